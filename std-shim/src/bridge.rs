@@ -1,0 +1,9 @@
+//! The only file that names the runtime.
+#![allow(unused_imports, reason = "each module takes what it needs")]
+pub(crate) use sylvan::io::{
+    self, Attempt, Interest, Mode, Origin, attach, attempt, attempt_unflagged, detach, ready, share,
+};
+pub(crate) use sylvan::thread::{self, park, park_until};
+pub(crate) use sylvan::{
+    Wait, WaitReason, blocking, current, is_green, sleep_until, wait, wake, yield_now,
+};

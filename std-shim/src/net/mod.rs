@@ -1,0 +1,2 @@
+//! Green `std::net`.
+pub use ::std::net::*;

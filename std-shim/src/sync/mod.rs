@@ -1,0 +1,2 @@
+//! Green `std::sync`.
+pub use ::std::sync::*;

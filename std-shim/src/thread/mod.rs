@@ -1,0 +1,2 @@
+//! Green `std::thread`.
+pub use ::std::thread::*;
