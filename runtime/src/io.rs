@@ -1,97 +1,232 @@
-//! Descriptors: try first, park on `EAGAIN`.
+//! Descriptors: try first, park when there is nothing.
+//!
+//! The `ready` verb, and what a mirror of std's sockets needs on top of it. A green thread's call is
+//! made without letting the kernel block; when it finds nothing, the thread parks until the event
+//! loop says that there is something. An ordinary thread's call blocks in the kernel, as std's does.
+
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// A direction of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    Read,
-    Write,
-}
+pub use crate::reactor::{Interest, Origin};
 
-/// How an attempt must call the kernel.
+use crate::blocking::blocking;
+use crate::clock;
+use crate::current;
+use crate::reactor::{self, Readiness, block_until_ready};
+
+/// How an attempt is to call the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// An ordinary thread calls: block, as the descriptor's own flags and timeouts say.
+    /// An ordinary thread calls: block as the descriptor's own settings say.
     Blocking,
-    /// A green thread calls: do not block (`MSG_DONTWAIT`); `WouldBlock` parks the caller.
+    /// A green thread calls: do not block (`MSG_DONTWAIT`).
     NonBlocking,
 }
 
-/// What a successful attempt says about what is left.
-#[derive(Clone, Copy, Debug)]
+/// What a successful call says about what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt<T> {
-    /// There may be more.
+    /// There may be more to read, or more room to write.
     Done(T),
-    /// The kernel's buffer is known to be drained (a short read) or full (a short write):
-    /// the next attempt parks without asking.
+    /// Nothing is left: a stream was read short, or its buffer filled up. The next call would find
+    /// nothing, and parks without asking.
     Drained(T),
 }
 
-/// Where a descriptor comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Made by this process just now: blocking, without timeouts, not duplicated.
-    Fresh,
-    /// From elsewhere (`from_raw_fd`, `OwnedFd`, `try_clone`): flags unknown, perhaps shared.
-    Adopted,
-}
-
-/// A descriptor comes in: to be called when a shim type is made of it.
-pub fn attach(_fd: BorrowedFd<'_>, _origin: Origin) {}
-/// A descriptor goes out: before it is closed or handed to somebody (`into_raw_fd`, `OwnedFd::from`); makes it a plain one again.
-pub fn detach(_fd: BorrowedFd<'_>) {}
-/// A descriptor is being duplicated: both sides share flags and timeouts from now on.
-pub fn share(_fd: BorrowedFd<'_>) {}
-
-/// Calls `op`; where it says `WouldBlock` to a green thread, parks until the descriptor is ready, and again.
-/// Honours `set_nonblocking` (`WouldBlock` goes to the caller) and `set_timeout` (`WouldBlock` when it expires, as std).
-/// From an ordinary thread calls `op(Mode::Blocking)` once.
+/// Calls `op` until it says something other than `WouldBlock`, and parks in between.
+///
+/// A green thread's `op` gets [`Mode::NonBlocking`]; if the descriptor was set non-blocking by the
+/// program its `WouldBlock` is the answer, and so it is when the descriptor's timeout
+/// ([`set_timeout`]) has passed, as in std. An ordinary thread's `op` gets [`Mode::Blocking`], once.
+///
+/// # Errors
+///
+/// What `op` says; what the kernel says if it does not watch such a descriptor.
+#[inline]
 pub fn attempt<T>(
-    _fd: BorrowedFd<'_>,
-    _interest: Interest,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
     mut op: impl FnMut(Mode) -> io::Result<Attempt<T>>,
 ) -> io::Result<T> {
-    op(Mode::Blocking).map(|a| match a {
-        Attempt::Done(t) | Attempt::Drained(t) => t,
-    })
+    let Some(task) = current::green() else {
+        return op(Mode::Blocking).map(|(Attempt::Done(value) | Attempt::Drained(value))| value);
+    };
+    let entry = reactor::entry(fd);
+    let mut deadline_ns = None;
+    loop {
+        let seen = entry.look(interest);
+        if !seen.is_empty() {
+            match op(Mode::NonBlocking) {
+                Ok(Attempt::Done(value)) => {
+                    entry.pass_on(interest);
+                    return Ok(value);
+                }
+                Ok(Attempt::Drained(value)) => {
+                    entry.note_empty(interest, seen);
+                    return Ok(value);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    entry.note_empty(interest, seen);
+                }
+                Err(error) => {
+                    entry.pass_on(interest);
+                    return Err(error);
+                }
+            }
+        }
+        match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
+            Readiness::Ready => {}
+            Readiness::TimedOut | Readiness::Unwanted => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+    }
 }
 
-/// As `attempt`, for calls without a flag of their own (`accept`): the runtime sees to it that `op` does not block a worker.
+/// As [`attempt`], for calls that have no flag of their own to tell the kernel not to block, such as
+/// `accept`.
+///
+/// # Platform-specific behavior
+///
+/// A descriptor whose file belongs to this process alone is made non-blocking, until it goes out
+/// again ([`detach`]). One that may be shared stays as it is: the call is made when the kernel says
+/// that it will not block, as a blocking section, since another process may be faster.
+///
+/// # Errors
+///
+/// As [`attempt`].
 pub fn attempt_unflagged<T>(
-    _fd: BorrowedFd<'_>,
-    _interest: Interest,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
-    op()
+    let entry = reactor::entry(fd);
+    let Some(task) = current::green() else {
+        loop {
+            match op() {
+                // The flag is the runtime's own, set for a green thread: wait in its place.
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && entry.is_nonblocking_by_us() =>
+                {
+                    match block_until_ready(fd, interest, None) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        other => drop(other?),
+                    }
+                }
+                other => return other,
+            }
+        }
+    };
+    let mut deadline_ns = None;
+    loop {
+        let seen = entry.look(interest);
+        if !seen.is_empty() {
+            let result = if entry.make_nonblocking(fd)? {
+                op()
+            } else if block_until_ready(fd, interest, Some(Duration::ZERO))? {
+                blocking(&mut op)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    entry.note_empty(interest, seen);
+                }
+                other => {
+                    entry.pass_on(interest);
+                    return other;
+                }
+            }
+        }
+        match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
+            Readiness::Ready => {}
+            Readiness::TimedOut | Readiness::Unwanted => {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+    }
 }
 
-/// Parks until ready (`true`) or until the deadline (`false`).
+/// Parks the calling thread until `fd` is ready: `true`; or until `deadline`: `false`.
+///
+/// Whatever the descriptor's own settings are. Ready means that a call would not block: an error or
+/// an end of file is ready, too. From an ordinary thread, blocks it.
+///
+/// # Errors
+///
+/// What the kernel says if it does not watch such a descriptor.
+///
+/// ```
+/// use std::net::UdpSocket;
+/// use std::os::fd::AsFd;
+/// use std::time::{Duration, Instant};
+/// use sylvan::io::{Interest, ready};
+///
+/// let socket = UdpSocket::bind("127.0.0.1:0")?;
+/// let soon = Some(Instant::now() + Duration::from_millis(5));
+/// assert!(ready(socket.as_fd(), Interest::Write, None)?);
+/// assert!(!ready(socket.as_fd(), Interest::Read, soon)?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn ready(
     fd: BorrowedFd<'_>,
     interest: Interest,
     deadline: Option<Instant>,
 ) -> io::Result<bool> {
-    let mut p = libc::pollfd {
-        fd: fd.as_raw_fd(),
-        events: match interest {
-            Interest::Read => libc::POLLIN,
-            Interest::Write => libc::POLLOUT,
-        },
-        revents: 0,
+    let Some(task) = current::green() else {
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            match block_until_ready(fd, interest, left) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     };
-    let ms =
-        deadline.map_or(-1, |d| d.saturating_duration_since(Instant::now()).as_millis() as i32);
-    let r = unsafe { libc::poll(&mut p, 1, ms) };
-    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(r > 0) }
+    let entry = reactor::entry(fd);
+    let deadline_ns = deadline.map(clock::ns);
+    loop {
+        let seen = entry.look(interest);
+        if block_until_ready(fd, interest, Some(Duration::ZERO))? {
+            return Ok(true);
+        }
+        if entry.wait_until(task, fd, interest, seen, deadline_ns)? == Readiness::TimedOut {
+            return Ok(false);
+        }
+    }
 }
 
-/// `O_NONBLOCK`, as `set_nonblocking` of std's sockets.
-pub fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    Ok(rustix::io::ioctl_fionbio(fd, on)?)
+/// Says that `fd` comes in: whatever was known of its number belongs to somebody else.
+pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
+    reactor::entry(fd).attach(origin);
 }
-/// `SO_RCVTIMEO`/`SO_SNDTIMEO`, as std's `set_read_timeout`/`set_write_timeout` (zero is `InvalidInput`, with std's message).
+
+/// Says that `fd` goes out: it is about to be closed, or to be handed to somebody who knows nothing
+/// of the runtime. It is a plain descriptor again. Whoever waits for it tries again and sees.
+pub fn detach(fd: BorrowedFd<'_>) {
+    reactor::entry(fd).detach(fd);
+}
+
+/// Says that `fd` is about to be duplicated: its settings are shared from now on.
+pub fn share(fd: BorrowedFd<'_>) {
+    reactor::entry(fd).share(fd);
+}
+
+/// Sets whether calls on `fd` block, for every thread.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
+    reactor::entry(fd).set_nonblocking(fd, nonblocking)
+}
+
+/// Sets how long calls on the socket `fd` wait at most; `None`: for ever.
+///
+/// # Errors
+///
+/// `InvalidInput` for a timeout of zero, as std; else what the kernel says.
 pub fn set_timeout(
     fd: BorrowedFd<'_>,
     interest: Interest,
@@ -99,11 +234,14 @@ pub fn set_timeout(
 ) -> io::Result<()> {
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     if timeout == Some(Duration::ZERO) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
+        let why = "cannot set a 0 duration timeout";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    let id = match interest {
+    let which = match interest {
         Interest::Read => Timeout::Recv,
         Interest::Write => Timeout::Send,
     };
-    Ok(set_socket_timeout(fd, id, timeout)?)
+    set_socket_timeout(fd.as_fd(), which, timeout)?;
+    reactor::entry(fd).set_timeout(interest, timeout);
+    Ok(())
 }

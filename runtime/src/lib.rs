@@ -1,95 +1,101 @@
-//! STUB on OS threads: the API that `std-shim` is written against; the real runtime replaces it.
-#![allow(
-    missing_docs,
-    missing_debug_implementations,
-    clippy::undocumented_unsafe_blocks,
-    reason = "stub"
-)]
+//! Green threads over an event loop.
+//!
+//! An M:N runtime: many green threads, each with a stack of its own, on a few OS threads, which
+//! wait in the kernel's event loop (epoll, kqueue) on behalf of all. A green thread is written like
+//! any thread: it blocks, and what blocks is the green thread alone.
+//!
+//! Most programs use it through `std-shim`, a mirror of std. This crate is what that stands on; its
+//! verbs are few:
+//!
+//! | verb | what it does |
+//! |---|---|
+//! | [`spawn`], [`JoinHandle::join`] | starts a green thread; waits for its result or panic |
+//! | [`yield_now`] | lets others run first |
+//! | [`sleep_until`] | parks until a deadline |
+//! | [`wait`], [`wake`] | a futex in user space, for green threads and OS threads alike |
+//! | [`io::ready`] | parks until a descriptor is readable or writable |
+//! | [`blocking()`] | makes a call that really blocks, without holding up anybody else |
+//!
+//! Nothing else parks a green thread.
+//!
+//! # What runs where
+//!
+//! The runtime starts with the first green thread: a worker for each processor ([`Config`] and
+//! `SYLVAN_WORKERS` say otherwise), which runs green threads on their own stacks and the scheduler
+//! on its own, and a monitor, which sleeps when there is nothing to do. An OS thread that waits for
+//! a green one, or is woken by one, uses the same verbs.
+//!
+//! # Supported targets
+//!
+//! | target | event loop | thread-locals |
+//! |---|---|---|
+//! | Linux with glibc, x86-64 (with FSGSBASE) and aarch64 | epoll | each green thread's own |
+//! | Linux otherwise | epoll | shared: those of the worker |
+//! | macOS (14.4 and later), FreeBSD | kqueue | shared |
+//!
+//! # Implementation
+//!
+//! The modules, bottom to top; each knows only those above it in this list: `sys` (the kernel),
+//! `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch and the
+//! thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, and the public
+//! `io`, `thread` and `runtime`.
+
+#![deny(unsafe_code)]
+
+mod primitive;
+
+#[allow(unsafe_code, reason = "the cell behind the runtime's own lock")]
+mod lock;
+#[allow(unsafe_code, reason = "lists through the stacks of those who wait")]
+mod ring;
+
+#[allow(unsafe_code, reason = "calls the kernel")]
+mod sys;
+
+mod clock;
+#[allow(unsafe_code, reason = "writes to a descriptor by number")]
+mod report;
+
+#[allow(unsafe_code, reason = "maps memory, and reads a signal's information")]
+mod stack;
+
+#[allow(unsafe_code, reason = "switches stacks and thread pointers")]
+mod context;
+
+#[allow(unsafe_code, reason = "the header that all references point to")]
+mod task;
+
+#[allow(unsafe_code, reason = "who runs here, by address")]
+mod current;
+
+#[allow(unsafe_code, reason = "alarms on the stacks of those who wait")]
+mod timer;
+
+#[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
+mod park;
+
+#[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
+mod reactor;
+
+#[allow(unsafe_code, reason = "resumes tasks, and owns their queues")]
+mod scheduler;
+
+#[allow(unsafe_code, reason = "lends a stack frame to a helper thread")]
+mod blocking;
+
 pub mod io;
+
+#[allow(unsafe_code, reason = "compares two hooks by their tables")]
+mod panic;
+
+#[allow(unsafe_code, reason = "a task's function and result behind its header")]
 pub mod thread;
 
-use std::sync::atomic::AtomicU32;
-use std::time::Instant;
+mod runtime;
 
-/// Why a thread waits; shown in dumps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WaitReason {
-    Futex,
-    Sleep,
-    Park,
-    Join,
-    Scope,
-    Mutex,
-    Condvar,
-    RwLock,
-    Once,
-    Barrier,
-    Channel,
-    Read,
-    Write,
-    Accept,
-    Connect,
-    Blocking,
-}
-
-/// How a `wait` ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// `*addr` was not `expected`: did not wait.
-    Changed,
-    /// Woken by `wake` (spurious wake-ups are possible).
-    Woken,
-    /// The deadline passed.
-    TimedOut,
-}
-
-/// Parks the caller (green thread or OS thread) while `*addr == expected`, until woken or until `deadline`.
-pub fn wait(
-    addr: &AtomicU32,
-    expected: u32,
-    deadline: Option<Instant>,
-    _reason: WaitReason,
-) -> Wait {
-    use rustix::thread::futex;
-    if addr.load(std::sync::atomic::Ordering::SeqCst) != expected {
-        return Wait::Changed;
-    }
-    let timeout = match deadline {
-        None => None,
-        Some(d) => {
-            let left = d.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Wait::TimedOut;
-            }
-            Some(rustix::fs::Timespec {
-                tv_sec: left.as_secs() as _,
-                tv_nsec: left.subsec_nanos() as _,
-            })
-        }
-    };
-    match futex::wait(addr, futex::Flags::PRIVATE, expected, timeout.as_ref()) {
-        Ok(()) => Wait::Woken,
-        Err(rustix::io::Errno::TIMEDOUT) => Wait::TimedOut,
-        Err(rustix::io::Errno::AGAIN) => Wait::Changed,
-        Err(_) => Wait::Woken,
-    }
-}
-
-/// Wakes up to `n` threads that wait at `addr` (which is compared, never read); returns how many.
-pub fn wake(addr: *const AtomicU32, n: usize) -> usize {
-    let n = n.min(i32::MAX as usize) as i32;
-    let r = unsafe {
-        libc::syscall(libc::SYS_futex, addr, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, n)
-    };
-    r.max(0) as usize
-}
-
-/// Runs a call that really blocks the OS thread, without holding up other green threads.
-pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
-    f()
-}
-
-pub use thread::{
-    Builder, JoinHandle, Thread, ThreadId, current, is_green, sleep_until, spawn, yield_now,
-};
+pub use blocking::blocking;
+pub use context::tls::TlsMode;
+pub use park::{Wait, WaitReason, sleep_until, wait, wake};
+pub use runtime::{Config, tls_mode, workers};
+pub use task::id::ThreadId;
+pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};

@@ -1,71 +1,159 @@
-use std::any::Any;
+//! Threads: what `std::thread` offers, for green threads.
+
+use std::cell::UnsafeCell;
+use std::env;
+use std::fmt;
 use std::io;
+use std::marker::PhantomData;
+use std::panic::{self, AssertUnwindSafe};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::thread::Result;
 use std::time::Instant;
 
-/// Configures a green thread.
-#[derive(Default)]
+use crate::context::{Switch, tls};
+use crate::current as running;
+use crate::park::{WaitReason, wait, wake};
+use crate::primitive::Ordering;
+use crate::runtime;
+use crate::stack::{self, Class};
+use crate::sys;
+use crate::task::id::ThreadId;
+use crate::task::{Header, Runnable, Schedule, TaskRef, VTable};
+
+/// The stack of a thread that does not say otherwise: std's.
+const STACK_SIZE: usize = 2 << 20;
+
+// The word of `join`, bits.
+/// The thread has ended, and its result is there.
+const DONE: u32 = 1;
+/// Somebody waits for that.
+const AWAITED: u32 = 2;
+/// Nobody will ask for the result.
+const DETACHED: u32 = 4;
+
+// The word of `park`.
+const EMPTY: u32 = 0;
+/// The token is there.
+const NOTIFIED: u32 = 1;
+/// The thread waits for it: one less than `EMPTY`.
+const PARKED: u32 = u32::MAX;
+
+/// A green thread with its function, and later its result, in one allocation.
+#[repr(C)]
+struct Task<F, T> {
+    header: Header,
+    stage: UnsafeCell<Stage<F, T>>,
+}
+
+enum Stage<F, T> {
+    /// Not started.
+    Function(F),
+    /// Ended, and nobody has asked for the result.
+    Result(Result<T>),
+    /// The function runs, or the result has been taken.
+    Empty,
+}
+
+/// How to start a green thread: its name and its stack.
+///
+/// This corresponds to [`std::thread::Builder`].
+///
+/// ```
+/// let thread = sylvan::Builder::new().name("worker".into()).spawn(|| {
+///     assert_eq!(sylvan::current().name(), Some("worker"));
+/// })?;
+/// thread.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
 pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
 }
+
 impl Builder {
+    /// A builder without a name and with the default stack: 2 MiB, or what `RUST_MIN_STACK` says.
     pub fn new() -> Self {
         Self::default()
     }
-    /// Panics, as std, if the name has an interior NUL (at spawn).
+
+    /// Names the thread; `spawn` panics if the name contains a NUL byte, as std's does.
     pub fn name(mut self, name: String) -> Self {
         self.name = Some(name);
         self
     }
+
+    /// Sets the size of the stack in bytes, at least. It is address space: what is not touched costs
+    /// nothing.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
     }
+
+    /// Starts a green thread that runs `f`.
+    ///
+    /// It is safe because a green thread is a thread: where [`tls_mode`](crate::tls_mode) is own,
+    /// its thread-locals are its own; elsewhere it stays on one OS thread from its start to its end.
+    /// So nothing in `f` can be seen by two OS threads at a time that may not be.
+    ///
+    /// # Errors
+    ///
+    /// When there is no stack to be had, with the kind that std gives (`WouldBlock`: `EAGAIN`); when
+    /// the runtime cannot start, see [`Config::start`](crate::Config::start).
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        // SAFETY: nothing is borrowed.
         unsafe { self.spawn_unchecked(f) }
     }
+
+    /// Starts a green thread that runs `f`, which may borrow.
+    ///
     /// # Safety
-    /// The caller sees to it that the thread has ended before anything `F` or `T` borrows is gone.
+    ///
+    /// The thread has ended, and its result is gone, before anything ends that `F` or `T` borrows.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
     pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send,
         T: Send,
     {
-        let mut b = std::thread::Builder::new();
-        if let Some(n) = self.name {
-            b = b.name(n)
+        let name = self.name.map(|name| {
+            assert!(!name.contains('\0'), "thread name may not contain interior null bytes");
+            name.into_boxed_str()
+        });
+        let scheduler = runtime::scheduler()?;
+        let class = Class::for_size(self.stack_size.unwrap_or_else(default_stack_size))?;
+        stack::reserve(class)?;
+        let vtable = const { &VTable { run: run::<F, T>, free: free::<Task<F, T>> } };
+        // One count for the task itself, one for the handle.
+        let header = Header::new(scheduler, vtable, Some(class), name, 2);
+        let task = Task { header, stage: UnsafeCell::new(Stage::<F, T>::Function(f)) };
+        let task = NonNull::from(Box::leak(Box::new(task))).cast::<Header>();
+        // SAFETY: one of the two counts, and the right to run what was just made.
+        unsafe {
+            let thread = Thread(TaskRef::from_raw(task));
+            scheduler.schedule(Runnable::from_raw(task));
+            let (take, detach) =
+                (take::<F, T> as unsafe fn(_, _), drop_result::<F, T> as unsafe fn(_));
+            Ok(JoinHandle { thread, take, detach, _result: PhantomData })
         }
-        if let Some(s) = self.stack_size {
-            b = b.stack_size(s)
-        }
-        let h = unsafe { b.spawn_unchecked(f)? };
-        let thread = Thread(h.thread().clone());
-        Ok(JoinHandle { h, thread })
     }
 }
 
-pub struct JoinHandle<T> {
-    h: std::thread::JoinHandle<T>,
-    thread: Thread,
-}
-impl<T> JoinHandle<T> {
-    /// Parks until the thread has ended; its result, or what it panicked with.
-    pub fn join(self) -> Result<T, Box<dyn Any + Send + 'static>> {
-        self.h.join()
-    }
-    pub fn is_finished(&self) -> bool {
-        self.h.is_finished()
-    }
-    pub fn thread(&self) -> &Thread {
-        &self.thread
-    }
-}
-
-/// Starts a green thread.
+/// Starts a green thread with the defaults of [`Builder`].
+///
+/// This corresponds to [`std::thread::spawn`].
+///
+/// # Panics
+///
+/// If it cannot be started; [`Builder::spawn`] returns an error instead.
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -74,50 +162,305 @@ where
     Builder::new().spawn(f).expect("failed to spawn thread")
 }
 
-/// A handle to a thread, green or not. Cheap to clone.
-#[derive(Clone)]
-pub struct Thread(std::thread::Thread);
-impl Thread {
-    pub fn id(&self) -> ThreadId {
-        ThreadId(self.0.id())
+fn default_stack_size() -> usize {
+    static SIZE: OnceLock<usize> = OnceLock::new();
+    *SIZE.get_or_init(|| {
+        let wanted = env::var("RUST_MIN_STACK").ok();
+        wanted.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE)
+    })
+}
+
+/// The whole life of a green thread, on its own stack.
+///
+/// # Safety
+///
+/// `header` starts a `Task<F, T>` whose function has not run.
+unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
+    // SAFETY: as the caller promises; the task outlives its own run.
+    let task = unsafe { header.cast::<Task<F, T>>().as_ref() };
+    begin(&task.header);
+    // SAFETY: until DONE the stage belongs to the thread itself.
+    let stage = unsafe { &mut *task.stage.get() };
+    let Stage::Function(f) = std::mem::replace(stage, Stage::Empty) else {
+        unreachable!("a thread runs once")
+    };
+    let result = panic::catch_unwind(AssertUnwindSafe(|| __rust_begin_short_backtrace(f)));
+    *stage = Stage::Result(result);
+    // Acquire pairs with the release in `JoinHandle::drop`.
+    if task.header.join.load(Ordering::Acquire) & DETACHED != 0 {
+        // SAFETY: as above.
+        unsafe { drop_result::<F, T>(header) };
     }
-    pub fn name(&self) -> Option<&str> {
-        self.0.name()
+    tls::finish();
+    // Release pairs with the acquire in `join` and in `JoinHandle::drop`.
+    let before = task.header.join.fetch_or(DONE, Ordering::AcqRel);
+    if before & DETACHED != 0 {
+        // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
+        unsafe { drop_result::<F, T>(header) };
     }
-    /// The thread's park token word, for `park`/`unpark` built on `wait`/`wake`: 0 at first, lives as long as any handle.
-    pub fn unpark(&self) {
-        self.0.unpark()
+    if before & AWAITED != 0 {
+        wake(&task.header.join, 1);
     }
 }
 
-/// A unique id; `Debug` prints `ThreadId(N)`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ThreadId(std::thread::ThreadId);
-impl std::fmt::Debug for ThreadId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+fn begin(header: &Header) {
+    if tls::own().is_some() {
+        running::set_green(header);
+    }
+    tls::start();
+}
+
+/// The name tells std's short backtraces where the program's own frames begin.
+#[inline(never)]
+fn __rust_begin_short_backtrace<F: FnOnce() -> T, T>(f: F) -> T {
+    let result = f();
+    // Keeps the call from becoming a jump, which would leave no frame.
+    std::hint::black_box(());
+    result
+}
+
+/// Drops the result, if there is one. A panic on the way aborts, as in std.
+///
+/// # Safety
+///
+/// `header` starts a `Task<F, T>` whose stage is the caller's.
+unsafe fn drop_result<F, T>(header: NonNull<Header>) {
+    // SAFETY: as the caller promises.
+    let stage = unsafe { &mut *header.cast::<Task<F, T>>().as_ref().stage.get() };
+    let result = std::mem::replace(stage, Stage::Empty);
+    if panic::catch_unwind(AssertUnwindSafe(|| drop(result))).is_err() {
+        crate::report::fatal(format_args!("thread result panicked on drop"));
+    }
+}
+
+/// Takes the result out.
+///
+/// # Safety
+///
+/// `header` starts a `Task<F, T>` that is DONE, and `into` is an `Option<Result<T>>`.
+unsafe fn take<F, T>(header: NonNull<Header>, into: *mut ()) {
+    // SAFETY: as the caller promises; the handle that takes is unique.
+    let stage = unsafe { &mut *header.cast::<Task<F, T>>().as_ref().stage.get() };
+    if let Stage::Result(result) = std::mem::replace(stage, Stage::Empty) {
+        // SAFETY: as the caller promises.
+        unsafe { *into.cast::<Option<Result<T>>>() = Some(result) };
+    }
+}
+
+/// Frees a task.
+///
+/// # Safety
+///
+/// `header` starts a boxed `T` that nobody refers to any more.
+unsafe fn free<T>(header: NonNull<Header>) {
+    // SAFETY: as the caller promises.
+    drop(unsafe { Box::from_raw(header.cast::<T>().as_ptr()) });
+}
+
+/// The right to wait for a green thread and to take its result.
+///
+/// This corresponds to [`std::thread::JoinHandle`]. Dropped without [`join`](Self::join), it leaves
+/// the thread to itself.
+pub struct JoinHandle<T> {
+    thread: Thread,
+    _result: PhantomData<T>,
+    take: unsafe fn(NonNull<Header>, *mut ()),
+    detach: unsafe fn(NonNull<Header>),
+}
+
+// SAFETY: what a handle gives access to is the result, once, by value: a `T` that is sent. std's
+// handle is `Send` and `Sync` for every `T`, which a thread could only return if it is `Send`.
+unsafe impl<T> Send for JoinHandle<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// Parks the calling thread until this one has ended; what it returned, or what it panicked
+    /// with. From an ordinary thread, blocks it.
+    ///
+    /// This corresponds to [`std::thread::JoinHandle::join`].
+    ///
+    /// # Errors
+    ///
+    /// What the thread panicked with.
+    pub fn join(self) -> Result<T> {
+        let word = &self.thread.0.join;
+        // Acquire pairs with the release in `run`.
+        let mut now = word.load(Ordering::Acquire);
+        while now & DONE == 0 {
+            if now & AWAITED == 0 {
+                now = word.fetch_or(AWAITED, Ordering::Acquire) | AWAITED;
+                continue;
+            }
+            wait(word, now, None, WaitReason::Join);
+            now = word.load(Ordering::Acquire);
+        }
+        let mut result: Option<Result<T>> = None;
+        // SAFETY: DONE, and the slot has the type that `spawn` took the function for.
+        unsafe { (self.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };
+        result.expect("the result of a thread is there until it is taken")
+    }
+
+    /// Whether the thread has ended, so that [`join`](Self::join) would not wait.
+    pub fn is_finished(&self) -> bool {
+        self.thread.0.join.load(Ordering::Acquire) & DONE != 0
+    }
+
+    /// The thread that this is the handle of.
+    pub fn thread(&self) -> &Thread {
+        &self.thread
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        // Acquire pairs with the release in `run`, release with the acquire there.
+        if self.thread.0.join.fetch_or(DETACHED, Ordering::AcqRel) & DONE != 0 {
+            // SAFETY: DONE before DETACHED: what is left of the result is this handle's.
+            unsafe { (self.detach)(self.thread.0.as_raw()) };
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
+
+/// A thread, green or not. Cheap to clone.
+///
+/// This corresponds to [`std::thread::Thread`].
+#[derive(Clone)]
+pub struct Thread(TaskRef);
+
+impl Thread {
+    /// The thread's identity.
+    pub fn id(&self) -> ThreadId {
+        self.0.id
+    }
+
+    /// The thread's name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// Makes the thread's token available: its [`park`] returns, now or the next time.
+    pub fn unpark(&self) {
+        // Release pairs with the acquire in `park`.
+        if self.0.token.swap(NOTIFIED, Ordering::Release) == PARKED {
+            wake(&self.0.token, 1);
+        }
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Thread")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
 /// The calling thread, green or not.
+///
+/// This corresponds to [`std::thread::current`].
 pub fn current() -> Thread {
-    Thread(std::thread::current())
+    match running::green() {
+        Some(task) => Thread(TaskRef::to(task)),
+        None => Thread(running::os_thread(os_thread)),
+    }
 }
+
+/// Runs `f` with the calling thread's header.
+fn with_current<T>(f: impl FnOnce(&Header) -> T) -> T {
+    match running::green() {
+        Some(task) => f(task),
+        None => f(&running::os_thread(os_thread)),
+    }
+}
+
+/// A handle for an OS thread that was not started here.
+fn os_thread() -> TaskRef {
+    /// Runs nothing.
+    struct Nobody;
+    impl Schedule for Nobody {
+        fn schedule(&self, _: Runnable) {
+            unreachable!("an OS thread is not scheduled here")
+        }
+        fn wake_core(&self, _: usize) {
+            unreachable!("an OS thread has no core")
+        }
+    }
+    unsafe fn run(_: NonNull<Header>) {
+        unreachable!("an OS thread is not run here")
+    }
+
+    let vtable = const { &VTable { run, free: free::<Header> } };
+    let name = std::thread::current().name().map(Into::into);
+    let mut header = Header::new(&Nobody, vtable, None, name, 1);
+    if sys::thread::is_main() {
+        header.id = ThreadId::MAIN;
+    }
+    let header = NonNull::from(Box::leak(Box::new(header)));
+    // SAFETY: the one count that it was made with.
+    unsafe { TaskRef::from_raw(header) }
+}
+
 /// Whether the caller is a green thread.
 pub fn is_green() -> bool {
-    false
+    running::green().is_some()
 }
-/// Parks until the caller's token is available, and takes it (std's `park`).
+
+/// Parks the calling thread until its token is available, and takes it.
+///
+/// This corresponds to [`std::thread::park`].
 pub fn park() {
-    std::thread::park()
+    with_current(|this| {
+        // Acquire pairs with the release in `unpark`.
+        if this.token.fetch_sub(1, Ordering::Acquire) == NOTIFIED {
+            return;
+        }
+        loop {
+            wait(&this.token, PARKED, None, WaitReason::Park);
+            let taken =
+                this.token.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed);
+            if taken.is_ok() {
+                return;
+            }
+        }
+    });
 }
-/// `park` with a deadline.
+
+/// As [`park`], but until `deadline` at most.
+///
+/// This corresponds to [`std::thread::park_timeout`].
 pub fn park_until(deadline: Instant) {
-    std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()))
+    with_current(|this| {
+        // Acquire pairs with the release in `unpark`, here and below.
+        if this.token.fetch_sub(1, Ordering::Acquire) == NOTIFIED {
+            return;
+        }
+        wait(&this.token, PARKED, Some(deadline), WaitReason::Park);
+        // Takes the token if it has come, or says that nobody waits any more.
+        this.token.swap(EMPTY, Ordering::Acquire);
+    });
 }
+
+/// Lets others run first. From an ordinary thread, yields to other OS threads.
+///
+/// This corresponds to [`std::thread::yield_now`].
 pub fn yield_now() {
-    std::thread::yield_now()
+    match running::green() {
+        Some(task) => task.exit().suspend(Switch::Yielded),
+        None => std::thread::yield_now(),
+    }
 }
-pub fn sleep_until(deadline: Instant) {
-    std::thread::sleep(deadline.saturating_duration_since(Instant::now()))
+
+/// What the handler of stack overflows asks: the guard, name and number of who runs here.
+pub(crate) fn interrupted() -> Option<((usize, usize), &'static str, u64)> {
+    let task = running::green()?;
+    // The name lives as long as the task, which does not go on after this.
+    Some((task.guard(), task.name.as_deref().unwrap_or("<unknown>"), task.id.get()))
 }

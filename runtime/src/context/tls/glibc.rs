@@ -1,0 +1,397 @@
+//! Blocks of thread-locals as glibc makes them for its own threads.
+//!
+//! `ld.so` exports what `pthread_create` uses: the size of the static block and a function that
+//! fills one. glibc describes its `struct pthread` for debuggers in exported symbols
+//! (`_thread_db_…`), so no offset is guessed. Where any of it is missing (another libc, static
+//! linking, a processor without `FSGSBASE`) `discover` says what, and the mode is shared.
+//!
+//! # A block
+//!
+//! ```text
+//! x86-64   base | static thread-locals … | struct pthread (thread pointer here) | top
+//! aarch64  base | struct pthread | tcb (thread pointer here) | static thread-locals … | top
+//! ```
+//!
+//! It lies in the headroom of a stack and stays there when the stack goes back to the pool: making
+//! one takes a heap allocation (its `dtv`), reusing one does not. On reuse the thread-locals of the
+//! program and its libraries are set to their initial image. Those of libc itself stay, so that
+//! the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
+//!
+//! # What glibc and the kernel keep in `struct pthread`
+//!
+//! - `tid`: recursive and error-checking mutexes know their owner by it, so each block has one of
+//!   its own that the kernel never hands out.
+//! - `list`, a list of all threads, for debuggers: it points to itself.
+//! - `specific`: the values of `pthread_key_create` keys; their destructors run in `finish`.
+//! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
+//!   so that whoever reads it asks the kernel.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem;
+use std::ptr;
+
+use crate::context::thread_pointer;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::stack::Stack;
+
+/// The first `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
+const FIRST_TID: u32 = 1 << 23;
+
+/// The rounds of destructors for keys that glibc makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
+const KEY_ROUNDS: usize = 4;
+
+/// Values a first-level table of keys holds, and first-level tables (`PTHREAD_KEY_2NDLEVEL_SIZE`
+/// and `PTHREAD_KEY_1STLEVEL_SIZE`).
+const KEYS_PER_TABLE: usize = 32;
+const KEY_TABLES: usize = 32;
+
+/// A value of a key (`struct pthread_key_data`).
+#[repr(C)]
+struct KeyData {
+    seq: usize,
+    data: *mut c_void,
+}
+
+/// A key (`struct pthread_key_struct`).
+#[repr(C)]
+struct Key {
+    seq: usize,
+    destructor: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+/// The thread-locals of one loaded object: where they lie in a block, and their initial image.
+struct Segment {
+    /// From the thread pointer.
+    offset: isize,
+    image: *const u8,
+    image_len: usize,
+    len: usize,
+}
+
+/// What `discover` found out.
+pub(crate) struct Own {
+    /// From the thread pointer down to the block's base, and up to its end.
+    below: usize,
+    above: usize,
+    align: usize,
+    allocate: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    call_destructors: unsafe extern "C" fn(),
+    init_ctype: unsafe extern "C" fn(),
+    keys: *const Key,
+    /// Where `struct pthread` starts, from the thread pointer.
+    pthread: isize,
+    /// Offsets in `struct pthread`.
+    tid: usize,
+    list: usize,
+    specific: usize,
+    first_table: usize,
+    /// The `rseq` area from the thread pointer, where there is one.
+    rseq: Option<isize>,
+    segments: Vec<Segment>,
+}
+
+// SAFETY: the pointers lead to constant data and functions of loaded objects that are never
+// unloaded (the program's own, and libc).
+unsafe impl Send for Own {}
+// SAFETY: as above.
+unsafe impl Sync for Own {}
+
+static NEXT_TID: AtomicU32 = AtomicU32::new(FIRST_TID);
+
+impl Own {
+    /// Finds out how glibc lays out a thread, or what is missing for it.
+    pub(crate) fn discover() -> Result<Self, String> {
+        if !may_move_thread_pointer() {
+            return Err("this processor or kernel has no FSGSBASE".to_owned());
+        }
+        let (mut size, mut align) = (0_usize, 0_usize);
+        // SAFETY: the symbol is a function of this type in every glibc that has it.
+        unsafe {
+            let info: unsafe extern "C" fn(*mut usize, *mut usize) =
+                mem::transmute(symbol(c"_dl_get_tls_static_info")?);
+            info(&mut size, &mut align);
+        }
+        let pthread_size = described(c"_thread_db_sizeof_pthread")?;
+        let (below, above, pthread) = layout(size, pthread_size);
+        let specific = field(c"_thread_db_pthread_specific")?;
+        let here = thread_pointer::get();
+        // SAFETY: the calling thread's own block, at the offset that glibc describes.
+        let first_table = unsafe {
+            let this = here.wrapping_add_signed(pthread);
+            let table = ((this + specific) as *const usize).read();
+            table.wrapping_sub(this)
+        };
+        if first_table >= pthread_size {
+            return Err("this glibc lays out its thread keys in an unknown way".to_owned());
+        }
+        // SAFETY: functions and data of these types in every glibc that exports them.
+        unsafe {
+            Ok(Self {
+                below,
+                above,
+                align: align.max(64),
+                allocate: mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+                >(symbol(c"_dl_allocate_tls")?),
+                call_destructors: mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(
+                    c"__call_tls_dtors",
+                )?),
+                init_ctype: mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(
+                    c"__ctype_init",
+                )?),
+                keys: symbol(c"__pthread_keys")?.cast::<Key>().cast_const(),
+                pthread,
+                tid: field(c"_thread_db_pthread_tid")?,
+                list: field(c"_thread_db_pthread_list")?,
+                specific,
+                first_table,
+                rseq: rseq_offset(),
+                segments: segments(here, below, above),
+            })
+        }
+    }
+
+    /// Gives `stack` a block, or its block the initial contents again.
+    pub(crate) fn prepare(&self, stack: &mut Stack) {
+        match stack.thread_pointer() {
+            0 => self.create(stack),
+            tp => self.reset(tp),
+        }
+    }
+
+    fn create(&self, stack: &mut Stack) {
+        let tp = (stack.top() - self.above) & !(self.align - 1);
+        let base = (tp - self.below) & !(self.align - 1);
+        // SAFETY: the range from `base` to the top is the stack's headroom, which is zero (fresh
+        // from the kernel) and nobody else's. The words written are those that glibc writes when
+        // it makes a thread; their offsets are glibc's own.
+        unsafe {
+            header(tp);
+            if (self.allocate)(tp as *mut c_void).is_null() {
+                crate::report::fatal(format_args!("failed to allocate thread-locals"));
+            }
+            let pthread = tp.wrapping_add_signed(self.pthread);
+            let tid = NEXT_TID.fetch_add(1, Ordering::Relaxed);
+            ((pthread + self.tid) as *mut u32).write(tid);
+            let list = pthread + self.list;
+            (list as *mut usize).write(list);
+            ((list + size_of::<usize>()) as *mut usize).write(list);
+            ((pthread + self.specific) as *mut usize).write(pthread + self.first_table);
+            if let Some(offset) = self.rseq {
+                // `cpu_id_start` and `cpu_id`: the latter is -1 while nobody keeps it up to date.
+                let area = tp.wrapping_add_signed(offset) as *mut u32;
+                area.write(0);
+                area.add(1).write(u32::MAX);
+            }
+        }
+        stack.set_block(tp, base);
+    }
+
+    fn reset(&self, tp: usize) {
+        for segment in &self.segments {
+            let start = tp.wrapping_add_signed(segment.offset) as *mut u8;
+            // SAFETY: the block was made by `create` with room for every segment, no thread runs
+            // on it, and the image is the object's own, which stays loaded.
+            unsafe {
+                ptr::copy_nonoverlapping(segment.image, start, segment.image_len);
+                ptr::write_bytes(start.add(segment.image_len), 0, segment.len - segment.image_len);
+            }
+        }
+    }
+
+    /// What glibc does first on a new thread.
+    pub(crate) fn start(&self) {
+        // SAFETY: sets the calling thread's tables of character classes.
+        unsafe { (self.init_ctype)() };
+    }
+
+    /// What glibc does last: the destructors of thread-locals, then those of keys.
+    pub(crate) fn finish(&self) {
+        // SAFETY: runs what this thread has registered, once: the list is empty afterwards.
+        unsafe { (self.call_destructors)() };
+        let pthread = thread_pointer::get().wrapping_add_signed(self.pthread);
+        for _ in 0..KEY_ROUNDS {
+            // SAFETY: the calling thread's own block.
+            if !unsafe { self.run_key_destructors(pthread) } {
+                break;
+            }
+        }
+    }
+
+    /// One round of destructors; `false` if there was none to run.
+    ///
+    /// # Safety
+    ///
+    /// `pthread` is the calling thread's own `struct pthread`.
+    unsafe fn run_key_destructors(&self, pthread: usize) -> bool {
+        let mut any = false;
+        let tables = (pthread + self.specific) as *const *mut KeyData;
+        for index in 0..KEY_TABLES {
+            // SAFETY: `specific` is an array of that many pointers, each null or to a table.
+            let table = unsafe { tables.add(index).read() };
+            if table.is_null() {
+                continue;
+            }
+            for slot in 0..KEYS_PER_TABLE {
+                // SAFETY: a table has that many values.
+                let value = unsafe { &mut *table.add(slot) };
+                if value.data.is_null() {
+                    continue;
+                }
+                let data = mem::replace(&mut value.data, ptr::null_mut());
+                // SAFETY: the array of all keys has one for each slot of each table.
+                let key = unsafe { &*self.keys.add(index * KEYS_PER_TABLE + slot) };
+                // A key that was deleted since has another sequence number.
+                if key.seq == value.seq
+                    && let Some(destructor) = key.destructor
+                {
+                    any = true;
+                    // SAFETY: called with the value that this thread set, as POSIX says.
+                    unsafe { destructor(data) };
+                }
+            }
+        }
+        any
+    }
+}
+
+/// The block around a thread pointer: bytes below it, bytes above it, where `struct pthread` is.
+#[cfg(target_arch = "x86_64")]
+fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
+    (size - pthread_size, pthread_size, 0)
+}
+
+#[cfg(target_arch = "aarch64")]
+fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
+    (pthread_size, size - pthread_size, -(pthread_size.cast_signed()))
+}
+
+/// Writes the head of a block, as the architecture's ABI lays it out.
+///
+/// # Safety
+///
+/// `tp` points into zeroed memory that is to become a block.
+#[cfg(target_arch = "x86_64")]
+unsafe fn header(tp: usize) {
+    /// Words of `tcbhead_t`.
+    const SELF: [usize; 2] = [0x00, 0x10];
+    const MULTIPLE_THREADS: usize = 0x18;
+    const STACK_GUARD: usize = 0x28;
+    const POINTER_GUARD: usize = 0x30;
+    let here = thread_pointer::get();
+    // SAFETY: the offsets are fixed by the ABI: compilers emit them into code.
+    unsafe {
+        for offset in SELF {
+            ((tp + offset) as *mut usize).write(tp);
+        }
+        ((tp + MULTIPLE_THREADS) as *mut u32).write(1);
+        for offset in [STACK_GUARD, POINTER_GUARD] {
+            ((tp + offset) as *mut usize).write(((here + offset) as *const usize).read());
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+unsafe fn header(_: usize) {
+    // The head is the `dtv` pointer alone, which `_dl_allocate_tls` sets; guards are globals.
+}
+
+/// Whether user space may move the thread pointer.
+#[cfg(target_arch = "x86_64")]
+fn may_move_thread_pointer() -> bool {
+    const HWCAP2_FSGSBASE: u64 = 1 << 1;
+    // SAFETY: reads the auxiliary vector.
+    unsafe { libc::getauxval(libc::AT_HWCAP2) & HWCAP2_FSGSBASE != 0 }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn may_move_thread_pointer() -> bool {
+    true
+}
+
+fn symbol(name: &CStr) -> Result<*mut c_void, String> {
+    // SAFETY: looks a name up among the loaded objects.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    if found.is_null() {
+        Err(format!("this libc exports no `{}`", name.to_string_lossy()))
+    } else {
+        Ok(found)
+    }
+}
+
+/// A size that glibc describes for debuggers.
+fn described(name: &CStr) -> Result<usize, String> {
+    // SAFETY: the symbols of this family are 32-bit words.
+    Ok(unsafe { symbol(name)?.cast::<u32>().read() } as usize)
+}
+
+/// The offset of a field that glibc describes for debuggers as bits, elements and offset.
+fn field(name: &CStr) -> Result<usize, String> {
+    // SAFETY: the symbols of this family are arrays of three 32-bit words.
+    Ok(unsafe { symbol(name)?.cast::<u32>().add(2).read() } as usize)
+}
+
+/// Where the `rseq` area lies (glibc 2.35 and later, unless it is switched off).
+fn rseq_offset() -> Option<isize> {
+    let size = symbol(c"__rseq_size").ok()?.cast::<u32>();
+    let offset = symbol(c"__rseq_offset").ok()?.cast::<isize>();
+    // SAFETY: public constants of glibc, of these types.
+    unsafe { (size.read() != 0).then(|| offset.read()) }
+}
+
+/// The thread-locals of every loaded object but libc and the loader.
+fn segments(here: usize, below: usize, above: usize) -> Vec<Segment> {
+    struct Search {
+        found: Vec<Segment>,
+        here: usize,
+        below: usize,
+        above: usize,
+    }
+
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        search: *mut c_void,
+    ) -> c_int {
+        // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        let start = info.dlpi_tls_data.addr();
+        // Loaded later, and not in the static block: `ld.so` allocates those on demand.
+        let in_block = (search.here.wrapping_sub(search.below)
+            ..search.here.wrapping_add(search.above))
+            .contains(&start);
+        if start == 0 || !in_block || is_libc(info.dlpi_name) {
+            return 0;
+        }
+        for index in 0..usize::from(info.dlpi_phnum) {
+            // SAFETY: the object has that many program headers.
+            let header = unsafe { &*info.dlpi_phdr.add(index) };
+            if header.p_type == libc::PT_TLS {
+                let image = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+                search.found.push(Segment {
+                    offset: start.wrapping_sub(search.here).cast_signed(),
+                    image: image as *const u8,
+                    image_len: header.p_filesz as usize,
+                    len: header.p_memsz as usize,
+                });
+            }
+        }
+        0
+    }
+
+    let mut search = Search { found: Vec::new(), here, below, above };
+    // SAFETY: `visit` is given the search that it expects, for the length of the call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
+    search.found
+}
+
+fn is_libc(name: *const c_char) -> bool {
+    if name.is_null() {
+        return false;
+    }
+    // SAFETY: the loader passes a C string.
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    let file = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+    [&b"libc.so"[..], b"libc-", b"ld-linux", b"ld-"].iter().any(|prefix| file.starts_with(prefix))
+}

@@ -1,0 +1,93 @@
+//! A green thread's own thread-locals: on Linux with glibc, where the thread pointer may be moved.
+//!
+//! Two modes, one for the whole process:
+//!
+//! - *own*: each green thread has a block of thread-locals, as an OS thread has. `thread_local!`,
+//!   `errno`, the panic count and the thread-locals of every library are the green thread's, and
+//!   their addresses stay right when it moves to another worker.
+//! - *shared*: thread-locals are the worker's. A green thread that has started stays on its worker,
+//!   so that no two OS threads ever touch one block.
+
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod glibc;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(crate) use glibc::Own;
+
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+mod unsupported;
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+pub(crate) use unsupported::Own;
+
+use crate::primitive::{AtomicPtr, Ordering};
+use std::ptr;
+
+/// What the own mode needs to know; null in the shared mode.
+static OWN: AtomicPtr<Own> = AtomicPtr::new(ptr::null_mut());
+
+/// Whose thread-locals a green thread sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// Its own.
+    Own,
+    /// Those of the worker it runs on, which is always the same one.
+    Shared,
+}
+
+/// Decides the mode, before the first context is made.
+///
+/// # Errors
+///
+/// When the own mode is asked for and cannot be had: why.
+pub(crate) fn choose(wanted: Option<TlsMode>) -> Result<TlsMode, String> {
+    if wanted == Some(TlsMode::Shared) {
+        return Ok(TlsMode::Shared);
+    }
+    match Own::discover() {
+        Ok(own) => {
+            // Release pairs with the acquire in `own`. The value stays for the process's life.
+            OWN.store(Box::into_raw(Box::new(own)), Ordering::Release);
+            Ok(TlsMode::Own)
+        }
+        Err(why) if wanted == Some(TlsMode::Own) => Err(why),
+        Err(_) => Ok(TlsMode::Shared),
+    }
+}
+
+/// What the own mode needs; `None` in the shared mode.
+#[inline]
+pub(crate) fn own() -> Option<&'static Own> {
+    // Acquire pairs with the release in `choose`.
+    let own = OWN.load(Ordering::Acquire);
+    // SAFETY: null, or what `choose` leaked.
+    unsafe { own.as_ref() }
+}
+
+/// Called on a green thread's stack, first thing.
+pub(crate) fn start() {
+    if let Some(own) = own() {
+        own.start();
+    }
+}
+
+/// Called on a green thread's stack, last thing: the destructors of its thread-locals.
+pub(crate) fn finish() {
+    if let Some(own) = own() {
+        own.finish();
+    }
+}

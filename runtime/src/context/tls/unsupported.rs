@@ -1,0 +1,26 @@
+//! No thread-locals of one's own here.
+
+use std::convert::Infallible;
+
+use crate::stack::Stack;
+
+/// Cannot be had.
+pub(crate) struct Own(Infallible);
+
+impl Own {
+    pub(crate) fn discover() -> Result<Self, String> {
+        Err("it needs Linux with glibc on x86-64 or aarch64".to_owned())
+    }
+
+    pub(crate) fn prepare(&self, _: &mut Stack) {
+        match self.0 {}
+    }
+
+    pub(crate) fn start(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn finish(&self) {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,72 @@
+//! The panic message of a green thread: std's, with the green thread's name.
+//!
+//! std's own hook asks std who runs, and std does not know a green thread's name. So a hook stands
+//! in front of it that prints the same lines. A hook that the program has installed before stays
+//! as it is, and one that it installs later replaces this one, as with std.
+
+use std::backtrace::Backtrace;
+use std::env;
+use std::fmt::Write as _;
+use std::mem;
+use std::panic::{self, PanicHookInfo};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::current;
+use crate::task::Header;
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
+
+/// Installs the hook, if the one in force is std's own.
+pub(crate) fn install_hook() {
+    if std::thread::panicking() {
+        // Hooks cannot be changed by a panicking thread.
+        return;
+    }
+    let present = panic::take_hook();
+    let default = panic::take_hook();
+    if vtable(&present) != vtable(&default) {
+        panic::set_hook(present);
+        return;
+    }
+    panic::set_hook(Box::new(move |info| match current::green() {
+        Some(task) => report(task, info),
+        None => default(info),
+    }));
+}
+
+/// What tells two hooks apart: both come out of `take_hook`, which boxes std's own in one place.
+fn vtable(hook: &Hook) -> usize {
+    let raw: *const (dyn Fn(&PanicHookInfo<'_>) + Sync + Send) = &**hook;
+    // SAFETY: a pointer to a trait object is two words, data and table.
+    let [_, table] = unsafe {
+        mem::transmute::<*const (dyn Fn(&PanicHookInfo<'_>) + Sync + Send), [usize; 2]>(raw)
+    };
+    table
+}
+
+fn report(task: &Header, info: &PanicHookInfo<'_>) {
+    static FIRST: AtomicBool = AtomicBool::new(true);
+    let name = task.name.as_deref().unwrap_or("<unnamed>");
+    let message = info.payload_as_str().unwrap_or("Box<dyn Any>");
+    let mut text = String::new();
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let id = task.id.get();
+    let _ = writeln!(text, "\nthread '{name}' ({id}) panicked at {location}:\n{message}");
+    match env::var("RUST_BACKTRACE").as_deref() {
+        Ok("0") | Err(_) => {
+            if FIRST.swap(false, Ordering::Relaxed) {
+                text.push_str(
+                    "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
+                );
+            }
+        }
+        Ok("full") => {
+            let _ = writeln!(text, "stack backtrace:\n{:#}", Backtrace::force_capture());
+        }
+        Ok(_) => {
+            let _ = writeln!(text, "stack backtrace:\n{}", Backtrace::force_capture());
+        }
+    }
+    // Through std, so that a test harness that captures output gets this too.
+    eprint!("{text}");
+}

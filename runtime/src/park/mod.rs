@@ -1,0 +1,182 @@
+//! Parking: how a thread waits, green or not.
+//!
+//! Everything above waits through [`wait`] and [`wake`], a futex in user space, through
+//! [`sleep_until`], or through the reactor; and all of these park a green thread through [`park`].
+//!
+//! # The rule of wakers
+//!
+//! A waker finds a waiter in a list, under the list's lock. While it holds the lock it takes the
+//! waiter out and *claims* its task (`task::state`); what it got it schedules after unlocking.
+//! Between the claim and the scheduling the task cannot run, so it cannot go away either.
+//!
+//! A waiter with one waker (no deadline) parks before it looks whether it was woken. It runs again
+//! only because of that waker's claim, after which the waker leaves it alone: it may return.
+//!
+//! A waiter with two (a list and a timer) may look at any time, and takes both locks before it
+//! returns: a waker that has come second has finished with the task by then. The second claim is
+//! cleared ([`settle`]), so that the next wait, which may have one waker only, does not mistake it
+//! for its own.
+//!
+//! So a wait leaves nothing behind that could touch the task, or wake it, later.
+
+mod reason;
+mod wait_queue;
+
+pub use reason::WaitReason;
+
+use std::time::Instant;
+
+use crate::clock;
+use crate::context::Switch;
+use crate::current;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::sys::futex;
+use crate::task::Header;
+use crate::timer::{self, Alarm};
+use wait_queue::{Table, Waiter};
+
+/// Every waiter of the process, by address.
+static TABLE: Table = Table::new();
+
+/// How a [`wait`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The word was not what was expected: there was no wait.
+    Changed,
+    /// Somebody called [`wake`].
+    Woken,
+    /// The deadline has passed.
+    TimedOut,
+}
+
+/// Parks the calling thread while `*word == expected`, until [`wake`] or until `deadline`.
+///
+/// The comparison and the start of the wait are one step with respect to [`wake`], as in the
+/// kernel's futex: a thread that changes the word and then wakes loses nobody. From an ordinary
+/// thread, blocks it.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use std::sync::Arc;
+///
+/// let flag = Arc::new(AtomicU32::new(0));
+/// let setter = Arc::clone(&flag);
+/// let thread = sylvan::spawn(move || {
+///     setter.store(1, Ordering::Release);
+///     sylvan::wake(&*setter, 1);
+/// });
+/// while flag.load(Ordering::Acquire) == 0 {
+///     sylvan::wait(&flag, 0, None, sylvan::WaitReason::Futex);
+/// }
+/// thread.join().unwrap();
+/// ```
+pub fn wait(
+    word: &std::sync::atomic::AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    reason: WaitReason,
+) -> Wait {
+    match current::green() {
+        Some(task) => wait_green(task, word, expected, deadline, reason),
+        None => wait_os_thread(word, expected, deadline),
+    }
+}
+
+fn wait_green(
+    task: &Header,
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    reason: WaitReason,
+) -> Wait {
+    let waiter = Waiter::green(word, task);
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
+        return Wait::Changed;
+    }
+    let Some(deadline) = deadline else {
+        park_until(task, reason, || waiter.is_woken());
+        return Wait::Woken;
+    };
+    let deadline_ns = clock::ns(deadline);
+    let alarm = Alarm::new(task, deadline_ns);
+    timer::set(&alarm);
+    while !waiter.is_woken() && clock::now_ns() < deadline_ns {
+        park(task, reason);
+    }
+    timer::cancel(&alarm);
+    let timed_out = TABLE.dequeue(&waiter);
+    settle(task);
+    if timed_out { Wait::TimedOut } else { Wait::Woken }
+}
+
+fn wait_os_thread(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wait {
+    let waiter = Waiter::os_thread(word);
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
+        return Wait::Changed;
+    }
+    while !waiter.is_woken() {
+        let timeout = match deadline {
+            None => None,
+            Some(deadline) => match deadline.saturating_duration_since(Instant::now()) {
+                left if left.is_zero() => {
+                    return if TABLE.dequeue(&waiter) { Wait::TimedOut } else { Wait::Woken };
+                }
+                left => Some(left),
+            },
+        };
+        futex::wait(waiter.os_word(), wait_queue::WAITING, timeout);
+    }
+    Wait::Woken
+}
+
+/// Wakes up to `n` threads that wait at `word`, those that have waited longest first, and returns
+/// how many.
+///
+/// `word` is compared, never read: it may be gone already.
+pub fn wake(word: *const std::sync::atomic::AtomicU32, n: usize) -> usize {
+    TABLE.wake(word, n)
+}
+
+/// Parks the calling green thread until `deadline`; blocks an ordinary one.
+pub fn sleep_until(deadline: Instant) {
+    let Some(task) = current::green() else {
+        // Nobody wakes this word: what ends the wait is the time.
+        let word = AtomicU32::new(0);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            futex::wait(&word, 0, Some(left));
+        }
+    };
+    let deadline_ns = clock::ns(deadline);
+    if clock::now_ns() >= deadline_ns {
+        return;
+    }
+    let alarm = Alarm::new(task, deadline_ns);
+    timer::set(&alarm);
+    park_until(task, WaitReason::Sleep, || alarm.has_rung());
+}
+
+/// Switches the calling green thread off until somebody claims it, or already has.
+pub(crate) fn park(task: &Header, reason: WaitReason) {
+    task.reason.store(reason as u8, Ordering::Relaxed);
+    task.exit().suspend(Switch::Parked);
+    task.state.resume();
+}
+
+/// For a wait with one waker: parks first, then looks.
+pub(crate) fn park_until(task: &Header, reason: WaitReason, is_woken: impl Fn() -> bool) {
+    loop {
+        park(task, reason);
+        if is_woken() {
+            return;
+        }
+    }
+}
+
+/// For a wait with two wakers that have both finished: forgets the claim of the second.
+pub(crate) fn settle(task: &Header) {
+    task.state.resume();
+}

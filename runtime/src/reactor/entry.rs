@@ -1,0 +1,460 @@
+//! A descriptor's entry: what is known of its readiness, and who waits for it.
+//!
+//! # Readiness
+//!
+//! Each direction has a word of a *tick* and two flags:
+//!
+//! | part | meaning |
+//! |---|---|
+//! | tick | counts the kernel's edges |
+//! | EMPTY | since that tick a call has found nothing, or has left nothing: trying is in vain |
+//! | CLOSED | no further edge is to be expected (the peer has closed, or an error): never EMPTY |
+//!
+//! A caller looks at the word first ([`Entry::look`]). Unless it is EMPTY it tries. What it learns
+//! it notes by compare-exchange against the word that it saw: an edge in between has changed the
+//! tick, and the note, which would be out of date, fails.
+//!
+//! So a stream that was read short is EMPTY, and the next read waits without a system call.
+//!
+//! # Waiting
+//!
+//! Under the entry's lock the tick is compared with the one seen before the try; if it has moved the
+//! caller tries again, else it queues up. An edge changes the tick under the same lock, so none is
+//! lost. A descriptor that is registered only now, after the try, reports an edge by itself if it
+//! has become ready.
+//!
+//! # Whom an edge wakes
+//!
+//! The oldest waiter of the direction. It takes what it came for and, unless it knows that nothing
+//! is left, wakes the next ([`Entry::pass_on`]); so does any caller that succeeds while others wait.
+//! Ten threads that accept on one listener are woken one per connection, in turn.
+//! A CLOSED edge wakes all of them.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::options::{Options, Origin};
+use crate::clock;
+use crate::lock::Lock;
+use crate::park::{self, WaitReason};
+use crate::primitive::{AtomicU32, Ordering};
+use crate::ring::{Linked, Links, Ring};
+use crate::sys::Event;
+use crate::task::list::List;
+use crate::task::{Header, Runnable};
+use crate::timer::{self, Alarm};
+
+const EMPTY: u32 = 1;
+const CLOSED: u32 = 2;
+const TICK: u32 = 4;
+
+/// A direction of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// There is something to read, to accept, or an end of file to see.
+    Read,
+    /// There is room to write, or a connection has come about.
+    Write,
+}
+
+/// The readiness of a direction as a caller saw it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// Whether a try would find nothing.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 & EMPTY != 0
+    }
+}
+
+/// How a wait for readiness ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Try again.
+    Ready,
+    /// The deadline has passed.
+    TimedOut,
+    /// The program has asked not to wait (`O_NONBLOCK`).
+    Unwanted,
+}
+
+#[repr(align(128))]
+pub(crate) struct Entry {
+    read: Side,
+    write: Side,
+    state: Lock<State>,
+}
+
+struct Side {
+    word: AtomicU32,
+    /// How many wait, to be read without the lock.
+    n_waiting: AtomicU32,
+}
+
+struct State {
+    /// The core whose event loop knows the descriptor.
+    registered: Option<u32>,
+    /// Which owner of the number this is.
+    generation: u32,
+    /// `O_NONBLOCK` is set, and it was us.
+    nonblocking_is_ours: bool,
+    options: Options,
+    readers: Ring<Waiter>,
+    writers: Ring<Waiter>,
+}
+
+/// A green thread that waits, on its own stack.
+struct Waiter {
+    task: NonNull<Header>,
+    woken: AtomicU32,
+    links: Links<Waiter>,
+}
+
+impl Linked for Waiter {
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
+}
+
+/// The descriptor and generation that an event carries.
+pub(super) fn from_token(token: u64) -> (RawFd, u32) {
+    (token as u32 as RawFd, (token >> 32) as u32)
+}
+
+fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
+    use std::os::fd::AsRawFd;
+    u64::from(generation) << 32 | u64::from(fd.as_raw_fd().cast_unsigned())
+}
+
+impl Entry {
+    pub(super) fn new() -> Self {
+        let side = || Side { word: AtomicU32::new(0), n_waiting: AtomicU32::new(0) };
+        Self {
+            read: side(),
+            write: side(),
+            state: Lock::new(State {
+                registered: None,
+                generation: 0,
+                nonblocking_is_ours: false,
+                options: Options::new(),
+                readers: Ring::new(),
+                writers: Ring::new(),
+            }),
+        }
+    }
+
+    fn side(&self, interest: Interest) -> &Side {
+        match interest {
+            Interest::Read => &self.read,
+            Interest::Write => &self.write,
+        }
+    }
+
+    /// What is known of a direction.
+    #[inline]
+    pub(crate) fn look(&self, interest: Interest) -> Seen {
+        // Acquire pairs with the release in `Side::edge`: the try that follows sees what came.
+        Seen(self.side(interest).word.load(Ordering::Acquire))
+    }
+
+    /// A call has found nothing, or has left nothing, since `seen`.
+    #[inline]
+    pub(crate) fn note_empty(&self, interest: Interest, seen: Seen) {
+        // Before the registration no edge will come that could take the note back.
+        if seen.0 & CLOSED == 0 && seen.0 >= TICK {
+            // Orders nothing: a hint about the kernel's state, void when the tick has moved.
+            let _ = self.side(interest).word.compare_exchange(
+                seen.0,
+                seen.0 | EMPTY,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+    }
+
+    /// Wakes the next waiter of a direction, if there is one: something may be left for it.
+    #[inline]
+    pub(crate) fn pass_on(&self, interest: Interest) {
+        if self.side(interest).n_waiting.load(Ordering::Relaxed) != 0 {
+            self.wake_next(interest);
+        }
+    }
+
+    #[cold]
+    fn wake_next(&self, interest: Interest) {
+        let mut ready = List::new();
+        self.state.lock().wake(self.side(interest), interest, 1, &mut ready);
+        for task in ready {
+            task.schedule();
+        }
+    }
+
+    /// An event of the kernel's.
+    pub(super) fn dispatch(&self, generation: u32, event: Event, ready: &mut List) {
+        let mut state = self.state.lock();
+        if state.generation != generation {
+            return;
+        }
+        let n = |closed| if closed { usize::MAX } else { 1 };
+        if event.readable {
+            self.read.edge(event.read_closed);
+            state.wake(&self.read, Interest::Read, n(event.read_closed), ready);
+        }
+        if event.writable {
+            self.write.edge(event.write_closed);
+            state.wake(&self.write, Interest::Write, n(event.write_closed), ready);
+        }
+    }
+
+    /// Parks `task` until there is news since `seen`.
+    ///
+    /// `deadline_ns` is the call's own: set from the descriptor's timeout at the first wait.
+    pub(crate) fn wait(
+        &self,
+        task: &Header,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        seen: Seen,
+        deadline_ns: &mut Option<u64>,
+    ) -> io::Result<Readiness> {
+        let side = self.side(interest);
+        let mut state = self.state.lock();
+        let ours = state.nonblocking_is_ours;
+        let Some(patience) = state.options.patience(fd, interest, ours)? else {
+            return Ok(Readiness::Unwanted);
+        };
+        if deadline_ns.is_none()
+            && let Some(timeout) = patience
+        {
+            *deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
+        }
+        self.park(task, fd, side, interest, seen, *deadline_ns, state)
+    }
+
+    /// As `wait`, whatever the program has set: until `deadline_ns` alone.
+    pub(crate) fn wait_until(
+        &self,
+        task: &Header,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        seen: Seen,
+        deadline_ns: Option<u64>,
+    ) -> io::Result<Readiness> {
+        let state = self.state.lock();
+        self.park(task, fd, self.side(interest), interest, seen, deadline_ns, state)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the one place where all of it meets")]
+    fn park(
+        &self,
+        task: &Header,
+        fd: BorrowedFd<'_>,
+        side: &Side,
+        interest: Interest,
+        seen: Seen,
+        deadline_ns: Option<u64>,
+        mut state: crate::lock::Guard<'_, State>,
+    ) -> io::Result<Readiness> {
+        if state.registered.is_none() {
+            let core = task.core.load(Ordering::Relaxed);
+            super::register(core as usize, fd, to_token(fd, state.generation))?;
+            state.registered = Some(core);
+        } else if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
+            return Ok(Readiness::Ready);
+        }
+        if deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
+            return Ok(Readiness::TimedOut);
+        }
+        let waiter =
+            Waiter { task: NonNull::from(task), woken: AtomicU32::new(0), links: Links::new() };
+        // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
+        unsafe { state.queue(interest).push_back(&waiter) };
+        side.n_waiting.fetch_add(1, Ordering::Relaxed);
+        drop(state);
+
+        let reason = match interest {
+            Interest::Read => WaitReason::Read,
+            Interest::Write => WaitReason::Write,
+        };
+        // Acquire pairs with the release in `State::wake`.
+        let is_woken = || waiter.woken.load(Ordering::Acquire) != 0;
+        let Some(deadline_ns) = deadline_ns else {
+            park::park_until(task, reason, is_woken);
+            return Ok(Readiness::Ready);
+        };
+        let alarm = Alarm::new(task, deadline_ns);
+        timer::set(&alarm);
+        while !is_woken() && !alarm.has_rung() {
+            park::park(task, reason);
+        }
+        // Two wakers: both locks before the frame ends (see `park`).
+        timer::cancel(&alarm);
+        let mut state = self.state.lock();
+        park::settle(task);
+        if is_woken() {
+            return Ok(Readiness::Ready);
+        }
+        // SAFETY: not woken, hence still queued.
+        unsafe { state.queue(interest).remove(&waiter) };
+        side.n_waiting.fetch_sub(1, Ordering::Relaxed);
+        Ok(Readiness::TimedOut)
+    }
+
+    /// A descriptor comes in under this number.
+    pub(crate) fn attach(&self, origin: Origin) {
+        let mut state = self.state.lock();
+        self.forget(&mut state);
+        state.options.reset(origin);
+    }
+
+    /// The descriptor goes out: it is about to be closed or handed to somebody.
+    pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
+        let mut ready = List::new();
+        let mut state = self.state.lock();
+        if let Some(core) = state.registered {
+            super::deregister(core as usize, fd);
+        }
+        if state.nonblocking_is_ours {
+            // Fails for a bad descriptor alone, which has no flags to leak.
+            let _ = rustix::io::ioctl_fionbio(fd, false);
+        }
+        // Whoever waits here under a number that means something else soon: let them try and see.
+        state.wake(&self.read, Interest::Read, usize::MAX, &mut ready);
+        state.wake(&self.write, Interest::Write, usize::MAX, &mut ready);
+        self.forget(&mut state);
+        drop(state);
+        for task in ready {
+            task.schedule();
+        }
+    }
+
+    /// Begins a new generation: nothing is known, nothing registered.
+    fn forget(&self, state: &mut State) {
+        state.generation = state.generation.wrapping_add(1);
+        state.registered = None;
+        state.nonblocking_is_ours = false;
+        state.options.reset(Origin::Adopted);
+        // Nobody is between a look and a wait here: a descriptor that goes out is not in use.
+        for side in [&self.read, &self.write] {
+            side.word.store(0, Ordering::Release);
+        }
+    }
+
+    /// A duplicate is being made: from now on the file's flags are somebody else's too.
+    pub(crate) fn share(&self, fd: BorrowedFd<'_>) {
+        let mut state = self.state.lock();
+        if state.nonblocking_is_ours {
+            // Fails for a bad descriptor alone, and then the duplication does.
+            let _ = rustix::io::ioctl_fionbio(fd, false);
+            state.nonblocking_is_ours = false;
+        }
+        state.options.share();
+    }
+
+    /// Sets `O_NONBLOCK` for the program.
+    pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        let mut state = self.state.lock();
+        rustix::io::ioctl_fionbio(fd, on)?;
+        state.nonblocking_is_ours = false;
+        state.options.set_nonblocking(on);
+        Ok(())
+    }
+
+    /// Takes note of a timeout that the program has set.
+    pub(crate) fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) {
+        self.state.lock().options.set_timeout(interest, timeout);
+    }
+
+    /// For calls that have no flag of their own: makes the descriptor non-blocking, unless it may
+    /// share its file with somebody who would be surprised. Whether calls do not block now.
+    pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        if state.nonblocking_is_ours {
+            return Ok(true);
+        }
+        let ours = state.nonblocking_is_ours;
+        if state.options.patience(fd, Interest::Read, ours)?.is_none() {
+            return Ok(true);
+        }
+        if state.options.is_shared() {
+            return Ok(false);
+        }
+        rustix::io::ioctl_fionbio(fd, true)?;
+        state.nonblocking_is_ours = true;
+        Ok(true)
+    }
+
+    /// Whether a call that would block has failed because of a flag that the runtime has set.
+    pub(crate) fn is_nonblocking_by_us(&self) -> bool {
+        self.state.lock().nonblocking_is_ours
+    }
+}
+
+impl Side {
+    /// The kernel's edge. Under the entry's lock.
+    fn edge(&self, closed: bool) {
+        let closed = if closed { CLOSED } else { 0 };
+        let word = self.word.load(Ordering::Relaxed);
+        let next = (word & !EMPTY).wrapping_add(TICK) | closed;
+        // Zero means that no edge is known of: skip it when the count wraps.
+        let next = if next < TICK { next + TICK } else { next };
+        // Release pairs with the acquire in `look`. A note of EMPTY that comes in between belongs to
+        // the tick before, and is overwritten.
+        self.word.store(next, Ordering::Release);
+    }
+}
+
+impl State {
+    fn queue(&mut self, interest: Interest) -> &mut Ring<Waiter> {
+        match interest {
+            Interest::Read => &mut self.readers,
+            Interest::Write => &mut self.writers,
+        }
+    }
+
+    /// Takes up to `n` waiters out and claims their tasks.
+    fn wake(&mut self, side: &Side, interest: Interest, n: usize, ready: &mut List) {
+        for _ in 0..n {
+            let Some(waiter) = self.queue(interest).pop_front() else { return };
+            side.n_waiting.fetch_sub(1, Ordering::Relaxed);
+            // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock.
+            let waiter = unsafe { waiter.as_ref() };
+            let task = waiter.task;
+            // Release pairs with the acquire in `Entry::park`.
+            waiter.woken.store(1, Ordering::Release);
+            // SAFETY: the task waits here, so it is alive until the lock is released; the claim says
+            // whether the right to run it is ours.
+            unsafe {
+                if task.as_ref().state.claim() {
+                    ready.push_back(Runnable::from_raw(task));
+                }
+            }
+        }
+    }
+}
+
+/// Blocks an ordinary thread until the descriptor is ready; `false` when the deadline has passed.
+pub(crate) fn block_until_ready(
+    fd: impl AsFd,
+    interest: Interest,
+    timeout: Option<Duration>,
+) -> io::Result<bool> {
+    let flags = match interest {
+        Interest::Read => PollFlags::IN,
+        Interest::Write => PollFlags::OUT,
+    };
+    let timeout = timeout.map(|left| Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    });
+    Ok(poll(&mut [PollFd::new(&fd, flags)], timeout.as_ref())? != 0)
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

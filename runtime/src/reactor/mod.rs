@@ -1,0 +1,82 @@
+//! The reactor: who waits for which descriptor, and what the kernel says of it.
+//!
+//! Each core has an event loop of the kernel (`sys::poller`). A descriptor is registered once, with
+//! the core that its first waiter runs on, at its first `EAGAIN`, in both directions,
+//! edge-triggered. What the kernel says goes to the descriptor's entry in a table by number
+//! (`table`); an entry has the readers and the writers that wait, oldest first (`entry`).
+//!
+//! A registration carries a generation, and so does every event: one that was meant for an earlier
+//! owner of the number is recognized and dropped.
+
+mod entry;
+mod options;
+mod table;
+
+pub use entry::Interest;
+pub(crate) use entry::{Readiness, block_until_ready};
+pub use options::Origin;
+pub(crate) use table::entry;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::primitive::{AtomicUsize, Ordering};
+use crate::sys::poller::{Events, Poller};
+use crate::task::list::List;
+
+/// The event loop of a core.
+struct Loop {
+    poller: Poller,
+    n_registered: AtomicUsize,
+}
+
+static LOOPS: OnceLock<Box<[Loop]>> = OnceLock::new();
+
+/// Makes the event loops, one for each core.
+pub(crate) fn init(n_cores: usize) -> io::Result<()> {
+    let new = || Ok(Loop { poller: Poller::new()?, n_registered: AtomicUsize::new(0) });
+    let loops = (0..n_cores).map(|_| new()).collect::<io::Result<_>>()?;
+    assert!(LOOPS.set(loops).is_ok(), "the runtime starts once");
+    Ok(())
+}
+
+fn event_loop(core: usize) -> &'static Loop {
+    &LOOPS.get().expect("the runtime has started")[core]
+}
+
+fn register(core: usize, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+    let event_loop = event_loop(core);
+    event_loop.poller.add(fd, token)?;
+    event_loop.n_registered.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+fn deregister(core: usize, fd: BorrowedFd<'_>) {
+    let event_loop = event_loop(core);
+    // Fails where the descriptor was closed behind our back: nothing is left to remove.
+    let _ = event_loop.poller.remove(fd);
+    event_loop.n_registered.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Whether a core's event loop has any descriptor to watch.
+pub(crate) fn has_registrations(core: usize) -> bool {
+    event_loop(core).n_registered.load(Ordering::Relaxed) != 0
+}
+
+/// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`.
+pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, ready: &mut List) {
+    let polled = event_loop(core).poller.wait(events, timeout, |event| {
+        let (fd, generation) = entry::from_token(event.token);
+        entry(fd).dispatch(generation, event, ready);
+    });
+    if let Err(error) = polled {
+        crate::report::fatal(format_args!("failed to wait for events: {error}"));
+    }
+}
+
+/// Ends a core's `poll`, or the next one.
+pub(crate) fn wake(core: usize) {
+    event_loop(core).poller.wake();
+}

@@ -1,0 +1,178 @@
+//! Starting the runtime: once, at first use, as the environment or the program says.
+
+use std::env;
+use std::io;
+use std::thread::available_parallelism;
+
+use crate::context::tls::{self, TlsMode};
+use crate::lock::Lock;
+use crate::panic;
+use crate::primitive::{AtomicBool, Ordering};
+use crate::scheduler::{self, Scheduler};
+use crate::stack;
+
+/// OS threads at most, unless it is said otherwise.
+const N_THREADS_MAX: usize = 512;
+
+/// How the runtime is to be set up.
+///
+/// Nobody needs it: the runtime starts by itself, when the first green thread is spawned. What is
+/// not set here comes from the environment, and else from the machine.
+///
+/// | method | environment | default |
+/// |---|---|---|
+/// | [`workers`](Self::workers) | `SYLVAN_WORKERS` | [`std::thread::available_parallelism`] |
+/// | [`max_threads`](Self::max_threads) | `SYLVAN_MAX_THREADS` | 512 |
+/// | [`tls`](Self::tls) | `SYLVAN_TLS` (`own` or `shared`) | own where it can be had |
+///
+/// ```
+/// sylvan::Config::new().workers(2).start()?;
+/// assert_eq!(sylvan::workers()?, 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    workers: Option<usize>,
+    max_threads: Option<usize>,
+    tls: Option<TlsMode>,
+}
+
+impl Config {
+    /// Nothing set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many OS threads run green threads at a time.
+    pub fn workers(mut self, n: usize) -> Self {
+        self.workers = Some(n);
+        self
+    }
+
+    /// How many OS threads there may be in all, those included that make blocking calls or have
+    /// been taken over from.
+    pub fn max_threads(mut self, n: usize) -> Self {
+        self.max_threads = Some(n);
+        self
+    }
+
+    /// Whose thread-locals green threads see.
+    pub fn tls(mut self, mode: TlsMode) -> Self {
+        self.tls = Some(mode);
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if it has started before; `InvalidInput` if a number is zero, or if a
+    /// variable of the environment that is asked has no usable value (the message names both);
+    /// `Unsupported` if [`TlsMode::Own`] cannot be had; what the kernel says if it refuses an event
+    /// loop or a thread.
+    pub fn start(self) -> io::Result<()> {
+        let started = STARTING.lock();
+        if STARTED.load(Ordering::Acquire) {
+            let why = "the runtime has started already, with its first green thread or by `Config::start`";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        let result = self.start_once();
+        drop(started);
+        result
+    }
+
+    /// Under the lock of `STARTING`.
+    fn start_once(self) -> io::Result<()> {
+        let workers = match positive("workers", self.workers)? {
+            Some(n) => n,
+            None => match positive_from_env("SYLVAN_WORKERS")? {
+                Some(n) => n,
+                None => available_parallelism()?.get(),
+            },
+        };
+        let max_threads = match positive("max_threads", self.max_threads)? {
+            Some(n) => n,
+            None => positive_from_env("SYLVAN_MAX_THREADS")?.unwrap_or(N_THREADS_MAX),
+        };
+        let wanted = match self.tls {
+            Some(mode) => Some(mode),
+            None => tls_from_env()?,
+        };
+        let mode = tls::choose(wanted).map_err(|why| {
+            let text = format!("green threads cannot have thread-locals of their own here: {why}");
+            io::Error::new(io::ErrorKind::Unsupported, text)
+        })?;
+        panic::install_hook();
+        stack::install_handler(crate::thread::interrupted);
+        scheduler::start(workers, max_threads, mode)?;
+        // Release pairs with the acquire in `scheduler`.
+        STARTED.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+static STARTING: Lock<()> = Lock::new(());
+static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// The scheduler; starts it if need be.
+#[inline]
+pub(crate) fn scheduler() -> io::Result<&'static Scheduler> {
+    // Acquire pairs with the release in `start_once`.
+    if !STARTED.load(Ordering::Acquire) {
+        match Config::new().start() {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(scheduler::get())
+}
+
+/// How many workers there are: OS threads that run green threads at a time. Starts the runtime.
+///
+/// # Errors
+///
+/// As [`Config::start`], but for having started already.
+pub fn workers() -> io::Result<usize> {
+    Ok(scheduler()?.n_cores())
+}
+
+/// Whose thread-locals green threads see. Starts the runtime.
+///
+/// # Errors
+///
+/// As [`Config::start`], but for having started already.
+pub fn tls_mode() -> io::Result<TlsMode> {
+    Ok(scheduler()?.tls_mode())
+}
+
+fn positive(what: &str, n: Option<usize>) -> io::Result<Option<usize>> {
+    if n == Some(0) {
+        Err(invalid(format!("`{what}` expected a positive integer, got `0`")))
+    } else {
+        Ok(n)
+    }
+}
+
+fn positive_from_env(name: &str) -> io::Result<Option<usize>> {
+    let Some(value) = env::var_os(name) else { return Ok(None) };
+    let parsed = value.to_str().and_then(|value| value.parse().ok()).filter(|n| *n > 0);
+    parsed.map(Some).ok_or_else(|| {
+        invalid(format!("`{name}` expected a positive integer, got `{}`", value.to_string_lossy()))
+    })
+}
+
+fn tls_from_env() -> io::Result<Option<TlsMode>> {
+    let Some(value) = env::var_os("SYLVAN_TLS") else { return Ok(None) };
+    match value.to_str() {
+        Some("own") => Ok(Some(TlsMode::Own)),
+        Some("shared") => Ok(Some(TlsMode::Shared)),
+        _ => Err(invalid(format!(
+            "`SYLVAN_TLS` expected `own` or `shared`, got `{}`",
+            value.to_string_lossy()
+        ))),
+    }
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}

@@ -1,0 +1,109 @@
+//! A core: what a worker needs in order to run tasks, and hands over when it gets stuck.
+
+use std::cell::UnsafeCell;
+
+use super::inbox::Inbox;
+use super::owner::Owner;
+use super::queue::Queue;
+use crate::primitive::{AtomicBool, Ordering};
+use crate::stack::Stack;
+use crate::sys::poller::Events;
+use crate::task::list::List;
+
+/// How many free stacks a core keeps for itself.
+const STACKS_MAX: usize = 64;
+
+pub(crate) struct Core {
+    pub(super) index: usize,
+    pub(super) owner: Owner,
+    /// Tasks that were woken by whoever ran on this core, or (in the shared mode) that belong here.
+    pub(super) inbox: Inbox,
+    /// Tasks that may run on any core.
+    pub(super) queue: Queue,
+    /// Whether its worker waits in the reactor. Sequentially consistent: see `idle`.
+    asleep: AtomicBool,
+    local: UnsafeCell<Local>,
+}
+
+/// What only the worker that has the core touches, between runs.
+pub(super) struct Local {
+    /// Counts tasks that were run.
+    pub(super) tick: u32,
+    /// Tasks run in a row because they were the last to be woken.
+    pub(super) streak: u32,
+    /// This core counts as a searcher in `idle`.
+    pub(super) searching: bool,
+    /// Where a search starts.
+    pub(super) victim: usize,
+    pub(super) events: Events,
+    /// Tasks that the reactor, the timers or the scheduler itself have made runnable just now.
+    pub(super) ready: List,
+    /// Tasks that have to stay on this core (the shared mode).
+    pub(super) pinned: List,
+    stacks: Vec<Stack>,
+}
+
+// SAFETY: `local` belongs to the one worker that has the core, as `owner` says; the rest is atomic.
+unsafe impl Sync for Core {}
+// SAFETY: nothing in a core depends on the OS thread that made it; what points somewhere (events,
+// stacks) points to what any thread may use.
+unsafe impl Send for Core {}
+
+impl Core {
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            owner: Owner::new(),
+            inbox: Inbox::new(),
+            queue: Queue::new(),
+            asleep: AtomicBool::new(false),
+            local: UnsafeCell::new(Local {
+                tick: 0,
+                streak: 0,
+                searching: false,
+                victim: index,
+                events: Events::new(),
+                ready: List::new(),
+                pinned: List::new(),
+                stacks: Vec::with_capacity(STACKS_MAX),
+            }),
+        }
+    }
+
+    /// The part that is the worker's alone.
+    ///
+    /// # Safety
+    ///
+    /// The calling worker has the core and is between runs, and no other such reference is in use.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the protocol of `owner`")]
+    pub(super) unsafe fn local(&self) -> &mut Local {
+        // SAFETY: as the caller promises.
+        unsafe { &mut *self.local.get() }
+    }
+
+    /// Says that the worker is about to wait in the reactor.
+    pub(super) fn fall_asleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the worker waits in the reactor; if so, whoever asks is the one to wake it.
+    pub(super) fn claim_sleep(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Local {
+    /// A free stack of the class that most threads have.
+    pub(super) fn pop_stack(&mut self) -> Option<Stack> {
+        self.stacks.pop()
+    }
+
+    /// Keeps a free stack, or gives it back when there are enough.
+    pub(super) fn push_stack(&mut self, stack: Stack) -> Result<(), Stack> {
+        if self.stacks.len() == STACKS_MAX {
+            return Err(stack);
+        }
+        self.stacks.push(stack);
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Who sleeps, who searches, and whom to wake.
+//!
+//! A core with nothing to do *searches* the others and the shared queue; if it finds nothing it
+//! *sleeps* in its reactor. The two mistakes to avoid: a task that lies in a queue while everybody
+//! sleeps, and a system call to wake somebody for every task.
+//!
+//! # Waking
+//!
+//! Who has made a task visible calls [`Idle::pick`]. It names a sleeper only if there is one and
+//! nobody searches: a searcher will find the task. The one that is woken counts as a searcher from
+//! that moment on, so that a burst of tasks wakes one core; and a searcher that finds something
+//! picks the next one, so that a burst spreads.
+//!
+//! # Sleeping
+//!
+//! 1. The searcher stops to be one ([`Idle::stop_searching`]).
+//! 2. It enters the list of sleepers ([`Idle::sleep`]).
+//! 3. It looks at every queue once more. If there is something it leaves the list
+//!    ([`Idle::wake_self`]) and goes on.
+//! 4. It waits in its reactor, which a wake-up ends, early ones included.
+//!
+//! # Why nothing is lost
+//!
+//! The push to a queue, both counts, and the looks at queues in step 3 are sequentially consistent.
+//! Suppose a pusher wakes nobody. Either it read a positive `searching`: that searcher's step 1
+//! comes after the read, hence after the push, and its step 3 sees the task. Or it read `searching`
+//! as zero and `sleeping` as zero: then whoever goes to sleep later has its step 2 after that read,
+//! hence after the push, and its step 3 sees the task.
+
+use crate::lock::Lock;
+use crate::primitive::{AtomicUsize, Ordering};
+
+pub(crate) struct Idle {
+    searching: AtomicUsize,
+    /// The length of `sleepers`, to be read without the lock.
+    sleeping: AtomicUsize,
+    /// The cores that sleep, the one to wake first last.
+    sleepers: Lock<Vec<usize>>,
+    n_cores: usize,
+}
+
+impl Idle {
+    pub(crate) fn new(n_cores: usize) -> Self {
+        Self {
+            searching: AtomicUsize::new(0),
+            sleeping: AtomicUsize::new(0),
+            sleepers: Lock::new(Vec::with_capacity(n_cores)),
+            n_cores,
+        }
+    }
+
+    /// Whether one more may search: half of the cores at most, since searchers get in each other's
+    /// way.
+    pub(crate) fn start_searching(&self) -> bool {
+        if 2 * self.searching.load(Ordering::Relaxed) >= self.n_cores {
+            return false;
+        }
+        self.searching.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
+    /// A searcher has found something or gives up; whether it was the last one.
+    pub(crate) fn stop_searching(&self) -> bool {
+        self.searching.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    /// Names a core to wake, which counts as a searcher from now on; see the module's header.
+    #[must_use]
+    pub(crate) fn pick(&self) -> Option<usize> {
+        if self.searching.load(Ordering::SeqCst) != 0 || self.sleeping.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        // Of several pickers one goes on.
+        self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
+        let mut sleepers = self.sleepers.lock();
+        let core = sleepers.pop();
+        self.sleeping.store(sleepers.len(), Ordering::SeqCst);
+        drop(sleepers);
+        if core.is_none() {
+            self.searching.fetch_sub(1, Ordering::SeqCst);
+        }
+        core
+    }
+
+    /// The core enters the list of sleepers.
+    pub(crate) fn sleep(&self, core: usize) {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.push(core);
+        self.sleeping.store(sleepers.len(), Ordering::SeqCst);
+    }
+
+    /// The core leaves the list by itself; `false` if somebody has picked it: then it is a searcher.
+    #[must_use]
+    pub(crate) fn wake_self(&self, core: usize) -> bool {
+        let mut sleepers = self.sleepers.lock();
+        let Some(at) = sleepers.iter().position(|sleeper| *sleeper == core) else { return false };
+        sleepers.swap_remove(at);
+        self.sleeping.store(sleepers.len(), Ordering::SeqCst);
+        true
+    }
+
+    /// Whether every core sleeps.
+    pub(crate) fn all_sleep(&self) -> bool {
+        self.sleeping.load(Ordering::SeqCst) == self.n_cores
+    }
+
+    /// Whether any core sleeps, as far as one can tell.
+    pub(crate) fn any_sleeps(&self) -> bool {
+        self.sleeping.load(Ordering::Relaxed) != 0
+    }
+}

@@ -1,0 +1,258 @@
+//! The scheduler: cores, the workers that have them, and how tasks get from one to another.
+//!
+//! A *core* (`core`) has a run queue, an event loop and deadlines. A *worker* (`worker`) is an OS
+//! thread that has a core and runs its tasks, one at a time, each until it parks, yields or ends.
+//! There are as many cores as processors; a core is never without a worker for long.
+//!
+//! # Where a task goes that becomes runnable
+//!
+//! | who makes it so | where it goes |
+//! |---|---|
+//! | a green thread | the inbox of the core it runs on |
+//! | a worker, from its event loop or deadlines | the core's own list |
+//! | any other OS thread | the queue that all share |
+//! | anybody, for a task that is pinned (the shared mode) | the inbox of its core |
+//!
+//! A single task in the inbox wakes nobody: most often its waker parks next, and the task runs
+//! right there, with its data in the cache. If the waker goes on instead, the next push to the
+//! inbox or the monitor sees to it.
+//!
+//! # What a worker runs next
+//!
+//! The last task that was woken from the run before, if it was that run that woke it (up to a limit
+//! in a row, so that two that keep waking each other do not shut out the rest); else the oldest in
+//! the run queue; else its share of the shared queue; else what the event loop and the deadlines
+//! have; else what can be stolen. Every few dozen runs the event loop, the deadlines and the shared
+//! queue come first.
+//!
+//! # Files
+//!
+//! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck,
+//! `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+
+mod core;
+mod idle;
+mod inbox;
+mod inject;
+mod monitor;
+mod owner;
+mod queue;
+mod spare;
+mod worker;
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::OnceLock;
+
+use self::core::Core;
+use self::idle::Idle;
+use self::inject::Inject;
+use self::monitor::Monitor;
+use self::owner::Sighting;
+use self::spare::{Assignment, Job, Spares};
+use crate::context::Switch;
+use crate::context::tls::TlsMode;
+use crate::current;
+use crate::primitive::Ordering;
+use crate::reactor;
+use crate::report;
+use crate::task::{Header, Runnable, Schedule};
+use crate::timer;
+
+pub(crate) struct Scheduler {
+    cores: Box<[Core]>,
+    inject: Inject,
+    idle: Idle,
+    spares: Spares,
+    monitor: Monitor,
+    tls_mode: TlsMode,
+}
+
+static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
+
+/// The scheduler, once `start` has returned.
+pub(crate) fn get() -> &'static Scheduler {
+    SCHEDULER.get().expect("the runtime has started")
+}
+
+/// Starts the workers and the monitor.
+pub(crate) fn start(
+    n_cores: usize,
+    n_threads_max: usize,
+    tls_mode: TlsMode,
+) -> io::Result<&'static Scheduler> {
+    timer::init(n_cores);
+    reactor::init(n_cores)?;
+    let scheduler = SCHEDULER.get_or_init(|| Scheduler {
+        cores: (0..n_cores).map(Core::new).collect(),
+        inject: Inject::new(),
+        idle: Idle::new(n_cores),
+        spares: Spares::new(n_cores, n_threads_max.max(n_cores)),
+        monitor: Monitor::new(),
+        tls_mode,
+    });
+    for core in &scheduler.cores {
+        start_os_thread(format!("sylvan-worker-{}", core.index), move || {
+            scheduler.work(Assignment::Core(core));
+            scheduler.serve_as_spare();
+        })?;
+    }
+    start_os_thread("sylvan-monitor".to_owned(), move || scheduler.monitor.main(scheduler))?;
+    Ok(scheduler)
+}
+
+/// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
+/// process, for no green thread could go on.
+fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let main = move || {
+        if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {
+            report::fatal(format_args!("the scheduler has panicked"));
+        }
+    };
+    std::thread::Builder::new().name(name).spawn(main).map(drop)
+}
+
+impl Scheduler {
+    pub(crate) fn tls_mode(&self) -> TlsMode {
+        self.tls_mode
+    }
+
+    pub(crate) fn n_cores(&self) -> usize {
+        self.cores.len()
+    }
+
+    fn cores(&self) -> &[Core] {
+        &self.cores
+    }
+
+    fn core_of(&self, task: &Header) -> &Core {
+        &self.cores[task.core.load(Ordering::Relaxed) as usize]
+    }
+
+    /// Wakes a sleeping core, if that is of use: there is something in a queue.
+    fn wake_one(&self) {
+        if let Some(core) = self.idle.pick() {
+            self.wake(&self.cores[core]);
+        }
+    }
+
+    fn wake(&self, core: &Core) {
+        if core.claim_sleep() {
+            reactor::wake(core.index);
+        }
+    }
+
+    fn all_sleep(&self) -> bool {
+        self.idle.all_sleep()
+    }
+
+    /// Puts a task where every core finds it.
+    fn inject(&self, task: Runnable) {
+        self.inject.push(task);
+        self.wake_one();
+    }
+
+    /// For the monitor: whether anything waits for this core.
+    fn is_awaited(&self, core: &Core) -> bool {
+        self.tls_mode == TlsMode::Own
+            && (!core.queue.is_empty()
+                || !core.inbox.is_empty()
+                || !self.inject.is_empty()
+                || reactor::has_registrations(core.index)
+                || !timer::shard(core.index).is_empty())
+    }
+
+    /// For the monitor: takes a core from a worker that is stuck in the run that was seen.
+    fn take_from(&'static self, core: &'static Core, seen: Sighting) {
+        self.spares.hand_over(core, seen, |a| get().work(a));
+    }
+
+    /// For the monitor: tasks whose core is busy while another one sleeps.
+    fn wake_for_stranded(&self) {
+        let stranded = |core: &Core| !core.queue.is_empty() || !core.inbox.is_empty();
+        if self.idle.any_sleeps() && self.cores.iter().any(stranded) {
+            self.wake_one();
+        }
+    }
+
+    /// Runs `f`, which blocks, on behalf of a green thread.
+    pub(crate) fn blocking<T>(&'static self, task: &Header, f: impl FnOnce() -> T) -> T {
+        match self.tls_mode {
+            TlsMode::Own => self.block_in_place(task, f),
+            TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, data| {
+                self.spares.run_job(Job { run, data }, |a| get().work(a));
+            }),
+        }
+    }
+
+    /// Runs `f` right here. The monitor may take the core meanwhile; then the task queues for another.
+    fn block_in_place<T>(&self, task: &Header, f: impl FnOnce() -> T) -> T {
+        /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
+        /// and its worker finds out at the next switch.
+        struct Section<'a> {
+            core: &'a Core,
+            epoch: u64,
+        }
+        impl Section<'_> {
+            fn end(self) -> bool {
+                let kept = self.core.owner.end_blocking(self.epoch);
+                std::mem::forget(self);
+                kept
+            }
+        }
+        impl Drop for Section<'_> {
+            fn drop(&mut self) {
+                let _ = self.core.owner.end_blocking(self.epoch);
+            }
+        }
+
+        let core = self.core_of(task);
+        let epoch = task.epoch.get();
+        if !core.owner.begin_blocking(epoch) {
+            // No core to lose: taken earlier in this run, or in a section already.
+            return f();
+        }
+        self.monitor.on_blocking();
+        let section = Section { core, epoch };
+        let result = f();
+        if !section.end() {
+            // To the back of the shared queue, until a worker with a core takes it on.
+            task.exit().suspend(Switch::Yielded);
+        }
+        result
+    }
+}
+
+impl Schedule for Scheduler {
+    fn schedule(&self, task: Runnable) {
+        if task.pinned.get() {
+            let core = self.core_of(&task);
+            if worker::has_core(core) {
+                // SAFETY: the calling worker has the core and is between runs.
+                unsafe { core.local() }.ready.push_back(task);
+            } else {
+                core.inbox.push(task);
+                self.wake(core);
+            }
+            return;
+        }
+        if let Some(waker) = current::green() {
+            let core = self.core_of(waker);
+            let first = core.inbox.push(task);
+            // The waker may have lost the core, and its new worker may have gone to sleep.
+            self.wake(core);
+            if !first {
+                self.wake_one();
+            }
+        } else if let Some(core) = worker::core() {
+            // SAFETY: as above.
+            unsafe { core.local() }.ready.push_back(task);
+        } else {
+            self.inject(task);
+        }
+    }
+
+    fn wake_core(&self, core: usize) {
+        self.wake(&self.cores[core]);
+    }
+}

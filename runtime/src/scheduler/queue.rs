@@ -1,0 +1,151 @@
+//! The run queue of a core: a ring that its owner pushes to and pops from, and that others steal
+//! half of.
+//!
+//! The shape is Go's. `tail` is the owner's, `head` is everybody's: who advances it by
+//! compare-exchange owns the tasks that it passed. The owner never overwrites a slot that lies
+//! between the two, and a thief reads slots before it knows whether they are its own: when `head`
+//! has moved in the meantime, it forgets what it read.
+//!
+//! Why not a growing deque: the ring allocates nothing, keeps nothing alive for late readers, and
+//! what does not fit goes to the queue that all share, where idle cores look anyway.
+//!
+//! # Memory ordering
+//!
+//! `tail` is released by a push and acquired by a steal: the slot's contents come with it. `head` is
+//! released by a pop or steal and acquired by a push: a slot is overwritten after it was read.
+
+use std::ptr;
+use std::ptr::NonNull;
+
+use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
+use crate::task::{Header, Runnable};
+
+/// Slots. Loom tries every interleaving: few.
+#[cfg(not(loom))]
+const CAPACITY: u32 = 256;
+#[cfg(loom)]
+const CAPACITY: u32 = 4;
+
+pub(crate) struct Queue {
+    head: AtomicU32,
+    tail: AtomicU32,
+    slots: Box<[AtomicPtr<Header>]>,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        Self {
+            head: AtomicU32::new(0),
+            tail: AtomicU32::new(0),
+            slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+        }
+    }
+
+    fn slot(&self, index: u32) -> &AtomicPtr<Header> {
+        &self.slots[(index % CAPACITY) as usize]
+    }
+
+    /// How many tasks there are, as far as one can tell.
+    pub(crate) fn len(&self) -> usize {
+        let head = self.head.load(Ordering::Acquire);
+        self.tail.load(Ordering::Acquire).wrapping_sub(head).min(CAPACITY) as usize
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a task, or gives it back when the ring is full.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the core: nobody else pushes or pops.
+    pub(crate) unsafe fn push(&self, task: Runnable) -> Result<(), Runnable> {
+        let tail = self.tail.load(Ordering::Relaxed);
+        // Acquire pairs with the release in `pop` and `steal`.
+        let head = self.head.load(Ordering::Acquire);
+        if tail.wrapping_sub(head) >= CAPACITY {
+            return Err(task);
+        }
+        self.slot(tail).store(task.into_raw().as_ptr(), Ordering::Relaxed);
+        // Release pairs with the acquire in `steal`.
+        self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes the oldest task.
+    ///
+    /// # Safety
+    ///
+    /// As for `push`.
+    pub(crate) unsafe fn pop(&self) -> Option<Runnable> {
+        let tail = self.tail.load(Ordering::Relaxed);
+        let mut head = self.head.load(Ordering::Acquire);
+        while head != tail {
+            let task = self.slot(head).load(Ordering::Relaxed);
+            // Release pairs with the acquire in `push`.
+            match self.head.compare_exchange_weak(
+                head,
+                head.wrapping_add(1),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    let task = NonNull::new(task).expect("a slot between head and tail is filled");
+                    // SAFETY: advancing `head` past the slot made the task this thread's.
+                    return Some(unsafe { Runnable::from_raw(task) });
+                }
+                Err(now) => head = now,
+            }
+        }
+        None
+    }
+
+    /// Moves half of the tasks, rounded up, to the thief's own queue, which is empty, and takes one
+    /// of them.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the core that `mine` belongs to, and `mine` is empty.
+    pub(crate) unsafe fn steal_into(&self, mine: &Queue) -> Option<Runnable> {
+        let my_tail = mine.tail.load(Ordering::Relaxed);
+        // Acquire pairs with the release in `pop` and `steal_into`.
+        let mut head = self.head.load(Ordering::Acquire);
+        loop {
+            // Acquire pairs with the release in `push`.
+            let tail = self.tail.load(Ordering::Acquire);
+            let len = tail.wrapping_sub(head);
+            if len == 0 {
+                return None;
+            }
+            if len > CAPACITY {
+                // The two were read too far apart.
+                head = self.head.load(Ordering::Acquire);
+                continue;
+            }
+            let n = len - len / 2;
+            let first = self.slot(head).load(Ordering::Relaxed);
+            for i in 1..n {
+                let task = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+                mine.slot(my_tail.wrapping_add(i - 1)).store(task, Ordering::Relaxed);
+            }
+            // Release pairs with the acquire in `push`.
+            match self.head.compare_exchange_weak(
+                head,
+                head.wrapping_add(n),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    // Release pairs with the acquire of whoever steals from the thief.
+                    mine.tail.store(my_tail.wrapping_add(n - 1), Ordering::Release);
+                    let first =
+                        NonNull::new(first).expect("a slot between head and tail is filled");
+                    // SAFETY: as in `pop`, for each of the `n` tasks.
+                    return Some(unsafe { Runnable::from_raw(first) });
+                }
+                Err(now) => head = now,
+            }
+        }
+    }
+}

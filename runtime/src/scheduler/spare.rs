@@ -1,0 +1,188 @@
+//! Spare OS threads: they wait for a core that was taken from a stuck worker, or for a job that
+//! blocks, whichever the mode calls for.
+//!
+//! An idle spare is used before a new one is made, the last to become idle first, so that those
+//! that are not needed stay idle long enough to end. At the limit jobs queue up, and cores stay
+//! with their stuck workers: things still progress, and a warning says so once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ptr;
+use std::time::Duration;
+
+use super::core::Core;
+use super::owner::Sighting;
+use crate::lock::Lock;
+use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::report;
+use crate::sys::futex;
+
+/// How long a spare stays idle before it ends.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// What a spare is given to do.
+pub(super) enum Assignment {
+    /// To run tasks with this core until it is taken.
+    Core(&'static Core),
+    /// To take this core from the run that was seen, and then the same.
+    Take(&'static Core, Sighting),
+    /// To run a function that blocks.
+    Job(Job),
+}
+
+/// A function to run on a spare thread; whoever waits for it keeps it alive.
+pub(super) struct Job {
+    pub(super) run: unsafe fn(*mut ()),
+    pub(super) data: *mut (),
+}
+
+// SAFETY: a job is made to be run by another thread; `blocking` sees to what it points to.
+unsafe impl Send for Job {}
+
+/// An OS thread that is idle, on its own stack.
+struct Seat {
+    assignment: Lock<Option<Assignment>>,
+    assigned: AtomicU32,
+}
+
+struct State {
+    idle: Vec<*const Seat>,
+    /// Jobs for which there was no thread.
+    jobs: VecDeque<Job>,
+}
+
+// SAFETY: seats are reached under the lock, and leave the list before their frame ends.
+unsafe impl Send for State {}
+
+pub(super) struct Spares {
+    state: Lock<State>,
+    n_threads: AtomicUsize,
+    n_threads_max: usize,
+    warned: AtomicBool,
+}
+
+impl Spares {
+    /// `n_threads` are there already and count.
+    pub(super) fn new(n_threads: usize, n_threads_max: usize) -> Self {
+        Self {
+            state: Lock::new(State { idle: Vec::new(), jobs: VecDeque::new() }),
+            n_threads: AtomicUsize::new(n_threads),
+            n_threads_max,
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Runs `job` on a spare, now or when one becomes free.
+    pub(super) fn run_job(&'static self, job: Job, work: fn(Assignment)) {
+        let mut state = self.state.lock();
+        if let Some(seat) = state.idle.pop() {
+            // SAFETY: out of the list, the seat waits for this assignment.
+            unsafe { (*seat).assign(Assignment::Job(job)) };
+            return;
+        }
+        if self.n_threads.load(Ordering::Relaxed) < self.n_threads_max {
+            drop(state);
+            match self.start(Some(Assignment::Job(job)), work) {
+                Ok(()) => return,
+                Err(Some(Assignment::Job(job))) => self.state.lock().jobs.push_back(job),
+                Err(_) => unreachable!("what could not be started comes back"),
+            }
+        } else {
+            state.jobs.push_back(job);
+        }
+        self.warn();
+    }
+
+    /// Has a spare take `core` from the run that was seen, if that is still going on.
+    pub(super) fn hand_over(
+        &'static self,
+        core: &'static Core,
+        seen: Sighting,
+        work: fn(Assignment),
+    ) {
+        let idle = self.state.lock().idle.pop();
+        if let Some(seat) = idle {
+            if core.owner.take(seen) {
+                // SAFETY: out of the list, the seat waits for an assignment.
+                unsafe { (*seat).assign(Assignment::Core(core)) };
+            } else {
+                self.state.lock().idle.push(seat);
+            }
+            return;
+        }
+        // A core without a worker must not be: the new thread takes it when it is there.
+        let start = || self.start(Some(Assignment::Take(core, seen)), work).is_ok();
+        if self.n_threads.load(Ordering::Relaxed) >= self.n_threads_max || !start() {
+            self.warn();
+        }
+    }
+
+    /// Starts an OS thread; gives the assignment back if that fails.
+    fn start(
+        &'static self,
+        first: Option<Assignment>,
+        work: fn(Assignment),
+    ) -> Result<(), Option<Assignment>> {
+        let n = self.n_threads.fetch_add(1, Ordering::Relaxed);
+        let first = std::sync::Arc::new(Lock::new(first));
+        let handed = std::sync::Arc::clone(&first);
+        let main = move || {
+            if let Some(assignment) = handed.lock().take() {
+                work(assignment);
+            }
+            drop(handed);
+            while let Some(assignment) = self.next() {
+                work(assignment);
+            }
+        };
+        super::start_os_thread(format!("sylvan-spare-{n}"), main).map_err(|_: io::Error| {
+            self.n_threads.fetch_sub(1, Ordering::Relaxed);
+            first.lock().take()
+        })
+    }
+
+    /// What to do next; `None` after too long a time without anything.
+    pub(super) fn next(&'static self) -> Option<Assignment> {
+        let seat = Seat { assignment: Lock::new(None), assigned: AtomicU32::new(0) };
+        let mut state = self.state.lock();
+        if let Some(job) = state.jobs.pop_front() {
+            return Some(Assignment::Job(job));
+        }
+        state.idle.push(&seat);
+        drop(state);
+        loop {
+            futex::wait(&seat.assigned, 0, Some(IDLE_MAX));
+            // Acquire pairs with the release in `assign`.
+            if seat.assigned.load(Ordering::Acquire) != 0 {
+                return seat.assignment.lock().take();
+            }
+            let mut state = self.state.lock();
+            if let Some(at) = state.idle.iter().position(|idle| ptr::eq(*idle, &raw const seat)) {
+                state.idle.remove(at);
+                drop(state);
+                self.n_threads.fetch_sub(1, Ordering::Relaxed);
+                return None;
+            }
+            // Somebody has taken the seat out and is about to assign.
+        }
+    }
+
+    fn warn(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            report::say(format_args!(
+                "sylvan: no further OS thread for blocking calls ({} in use; see SYLVAN_MAX_THREADS): they wait for each other now\n",
+                self.n_threads.load(Ordering::Relaxed)
+            ));
+        }
+    }
+}
+
+impl Seat {
+    fn assign(&self, assignment: Assignment) {
+        *self.assignment.lock() = Some(assignment);
+        let word = &raw const self.assigned;
+        // Release pairs with the acquire in `next`. The frame may end right after it.
+        self.assigned.store(1, Ordering::Release);
+        futex::wake(word, 1);
+    }
+}

@@ -1,0 +1,350 @@
+//! A worker: an OS thread that runs the tasks of the core it has.
+
+use std::cell::Cell;
+use std::ptr;
+use std::time::Duration;
+
+use super::core::{Core, Local};
+use super::spare::Assignment;
+use super::{Scheduler, TlsMode};
+use crate::clock;
+use crate::context::{self, Context, Switch};
+use crate::current;
+use crate::primitive::Ordering;
+use crate::reactor;
+use crate::stack;
+use crate::task::Runnable;
+use crate::task::list::List;
+use crate::timer;
+
+/// Runs between looks at the event loop, the deadlines and the shared queue: Go's number, and a
+/// prime, so that no pattern of the program's falls in step with it.
+const LOOK_EVERY: u32 = 61;
+
+/// Runs in a row of the task that was woken last.
+const STREAK_MAX: u32 = 16;
+
+/// Tasks to take from the shared queue at a time.
+const SHARE_MAX: usize = 128;
+
+thread_local! {
+    /// The core that the calling worker has and schedules for; null everywhere else.
+    static CORE: Cell<*const Core> = const { Cell::new(ptr::null()) };
+}
+
+/// The core that the calling worker has; `None` on a green thread and on other OS threads.
+pub(super) fn core() -> Option<&'static Core> {
+    // SAFETY: set from a `&'static`.
+    unsafe { CORE.get().as_ref() }
+}
+
+/// Whether the calling worker, between runs, has this core.
+pub(super) fn has_core(core: &Core) -> bool {
+    current::green().is_none() && ptr::eq(CORE.get(), core)
+}
+
+impl Scheduler {
+    /// What a spare thread does with an assignment.
+    pub(super) fn work(&'static self, assignment: Assignment) {
+        match assignment {
+            Assignment::Core(core) => self.run(core),
+            Assignment::Take(core, seen) => {
+                if core.owner.take(seen) {
+                    self.run(core);
+                }
+            }
+            // SAFETY: whoever made the job keeps its data alive until it has run, once.
+            Assignment::Job(job) => unsafe { (job.run)(job.data) },
+        }
+    }
+
+    /// Runs the tasks of `core` until it is taken.
+    fn run(&'static self, core: &'static Core) {
+        core.owner.adopt();
+        CORE.set(core);
+        let home = context::home();
+        while self.run_next(core, home) {}
+    }
+
+    /// What a worker does that has lost its core.
+    pub(super) fn serve_as_spare(&'static self) {
+        while let Some(assignment) = self.spares.next() {
+            self.work(assignment);
+        }
+    }
+
+    /// Runs one task; `false` if the core was taken meanwhile.
+    fn run_next(&'static self, core: &'static Core, home: usize) -> bool {
+        // SAFETY: this worker has the core, and this is between runs. The reference is not used
+        // across the run below, or by what is called here, which goes through `local` anew.
+        let mut task = unsafe { self.next(core) };
+        let shared = self.tls_mode == TlsMode::Shared;
+        task.core.store(core.index as u32, Ordering::Relaxed);
+        if task.context().is_none() {
+            self.prepare(core, &mut task);
+            task.pinned.set(shared);
+        }
+        let epoch = core.owner.run();
+        task.epoch.set(epoch);
+        if shared {
+            current::set_green(&*task);
+        }
+        let context = task.context().as_mut().expect("prepared above");
+        // SAFETY: this is a worker, on its own stack, and `home` is its thread pointer.
+        let switch = unsafe { context.resume(home) };
+        if shared {
+            current::set_green(ptr::null());
+        }
+        let kept = core.owner.stop(epoch);
+        if !kept {
+            CORE.set(ptr::null());
+        }
+        match switch {
+            Switch::Yielded => self.requeue(core, task, kept),
+            Switch::Parked => {
+                if task.state.commit() {
+                    // It belongs to its wakers now, and may be running elsewhere already.
+                    let _ = task.into_raw();
+                } else {
+                    self.requeue(core, task, kept);
+                }
+            }
+            Switch::Returned => self.retire(core, task, kept),
+        }
+        kept
+    }
+
+    /// Gives a task that starts a stack.
+    fn prepare(&self, core: &Core, task: &mut Runnable) {
+        let class = task.class.expect("a green thread has a class of stacks");
+        // SAFETY: as in `run_next`.
+        let local = unsafe { core.local() };
+        let stack = match local.pop_stack() {
+            Some(stack) if stack.class() == class => {
+                // It brings its own reservation, so that of the task is left over.
+                stack::unreserve(class);
+                stack
+            }
+            Some(other) => {
+                stack::release(other);
+                stack::take(class)
+            }
+            None => stack::take(class),
+        };
+        task.guard.set(stack.guard_range());
+        let header = ptr::from_ref(&**task);
+        // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
+        let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };
+        *task.context() = Some(Context::new(stack, main));
+    }
+
+    /// Puts a task that could go on at the back of the queue.
+    fn requeue(&self, core: &Core, task: Runnable, kept: bool) {
+        if !kept {
+            if task.pinned.get() {
+                core.inbox.push(task);
+                self.wake(core);
+            } else {
+                self.inject(task);
+            }
+            return;
+        }
+        // SAFETY: as in `run_next`.
+        let local = unsafe { core.local() };
+        self.enqueue(core, local, task);
+    }
+
+    /// Appends a task to the core's queue, or to the shared one when that is full.
+    fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) {
+        if task.pinned.get() {
+            local.pinned.push_back(task);
+            return;
+        }
+        // SAFETY: this worker has the core.
+        if let Err(task) = unsafe { core.queue.push(task) } {
+            self.inject(task);
+        }
+    }
+
+    /// Takes back what a task that has ended held.
+    fn retire(&self, core: &Core, mut task: Runnable, kept: bool) {
+        let stack = task.context().take().expect("it has just run").into_stack();
+        let left = if kept {
+            // SAFETY: as in `run_next`.
+            unsafe { core.local() }.push_stack(stack).err()
+        } else {
+            Some(stack)
+        };
+        if let Some(stack) = left {
+            stack::release(stack);
+        }
+        task.retire();
+    }
+
+    /// The next task to run: waits for one if need be.
+    ///
+    /// # Safety
+    ///
+    /// The calling worker has the core and is between runs.
+    unsafe fn next(&'static self, core: &'static Core) -> Runnable {
+        // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
+        // `schedule`, which would make its own, is not among it.
+        let local = unsafe { core.local() };
+        loop {
+            local.tick = local.tick.wrapping_add(1);
+            if local.tick.is_multiple_of(LOOK_EVERY) {
+                self.poll(core, local, Some(Duration::ZERO));
+                self.take_share(core, local);
+            }
+            if let Some(task) = self.collect(core, local) {
+                return self.found(core, local, task);
+            }
+            if let Some(task) = self.pop(core, local) {
+                local.streak = 0;
+                return self.found(core, local, task);
+            }
+            if self.take_share(core, local) {
+                continue;
+            }
+            self.poll(core, local, Some(Duration::ZERO));
+            if !local.ready.is_empty() || !core.inbox.is_empty() {
+                continue;
+            }
+            if let Some(task) = self.search(core, local) {
+                return self.found(core, local, task);
+            }
+            self.sleep(core, local);
+        }
+    }
+
+    /// Bookkeeping when there is something to run: whoever searched has found, and others may find
+    /// more.
+    fn found(&self, core: &Core, local: &mut Local, task: Runnable) -> Runnable {
+        let spread = !core.queue.is_empty() && self.idle.any_sleeps();
+        if local.searching {
+            local.searching = false;
+            self.idle.stop_searching();
+        }
+        if spread {
+            self.wake_one();
+        }
+        task
+    }
+
+    /// Queues what has been woken; the last one is to run at once if it is its turn.
+    fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+        for task in std::mem::replace(&mut local.ready, List::new()) {
+            self.enqueue(core, local, task);
+        }
+        let (youngest, mut older) = core.inbox.take_all();
+        while let Some(task) = older.pop_front() {
+            if task.pinned.get() {
+                local.pinned.push_back(task);
+                continue;
+            }
+            // SAFETY: this worker has the core.
+            if let Err(task) = unsafe { core.queue.push(task) } {
+                older.push_front(task);
+                self.inject.push_all(&mut older);
+                self.wake_one();
+            }
+        }
+        let youngest = youngest?;
+        if local.streak < STREAK_MAX {
+            local.streak += 1;
+            return Some(youngest);
+        }
+        self.enqueue(core, local, youngest);
+        None
+    }
+
+    fn pop(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+        // In turn, so that neither kind keeps the other waiting.
+        if local.tick.is_multiple_of(2)
+            && let Some(task) = local.pinned.pop_front()
+        {
+            return Some(task);
+        }
+        // SAFETY: this worker has the core.
+        unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
+    }
+
+    /// Takes this core's share of the shared queue; whether there was any.
+    fn take_share(&self, core: &Core, local: &mut Local) -> bool {
+        let share = self.inject.take_share(self.cores.len(), SHARE_MAX);
+        let any = !share.is_empty();
+        for task in share {
+            self.enqueue(core, local, task);
+        }
+        any
+    }
+
+    /// Looks at the event loop, for at most `timeout`, and at the deadlines.
+    fn poll(&self, core: &Core, local: &mut Local, timeout: Option<Duration>) {
+        reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+        timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
+    }
+
+    /// Looks for something to steal.
+    fn search(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+        if !local.searching && !self.idle.start_searching() {
+            return None;
+        }
+        local.searching = true;
+        let n_cores = self.cores.len();
+        local.victim = local.victim.wrapping_add(1);
+        // The last task that a run woke is about to run where its data is: leave it there unless
+        // there is nothing else.
+        for with_inbox in [false, true] {
+            for i in 0..n_cores {
+                let victim = &self.cores[(local.victim + i) % n_cores];
+                if victim.index == core.index {
+                    continue;
+                }
+                // SAFETY: this worker has the core, and its queue is empty: that is why it searches.
+                if let Some(task) = unsafe { victim.queue.steal_into(&core.queue) } {
+                    return Some(task);
+                }
+                if with_inbox && self.tls_mode == TlsMode::Own {
+                    let (youngest, mut older) = victim.inbox.take_all();
+                    local.ready.append(&mut older);
+                    if youngest.is_some() {
+                        return youngest;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits until there is something to do; see `idle`.
+    fn sleep(&self, core: &Core, local: &mut Local) {
+        if local.searching {
+            local.searching = false;
+            self.idle.stop_searching();
+        }
+        self.idle.sleep(core.index);
+        core.fall_asleep();
+        let deadline_ns = timer::shard(core.index).sleep();
+        if !self.is_there_work(core) {
+            let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
+            reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+        }
+        core.claim_sleep();
+        // Whoever was picked counts as a searcher already.
+        local.searching = !self.idle.wake_self(core.index);
+        self.monitor.on_wake();
+        timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
+    }
+
+    /// The last look before sleeping: at every queue that this core may take from.
+    fn is_there_work(&self, core: &Core) -> bool {
+        let own = self.tls_mode == TlsMode::Own;
+        !self.inject.is_empty()
+            || !core.inbox.is_empty()
+            || self.cores.iter().any(|other| {
+                !other.queue.is_empty()
+                    || (own && other.owner.look().is_scheduling() && !other.inbox.is_empty())
+            })
+    }
+}

@@ -1,0 +1,95 @@
+//! Stacks: cut from large slabs, committed as they are touched, guarded, pooled.
+//!
+//! A slab is one mapping that holds many stacks of one size class. A stack in it:
+//!
+//! ```text
+//! limit                                                              base        top
+//!   | guard (4 pages) | usable: a power of two, grows downwards  <---- | headroom |
+//! ```
+//!
+//! The headroom is where `context` puts a thread's own thread-locals, so that they share pages with
+//! the first frames. Strides are an odd number of pages: the tops of neighbouring stacks fall into
+//! different cache sets, and a stack's guard shares a page table with the top of the stack below.
+//!
+//! # Reserving and taking
+//!
+//! A thread *reserves* a stack when it is spawned, so that running out is an error of `spawn`, and
+//! *takes* one when it first runs, so that a thousand short threads share a few hot stacks. The
+//! reservation is a count: `reserved <= slots` holds per class, so a take always finds a slot. A
+//! stack that a core keeps for the next thread keeps its reservation.
+//! Where guards cost a mapping each (before Linux 6.13 and elsewhere) a slot counts only after its
+//! guard is in place, because it is then that the kernel may refuse.
+
+mod overflow;
+mod pool;
+
+pub(crate) use overflow::install_handler;
+pub(crate) use pool::{Class, release, reserve, take, trim, unreserve};
+
+use corosensei::stack::StackPointer;
+
+use crate::sys::memory::page_size;
+
+/// Pages that fault, below each stack.
+const GUARD_PAGES: usize = 4;
+
+/// Pages above the usable part.
+const HEADROOM_PAGES: usize = 2;
+
+/// A stack out of the pool. Whoever holds it is the only one to use its memory.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// Its highest address; the headroom lies below.
+    top: usize,
+    /// Its lowest address, guard included.
+    limit: usize,
+    /// Where frames start: below what `context` keeps in the headroom.
+    base: usize,
+    /// What `context` keeps there: the thread pointer of the block, or 0.
+    thread_pointer: usize,
+    class: Class,
+}
+
+impl Stack {
+    pub(crate) fn top(&self) -> usize {
+        self.top
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.class
+    }
+
+    pub(crate) fn thread_pointer(&self) -> usize {
+        self.thread_pointer
+    }
+
+    /// Records a block of thread-locals that reaches from `base` to the top.
+    pub(crate) fn set_block(&mut self, thread_pointer: usize, base: usize) {
+        assert!(base <= self.top && base > self.limit + self.guard_len());
+        assert!(base.is_multiple_of(corosensei::stack::STACK_ALIGNMENT));
+        self.thread_pointer = thread_pointer;
+        self.base = base;
+    }
+
+    /// The addresses that fault, as (lowest, one past the highest).
+    pub(crate) fn guard_range(&self) -> (usize, usize) {
+        (self.limit, self.limit + self.guard_len())
+    }
+
+    fn guard_len(&self) -> usize {
+        GUARD_PAGES * page_size()
+    }
+}
+
+// SAFETY: the range is mapped for as long as the process lives, its lowest pages are a guard
+// (`pool` installs it before it hands a stack out), and the smallest class is far above the
+// minimum. Base and limit are page- or block-aligned.
+unsafe impl corosensei::stack::Stack for Stack {
+    fn base(&self) -> StackPointer {
+        StackPointer::new(self.base).expect("a stack is not at address zero")
+    }
+
+    fn limit(&self) -> StackPointer {
+        StackPointer::new(self.limit).expect("a stack is not at address zero")
+    }
+}

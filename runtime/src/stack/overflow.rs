@@ -1,0 +1,87 @@
+//! The report of a stack overflow: what std prints, with the green thread's name.
+//!
+//! A fault inside the guard of the stack that runs right now is an overflow. Every other fault goes
+//! where it would have gone without us: to the handler that was there before, which for a Rust
+//! program is std's own, or to the default action.
+//!
+//! The handler runs on the alternative signal stack that std gives to each OS thread.
+
+use std::mem::{self, MaybeUninit};
+use std::ptr;
+use std::sync::OnceLock;
+
+use crate::report;
+
+/// What the handler asks about the thread it interrupts: its guard's range and a word to name it.
+pub(crate) type Interrupted = fn() -> Option<((usize, usize), &'static str, u64)>;
+
+struct Previous {
+    segv: libc::sigaction,
+    bus: libc::sigaction,
+    interrupted: Interrupted,
+}
+
+static PREVIOUS: OnceLock<Previous> = OnceLock::new();
+
+/// Installs the handler in front of those that are there. Called once, when the runtime starts.
+pub(crate) fn install_handler(interrupted: Interrupted) {
+    let previous = Previous {
+        segv: current_action(libc::SIGSEGV),
+        bus: current_action(libc::SIGBUS),
+        interrupted,
+    };
+    if PREVIOUS.set(previous).is_err() {
+        return;
+    }
+    // SAFETY: zero is a valid `sigaction`: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: the handler reads what outlives it and otherwise only writes and aborts.
+        unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+    }
+}
+
+fn current_action(signal: i32) -> libc::sigaction {
+    let mut action = MaybeUninit::uninit();
+    // SAFETY: a null new action leaves the present one in force and writes it to `action`.
+    unsafe {
+        libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+        action.assume_init()
+    }
+}
+
+extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let Some(previous) = PREVIOUS.get() else { return };
+    // SAFETY: the kernel passes a valid `siginfo_t`; for these signals it holds an address.
+    let address = unsafe { (*info).si_addr().addr() };
+    if let Some(((low, high), name, id)) = (previous.interrupted)()
+        && (low..high).contains(&address)
+    {
+        report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
+        report::fatal(format_args!("stack overflow"));
+    }
+    let before = if signal == libc::SIGSEGV { &previous.segv } else { &previous.bus };
+    match before.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => {
+            // The access happens again when this handler returns, and ends the process.
+            // SAFETY: puts back what was there.
+            unsafe { libc::sigaction(signal, before, ptr::null_mut()) };
+        }
+        handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+            // SAFETY: whoever installed it with SA_SIGINFO promised a function of this type.
+            let handler = unsafe {
+                mem::transmute::<usize, extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void)>(
+                    handler,
+                )
+            };
+            handler(signal, info, context);
+        }
+        handler => {
+            // SAFETY: whoever installed it without SA_SIGINFO promised a function of this type.
+            let handler = unsafe { mem::transmute::<usize, extern "C" fn(i32)>(handler) };
+            handler(signal);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The pool: slabs by size class, and the stacks that are free.
+
+use std::io;
+use std::ptr::NonNull;
+
+use super::{GUARD_PAGES, HEADROOM_PAGES, Stack};
+use crate::lock::Lock;
+use crate::primitive::{AtomicUsize, Ordering};
+use crate::sys::memory::{self, page_size};
+
+/// The smallest usable size: room for a panic with a backtrace.
+const MIN_SIZE_LOG2: u32 = 16;
+
+/// One class a power of two, up to what a 47-bit address space could hold once.
+const N_CLASSES: usize = 30;
+
+/// Stacks in the first slab of a class; each further one has twice as many.
+const FIRST_SLAB: usize = 64;
+
+/// A slab reserves no more address space than this (32 GiB), whatever its class.
+const SLAB_MAX: usize = 32 << 30;
+
+/// A size of stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// The class whose stacks have at least `size` usable bytes.
+    pub(crate) fn for_size(size: usize) -> io::Result<Self> {
+        let log2 = size.checked_next_power_of_two().map_or(usize::BITS, usize::ilog2);
+        let index = log2.saturating_sub(MIN_SIZE_LOG2);
+        match u8::try_from(index) {
+            Ok(index) if usize::from(index) < N_CLASSES => Ok(Self(index)),
+            _ => Err(exhausted(size, 0, &io::ErrorKind::OutOfMemory.into())),
+        }
+    }
+
+    fn usable(self) -> usize {
+        1 << (u32::from(self.0) + MIN_SIZE_LOG2)
+    }
+
+    /// From one stack to the next: an odd number of pages.
+    fn stride(self) -> usize {
+        let pages = self.usable() / page_size() + GUARD_PAGES + HEADROOM_PAGES;
+        (pages | 1) * page_size()
+    }
+
+    fn state(self) -> &'static ClassState {
+        &CLASSES[usize::from(self.0)]
+    }
+}
+
+/// What the pool knows of a class.
+struct ClassState {
+    /// Slots that exist and that nobody has reserved. Never more than there are.
+    available: AtomicUsize,
+    slots: Lock<Slots>,
+}
+
+struct Slots {
+    /// Stacks that have been used before, hottest last.
+    free: Vec<Stack>,
+    /// How many of `free`, from its cold end, have given their memory back.
+    trimmed: usize,
+    /// The parts of slabs that are not cut yet, newest last; none is empty.
+    uncut: Vec<Uncut>,
+    /// Slots that were ever mapped.
+    n_slots: usize,
+    /// Whether a guard costs a mapping of its own.
+    dear_guards: bool,
+}
+
+struct Uncut {
+    start: NonNull<u8>,
+    n: usize,
+}
+
+// SAFETY: `start` points into a mapping that belongs to the class; the lock around `Slots` gives it
+// to one thread at a time.
+unsafe impl Send for Uncut {}
+
+static CLASSES: [ClassState; N_CLASSES] = [const {
+    ClassState {
+        available: AtomicUsize::new(0),
+        slots: Lock::new(Slots {
+            free: Vec::new(),
+            trimmed: 0,
+            uncut: Vec::new(),
+            n_slots: 0,
+            dear_guards: false,
+        }),
+    }
+}; N_CLASSES];
+
+/// Sees to it that a later `take` finds a stack.
+///
+/// # Errors
+///
+/// When there is no address space, memory or mapping left for one more.
+pub(crate) fn reserve(class: Class) -> io::Result<()> {
+    let state = class.state();
+    loop {
+        // A count, which publishes nothing: the slots themselves are found under the lock.
+        let taken = state
+            .available
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        if taken.is_ok() {
+            return Ok(());
+        }
+        let mut slots = state.slots.lock();
+        if state.available.load(Ordering::Relaxed) == 0 {
+            let added = slots.grow(class)?;
+            state.available.fetch_add(added, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Gives a reservation back.
+pub(crate) fn unreserve(class: Class) {
+    class.state().available.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Takes a stack that was reserved.
+pub(crate) fn take(class: Class) -> Stack {
+    let mut slots = class.state().slots.lock();
+    if let Some(stack) = slots.free.pop() {
+        slots.trimmed = slots.trimmed.min(slots.free.len());
+        return stack;
+    }
+    slots.cut(class).unwrap_or_else(|error| {
+        // The reservation holds address space; what is missing is the kernel's own memory for a
+        // page table. That is where Linux ends processes by itself.
+        crate::report::fatal(format_args!("failed to guard a stack: {error}"))
+    })
+}
+
+/// Puts a stack back, and its reservation with it.
+pub(crate) fn release(stack: Stack) {
+    let class = stack.class;
+    class.state().slots.lock().free.push(stack);
+    unreserve(class);
+}
+
+/// Takes the memory of stacks back that lie unused: all but the topmost pages of up to `limit` of
+/// them, coldest first. Returns how many it saw to.
+pub(crate) fn trim(limit: usize) -> usize {
+    let mut n_trimmed = 0;
+    for state in &CLASSES {
+        while n_trimmed < limit {
+            let mut slots = state.slots.lock();
+            let index = slots.trimmed;
+            let Some(stack) = slots.free.get(index) else { break };
+            let keep = HEADROOM_PAGES * page_size();
+            let (_, bottom) = stack.guard_range();
+            let len = stack.top - keep - bottom;
+            let start = NonNull::new(bottom as *mut u8).expect("a stack is not at address zero");
+            // SAFETY: the stack is in the free list, which is locked, so nobody uses it; the block
+            // of thread-locals lies in the topmost pages, which stay.
+            unsafe { memory::discard(start, len) };
+            slots.trimmed += 1;
+            n_trimmed += 1;
+        }
+    }
+    n_trimmed
+}
+
+impl Slots {
+    /// Makes more slots, when all are reserved; how many may be reserved now.
+    fn grow(&mut self, class: Class) -> io::Result<usize> {
+        // With dear guards the slots that are not cut have not been offered yet.
+        let mapped =
+            if self.dear_guards && !self.uncut.is_empty() { 0 } else { self.map_slab(class)? };
+        if !self.dear_guards {
+            return Ok(mapped);
+        }
+        let stack =
+            self.cut(class).map_err(|error| exhausted(class.usable(), self.n_slots, &error))?;
+        self.free.insert(0, stack);
+        self.trimmed += 1;
+        Ok(1)
+    }
+
+    /// Maps a slab; how many slots it has.
+    fn map_slab(&mut self, class: Class) -> io::Result<usize> {
+        let stride = class.stride();
+        let mut n = (self.n_slots.max(FIRST_SLAB)).min((SLAB_MAX / stride).max(1));
+        let start = loop {
+            let len = n.checked_mul(stride).ok_or(io::ErrorKind::OutOfMemory.into());
+            match len.and_then(memory::reserve) {
+                Ok(start) => break start,
+                // Where a large piece is refused a small one may still be had.
+                Err(_) if n > 1 => n = (n / 4).max(1),
+                Err(error) => return Err(exhausted(class.usable(), self.n_slots, &error)),
+            }
+        };
+        // The first guard tells what guards cost here; its slot is guarded once more when it is cut.
+        // SAFETY: the range lies in the slab that was just made.
+        match unsafe { memory::guard(start, GUARD_PAGES * page_size()) } {
+            Ok(cheap) => self.dear_guards = !cheap,
+            Err(error) => {
+                // SAFETY: nobody has seen the slab yet.
+                unsafe { memory::release(start, n * stride) };
+                return Err(exhausted(class.usable(), self.n_slots, &error));
+            }
+        }
+        self.uncut.push(Uncut { start, n });
+        self.n_slots += n;
+        Ok(n)
+    }
+
+    /// Cuts one stack off a slab and guards it.
+    fn cut(&mut self, class: Class) -> io::Result<Stack> {
+        let slab = self.uncut.last_mut().expect("a stack is reserved before it is taken");
+        let stride = class.stride();
+        // SAFETY: the range lies in the slab, in the part that nobody uses yet.
+        unsafe { memory::guard(slab.start, GUARD_PAGES * page_size())? };
+        let limit = slab.start.addr().get();
+        let top = limit + stride;
+        slab.n -= 1;
+        if slab.n == 0 {
+            self.uncut.pop();
+        } else {
+            // SAFETY: the slab has another stride behind this one.
+            slab.start = unsafe { slab.start.add(stride) };
+        }
+        Ok(Stack { top, limit, base: top, thread_pointer: 0, class })
+    }
+}
+
+/// Running out of stacks, in the terms of a failed `pthread_create`: that is `EAGAIN`, and so is this.
+#[cold]
+fn exhausted(size: usize, n_slots: usize, error: &io::Error) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::WouldBlock,
+        format!(
+            "failed to map a stack of {} KiB: {error} (stacks of this size so far: {n_slots}; see `ulimit -v` and `vm.max_map_count`)",
+            size / 1024
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_class_holds_what_was_asked_for() {
+        for size in [0, 1, 65_536, 65_537, 2 << 20, (2 << 20) + 1] {
+            let class = Class::for_size(size).expect("a class");
+            assert!(class.usable() >= size);
+            assert_eq!(class.stride() / page_size() % 2, 1);
+        }
+    }
+
+    #[test]
+    fn an_impossible_size_is_an_error_of_the_kind_std_gives() {
+        let error = Class::for_size(usize::MAX).expect_err("no such stack");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn a_released_stack_is_taken_again_and_reads_as_zero_after_a_trim() {
+        // A class of its own, so that no other test touches the same pool.
+        let class = Class::for_size(1 << 20).expect("a class");
+        reserve(class).expect("a stack");
+        let stack = take(class);
+        let (_, bottom) = stack.guard_range();
+        let lowest = bottom as *mut u8;
+        // SAFETY: the stack is ours.
+        unsafe { lowest.write(7) };
+        let top = stack.top();
+        release(stack);
+        trim(usize::MAX);
+        reserve(class).expect("a stack");
+        let stack = take(class);
+        assert_eq!(stack.top(), top);
+        // SAFETY: as above.
+        assert_eq!(unsafe { lowest.read() }, 0);
+        release(stack);
+    }
+}

@@ -1,0 +1,83 @@
+//! Address space for stacks: reserved in large pieces, committed by touching, guarded, discarded.
+
+use std::ffi::c_void;
+use std::io;
+use std::ptr::{self, NonNull};
+
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
+};
+
+/// `MADV_GUARD_INSTALL` (Linux 6.13): a guard that is a mark in the page table, not a mapping.
+#[cfg(target_os = "linux")]
+const MADV_GUARD_INSTALL: i32 = 102;
+
+/// Bytes in a page.
+pub(crate) fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
+/// Reserves `len` bytes that read as zero and cost nothing until touched.
+pub(crate) fn reserve(len: usize) -> io::Result<NonNull<u8>> {
+    #[cfg(target_os = "linux")]
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    #[cfg(not(target_os = "linux"))]
+    let flags = MapFlags::PRIVATE;
+    // SAFETY: an anonymous mapping at an address of the kernel's choice disturbs nobody.
+    let start =
+        unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags)? };
+    #[cfg(target_os = "linux")]
+    // One touched page shall commit one page, not two megabytes. A kernel without transparent huge
+    // pages refuses the advice and needs none.
+    // SAFETY: the range is the mapping made above; the advice changes no contents.
+    let _ = unsafe { madvise(start, len, Advice::LinuxNoHugepage) };
+    Ok(NonNull::new(start.cast()).expect("a mapping is not at address zero"))
+}
+
+/// Gives back what `reserve` gave.
+///
+/// # Safety
+///
+/// The range is one that `reserve` returned, and nobody uses it any more.
+pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
+    // SAFETY: as the caller promises. Unmapping a whole mapping does not fail.
+    let _ = unsafe { munmap(start.as_ptr().cast::<c_void>(), len) };
+}
+
+/// Makes any access to the range a fault; `true` if that took no mapping of its own.
+///
+/// # Safety
+///
+/// The range lies in one that `reserve` returned, and nothing that matters is in it.
+pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
+    let start = start.as_ptr().cast::<c_void>();
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: as the caller promises.
+        if unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINVAL) {
+            return Err(error);
+        }
+    }
+    // SAFETY: as the caller promises.
+    unsafe { mprotect(start, len, MprotectFlags::empty())? };
+    Ok(false)
+}
+
+/// Takes the memory behind the range back; it reads as zero afterwards.
+///
+/// # Safety
+///
+/// The range lies in one that `reserve` returned, and nothing that matters is in it.
+pub(crate) unsafe fn discard(start: NonNull<u8>, len: usize) {
+    let start = start.as_ptr().cast::<c_void>();
+    #[cfg(target_os = "linux")]
+    let advice = Advice::LinuxDontNeed;
+    #[cfg(not(target_os = "linux"))]
+    let advice = Advice::DontNeed;
+    // SAFETY: as the caller promises. A refusal leaves the memory where it was.
+    let _ = unsafe { madvise(start, len, advice) };
+}

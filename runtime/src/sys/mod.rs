@@ -1,0 +1,43 @@
+//! The kernel: what the runtime asks of an operating system, and the backends that give it.
+//!
+//! Everything here goes straight to the kernel (`rustix` makes raw system calls on Linux) and none
+//! of it passes through a libc function that blocks, so that a later layer may interpose those.
+//!
+//! Required of a backend:
+//!
+//! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
+//!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
+//!   `wake`, including one that came before it.
+//! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
+//! - `memory`: `reserve`, `guard`, `discard` for stacks.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "epoll.rs"]
+pub(crate) mod poller;
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+#[path = "kqueue.rs"]
+pub(crate) mod poller;
+
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "futex_linux.rs")]
+#[cfg_attr(target_os = "freebsd", path = "futex_freebsd.rs")]
+#[cfg_attr(any(target_os = "macos", target_os = "ios"), path = "futex_apple.rs")]
+pub(crate) mod futex;
+
+pub(crate) mod memory;
+pub(crate) mod thread;
+
+/// What the kernel said of one descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    /// What `Poller::add` was given.
+    pub(crate) token: u64,
+    /// There is something to read, or a read would say what went wrong.
+    pub(crate) readable: bool,
+    /// There is room to write, or a write would say what went wrong.
+    pub(crate) writable: bool,
+    /// The peer has closed its half, or the descriptor failed: no further edge is to be expected
+    /// for reading, so a short read does not mean that the next one would find nothing.
+    pub(crate) read_closed: bool,
+    /// The same for writing.
+    pub(crate) write_closed: bool,
+}

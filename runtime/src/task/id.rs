@@ -1,0 +1,34 @@
+//! Who a thread is, for as long as the process lives.
+
+use std::fmt;
+use std::num::NonZeroU64;
+
+use crate::primitive::{AtomicU64, Ordering};
+
+/// A thread's identity, never used twice in a process.
+///
+/// This corresponds to [`std::thread::ThreadId`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ThreadId(NonZeroU64);
+
+/// The main thread is 1, as in std; others count from here.
+static NEXT: AtomicU64 = AtomicU64::new(2);
+
+impl ThreadId {
+    pub(crate) const MAIN: Self = Self(NonZeroU64::MIN);
+
+    pub(crate) fn next() -> Self {
+        // A counter: nothing is published by it.
+        Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("2^64 threads"))
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Debug for ThreadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ThreadId").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,254 @@
+//! The task: a thread as the runtime sees it.
+//!
+//! A green thread is a `Header` with a function behind it, in one allocation (`thread` makes it).
+//! An OS thread that asks who it is gets a header too, with nothing behind it.
+//!
+//! # References
+//!
+//! - A [`Runnable`] is *the* right to run a green thread. There is one, from the spawn until the
+//!   function has returned: it sits in a queue, with the worker that runs the task, or, while the
+//!   task is parked, nowhere: then `state` says PARKED, and whoever turns that into NOTIFIED gets
+//!   it. It stands for one count, the task's own.
+//! - A [`TaskRef`] is counted and gives access to what never changes or is atomic.
+//! - A waker holds a plain pointer, under the rule of `park`: a wait returns only after each of its
+//!   wakers has finished with the task.
+//!
+//! # Who may touch which field
+//!
+//! | field | who |
+//! |---|---|
+//! | `next` | whoever holds the `Runnable` |
+//! | `context`, `guard`, `pinned`, `core`, `epoch` | the worker that runs the task writes; the task itself reads |
+//! | `exit` | the task itself, on its own stack |
+//! | `state`, `join`, `token`, `reason` | anybody, atomically |
+//! | `id`, `name`, `class`, `vtable`, `scheduler` | never change |
+
+pub(crate) mod id;
+pub(crate) mod list;
+pub(crate) mod state;
+
+use std::cell::{Cell, UnsafeCell};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+
+use crate::context::{Context, Exit};
+use crate::primitive::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+use crate::stack::Class;
+use id::ThreadId;
+use state::State;
+
+/// What `task` needs of the layer that runs tasks.
+pub(crate) trait Schedule: Sync {
+    /// Sees to it that the task runs soon.
+    fn schedule(&self, task: Runnable);
+
+    /// Sees to it that a core that sleeps looks at its deadlines again.
+    fn wake_core(&self, core: usize);
+}
+
+/// What depends on the type of the function and its result.
+pub(crate) struct VTable {
+    /// Runs the function and keeps its result. On the task's stack, once.
+    pub(crate) run: unsafe fn(NonNull<Header>),
+    /// Frees the allocation; the count is zero.
+    pub(crate) free: unsafe fn(NonNull<Header>),
+}
+
+#[repr(C, align(64))]
+pub(crate) struct Header {
+    /// Links the task into the one queue that it is in.
+    pub(crate) next: AtomicPtr<Header>,
+    pub(crate) state: State,
+    /// Why it waits, as a `WaitReason`.
+    pub(crate) reason: AtomicU8,
+    /// Whether it has to stay with its core, now that it has started (the shared mode).
+    pub(crate) pinned: Cell<bool>,
+    context: UnsafeCell<Option<Context>>,
+    /// The way off the task's stack; set when it starts.
+    exit: Cell<*const Exit>,
+    /// The addresses below its stack that fault; set before it starts.
+    pub(crate) guard: Cell<(usize, usize)>,
+    /// The index of the core that it runs on or ran on last.
+    pub(crate) core: AtomicU32,
+    /// The core's epoch of the present run.
+    pub(crate) epoch: Cell<u64>,
+    scheduler: &'static dyn Schedule,
+    vtable: &'static VTable,
+    count: AtomicUsize,
+    /// The word of `join`: see `thread`.
+    pub(crate) join: AtomicU32,
+    /// The word of `park`: see `thread`.
+    pub(crate) token: AtomicU32,
+    pub(crate) class: Option<Class>,
+    pub(crate) id: ThreadId,
+    pub(crate) name: Option<Box<str>>,
+}
+
+// SAFETY: the table in the module's header says who may touch what; the fields that are neither
+// constant nor atomic belong to the one worker that runs the task, and the queues and the state
+// word that hand it from one worker to the next order their accesses.
+unsafe impl Sync for Header {}
+// SAFETY: as above; the function behind the header is `Send`, as `thread` demands.
+unsafe impl Send for Header {}
+
+impl Header {
+    /// A header with `count` references. `class` is the stack that was reserved for it.
+    pub(crate) fn new(
+        scheduler: &'static dyn Schedule,
+        vtable: &'static VTable,
+        class: Option<Class>,
+        name: Option<Box<str>>,
+        count: usize,
+    ) -> Self {
+        Self {
+            next: AtomicPtr::new(ptr::null_mut()),
+            state: State::new(),
+            reason: AtomicU8::new(0),
+            pinned: Cell::new(false),
+            context: UnsafeCell::new(None),
+            exit: Cell::new(ptr::null()),
+            guard: Cell::new((0, 0)),
+            core: AtomicU32::new(0),
+            epoch: Cell::new(0),
+            scheduler,
+            vtable,
+            count: AtomicUsize::new(count),
+            join: AtomicU32::new(0),
+            token: AtomicU32::new(0),
+            class,
+            id: ThreadId::next(),
+            name,
+        }
+    }
+
+    pub(crate) fn scheduler(&self) -> &'static dyn Schedule {
+        self.scheduler
+    }
+
+    /// The way off the task's stack, for the task itself.
+    pub(crate) fn exit(&self) -> &Exit {
+        // SAFETY: set on this very stack by `start`, which has not returned: it calls whatever calls
+        // this.
+        unsafe { &*self.exit.get() }
+    }
+
+    /// The addresses below its stack that fault, for the task itself.
+    pub(crate) fn guard(&self) -> (usize, usize) {
+        self.guard.get()
+    }
+
+    /// What a context runs: the whole life of the task, on its own stack.
+    ///
+    /// # Safety
+    ///
+    /// Called once, on the task's stack, before anything else there.
+    pub(crate) unsafe fn start(&self, exit: &Exit) {
+        self.exit.set(exit);
+        // SAFETY: the header is the first part of the allocation that the table was made for.
+        unsafe { (self.vtable.run)(NonNull::from(self)) };
+    }
+}
+
+/// The right to run a task. See the module's header.
+#[derive(Debug)]
+pub(crate) struct Runnable(NonNull<Header>);
+
+// SAFETY: it is made to be handed from thread to thread; there is one per task.
+unsafe impl Send for Runnable {}
+
+impl Runnable {
+    /// # Safety
+    ///
+    /// The caller holds the right to run the task: it has just made it, got it from `into_raw`, or
+    /// `State::claim` has said so.
+    pub(crate) unsafe fn from_raw(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// The context to run; `None` before the first run.
+    pub(crate) fn context(&mut self) -> &mut Option<Context> {
+        // SAFETY: the context belongs to whoever holds the `Runnable`, which is borrowed uniquely.
+        unsafe { &mut *self.0.as_ref().context.get() }
+    }
+
+    /// Hands the task to its scheduler.
+    pub(crate) fn schedule(self) {
+        let scheduler = self.scheduler;
+        scheduler.schedule(self);
+    }
+
+    /// Gives up the right, for good: the task has ended. Drops its own count.
+    pub(crate) fn retire(self) {
+        // SAFETY: the `Runnable` stands for one count.
+        drop(unsafe { TaskRef::from_raw(self.0) });
+    }
+}
+
+impl Deref for Runnable {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        // SAFETY: the task lives at least as long as the right to run it, which stands for a count.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: gives shared access to a `Header`, which is `Sync`, and may be the one to drop it, which
+// is `Send`.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// # Safety
+    ///
+    /// The caller hands over one count.
+    pub(crate) unsafe fn from_raw(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    /// One more reference to a task that is known to be alive.
+    pub(crate) fn to(task: &Header) -> Self {
+        // As in `Arc`: a new reference is made from one that keeps the task alive.
+        task.count.fetch_add(1, Ordering::Relaxed);
+        Self(NonNull::from(task))
+    }
+
+    pub(crate) fn as_raw(&self) -> NonNull<Header> {
+        self.0
+    }
+}
+
+impl Clone for TaskRef {
+    fn clone(&self) -> Self {
+        Self::to(self)
+    }
+}
+
+impl Deref for TaskRef {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        // SAFETY: the count keeps the task alive.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for TaskRef {
+    fn drop(&mut self) {
+        // Release pairs with the acquire fence of whoever drops the last reference.
+        if self.count.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: that was the last reference; the header starts the allocation of its table.
+        unsafe { (self.vtable.free)(self.0) };
+    }
+}

@@ -1,0 +1,58 @@
+//! The state word of a task: is it parked, and has somebody woken it?
+//!
+//! ```text
+//!              commit                     claim
+//!   RUNNING ------------> PARKED ----------------------> NOTIFIED: queued, or about to be
+//!      | claim              (the claimer gets the Runnable)   |
+//!      v                                                      | resume
+//!   NOTIFIED: the next commit fails, the task runs on  ------>+--> RUNNING
+//! ```
+//!
+//! A task parks in two steps. On its own stack it publishes itself to its wakers and switches off;
+//! then its worker *commits*, on the worker's stack, with the registers saved. A waker *claims*.
+//! Whichever comes second sees the other: a claim before the commit leaves NOTIFIED behind, and the
+//! commit fails; a claim after it finds PARKED, and may hand the task to any worker at once.
+//!
+//! Several wakers may claim; one of them at most finds PARKED.
+//!
+//! # Memory ordering
+//!
+//! `claim` releases what the waker has written, and `resume` acquires it, through the chain of
+//! read-modify-writes on the word. The commit releases the saved context to the claimer.
+
+use crate::primitive::{AtomicU32, Ordering};
+
+const RUNNING: u32 = 0;
+const NOTIFIED: u32 = 1;
+const PARKED: u32 = 2;
+
+#[derive(Debug)]
+pub(crate) struct State(AtomicU32);
+
+impl State {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(RUNNING))
+    }
+
+    /// Wakes the task; `true` if it was parked: then the caller has the right to run it.
+    #[must_use]
+    pub(crate) fn claim(&self) -> bool {
+        // Release pairs with the acquire in `resume`; acquire pairs with the release in `commit`.
+        self.0.swap(NOTIFIED, Ordering::AcqRel) == PARKED
+    }
+
+    /// Parks the task that has switched off; `false` if somebody has woken it in the meantime: then
+    /// the caller still has the right to run it.
+    #[must_use]
+    pub(crate) fn commit(&self) -> bool {
+        // Release pairs with the acquire in `claim`.
+        self.0.compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// The task runs again and takes note of every wake-up so far.
+    pub(crate) fn resume(&self) {
+        // Acquire pairs with the release in `claim`. A plain store would not do: it would overwrite
+        // a wake-up whose cause this thread need not see yet.
+        self.0.swap(RUNNING, Ordering::AcqRel);
+    }
+}

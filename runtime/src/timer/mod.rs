@@ -1,0 +1,153 @@
+//! Deadlines: a shard for each core, in which an alarm is set and cancelled in constant time.
+//!
+//! Most deadlines are cancelled: a timeout is there for what does not happen. So an alarm is a link
+//! in a wheel (`wheel`), lies on the waiting thread's stack, and allocates nothing.
+//!
+//! A core looks at its shard between tasks. Before it sleeps it says under the shard's lock until
+//! when; who sets an earlier alarm in the meantime sees that under the same lock and wakes it.
+
+mod wheel;
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+use crate::lock::Lock;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::ring::{Linked, Links};
+use crate::task::list::List;
+use crate::task::{Header, Runnable};
+use wheel::Wheel;
+
+/// An alarm that is not in a wheel.
+const IDLE: u32 = 0;
+/// In a wheel.
+const SET: u32 = 1;
+/// The deadline has passed, and the task has been claimed.
+const RUNG: u32 = 2;
+
+/// A deadline of a task, pinned to the task's stack until it has rung or been cancelled.
+pub(crate) struct Alarm {
+    deadline_ns: u64,
+    task: *const Header,
+    state: AtomicU32,
+    /// The shard that it was set in.
+    shard: Cell<u32>,
+    /// The wheel's business: the slot, and the neighbours in it.
+    slot: Cell<u16>,
+    links: Links<Alarm>,
+}
+
+impl Linked for Alarm {
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
+}
+
+impl Alarm {
+    pub(crate) fn new(task: &Header, deadline_ns: u64) -> Self {
+        Self::for_task(task, deadline_ns)
+    }
+
+    fn for_task(task: *const Header, deadline_ns: u64) -> Self {
+        Self {
+            deadline_ns,
+            task,
+            state: AtomicU32::new(IDLE),
+            shard: Cell::new(0),
+            slot: Cell::new(0),
+            links: Links::new(),
+        }
+    }
+
+    /// Whether the deadline has passed as far as the shard knows.
+    pub(crate) fn has_rung(&self) -> bool {
+        // Acquire pairs with the release in `Shard::ring`.
+        self.state.load(Ordering::Acquire) == RUNG
+    }
+}
+
+/// The deadlines of one core.
+pub(crate) struct Shard(Lock<Timers>);
+
+struct Timers {
+    wheel: Wheel,
+    /// Until when the core sleeps; 0 while it is awake.
+    sleeps_until_ns: u64,
+}
+
+static SHARDS: OnceLock<Box<[Shard]>> = OnceLock::new();
+
+/// Makes the shards, one for each core.
+pub(crate) fn init(n_cores: usize) {
+    SHARDS.get_or_init(|| {
+        let shard = || Timers { wheel: Wheel::new(crate::clock::now_ns()), sleeps_until_ns: 0 };
+        (0..n_cores).map(|_| Shard(Lock::new(shard()))).collect()
+    });
+}
+
+/// The shard of a core.
+pub(crate) fn shard(core: usize) -> &'static Shard {
+    &SHARDS.get().expect("the runtime has started")[core]
+}
+
+/// Sets `alarm` in the shard of its task's core.
+///
+/// The caller keeps it in place until it has rung or `cancel` has returned.
+pub(crate) fn set(alarm: &Alarm) {
+    // SAFETY: the alarm is the task's own, set on its own stack.
+    let task = unsafe { &*alarm.task };
+    let core = task.core.load(Ordering::Relaxed);
+    alarm.shard.set(core);
+    let mut timers = shard(core as usize).0.lock();
+    alarm.state.store(SET, Ordering::Relaxed);
+    timers.wheel.insert(alarm);
+    let too_late = alarm.deadline_ns < timers.sleeps_until_ns;
+    drop(timers);
+    if too_late {
+        task.scheduler().wake_core(core as usize);
+    }
+}
+
+/// Takes `alarm` out unless it has rung. Either way nobody touches it, or its task on its behalf,
+/// any more.
+pub(crate) fn cancel(alarm: &Alarm) {
+    let mut timers = shard(alarm.shard.get() as usize).0.lock();
+    if alarm.state.load(Ordering::Relaxed) == SET {
+        timers.wheel.remove(alarm);
+        alarm.state.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+impl Shard {
+    /// Rings what is due at `now_ns`: the claimed tasks go into `due`.
+    pub(crate) fn ring(&self, now_ns: u64, due: &mut List) {
+        let mut timers = self.0.lock();
+        timers.sleeps_until_ns = 0;
+        timers.wheel.advance(now_ns, |alarm| {
+            let task = NonNull::new(alarm.task.cast_mut()).expect("an alarm has a task");
+            // Release pairs with the acquire in `has_rung`.
+            alarm.state.store(RUNG, Ordering::Release);
+            // SAFETY: the task waits for this alarm, so it is alive until the lock is released; the
+            // claim says whether the right to run it is ours.
+            unsafe {
+                if task.as_ref().state.claim() {
+                    due.push_back(Runnable::from_raw(task));
+                }
+            }
+        });
+    }
+
+    /// Says that the core sleeps from now on; until when, at most.
+    pub(crate) fn sleep(&self) -> Option<u64> {
+        let mut timers = self.0.lock();
+        let next = timers.wheel.next_deadline_ns();
+        timers.sleeps_until_ns = next.unwrap_or(u64::MAX);
+        next
+    }
+
+    /// Whether any alarm is set.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().wheel.is_empty()
+    }
+}
