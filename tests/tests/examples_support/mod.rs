@@ -1,0 +1,38 @@
+//! Support for the tests of the examples: builds both packages, starts programs, talks to them.
+//!
+//! A scene is played once with the build on the mirror and once with the build on OS threads, and
+//! has to come out the same. Every wait is bounded; every program is ended, by its own process id,
+//! when its [`Program`] is dropped, also by a test that fails.
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+mod client;
+mod program;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+#[allow(unused_imports, reason = "each file of tests uses its part")]
+pub(crate) use {client::Client, program::Program};
+
+/// How long anything may take before it counts as stuck.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which of the two packages a program is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    Shim,
+    OsThreads,
+}
+
+/// Plays `scene` with either build, and returns what came out, which has to be the same.
+pub(crate) fn on_both<T: Debug + PartialEq>(scene: impl Fn(Build) -> T) -> T {
+    let on_shim = scene(Build::Shim);
+    let on_os_threads = scene(Build::OsThreads);
+    assert_eq!(on_shim, on_os_threads, "the mirror (left) differs from std (right)");
+    on_shim
+}
+
+/// How many OS threads a runtime may have: one a processor, and four helpers.
+pub(crate) fn n_os_threads_max() -> usize {
+    std::thread::available_parallelism().expect("the number of processors").get() + 4
+}
