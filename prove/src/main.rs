@@ -1,0 +1,125 @@
+//! Runs a program under the system call tracer and says whether it is an event loop.
+#![deny(unsafe_code)]
+
+use std::env;
+use std::num::NonZero;
+use std::process::{ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sylvan_prove::{Clients, Report, Traced, Verdict, allow_open_files};
+
+const HELP: &str = "\
+Runs a program under the system call tracer and says whether it is an event loop.
+
+usage: cargo run -p sylvan-prove -- [options] -- PROGRAM ARGS...
+
+  --seconds N            how long to watch it (default 5)
+  --clients N ADDRESS    connect N echo clients, which send a message each second
+                         and compare what comes back
+  --help                 this text
+
+The exit status is 0 for an event loop, 1 for anything else, 2 where nothing can be said.
+
+On Linux it runs `strace -f -y -ttt -T -o FILE PROGRAM ARGS...`. To see for yourself:
+
+  strace -f PROGRAM ARGS... 2>&1 | grep -E 'epoll|EAGAIN|clone|recvfrom|accept'
+
+On macOS it runs `dtruss -f -d -e PROGRAM ARGS...`, which wants root, and system integrity
+protection off for dtrace (`csrutil enable --without dtrace`, from the recovery system).
+To see for yourself:
+
+  sudo dtruss -f PROGRAM ARGS... 2>&1 | grep -E 'kevent|Err#35|bsdthread_create|recvfrom|accept'
+
+There a call shows when it ends, so that a thread that still waits for its client shows nothing;
+the threads started (`bsdthread_create`) tell the two kinds of program apart.
+";
+
+struct Options {
+    seconds: u64,
+    clients: Option<(usize, String)>,
+    program: String,
+    args: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return cannot_say(&format!("{error} (see --help)")),
+    };
+    match prove(&options) {
+        Ok(Verdict::EventLoop) => ExitCode::SUCCESS,
+        Ok(Verdict::OsThreads(_)) => ExitCode::from(1),
+        Ok(Verdict::NothingSeen) => ExitCode::from(2),
+        Err(error) => cannot_say(&error.to_string()),
+    }
+}
+
+fn cannot_say(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(2)
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options { seconds: 5, clients: None, program: String::new(), args: vec![] };
+    loop {
+        match args.next().as_deref() {
+            Some("--seconds") => options.seconds = number("--seconds", args.next())?,
+            Some("--clients") => {
+                let n = number("--clients", args.next())?;
+                let address = args.next().ok_or("`--clients` expected an address after N")?;
+                options.clients = Some((n, address));
+            }
+            Some("--help" | "-h") => return Ok(None),
+            Some("--") => break,
+            Some(other) => return Err(format!("unexpected argument `{other}`")),
+            None => return Err("expected `--` and a program".to_owned()),
+        }
+    }
+    options.program = args.next().ok_or("expected a program after `--`")?;
+    options.args = args.collect();
+    Ok(Some(options))
+}
+
+fn number<T: std::str::FromStr>(option: &str, text: Option<String>) -> Result<T, String> {
+    let text = text.unwrap_or_default();
+    text.parse().map_err(|_| format!("`{option}` expected a number, got `{text}`"))
+}
+
+fn prove(options: &Options) -> Result<Verdict, Box<dyn std::error::Error>> {
+    if let Some((n, _)) = options.clients {
+        allow_open_files(n)?;
+    }
+    let mut traced = Traced::start(&options.program, &options.args, Stdio::inherit())?;
+    let time = Duration::from_secs(options.seconds);
+    let clients = match &options.clients {
+        Some((n, address)) => serve(address, *n, time).map(Some),
+        None => traced.ended_within(time).map(|_| None),
+    };
+    // The clients are still connected when the program is stopped, so their threads are in the
+    // trace as they wait.
+    let trace = traced.stop()?;
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let report = Report::new(&trace, processors);
+    if let Ok(Some(clients)) = &clients {
+        println!("{:<13} {clients}", "load");
+    }
+    print!("{report}");
+    clients?;
+    Ok(report.verdict())
+}
+
+/// Connects the clients and has them send once a second until the time is over.
+fn serve(address: &str, n: usize, time: Duration) -> std::io::Result<Clients> {
+    let mut clients = Clients::connect(address, n)?;
+    let end = Instant::now() + time;
+    while Instant::now() < end {
+        thread::sleep(Duration::from_secs(1));
+        clients.round()?;
+    }
+    Ok(clients)
+}
