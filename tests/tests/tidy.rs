@@ -1,0 +1,121 @@
+//! Rules of the house that no compiler checks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LINES_MAX: usize = 700;
+
+/// A file of the repository, by its path from the root.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// All files with one of these extensions, without what was built or is hidden.
+fn files(extensions: &[&str]) -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the repository") {
+            let path = entry.expect("an entry of a folder").path();
+            let name = path.file_name().expect("a name").to_string_lossy();
+            if path.is_dir() {
+                if !name.starts_with('.') && !name.starts_with("target") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|ext| extensions.iter().any(|e| *e == ext)) {
+                found.push(file(root, path));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no file with {extensions:?} in {}", root.display());
+    found
+}
+
+fn file(root: &Path, path: PathBuf) -> File {
+    let text = fs::read_to_string(&path).expect("a text file");
+    let path = path.strip_prefix(root).expect("a path below the root");
+    File { path: path.to_string_lossy().into_owned(), text }
+}
+
+/// Fails with each line of each file that breaks a rule.
+fn no_line(files: &[File], rule: &str, broken: impl Fn(&str) -> bool) {
+    let lines: Vec<String> = files
+        .iter()
+        .flat_map(|file| file.text.lines().enumerate().map(move |(i, line)| (file, i, line)))
+        .filter(|(_, _, line)| broken(line))
+        .map(|(file, i, line)| format!("{}:{}: {line}", file.path, i + 1))
+        .collect();
+    assert!(lines.is_empty(), "{rule}:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn files_are_short() {
+    let long: Vec<String> = files(&["rs", "md", "sh"])
+        .iter()
+        .map(|file| (file, file.text.lines().count()))
+        .filter(|(_, lines)| *lines >= LINES_MAX)
+        .map(|(file, lines)| format!("{}: {lines} lines", file.path))
+        .collect();
+    assert!(long.is_empty(), "split these along their nouns:\n{}", long.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here, or this file would break the rule.
+    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat()];
+    let files = files(&["rs", "md", "sh", "toml"]);
+    no_line(&files, "do it now", |line| marks.iter().any(|mark| line.contains(mark)));
+}
+
+#[test]
+fn no_test_is_ignored() {
+    let attributes = [["#[ig", "nore"].concat(), ["```ig", "nore"].concat()];
+    let files = files(&["rs", "md"]);
+    no_line(&files, "a test runs", |line| attributes.iter().any(|found| line.contains(found)));
+}
+
+#[test]
+fn no_line_ends_in_a_blank() {
+    no_line(&files(&["md", "sh", "toml"]), "trailing blanks", |line| line.ends_with([' ', '\t']));
+}
+
+#[test]
+fn each_crate_takes_the_lints_of_the_workspace() {
+    let without: Vec<File> = files(&["toml"])
+        .into_iter()
+        .filter(|file| file.path.ends_with("Cargo.toml") && file.text.contains("[package]"))
+        .filter(|file| !file.text.contains("[lints]\nworkspace = true"))
+        .collect();
+    let paths: Vec<&str> = without.iter().map(|file| &*file.path).collect();
+    assert!(without.is_empty(), "`[lints]` with `workspace = true` is missing: {paths:?}");
+}
+
+#[test]
+fn each_library_says_what_it_is() {
+    for file in files(&["rs"]) {
+        if file.path.ends_with("src/lib.rs") {
+            assert!(file.text.starts_with("//! "), "{} has no header", file.path);
+        }
+    }
+}
+
+#[test]
+fn only_the_bridge_names_the_runtime() {
+    let shim: Vec<File> = files(&["rs"])
+        .into_iter()
+        .filter(|file| file.path.starts_with("std-shim/src/"))
+        .filter(|file| file.path != "std-shim/src/bridge.rs")
+        .collect();
+    no_line(&shim, "the mirror reaches the runtime through `bridge`", |line| {
+        line.contains("sylvan::") && !line.trim_start().starts_with("//")
+    });
+}
+
+#[test]
+fn each_script_of_ci_stops_at_the_first_error() {
+    for file in files(&["sh"]) {
+        assert!(file.text.contains("\nset -euo pipefail\n"), "{}", file.path);
+    }
+}
