@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Checks that rustfmt has nothing to change. To change it: `cargo fmt`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+echo "checking the format"
+cargo fmt --all --check

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what the other jobs need from Debian's packages; needs root.
+#
+#   strace                  the proof that a program is an event loop
+#   rustc-web, rust-web-src std's source with its compiler, to type-check the kqueue backend
+set -euo pipefail
+
+packages=(strace rustc-web rust-web-src)
+
+missing=()
+for package in "${packages[@]}"; do
+    if ! dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null \
+        | grep -qx installed; then
+        missing+=("$package")
+    fi
+done
+if [ ${#missing[@]} -eq 0 ]; then
+    echo "installed already: ${packages[*]}"
+    exit
+fi
+
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# Without the recommended packages: they hold a cargo that would hide rustup's.
+apt-get install -qq --yes --no-install-recommends "${missing[@]}"
