@@ -1,0 +1,84 @@
+//! The right to wait for a thread and to have its result.
+
+use std::fmt;
+
+use super::Result;
+use super::thread::Thread;
+use crate::bridge;
+
+/// Owns the right to [`join`](Self::join) a thread; dropping it detaches the thread.
+///
+/// A detached thread runs on, and drops its result itself.
+///
+/// This corresponds to [`std::thread::JoinHandle`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::thread;
+///
+/// let answer = thread::spawn(|| 6 * 7);
+/// assert_eq!(answer.join().unwrap(), 42);
+///
+/// let failure = thread::spawn(|| panic!("no answer")).join().unwrap_err();
+/// assert_eq!(failure.downcast_ref(), Some(&"no answer"));
+/// ```
+pub struct JoinHandle<T>(bridge::thread::JoinHandle<T>);
+
+// SAFETY: a handle is made only by a `spawn` that demands `T: Send`, whatever `T` the type may be
+// named with, and for such a `T` the runtime's handle is `Send`: see `runtime_handle_is_shared`.
+unsafe impl<T> Send for JoinHandle<T> {}
+// SAFETY: as above; and through a shared handle nobody reaches the result.
+unsafe impl<T> Sync for JoinHandle<T> {}
+
+/// Holds the two implementations above to their reason.
+const _: () = {
+    const fn both<H: Send + Sync>() {}
+    const fn runtime_handle_is_shared<T: Send>() {
+        both::<bridge::thread::JoinHandle<T>>();
+    }
+    runtime_handle_is_shared::<()>();
+};
+
+impl<T> JoinHandle<T> {
+    pub(super) fn new(handle: bridge::thread::JoinHandle<T>) -> JoinHandle<T> {
+        JoinHandle(handle)
+    }
+
+    /// Returns a handle to the thread itself.
+    ///
+    /// This corresponds to [`std::thread::JoinHandle::thread`].
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        Thread::from_ref(self.0.thread())
+    }
+
+    /// Waits for the thread to end, its thread-locals' destructors included, and returns its
+    /// result.
+    ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it. All the thread did is
+    /// visible afterwards.
+    ///
+    /// This corresponds to [`std::thread::JoinHandle::join`].
+    ///
+    /// # Errors
+    ///
+    /// What the thread panicked with.
+    pub fn join(self) -> Result<T> {
+        self.0.join()
+    }
+
+    /// Tells whether the thread's closure is done, so that [`join`](Self::join) takes no more
+    /// than the time the thread needs to wind up.
+    ///
+    /// This corresponds to [`std::thread::JoinHandle::is_finished`].
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").finish_non_exhaustive()
+    }
+}
