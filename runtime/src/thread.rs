@@ -2,10 +2,11 @@
 
 use std::cell::UnsafeCell;
 use std::env;
+use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::thread::Result;
@@ -18,7 +19,7 @@ use crate::primitive::Ordering;
 use crate::runtime;
 use crate::stack::{self, Class};
 use crate::sys;
-use crate::task::id::ThreadId;
+pub use crate::task::id::ThreadId;
 use crate::task::{Header, Runnable, Schedule, TaskRef, VTable};
 
 /// The stack of a thread that does not say otherwise: std's.
@@ -125,8 +126,8 @@ impl Builder {
         T: Send,
     {
         let name = self.name.map(|name| {
-            assert!(!name.contains('\0'), "thread name may not contain interior null bytes");
-            name.into_boxed_str()
+            let name = CString::new(name).expect("thread name may not contain interior null bytes");
+            name.into_string().expect("it was a string").into_boxed_str()
         });
         let scheduler = runtime::scheduler()?;
         let class = Class::for_size(self.stack_size.unwrap_or_else(default_stack_size))?;
@@ -333,6 +334,10 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// This corresponds to [`std::thread::Thread`].
 #[derive(Clone)]
 pub struct Thread(TaskRef);
+
+// A handle shows what never changes, and a token that is one atomic word.
+impl UnwindSafe for Thread {}
+impl RefUnwindSafe for Thread {}
 
 impl Thread {
     /// The thread's identity.
