@@ -10,8 +10,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
 
 use crate::current;
-use crate::park::{self, WaitReason};
-use crate::primitive::{AtomicBool, Ordering};
+use crate::park::{self, WaitReason, wait, wake};
+use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::scheduler;
 use crate::task::{Header, Runnable};
 
@@ -36,6 +36,42 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
         Some(task) => scheduler::get().blocking(task, f),
         None => f(),
     }
+}
+
+/// Look-ups that are under way.
+static LOOK_UPS: AtomicU32 = AtomicU32::new(0);
+
+/// As [`blocking()`], for looking up a name: so that a thousand of them do not take a thousand OS
+/// threads, no more are under way at a time than there are workers (two, where there is one). The
+/// others wait, parked.
+///
+/// ```
+/// use std::net::ToSocketAddrs;
+///
+/// let found = sylvan::spawn(|| sylvan::look_up(|| "localhost:80".to_socket_addrs().map(drop)));
+/// assert!(found.join().unwrap().is_ok());
+/// ```
+pub fn look_up<T>(f: impl FnOnce() -> T) -> T {
+    /// Lets the next one begin, also when the look-up panics.
+    struct UnderWay;
+    impl Drop for UnderWay {
+        fn drop(&mut self) {
+            LOOK_UPS.fetch_sub(1, Ordering::Release);
+            wake(&LOOK_UPS, 1);
+        }
+    }
+
+    let Some(task) = current::green() else { return f() };
+    let scheduler = scheduler::get();
+    let most = u32::try_from(scheduler.n_cores().max(2)).unwrap_or(u32::MAX);
+    // A counter: what the look-ups do is not ordered by it.
+    while let Err(now) =
+        LOOK_UPS.fetch_update(Ordering::Acquire, Ordering::Relaxed, |n| (n < most).then_some(n + 1))
+    {
+        wait(&LOOK_UPS, now, None, WaitReason::Blocking);
+    }
+    let _under_way = UnderWay;
+    scheduler.blocking(task, f)
 }
 
 /// A call on its way to a helper thread and back, on the stack of the green thread that waits.

@@ -93,7 +93,7 @@ pub mod thread;
 
 mod runtime;
 
-pub use blocking::blocking;
+pub use blocking::{blocking, look_up};
 pub use context::tls::TlsMode;
 pub use park::{Wait, WaitReason, sleep_until, wait, wake};
 pub use runtime::{Config, tls_mode, workers};

@@ -55,6 +55,6 @@ mod arch {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-compile_error!("sylvan supports x86-64 and aarch64");
+compile_error!("sylvan supports x86-64 and aarch64, on Linux, Android, macOS, iOS and FreeBSD");
 
 pub(crate) use arch::{get, set};

@@ -11,6 +11,17 @@
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "macos",
+    target_os = "ios",
+    target_os = "freebsd"
+)))]
+compile_error!(
+    "sylvan supports Linux and Android (epoll), and macOS, iOS and FreeBSD (kqueue), on x86-64 and aarch64"
+);
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "epoll.rs"]
 pub(crate) mod poller;

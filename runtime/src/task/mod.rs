@@ -54,7 +54,8 @@ pub(crate) struct VTable {
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
 
-#[repr(C, align(64))]
+// Not aligned to a cache line: allocators serve that by a slower path, on every spawn.
+#[repr(C)]
 pub(crate) struct Header {
     /// Links the task into the one queue that it is in.
     pub(crate) next: AtomicPtr<Header>,
