@@ -130,7 +130,8 @@ impl Builder {
             name.into_string().expect("it was a string").into_boxed_str()
         });
         let scheduler = runtime::scheduler()?;
-        let class = Class::for_size(self.stack_size.unwrap_or_else(default_stack_size))?;
+        let size = self.stack_size.unwrap_or_else(default_stack_size);
+        let class = Class::for_size(size, tls::block_len())?;
         stack::reserve(class)?;
         let vtable = const { &VTable { run: run::<F, T>, free: free::<Task<F, T>> } };
         // One count for the task itself, one for the handle.

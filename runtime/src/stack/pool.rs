@@ -25,8 +25,9 @@ const SLAB_MAX: usize = 32 << 30;
 pub(crate) struct Class(u8);
 
 impl Class {
-    /// The class whose stacks have at least `size` usable bytes.
-    pub(crate) fn for_size(size: usize) -> io::Result<Self> {
+    /// The class whose stacks have at least `size` usable bytes below `on_top` others.
+    pub(crate) fn for_size(size: usize, on_top: usize) -> io::Result<Self> {
+        let size = size.saturating_add(on_top.saturating_sub(HEADROOM_PAGES * page_size()));
         let log2 = size.checked_next_power_of_two().map_or(usize::BITS, usize::ilog2);
         let index = log2.saturating_sub(MIN_SIZE_LOG2);
         match u8::try_from(index) {
@@ -246,7 +247,7 @@ mod tests {
     #[test]
     fn a_size_class_holds_what_was_asked_for() {
         for size in [0, 1, 65_536, 65_537, 2 << 20, (2 << 20) + 1] {
-            let class = Class::for_size(size).expect("a class");
+            let class = Class::for_size(size, 0).expect("a class");
             assert!(class.usable() >= size);
             assert_eq!(class.stride() / page_size() % 2, 1);
         }
@@ -254,14 +255,14 @@ mod tests {
 
     #[test]
     fn an_impossible_size_is_an_error_of_the_kind_std_gives() {
-        let error = Class::for_size(usize::MAX).expect_err("no such stack");
+        let error = Class::for_size(usize::MAX, 0).expect_err("no such stack");
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]
     fn a_released_stack_is_taken_again_and_reads_as_zero_after_a_trim() {
         // A class of its own, so that no other test touches the same pool.
-        let class = Class::for_size(1 << 20).expect("a class");
+        let class = Class::for_size(1 << 20, 0).expect("a class");
         reserve(class).expect("a stack");
         let stack = take(class);
         let (_, bottom) = stack.guard_range();

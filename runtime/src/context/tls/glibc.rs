@@ -85,6 +85,8 @@ pub(crate) struct Own {
     list: usize,
     specific: usize,
     first_table: usize,
+    /// The flag that says whether any key has been set, where it is known to be.
+    specific_used: Option<usize>,
     /// The `rseq` area from the thread pointer, where there is one.
     rseq: Option<isize>,
     segments: Vec<Segment>,
@@ -124,6 +126,7 @@ impl Own {
         if first_table >= pthread_size {
             return Err("this glibc lays out its thread keys in an unknown way".to_owned());
         }
+        let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         // SAFETY: functions and data of these types in every glibc that exports them.
         unsafe {
             Ok(Self {
@@ -146,10 +149,16 @@ impl Own {
                 list: field(c"_thread_db_pthread_list")?,
                 specific,
                 first_table,
+                specific_used,
                 rseq: rseq_offset(),
                 segments: segments(here, below, above),
             })
         }
+    }
+
+    /// Bytes that a block takes at the top of a stack, at most.
+    pub(crate) fn block_len(&self) -> usize {
+        self.below + self.above + 2 * self.align
     }
 
     /// Gives `stack` a block, or its block the initial contents again.
@@ -211,11 +220,20 @@ impl Own {
         // SAFETY: runs what this thread has registered, once: the list is empty afterwards.
         unsafe { (self.call_destructors)() };
         let pthread = thread_pointer::get().wrapping_add_signed(self.pthread);
+        let used = self.specific_used.map(|offset| (pthread + offset) as *mut u8);
+        // SAFETY: the calling thread's own block, here and below.
+        if used.is_some_and(|used| unsafe { used.read() } == 0) {
+            return;
+        }
         for _ in 0..KEY_ROUNDS {
-            // SAFETY: the calling thread's own block.
+            // SAFETY: as above.
             if !unsafe { self.run_key_destructors(pthread) } {
                 break;
             }
+        }
+        if let Some(used) = used {
+            // SAFETY: as above; the next thread of this block has set no key yet.
+            unsafe { used.write(0) };
         }
     }
 
@@ -330,6 +348,26 @@ fn described(name: &CStr) -> Result<usize, String> {
 fn field(name: &CStr) -> Result<usize, String> {
     // SAFETY: the symbols of this family are arrays of three 32-bit words.
     Ok(unsafe { symbol(name)?.cast::<u32>().add(2).read() } as usize)
+}
+
+/// The offset in `struct pthread` of the flag behind the tables of keys, which spares a thread that
+/// has set no key the search through them. glibc does not describe it, so it is tried.
+fn find_specific_used(pthread: usize, specific: usize) -> Option<usize> {
+    let offset = specific + KEY_TABLES * size_of::<usize>();
+    let mut key = 0;
+    // SAFETY: makes a key, sets it for this thread and deletes it; the byte behind the tables lies
+    // within the calling thread's block, which does not end there.
+    let found = unsafe {
+        if libc::pthread_key_create(&raw mut key, None) != 0 {
+            return None;
+        }
+        libc::pthread_setspecific(key, ptr::without_provenance(1));
+        let set = ((pthread + offset) as *const u8).read();
+        libc::pthread_setspecific(key, ptr::null());
+        libc::pthread_key_delete(key);
+        set == 1
+    };
+    found.then_some(offset)
 }
 
 /// Where the `rseq` area lies (glibc 2.35 and later, unless it is switched off).

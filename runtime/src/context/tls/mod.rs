@@ -78,6 +78,11 @@ pub(crate) fn own() -> Option<&'static Own> {
     unsafe { own.as_ref() }
 }
 
+/// Bytes that a thread's own thread-locals take at the top of its stack, at most.
+pub(crate) fn block_len() -> usize {
+    own().map_or(0, Own::block_len)
+}
+
 /// Called on a green thread's stack, first thing.
 pub(crate) fn start() {
     if let Some(own) = own() {

@@ -12,6 +12,10 @@ impl Own {
         Err("it needs Linux with glibc on x86-64 or aarch64".to_owned())
     }
 
+    pub(crate) fn block_len(&self) -> usize {
+        match self.0 {}
+    }
+
     pub(crate) fn prepare(&self, _: &mut Stack) {
         match self.0 {}
     }
