@@ -151,9 +151,11 @@ pub(crate) fn trim(limit: usize) -> usize {
             let mut slots = state.slots.lock();
             let index = slots.trimmed;
             let Some(stack) = slots.free.get(index) else { break };
-            let keep = HEADROOM_PAGES * page_size();
+            // What reaches further down than the headroom stays, too.
+            let headroom = stack.top - HEADROOM_PAGES * page_size();
+            let end = headroom.min(stack.base & !(page_size() - 1));
             let (_, bottom) = stack.guard_range();
-            let len = stack.top - keep - bottom;
+            let len = end.saturating_sub(bottom);
             let start = NonNull::new(bottom as *mut u8).expect("a stack is not at address zero");
             // SAFETY: the stack is in the free list, which is locked, so nobody uses it; the block
             // of thread-locals lies in the topmost pages, which stay.
