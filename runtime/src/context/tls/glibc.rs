@@ -23,6 +23,9 @@
 //!   its own that the kernel never hands out.
 //! - `list`, a list of all threads, for debuggers: it points to itself.
 //! - `specific`: the values of `pthread_key_create` keys; their destructors run in `finish`.
+//! - `res`, the resolver's state, and the thread-local of libc that points to it: without it all
+//!   threads would use that of the main thread, at the same time.
+//! - `robust_head`, the list of robust mutexes: it is empty, which is to say points to itself.
 //! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
 //!   so that whoever reads it asks the kernel.
 
@@ -89,7 +92,17 @@ pub(crate) struct Own {
     specific_used: Option<usize>,
     /// The `rseq` area from the thread pointer, where there is one.
     rseq: Option<isize>,
+    probed: Probed,
     segments: Vec<Segment>,
+}
+
+/// What only a thread of glibc's own making shows; offsets from the thread pointer.
+struct Probed {
+    /// libc's pointer to the resolver's state, and that state.
+    resolver: isize,
+    resolver_state: isize,
+    /// The head of the list of robust mutexes, behind the pointer to its last element.
+    robust: isize,
 }
 
 // SAFETY: the pointers lead to constant data and functions of loaded objects that are never
@@ -151,6 +164,11 @@ impl Own {
                 first_table,
                 specific_used,
                 rseq: rseq_offset(),
+                probed: std::thread::Builder::new()
+                    .spawn(move || Probed::new(below, above))
+                    .map_err(|error| error.to_string())?
+                    .join()
+                    .map_err(|_| "probing a thread has panicked".to_owned())??,
                 segments: segments(here, below, above),
             })
         }
@@ -187,6 +205,11 @@ impl Own {
             (list as *mut usize).write(list);
             ((list + size_of::<usize>()) as *mut usize).write(list);
             ((pthread + self.specific) as *mut usize).write(pthread + self.first_table);
+            let at = |offset: isize| tp.wrapping_add_signed(offset) as *mut usize;
+            at(self.probed.resolver).write(at(self.probed.resolver_state).addr());
+            let robust = at(self.probed.robust);
+            robust.sub(1).write(robust.addr());
+            robust.write(robust.addr());
             if let Some(offset) = self.rseq {
                 // `cpu_id_start` and `cpu_id`: the latter is -1 while nobody keeps it up to date.
                 let area = tp.wrapping_add_signed(offset) as *mut u32;
@@ -274,6 +297,37 @@ impl Own {
     }
 }
 
+impl Probed {
+    /// Looks at the calling thread, which `pthread_create` has made.
+    fn new(below: usize, above: usize) -> Result<Self, String> {
+        let here = thread_pointer::get();
+        // `dlsym` answers for the calling thread.
+        let resolver = symbol(c"__resp")?.cast::<usize>();
+        let mut robust = ptr::null_mut::<usize>();
+        let mut len = 0_usize;
+        // SAFETY: libc's own pointer; and a question to the kernel about the calling thread.
+        let (state, asked) = unsafe {
+            let asked = libc::syscall(libc::SYS_get_robust_list, 0, &raw mut robust, &raw mut len);
+            (resolver.read(), asked)
+        };
+        let block = here.wrapping_sub(below)..here.wrapping_add(above);
+        let known = asked == 0
+            && [resolver.addr(), state, robust.addr()].iter().all(|at| block.contains(at))
+            // SAFETY: in the calling thread's block, as the line above says. The thread holds no
+            // robust mutex, so both words point to the head.
+            && unsafe { robust.read() == robust.addr() && robust.sub(1).read() == robust.addr() };
+        if !known {
+            return Err("this glibc lays out its threads in an unknown way".to_owned());
+        }
+        let offset = |at: usize| at.wrapping_sub(here).cast_signed();
+        Ok(Self {
+            resolver: offset(resolver.addr()),
+            resolver_state: offset(state),
+            robust: offset(robust.addr()),
+        })
+    }
+}
+
 /// The block around a thread pointer: bytes below it, bytes above it, where `struct pthread` is.
 #[cfg(target_arch = "x86_64")]
 fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
@@ -282,7 +336,8 @@ fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
 
 #[cfg(target_arch = "aarch64")]
 fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
-    (pthread_size, size - pthread_size, -(pthread_size.cast_signed()))
+    // Here the size does not include `struct pthread`, which lies in front of it.
+    (pthread_size, size, -(pthread_size.cast_signed()))
 }
 
 /// Writes the head of a block, as the architecture's ABI lays it out.
