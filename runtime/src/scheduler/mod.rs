@@ -87,7 +87,7 @@ pub(crate) fn start(
         cores: (0..n_cores).map(Core::new).collect(),
         inject: Inject::new(),
         idle: Idle::new(n_cores),
-        spares: Spares::new(n_cores, n_threads_max.max(n_cores)),
+        spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
         monitor: Monitor::new(),
         tls_mode,
     });
