@@ -8,6 +8,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 pub use crate::reactor::{Interest, Origin};
 
 use crate::blocking::blocking;
@@ -78,7 +80,7 @@ pub fn attempt<T>(
         match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(io::ErrorKind::WouldBlock.into());
+                return Err(Errno::AGAIN.into());
             }
         }
     }
@@ -143,7 +145,7 @@ pub fn attempt_unflagged<T>(
         match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(io::ErrorKind::WouldBlock.into());
+                return Err(Errno::AGAIN.into());
             }
         }
     }
@@ -189,6 +191,8 @@ pub fn ready(
     loop {
         let seen = entry.look(interest);
         if block_until_ready(fd, interest, Some(Duration::ZERO))? {
+            // The caller may leave something, or everything, to those that wait behind it.
+            entry.pass_on(interest);
             return Ok(true);
         }
         if entry.wait_until(task, fd, interest, seen, deadline_ns)? == Readiness::TimedOut {
