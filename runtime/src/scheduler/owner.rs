@@ -66,7 +66,8 @@ impl Owner {
     /// The run ends; `false` if the core was taken in the meantime.
     #[must_use]
     pub(crate) fn stop(&self, epoch: u64) -> bool {
-        self.change(epoch, RUNNING, SCHEDULING)
+        // A run may end inside a blocking section whose function parks: its worker is here again.
+        self.change(epoch, RUNNING, SCHEDULING) || self.change(epoch, BLOCKING, SCHEDULING)
     }
 
     /// A blocking section begins in this run; `false` if the core was taken before.
