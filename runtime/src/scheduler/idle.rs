@@ -75,8 +75,9 @@ impl Idle {
         let mut sleepers = self.sleepers.lock();
         let core = sleepers.pop();
         self.sleeping.store(sleepers.len(), Ordering::SeqCst);
-        drop(sleepers);
         if core.is_none() {
+            // Under the lock: whoever enters the list after this look, and has been passed over for
+            // the sake of this searcher, has its last look still to come.
             self.searching.fetch_sub(1, Ordering::SeqCst);
         }
         core

@@ -8,7 +8,8 @@
 //!
 //! | who makes it so | where it goes |
 //! |---|---|
-//! | a green thread | the inbox of the core it runs on |
+//! | a green thread, in the shared mode, by spawning it | the queue that all share |
+//! | a green thread otherwise | the inbox of the core it runs on |
 //! | a worker, from its event loop or deadlines | the core's own list |
 //! | any other OS thread | the queue that all share |
 //! | anybody, for a task that is pinned (the shared mode) | the inbox of its core |
@@ -236,7 +237,11 @@ impl Schedule for Scheduler {
             }
             return;
         }
-        if let Some(waker) = current::green() {
+        if self.tls_mode == TlsMode::Shared {
+            // It has not started. Nobody takes from the inbox of a core that computes in this mode,
+            // where an inbox holds pinned tasks: to where every core looks.
+            self.inject(task);
+        } else if let Some(waker) = current::green() {
             let core = self.core_of(waker);
             let first = core.inbox.push(task);
             // The waker may have lost the core, and its new worker may have gone to sleep.

@@ -220,12 +220,15 @@ impl Scheduler {
     /// Bookkeeping when there is something to run: whoever searched has found, and others may find
     /// more.
     fn found(&self, core: &Core, local: &mut Local, task: Runnable) -> Runnable {
-        let spread = !core.queue.is_empty() && self.idle.any_sleeps();
+        let mut spread = !core.queue.is_empty();
         if local.searching {
             local.searching = false;
             self.idle.stop_searching();
+            // While this core searched, others relied on it and woke nobody. Now it has its task,
+            // so it looks once more on their behalf, as it does before it sleeps.
+            spread = spread || self.is_there_work(core);
         }
-        if spread {
+        if spread && self.idle.any_sleeps() {
             self.wake_one();
         }
         task
@@ -306,8 +309,11 @@ impl Scheduler {
                     return Some(task);
                 }
                 if with_inbox && self.tls_mode == TlsMode::Own {
-                    let (youngest, mut older) = victim.inbox.take_all();
-                    local.ready.append(&mut older);
+                    let (youngest, older) = victim.inbox.take_all();
+                    // To where others find them: the youngest may run for long.
+                    for task in older {
+                        self.enqueue(core, local, task);
+                    }
                     if youngest.is_some() {
                         return youngest;
                     }
@@ -323,8 +329,9 @@ impl Scheduler {
             local.searching = false;
             self.idle.stop_searching();
         }
-        self.idle.sleep(core.index);
+        // In this order: whoever picks this core from the list finds it asleep, and wakes it.
         core.fall_asleep();
+        self.idle.sleep(core.index);
         let deadline_ns = timer::shard(core.index).sleep();
         if !self.is_there_work(core) {
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
