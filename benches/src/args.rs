@@ -1,0 +1,93 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+pub(crate) const USAGE: &str = "\
+usage: suite [OPTION]…
+
+Builds every peer, runs every scene side by side and prints one table for each case.
+
+  --quick          short intervals and fewer cases; done in two minutes
+  --scene NAME     only this scene (may be given more than once)
+  --peer NAME      only this peer (may be given more than once)
+  --rounds N       rounds over all peers (default 5, with --quick 3)
+  --seconds S      length of a measured interval (default 1, with --quick 0.15)
+  --strace         also count system calls per request (scene `syscalls`)
+  --json FILE      write everything that was measured to FILE
+  --svg DIR        draw one chart for each case into DIR
+  --list           say which scenes and peers there are";
+
+/// What was asked for.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Args {
+    pub(crate) quick: bool,
+    pub(crate) list: bool,
+    pub(crate) help: bool,
+    pub(crate) strace: bool,
+    pub(crate) scenes: Vec<String>,
+    pub(crate) peers: Vec<String>,
+    pub(crate) rounds: Option<usize>,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
+}
+
+impl Args {
+    /// Reads `words`; an error is what to tell the user.
+    pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Args, String> {
+        let mut args = Args::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
+            match word.as_str() {
+                "--quick" => args.quick = true,
+                "--list" => args.list = true,
+                "--help" | "-h" => args.help = true,
+                "--strace" => args.strace = true,
+                "--scene" => args.scenes.push(value()?),
+                "--peer" => args.peers.push(value()?),
+                "--rounds" => args.rounds = Some(positive(&word, &value()?)?),
+                "--seconds" => args.seconds = Some(positive(&word, &value()?)?),
+                "--json" => args.json = Some(value()?.into()),
+                "--svg" => args.svg = Some(value()?.into()),
+                _ => return Err(format!("`{word}` is no option")),
+            }
+        }
+        Ok(args)
+    }
+}
+
+fn positive<T: std::str::FromStr + Default + PartialOrd>(
+    option: &str,
+    text: &str,
+) -> Result<T, String> {
+    match text.parse() {
+        Ok(number) if number > T::default() => Ok(number),
+        _ => Err(format!("`{option}` expected a positive number, got `{text}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        Args::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_may_be_repeated_and_mixed() {
+        let args = parse("--quick --peer shim --scene http --peer may --rounds 2").expect("valid");
+        assert!(args.quick);
+        assert_eq!(args.peers, ["shim", "may"]);
+        assert_eq!((args.scenes, args.rounds), (vec!["http".to_owned()], Some(2)));
+    }
+
+    #[test]
+    fn an_error_names_the_option_and_the_value() {
+        assert_eq!(parse("--fast"), Err("`--fast` is no option".to_owned()));
+        assert_eq!(parse("--json"), Err("`--json` needs a value".to_owned()));
+        let zero = parse("--rounds 0");
+        assert_eq!(zero, Err("`--rounds` expected a positive number, got `0`".to_owned()));
+    }
+}

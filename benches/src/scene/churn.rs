@@ -1,0 +1,35 @@
+//! Short connections: accept, one request, close.
+
+use super::{Bench, Case, Column, Scene, aside, cost, gain, served};
+use crate::load::churn;
+use crate::peer::Peer;
+
+pub(super) const CHURN: Scene = Scene {
+    name: "accept",
+    about: "connections that live for one request, 64 at a time",
+    standard: true,
+    cases: |bench| {
+        let workers: &[usize] = if bench.quick { &[1] } else { &[1, 2] };
+        workers.iter().map(|&workers| accept(bench, workers)).collect()
+    },
+};
+
+const COLUMNS: &[Column] = &[
+    cost("CPU/conn µs"),
+    gain("conn/s"),
+    aside("p50 µs"),
+    aside("p99 µs"),
+    aside("max ms"),
+    aside("server %"),
+];
+
+fn accept(bench: &Bench, workers: usize) -> Case {
+    let under_way = 64;
+    let title = format!("{under_way} connections at a time, 64 B, {}", bench.placement(workers));
+    let run = move |bench: &Bench, peer: &Peer| {
+        bench
+            .start(peer, "echo-tcp", workers, Vec::new())?
+            .serve(|server| served(&churn::run(server, under_way, 64, bench.span)?))
+    };
+    Case { scene: "accept", title, columns: COLUMNS, run: Box::new(run) }
+}

@@ -1,0 +1,170 @@
+//! Servers whose connections stay: echo over TCP, UDP and Unix sockets, HTTP, many idle clients,
+//! and a set rate.
+
+use super::{Bench, Case, Column, Failure, SERVED, Sample, Scene, aside, cost, gain, served};
+use crate::child::Scratch;
+use crate::load::fleet::{Exchange, Fleet, Transport};
+use crate::peer::Peer;
+
+pub(super) const ECHO_TCP: Scene = Scene {
+    name: "echo-tcp",
+    about: "TCP echo, closed loop, 1 to 8,000 connections, 64 B and 16 KiB",
+    standard: true,
+    cases: echo_tcp,
+};
+
+pub(super) const ECHO_UDP: Scene = Scene {
+    name: "echo-udp",
+    about: "UDP echo on one socket",
+    standard: true,
+    cases: |bench| vec![echo(bench, Transport::Udp, 64, 64, 1)],
+};
+
+pub(super) const ECHO_UNIX: Scene = Scene {
+    name: "echo-unix",
+    about: "echo over a Unix socket",
+    standard: true,
+    cases: |bench| vec![echo(bench, Transport::Unix, 64, 64, 1)],
+};
+
+pub(super) const HTTP: Scene = Scene {
+    name: "http",
+    about: "HTTP/1.1 plaintext, one request at a time and 16 pipelined",
+    standard: true,
+    cases: |bench| [1, 16].map(|depth| http(bench, depth)).into(),
+};
+
+pub(super) const IDLE: Scene = Scene {
+    name: "idle",
+    about: "TCP echo on 64 connections while thousands are idle",
+    standard: true,
+    cases: |bench| vec![idle(bench, if bench.quick { 1_000 } else { 10_000 })],
+};
+
+pub(super) const ECHO_RATE: Scene = Scene {
+    name: "echo-rate",
+    about: "TCP echo, open loop at a set rate: latency free of coordinated omission",
+    standard: true,
+    cases: |bench| {
+        let rates: &[u32] = if bench.quick { &[50_000] } else { &[50_000, 100_000] };
+        rates.iter().map(|&rate| echo_rate(bench, rate)).collect()
+    },
+};
+
+fn echo_tcp(bench: &Bench) -> Vec<Case> {
+    let plan: &[(usize, usize, usize)] = if bench.quick {
+        &[(64, 64, 1), (1_024, 64, 1), (64, 64, 2)]
+    } else {
+        &[
+            (64, 64, 1),
+            (1_024, 64, 1),
+            (8_000, 64, 1),
+            (1, 64, 1),
+            (64, 64, 2),
+            (1_024, 64, 2),
+            (64, 16_384, 1),
+            (1_024, 16_384, 1),
+        ]
+    };
+    let case =
+        |&(connections, length, workers)| echo(bench, Transport::Tcp, connections, length, workers);
+    plan.iter().map(case).collect()
+}
+
+fn echo(
+    bench: &Bench,
+    transport: Transport,
+    connections: usize,
+    length: usize,
+    workers: usize,
+) -> Case {
+    let scene = match transport {
+        Transport::Tcp => "echo-tcp",
+        Transport::Udp => "echo-udp",
+        Transport::Unix => "echo-unix",
+    };
+    let title = format!("{connections} connections, {length} B, {}", bench.placement(workers));
+    let run = move |bench: &Bench, peer: &Peer| {
+        let path = Scratch::new("socket");
+        let settings = vec![
+            ("buffer", length.max(4096).to_string()),
+            ("path", path.path().display().to_string()),
+        ];
+        bench.start(peer, scene, workers, settings)?.serve(|server| {
+            let exchange = Exchange::echo(length);
+            let mut fleet = Fleet::connect(transport, server, connections, exchange)?;
+            served(&fleet.run(server, connections, bench.span)?)
+        })
+    };
+    Case { scene, title, columns: SERVED, run: Box::new(run) }
+}
+
+fn http(bench: &Bench, depth: usize) -> Case {
+    let connections = 64;
+    let title = format!("{connections} connections, {depth} at a time, {}", bench.placement(1));
+    let run = move |bench: &Bench, peer: &Peer| {
+        let settings = vec![("buffer", 4096.to_string())];
+        bench.start(peer, "http", 1, settings)?.serve(|server| {
+            let exchange = Exchange::http(depth);
+            let mut fleet = Fleet::connect(Transport::Tcp, server, connections, exchange)?;
+            served(&fleet.run(server, connections, bench.span)?)
+        })
+    };
+    Case { scene: "http", title, columns: SERVED, run: Box::new(run) }
+}
+
+/// [`SERVED`] and the memory of a connection.
+const IDLE_COLUMNS: &[Column] = &[
+    cost("CPU/req µs"),
+    gain("req/s"),
+    aside("p50 µs"),
+    aside("p99 µs"),
+    aside("max ms"),
+    aside("server %"),
+    aside("KiB/conn"),
+];
+
+fn idle(bench: &Bench, connections: usize) -> Case {
+    let busy = 64;
+    let title =
+        format!("{connections} connections, {busy} of them busy, 64 B, {}", bench.placement(1));
+    let run = move |bench: &Bench, peer: &Peer| -> Result<Sample, Failure> {
+        bench.start(peer, "echo-tcp", 1, Vec::new())?.serve(|server| {
+            let (before, _) = server.memory_kib()?;
+            let exchange = Exchange::echo(64);
+            let mut fleet = Fleet::connect(Transport::Tcp, server, connections, exchange)?;
+            let (after, tables) = server.memory_kib()?;
+            let mut sample = served(&fleet.run(server, busy, bench.span)?)?;
+            sample.push((after - before + tables) / connections as f64);
+            Ok(sample)
+        })
+    };
+    Case { scene: "idle", title, columns: IDLE_COLUMNS, run: Box::new(run) }
+}
+
+/// At a set rate the throughput says nothing; the times do.
+const RATE_COLUMNS: &[Column] = &[
+    cost("p99 µs"),
+    cost("CPU/req µs"),
+    aside("p50 µs"),
+    aside("p99.9 µs"),
+    aside("max ms"),
+    aside("server %"),
+];
+
+fn echo_rate(bench: &Bench, rate: u32) -> Case {
+    let connections = 256;
+    let title =
+        format!("{connections} connections, 64 B, {rate} requests/s, {}", bench.placement(1));
+    let run = move |bench: &Bench, peer: &Peer| -> Result<Sample, Failure> {
+        bench.start(peer, "echo-tcp", 1, Vec::new())?.serve(|server| {
+            let exchange = Exchange::echo(64);
+            let mut fleet = Fleet::connect(Transport::Tcp, server, connections, exchange)?;
+            let outcome = fleet.run_at(server, f64::from(rate), bench.span)?;
+            let sample = served(&outcome)?;
+            let micros = |share| outcome.latency.quantile(share) as f64 / 1e3;
+            Ok(vec![micros(0.99), sample[0], micros(0.5), micros(0.999), sample[4], sample[5]])
+        })
+    };
+    Case { scene: "echo-rate", title, columns: RATE_COLUMNS, run: Box::new(run) }
+}
