@@ -22,6 +22,8 @@ pub(crate) struct Core {
     pub(super) queue: Queue,
     /// Whether its worker waits in the reactor. Sequentially consistent: see `idle`.
     asleep: AtomicBool,
+    /// Set by the monitor now and then: look at the event loop, however few runs there were.
+    look: AtomicBool,
     local: UnsafeCell<Local>,
 }
 
@@ -57,6 +59,7 @@ impl Core {
             inbox: Inbox::new(),
             queue: Queue::new(),
             asleep: AtomicBool::new(false),
+            look: AtomicBool::new(false),
             local: UnsafeCell::new(Local {
                 tick: 0,
                 streak: 0,
@@ -79,6 +82,21 @@ impl Core {
     pub(super) unsafe fn local(&self) -> &mut Local {
         // SAFETY: as the caller promises.
         unsafe { &mut *self.local.get() }
+    }
+
+    /// Has the worker look at the event loop before its next run.
+    pub(super) fn ask_to_look(&self) {
+        // A hint, here and below: it orders nothing.
+        self.look.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the worker was asked to look.
+    pub(super) fn is_asked_to_look(&self) -> bool {
+        let asked = self.look.load(Ordering::Relaxed);
+        if asked {
+            self.look.store(false, Ordering::Relaxed);
+        }
+        asked
     }
 
     /// Says that the worker is about to wait in the reactor.

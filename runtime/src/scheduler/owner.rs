@@ -20,7 +20,7 @@
 //! What the worker did to the core before `run` is released by it and acquired by a taker; what the
 //! taker hands on goes through the worker that it gives the core to.
 
-use crate::primitive::{AtomicU64, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 
 const SCHEDULING: u64 = 0;
 const RUNNING: u64 = 1;
@@ -30,36 +30,53 @@ const STATE_BITS: u32 = 2;
 const STATE: u64 = (1 << STATE_BITS) - 1;
 
 #[derive(Debug)]
-pub(crate) struct Owner(AtomicU64);
+pub(crate) struct Owner {
+    word: AtomicU64,
+    /// Blocking sections so far: tells apart two of the same run.
+    n_sections: AtomicU32,
+}
 
 /// What the monitor saw of a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sighting(u64);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighting {
+    word: u64,
+    n_sections: u32,
+}
 
 impl Sighting {
     pub(crate) fn is_scheduling(self) -> bool {
-        self.0 & STATE == SCHEDULING
+        self.word & STATE == SCHEDULING
     }
 
     pub(crate) fn is_running(self) -> bool {
-        self.0 & STATE == RUNNING
+        self.word & STATE == RUNNING
     }
 
     pub(crate) fn is_blocking(self) -> bool {
-        self.0 & STATE == BLOCKING
+        self.word & STATE == BLOCKING
+    }
+
+    /// Whether both are of one run.
+    pub(crate) fn is_same_run(self, other: Self) -> bool {
+        self.word >> STATE_BITS == other.word >> STATE_BITS
+    }
+
+    /// Whether both are of one blocking section.
+    pub(crate) fn is_same_section(self, other: Self) -> bool {
+        self.word == other.word && self.n_sections == other.n_sections
     }
 }
 
 impl Owner {
     pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(SCHEDULING))
+        Self { word: AtomicU64::new(SCHEDULING), n_sections: AtomicU32::new(0) }
     }
 
     /// A run begins. By the worker that has the core; returns the run's epoch.
     pub(crate) fn run(&self) -> u64 {
-        let epoch = (self.0.load(Ordering::Relaxed) >> STATE_BITS) + 1;
+        let epoch = (self.word.load(Ordering::Relaxed) >> STATE_BITS) + 1;
         // Release pairs with the acquire in `take`.
-        self.0.store(epoch << STATE_BITS | RUNNING, Ordering::Release);
+        self.word.store(epoch << STATE_BITS | RUNNING, Ordering::Release);
         epoch
     }
 
@@ -73,6 +90,10 @@ impl Owner {
     /// A blocking section begins in this run; `false` if the core was taken before.
     #[must_use]
     pub(crate) fn begin_blocking(&self, epoch: u64) -> bool {
+        let n = self.n_sections.load(Ordering::Relaxed);
+        // Only the run that has the core counts; it may be one that has just lost it, which does no
+        // harm.
+        self.n_sections.store(n.wrapping_add(1), Ordering::Relaxed);
         self.change(epoch, RUNNING, BLOCKING)
     }
 
@@ -83,28 +104,33 @@ impl Owner {
     }
 
     pub(crate) fn look(&self) -> Sighting {
-        Sighting(self.0.load(Ordering::SeqCst))
+        Sighting {
+            word: self.word.load(Ordering::SeqCst),
+            n_sections: self.n_sections.load(Ordering::Relaxed),
+        }
     }
 
     /// Takes the core from the run that was seen; `false` if that run is over.
     #[must_use]
     pub(crate) fn take(&self, seen: Sighting) -> bool {
         debug_assert!(seen.is_running() || seen.is_blocking());
-        let taken = seen.0 & !STATE | TAKEN;
+        let taken = seen.word & !STATE | TAKEN;
         // Acquire pairs with the release in `run`.
-        self.0.compare_exchange(seen.0, taken, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.word.compare_exchange(seen.word, taken, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The worker that was given the core after `take` begins to schedule.
     pub(crate) fn adopt(&self) {
-        let epoch = self.0.load(Ordering::Relaxed) >> STATE_BITS;
-        self.0.store(epoch << STATE_BITS | SCHEDULING, Ordering::Relaxed);
+        let epoch = self.word.load(Ordering::Relaxed) >> STATE_BITS;
+        self.word.store(epoch << STATE_BITS | SCHEDULING, Ordering::Relaxed);
     }
 
     fn change(&self, epoch: u64, from: u64, to: u64) -> bool {
         let word = epoch << STATE_BITS;
         // Acquire and release: the worker goes on with the core, or leaves it to a taker.
         // Sequentially consistent for `begin_blocking`: see `monitor`.
-        self.0.compare_exchange(word | from, word | to, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        self.word
+            .compare_exchange(word | from, word | to, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
     }
 }

@@ -58,6 +58,8 @@ pub(super) struct Spares {
     state: Lock<State>,
     n_threads: AtomicUsize,
     n_threads_max: usize,
+    /// A thread is being started that is to take a core.
+    starting: AtomicBool,
     warned: AtomicBool,
 }
 
@@ -68,6 +70,7 @@ impl Spares {
             state: Lock::new(State { idle: Vec::new(), jobs: VecDeque::new() }),
             n_threads: AtomicUsize::new(n_threads),
             n_threads_max,
+            starting: AtomicBool::new(false),
             warned: AtomicBool::new(false),
         }
     }
@@ -110,9 +113,14 @@ impl Spares {
             }
             return;
         }
+        // One at a time: the monitor looks again before a new thread has begun to run.
+        if self.starting.swap(true, Ordering::Relaxed) {
+            return;
+        }
         // A core without a worker must not be: the new thread takes it when it is there.
         let start = || self.start(Some(Assignment::Take(core, seen)), work).is_ok();
         if self.n_threads.load(Ordering::Relaxed) >= self.n_threads_max || !start() {
+            self.starting.store(false, Ordering::Relaxed);
             self.warn();
         }
     }
@@ -127,10 +135,14 @@ impl Spares {
         let first = std::sync::Arc::new(Lock::new(first));
         let handed = std::sync::Arc::clone(&first);
         let main = move || {
-            if let Some(assignment) = handed.lock().take() {
+            let first = handed.lock().take();
+            drop(handed);
+            if let Some(assignment) = first {
+                if matches!(assignment, Assignment::Take(..)) {
+                    self.starting.store(false, Ordering::Relaxed);
+                }
                 work(assignment);
             }
-            drop(handed);
             while let Some(assignment) = self.next() {
                 work(assignment);
             }
@@ -159,9 +171,13 @@ impl Spares {
             let mut state = self.state.lock();
             if let Some(at) = state.idle.iter().position(|idle| ptr::eq(*idle, &raw const seat)) {
                 state.idle.remove(at);
-                drop(state);
-                self.n_threads.fetch_sub(1, Ordering::Relaxed);
-                return None;
+                // Under the lock, as is the look at the number when a job finds no thread: it is
+                // left to this one, or sees one less.
+                let job = state.jobs.pop_front();
+                if job.is_none() {
+                    self.n_threads.fetch_sub(1, Ordering::Relaxed);
+                }
+                return job.map(Assignment::Job);
             }
             // Somebody has taken the seat out and is about to assign.
         }

@@ -192,7 +192,7 @@ impl Scheduler {
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);
-            if local.tick.is_multiple_of(LOOK_EVERY) {
+            if local.tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() {
                 self.poll(core, local, Some(Duration::ZERO));
                 self.take_share(core, local);
             }

@@ -46,6 +46,7 @@ impl Poller {
         let flags = epoll::EventFlags::IN
             | epoll::EventFlags::OUT
             | epoll::EventFlags::RDHUP
+            | epoll::EventFlags::PRI
             | epoll::EventFlags::ET;
         match epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags) {
             // The same open file under the same number, left over from an owner that has gone
@@ -91,12 +92,13 @@ impl Poller {
             }
             let flags = event.flags;
             let failed = epoll::EventFlags::ERR | epoll::EventFlags::HUP;
+            // Where urgent data has come a read stops short of its mark, with more behind it.
+            let unsteady = epoll::EventFlags::RDHUP | epoll::EventFlags::PRI | failed;
             on_event(Event {
                 token,
-                readable: flags
-                    .intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP | failed),
+                readable: flags.intersects(epoll::EventFlags::IN | unsteady),
                 writable: flags.intersects(epoll::EventFlags::OUT | failed),
-                read_closed: flags.intersects(epoll::EventFlags::RDHUP | failed),
+                read_closed: flags.intersects(unsteady),
                 write_closed: flags.intersects(failed),
             });
         }

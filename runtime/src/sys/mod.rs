@@ -46,8 +46,8 @@ pub(crate) struct Event {
     pub(crate) readable: bool,
     /// There is room to write, or a write would say what went wrong.
     pub(crate) writable: bool,
-    /// The peer has closed its half, or the descriptor failed: no further edge is to be expected
-    /// for reading, so a short read does not mean that the next one would find nothing.
+    /// The peer has closed its half, or the descriptor failed, or urgent data lies in the stream: a
+    /// short read does not mean that the next one would find nothing until a further edge.
     pub(crate) read_closed: bool,
     /// The same for writing.
     pub(crate) write_closed: bool,
