@@ -65,7 +65,8 @@
 //! | `std::sync::{Arc, Weak, atomic}` | [`sync`] | re-exported |
 //! | `std::net`: sockets, `ToSocketAddrs` | [`net`] | same: on the event loop |
 //! | `std::net`: addresses, `Shutdown` | [`net`] | re-exported |
-//! | `std::io`, `std::fs`, `std::process`, `std::os` | as in std | re-exported: files, pipes, stdio and children block an OS thread |
+//! | `std::os::unix::net`: sockets; `std::os::linux::net::TcpStreamExt` | [`os`] | same: on the event loop |
+//! | `std::io`, `std::fs`, `std::process`, the rest of `std::os` | as in std | re-exported: files, pipes, stdio and children block an OS thread |
 //! | `std::time` and all other modules | as in std | re-exported: nothing in them blocks |
 //! | all macros, `std::prelude` | at the root, as in std | re-exported |
 //!
@@ -82,8 +83,9 @@
 pub use ::std::*;
 
 mod bridge;
-#[allow(unsafe_code, reason = "descriptors come in and go out raw")]
 pub mod net;
+#[allow(unsafe_code, reason = "descriptors come in and go out raw")]
+pub mod os;
 #[allow(unsafe_code, reason = "locks hand out references to what they hold")]
 pub mod sync;
 pub mod thread;

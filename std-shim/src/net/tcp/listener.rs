@@ -1,0 +1,191 @@
+//! Where TCP connections come in.
+
+use std::fmt;
+use std::io;
+use std::iter::FusedIterator;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+
+use crate::bridge::{self, Interest, attempt_unflagged};
+use crate::net::socket_addr::each_addr;
+use crate::net::{TcpStream, ToSocketAddrs};
+use crate::os::fd::Attached;
+
+/// How many connections may wait to be accepted; the kernel caps it (`net.core.somaxconn`).
+///
+/// With std's 128, a thousand clients that connect at once lose handshakes and wait seconds for
+/// the next try.
+const BACKLOG: i32 = 4096;
+
+/// A socket that accepts TCP connections.
+///
+/// This corresponds to [`std::net::TcpListener`]. Accepting parks the calling green thread until
+/// somebody connects; an ordinary thread it blocks. Dropping the listener closes it.
+///
+/// ```
+/// use std_shim::net::{TcpListener, TcpStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = TcpStream::connect(listener.local_addr()?)?;
+/// let (_stream, from) = listener.accept()?;
+/// assert_eq!(from, client.local_addr()?);
+/// # Ok(())
+/// # }
+/// ```
+pub struct TcpListener(pub(crate) Attached<::std::net::TcpListener>);
+
+impl TcpListener {
+    /// Listens at the first of the addresses that can be had; port 0 asks for any free port.
+    ///
+    /// This corresponds to [`std::net::TcpListener::bind`].
+    ///
+    /// **Differences**: up to 4,096 connections may wait to be accepted, where std allows 128.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last address if none can be had; `InvalidInput` if there is no address.
+    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
+        let listener = each_addr(addr, ::std::net::TcpListener::bind)?;
+        rustix::net::listen(&listener, BACKLOG)?;
+        Ok(Self(Attached::fresh(listener)))
+    }
+
+    /// Returns the address at which it listens.
+    ///
+    /// This corresponds to [`std::net::TcpListener::local_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Makes a second handle of this listener.
+    ///
+    /// This corresponds to [`std::net::TcpListener::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<TcpListener> {
+        self.0.try_clone(::std::net::TcpListener::try_clone).map(Self)
+    }
+
+    /// Accepts a connection.
+    ///
+    /// This corresponds to [`std::net::TcpListener::accept`]. Parks the calling green thread until
+    /// there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say. The listener stays usable.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let accept = || self.0.accept();
+        let (stream, from) = attempt_unflagged(self.as_fd(), Interest::Read, accept)?;
+        Ok((TcpStream::fresh(stream), from))
+    }
+
+    /// Returns an iterator that accepts connections for ever.
+    ///
+    /// This corresponds to [`std::net::TcpListener::incoming`].
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    /// Sets how many hops a packet may take (`IP_TTL`).
+    ///
+    /// This corresponds to [`std::net::TcpListener::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.0.set_ttl(ttl)
+    }
+
+    /// Returns how many hops a packet may take.
+    ///
+    /// This corresponds to [`std::net::TcpListener::ttl`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.0.ttl()
+    }
+
+    /// Sets whether only IPv6 connects here (`IPV6_V6ONLY`).
+    ///
+    /// This corresponds to [`std::net::TcpListener::set_only_v6`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput`, since the listener has its address already.
+    #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
+    pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
+        #[allow(deprecated, reason = "the twin of this function")]
+        self.0.set_only_v6(only_v6)
+    }
+
+    /// Returns whether only IPv6 connects here.
+    ///
+    /// This corresponds to [`std::net::TcpListener::only_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
+    pub fn only_v6(&self) -> io::Result<bool> {
+        #[allow(deprecated, reason = "the twin of this function")]
+        self.0.only_v6()
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// This corresponds to [`std::net::TcpListener::take_error`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says of the question itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Sets whether `accept` returns `WouldBlock` where it would wait.
+    ///
+    /// This corresponds to [`std::net::TcpListener::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An iterator that accepts connections for ever: it never returns `None`.
+///
+/// This corresponds to [`std::net::Incoming`]; [`TcpListener::incoming`] makes it.
+#[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for Incoming<'_> {}

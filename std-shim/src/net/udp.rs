@@ -1,0 +1,399 @@
+//! UDP. What does not wait is std's; what waits is in `transfer`.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::net::{RecvFlags, SocketAddrAny};
+
+use super::ToSocketAddrs;
+use super::connect::{for_kernel, from_kernel};
+use super::socket_addr::each_addr;
+use super::transfer;
+use crate::bridge::{self, Interest};
+use crate::os::fd::Attached;
+
+/// A socket that sends and receives datagrams.
+///
+/// This corresponds to [`std::net::UdpSocket`]. Receiving parks the calling green thread until a
+/// datagram is there, sending until there is room for it; an ordinary thread they block.
+///
+/// ```
+/// use std_shim::net::UdpSocket;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let receiver = UdpSocket::bind("127.0.0.1:0")?;
+/// let sender = UdpSocket::bind("127.0.0.1:0")?;
+/// sender.send_to(b"hello", receiver.local_addr()?)?;
+///
+/// let mut buf = [0; 16];
+/// let (n, from) = receiver.recv_from(&mut buf)?;
+/// assert_eq!((&buf[..n], from), (&b"hello"[..], sender.local_addr()?));
+/// # Ok(())
+/// # }
+/// ```
+pub struct UdpSocket(pub(crate) Attached<::std::net::UdpSocket>);
+
+impl UdpSocket {
+    /// Binds to the first of the addresses that can be had; port 0 asks for any free port.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::bind`].
+    ///
+    /// # Errors
+    ///
+    /// The error of the last address if none can be had; `InvalidInput` if there is no address.
+    pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
+        each_addr(addr, ::std::net::UdpSocket::bind).map(|socket| Self(Attached::fresh(socket)))
+    }
+
+    /// Receives a datagram and the address of its sender; what does not fit into `buf` is lost.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::recv_from`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::empty())?;
+        Ok((n, sender(from)?))
+    }
+
+    /// Receives as [`recv_from`](Self::recv_from), but leaves the datagram in the queue.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::peek_from`].
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](Self::recv_from).
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::PEEK)?;
+        Ok((n, sender(from)?))
+    }
+
+    /// Sends a datagram to the first of the addresses.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::send_to`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `InvalidInput` if there is no address.
+    pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
+        match addr.to_socket_addrs()?.next() {
+            Some(addr) => transfer::send_to(self.as_fd(), buf, &for_kernel(&addr)),
+            // std's own error, which it returns before any system call.
+            None => self.0.send_to(buf, &[][..]),
+        }
+    }
+
+    /// Makes `addr` the peer: the only one to send to, and to receive from.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::connect`].
+    ///
+    /// # Errors
+    ///
+    /// The error of the last address if none will do; `InvalidInput` if there is no address.
+    pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
+        each_addr(addr, |addr| self.0.connect(addr))
+    }
+
+    /// Sends a datagram to the peer.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::send`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `WouldBlock` when the write timeout has passed.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        transfer::send(self.as_fd(), buf)
+    }
+
+    /// Receives a datagram of the peer; what does not fit into `buf` is lost.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::recv`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::recv(self.as_fd(), buf, RecvFlags::empty())
+    }
+
+    /// Receives as [`recv`](Self::recv), but leaves the datagram in the queue.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::peek`].
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::recv(self.as_fd(), buf, RecvFlags::PEEK)
+    }
+
+    /// Returns the address of the peer.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::peer_addr`].
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if there is none.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Returns the address to which it is bound.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::local_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Makes a second handle of this socket, with the same timeouts and blocking mode.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<UdpSocket> {
+        self.0.try_clone(::std::net::UdpSocket::try_clone).map(Self)
+    }
+
+    /// Sets how long receiving may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Read, dur)
+    }
+
+    /// Sets how long sending may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Write, dur)
+    }
+
+    /// Returns how long receiving may wait.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.read_timeout()
+    }
+
+    /// Returns how long sending may wait.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.write_timeout()
+    }
+
+    /// Sets whether it may send to a broadcast address (`SO_BROADCAST`).
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_broadcast`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.0.set_broadcast(broadcast)
+    }
+
+    /// Returns whether it may send to a broadcast address.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::broadcast`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        self.0.broadcast()
+    }
+
+    /// Sets whether what it sends to IPv4 groups comes back to this host.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_multicast_loop_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_multicast_loop_v4(&self, multicast_loop_v4: bool) -> io::Result<()> {
+        self.0.set_multicast_loop_v4(multicast_loop_v4)
+    }
+
+    /// Returns whether what it sends to IPv4 groups comes back to this host.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::multicast_loop_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        self.0.multicast_loop_v4()
+    }
+
+    /// Sets how many hops a packet to an IPv4 group may take.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_multicast_ttl_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_multicast_ttl_v4(&self, multicast_ttl_v4: u32) -> io::Result<()> {
+        self.0.set_multicast_ttl_v4(multicast_ttl_v4)
+    }
+
+    /// Returns how many hops a packet to an IPv4 group may take.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::multicast_ttl_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        self.0.multicast_ttl_v4()
+    }
+
+    /// Sets whether what it sends to IPv6 groups comes back to this host.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_multicast_loop_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_multicast_loop_v6(&self, multicast_loop_v6: bool) -> io::Result<()> {
+        self.0.set_multicast_loop_v6(multicast_loop_v6)
+    }
+
+    /// Returns whether what it sends to IPv6 groups comes back to this host.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::multicast_loop_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        self.0.multicast_loop_v6()
+    }
+
+    /// Sets how many hops a packet may take (`IP_TTL`).
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.0.set_ttl(ttl)
+    }
+
+    /// Returns how many hops a packet may take.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::ttl`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.0.ttl()
+    }
+
+    /// Joins an IPv4 group on the interface that has the address `interface`.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::join_multicast_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.0.join_multicast_v4(multiaddr, interface)
+    }
+
+    /// Joins an IPv6 group on the interface with the index `interface`; 0 is any.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::join_multicast_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.0.join_multicast_v6(multiaddr, interface)
+    }
+
+    /// Leaves an IPv4 group on the interface that has the address `interface`.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::leave_multicast_v4`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.0.leave_multicast_v4(multiaddr, interface)
+    }
+
+    /// Leaves an IPv6 group on the interface with the index `interface`; 0 is any.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::leave_multicast_v6`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.0.leave_multicast_v6(multiaddr, interface)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::take_error`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says of the question itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Sets whether calls return `WouldBlock` where they would wait.
+    ///
+    /// This corresponds to [`std::net::UdpSocket::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The address of a sender; the error is std's for a descriptor that is no internet socket.
+fn sender(from: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
+    from.and_then(|from| SocketAddr::try_from(from).ok())
+        .map(from_kernel)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "invalid argument"))
+}

@@ -1,0 +1,70 @@
+//! The way of a descriptor into the runtime's care and out of it again.
+//!
+//! Each type of the mirror that owns a descriptor is a newtype over the type of std's that owns
+//! it, with an [`Attached`] between the two. The runtime keeps what it knows of a descriptor in a
+//! table by number, so a number may stand for another open file only after the runtime was told:
+//!
+//! 1. *In*: [`Attached::fresh`] or [`Attached::adopted`] announces the descriptor.
+//! 2. *Doubled*: [`Attached::try_clone`] says that both sides share flags and timeouts from now on.
+//! 3. *Out*: [`Attached::into_inner`], or the drop, takes it back before anybody else has it or
+//!    std closes it. What goes out is a plain blocking descriptor.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::os::fd::AsFd;
+use std::ptr;
+
+use crate::bridge::{Origin, attach, detach, share};
+
+/// A type of std's that owns a descriptor, while the runtime knows that descriptor.
+pub(crate) struct Attached<T: AsFd>(T);
+
+impl<T: AsFd> Attached<T> {
+    /// Takes in a descriptor that this process made just now.
+    pub(crate) fn fresh(inner: T) -> Self {
+        Self::new(inner, Origin::Fresh)
+    }
+
+    /// Takes in a descriptor from elsewhere, of which nothing is known.
+    pub(crate) fn adopted(inner: T) -> Self {
+        Self::new(inner, Origin::Adopted)
+    }
+
+    fn new(inner: T, origin: Origin) -> Self {
+        attach(inner.as_fd(), origin);
+        Self(inner)
+    }
+
+    /// Takes in what `duplicate` makes of this descriptor.
+    pub(crate) fn try_clone(
+        &self,
+        duplicate: impl FnOnce(&T) -> io::Result<T>,
+    ) -> io::Result<Self> {
+        share(self.0.as_fd());
+        duplicate(&self.0).map(Self::adopted)
+    }
+
+    /// Gives the descriptor out of the runtime's care.
+    pub(crate) fn into_inner(self) -> T {
+        detach(self.0.as_fd());
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is neither used nor dropped after this, so the value is moved out once.
+        unsafe { ptr::read(&this.0) }
+    }
+}
+
+impl<T: AsFd> Deref for Attached<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: AsFd> Drop for Attached<T> {
+    fn drop(&mut self) {
+        detach(self.0.as_fd());
+    }
+}

@@ -1,0 +1,12 @@
+//! What belongs to one operating system.
+//!
+//! This corresponds to [`std::os`] and is the same, but for the sockets of [`unix::net`], which
+//! are green, and for the traits of std that only std's own types can implement
+//! (`os::linux::net::TcpStreamExt`), which have a twin here.
+
+pub mod fd;
+#[cfg(target_os = "linux")]
+pub mod linux;
+pub mod unix;
+
+pub use ::std::os::*;

@@ -1,0 +1,301 @@
+//! Datagrams within the host.
+//!
+//! A datagram for a receiver whose queue is full waits. If the receiver is the peer the socket
+//! turns writable once there is room, so a green thread parks. For any other receiver the socket
+//! counts as writable all the time: then a blocking section waits.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::addr::{for_kernel, from_kernel};
+use crate::bridge::{self, Interest, blocking, is_green};
+use crate::net::transfer;
+use crate::os::fd::Attached;
+
+/// A socket that sends and receives datagrams within this host.
+///
+/// This corresponds to [`std::os::unix::net::UnixDatagram`]. Receiving parks the calling green
+/// thread until a datagram is there, sending until there is room for it; an ordinary thread they
+/// block.
+///
+/// ```
+/// use std_shim::os::unix::net::UnixDatagram;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (near, far) = UnixDatagram::pair()?;
+/// near.send(b"hello")?;
+///
+/// let mut buf = [0; 16];
+/// let n = far.recv(&mut buf)?;
+/// assert_eq!(&buf[..n], b"hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct UnixDatagram(pub(crate) Attached<net::UnixDatagram>);
+
+impl UnixDatagram {
+    /// Binds to `path`, where it makes a socket file.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::bind`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
+    /// socket can have.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
+        net::UnixDatagram::bind(path).map(Self::fresh)
+    }
+
+    /// Binds to `socket_addr`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::bind_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `AddrInUse` if somebody has the address.
+    pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixDatagram> {
+        net::UnixDatagram::bind_addr(socket_addr).map(Self::fresh)
+    }
+
+    /// Makes a socket without an address.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::unbound`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        net::UnixDatagram::unbound().map(Self::fresh)
+    }
+
+    /// Makes two sockets that are connected to each other.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::pair`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        net::UnixDatagram::pair().map(|(near, far)| (Self::fresh(near), Self::fresh(far)))
+    }
+
+    fn fresh(socket: net::UnixDatagram) -> Self {
+        Self(Attached::fresh(socket))
+    }
+
+    /// Makes the socket at `path` the peer, to which [`send`](Self::send) sends.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::connect`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.0.connect(path)
+    }
+
+    /// Makes the socket at `socket_addr` the peer, to which [`send`](Self::send) sends.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::connect_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn connect_addr(&self, socket_addr: &SocketAddr) -> io::Result<()> {
+        self.0.connect_addr(socket_addr)
+    }
+
+    /// Receives a datagram and the address of its sender; what does not fit into `buf` is lost.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::recv_from`].
+    ///
+    /// **Differences**: a sender whose path has no room for the NUL at its end, which no Rust
+    /// program binds, appears as unnamed.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::empty())?;
+        Ok((n, from_kernel(from)?))
+    }
+
+    /// Receives a datagram; what does not fit into `buf` is lost.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::recv`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::recv(self.as_fd(), buf, RecvFlags::empty())
+    }
+
+    /// Sends a datagram to the socket at `path`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::send_to`]. Where the queue of the
+    /// receiver is full the calling green thread waits in a blocking section, because the kernel
+    /// has an event for this only if the sender is connected.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
+        self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
+    }
+
+    /// Sends a datagram to the socket at `socket_addr`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::send_to_addr`]; as
+    /// [`send_to`](Self::send_to) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn send_to_addr(&self, buf: &[u8], socket_addr: &SocketAddr) -> io::Result<usize> {
+        if is_green() {
+            let at_once = SendFlags::DONTWAIT | transfer::NO_SIGNAL;
+            match rustix::net::sendto(self, buf, at_once, &for_kernel(socket_addr)?) {
+                Err(Errno::AGAIN) => {}
+                sent => return Ok(sent?),
+            }
+        }
+        blocking(|| self.0.send_to_addr(buf, socket_addr))
+    }
+
+    /// Sends a datagram to the peer.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::send`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `NotConnected` if there is no peer; `WouldBlock` when the write
+    /// timeout has passed.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        transfer::send(self.as_fd(), buf)
+    }
+
+    /// Makes a second handle of this socket, with the same timeouts and blocking mode.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
+        self.0.try_clone(net::UnixDatagram::try_clone).map(Self)
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::local_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Returns the address of the other end.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::peer_addr`].
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if there is none.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Sets how long receiving may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Read, timeout)
+    }
+
+    /// Sets how long sending may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Write, timeout)
+    }
+
+    /// Returns how long receiving may wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.read_timeout()
+    }
+
+    /// Returns how long sending may wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.write_timeout()
+    }
+
+    /// Sets whether calls return `WouldBlock` where they would wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::take_error`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says of the question itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Ends reading, writing or both; whoever waits for what is ended returns.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixDatagram::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `NotConnected` if there is no peer.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

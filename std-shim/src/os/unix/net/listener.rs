@@ -1,0 +1,170 @@
+//! Where connections from within the host come in.
+
+use std::fmt;
+use std::io::{self, ErrorKind::WouldBlock};
+use std::os::fd::AsFd;
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use rustix::io::Errno;
+
+use super::UnixStream;
+use crate::bridge::{self, Interest, attempt_unflagged};
+use crate::net::transfer::is_over;
+use crate::os::fd::Attached;
+
+/// A socket that accepts connections from within this host.
+///
+/// This corresponds to [`std::os::unix::net::UnixListener`]. Accepting parks the calling green
+/// thread until somebody connects; an ordinary thread it blocks.
+///
+/// ```
+/// use std_shim::os::unix::net::{UnixListener, UnixStream};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let path = std::env::temp_dir().join(format!("example-{}.sock", std::process::id()));
+/// let listener = UnixListener::bind(&path)?;
+/// let _client = UnixStream::connect(&path)?;
+/// let (_stream, from) = listener.accept()?;
+/// assert!(from.is_unnamed());
+/// std::fs::remove_file(&path)
+/// # }
+/// ```
+pub struct UnixListener(pub(crate) Attached<net::UnixListener>);
+
+impl UnixListener {
+    /// Listens at `path`, where it makes a socket file.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::bind`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
+    /// socket can have.
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
+        net::UnixListener::bind(path).map(Self::fresh)
+    }
+
+    /// Listens at `socket_addr`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::bind_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `AddrInUse` if somebody has the address.
+    pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
+        net::UnixListener::bind_addr(socket_addr).map(Self::fresh)
+    }
+
+    fn fresh(listener: net::UnixListener) -> Self {
+        Self(Attached::fresh(listener))
+    }
+
+    /// Accepts a connection.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::accept`]. Parks the calling green
+    /// thread until there is one.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say. The listener stays usable.
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let fd = self.as_fd();
+        let mut asked = false;
+        let (stream, from) = attempt_unflagged(fd, Interest::Read, || match self.0.accept() {
+            // What the call says that blocks.
+            Err(error) if error.kind() == WouldBlock && is_over(fd, &mut asked) => {
+                Err(Errno::INVAL.into())
+            }
+            accepted => accepted,
+        })?;
+        Ok((UnixStream::fresh(stream), from))
+    }
+
+    /// Makes a second handle of this listener.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<UnixListener> {
+        self.0.try_clone(net::UnixListener::try_clone).map(Self)
+    }
+
+    /// Returns the address at which it listens.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::local_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Sets whether `accept` returns `WouldBlock` where it would wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::take_error`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says of the question itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Returns an iterator that accepts connections for ever.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixListener::incoming`].
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = Incoming<'a>;
+
+    fn into_iter(self) -> Incoming<'a> {
+        self.incoming()
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An iterator that accepts connections for ever: it never returns `None`.
+///
+/// This corresponds to [`std::os::unix::net::Incoming`]; [`UnixListener::incoming`] makes it.
+#[derive(Debug)]
+#[must_use = "iterators are lazy and do nothing unless consumed"]
+pub struct Incoming<'a> {
+    listener: &'a UnixListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<UnixStream>;
+
+    fn next(&mut self) -> Option<io::Result<UnixStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (usize::MAX, None)
+    }
+}

@@ -1,0 +1,16 @@
+//! Sockets of this host, on which green threads wait without holding each other up.
+//!
+//! This corresponds to [`std::os::unix::net`]. [`UnixStream`], [`UnixListener`], [`UnixDatagram`]
+//! and [`Incoming`] are green; [`SocketAddr`] is std's own.
+
+mod addr;
+mod datagram;
+mod listener;
+mod stream;
+
+#[doc(no_inline)]
+pub use ::std::os::unix::net::SocketAddr;
+
+pub use self::datagram::UnixDatagram;
+pub use self::listener::{Incoming, UnixListener};
+pub use self::stream::UnixStream;

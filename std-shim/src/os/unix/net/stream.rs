@@ -1,0 +1,266 @@
+//! The two ends of a connection within the host.
+//!
+//! On a green thread a connect is tried without blocking; the kernel takes it at once or says
+//! `EAGAIN`, after which no event tells when to try again: then a blocking section waits.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::AddressFamily;
+
+use super::addr::for_kernel;
+use crate::bridge::{self, Interest, blocking, is_green};
+use crate::net::nonblocking_socket;
+use crate::net::transfer::{self, Stream};
+use crate::os::fd::Attached;
+
+/// A connection within this host.
+///
+/// This corresponds to [`std::os::unix::net::UnixStream`]. Reading and writing park the calling
+/// green thread until the peer has sent or made room; an ordinary thread they block.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std_shim::os::unix::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let (mut near, mut far) = UnixStream::pair()?;
+/// near.write_all(b"hello")?;
+/// drop(near);
+///
+/// let mut text = String::new();
+/// far.read_to_string(&mut text)?;
+/// assert_eq!(text, "hello");
+/// # Ok(())
+/// # }
+/// ```
+pub struct UnixStream(pub(crate) Attached<net::UnixStream>);
+
+impl UnixStream {
+    /// Connects to the listener at `path`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::connect`]. Where the queue of the
+    /// listener is full the calling green thread waits in a blocking section, because the kernel
+    /// has no event for this.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        Self::connect_addr(&SocketAddr::from_pathname(path)?)
+    }
+
+    /// Connects to the listener at `socket_addr`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::connect_addr`]; as
+    /// [`connect`](Self::connect) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
+        if !is_green() {
+            return net::UnixStream::connect_addr(socket_addr).map(Self::fresh);
+        }
+        let addr = for_kernel(socket_addr)?;
+        let stream = net::UnixStream::from(nonblocking_socket(AddressFamily::UNIX)?);
+        let connected = rustix::net::connect(&stream, &addr);
+        ioctl_fionbio(&stream, false)?;
+        match connected {
+            Err(Errno::AGAIN) => blocking(|| rustix::net::connect(&stream, &addr))?,
+            connected => connected?,
+        }
+        Ok(Self::fresh(stream))
+    }
+
+    /// Makes two sockets that are connected to each other.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::pair`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        net::UnixStream::pair().map(|(near, far)| (Self::fresh(near), Self::fresh(far)))
+    }
+
+    pub(super) fn fresh(stream: net::UnixStream) -> Self {
+        Self(Attached::fresh(stream))
+    }
+
+    /// Makes a second handle of this connection, with the same timeouts and blocking mode.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<UnixStream> {
+        self.0.try_clone(net::UnixStream::try_clone).map(Self)
+    }
+
+    /// Returns the address of this end.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::local_addr`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// Returns the address of the other end.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::peer_addr`].
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if there is none.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    /// Sets how long a read may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::set_read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Read, timeout)
+    }
+
+    /// Sets how long a write may wait before it returns `WouldBlock`.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the duration is zero.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        bridge::io::set_timeout(self.as_fd(), Interest::Write, timeout)
+    }
+
+    /// Returns how long a read may wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::read_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.read_timeout()
+    }
+
+    /// Returns how long a write may wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.0.write_timeout()
+    }
+
+    /// Sets whether calls return `WouldBlock` where they would wait.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::set_nonblocking`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+    }
+
+    /// Takes the pending error of the socket, if there is one.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::take_error`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says of the question itself.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.0.take_error()
+    }
+
+    /// Ends reading, writing or both; whoever waits for what is ended returns.
+    ///
+    /// This corresponds to [`std::os::unix::net::UnixStream::shutdown`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `NotConnected` if there is no peer.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+}
+
+impl Read for &UnixStream {
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        transfer::read(self.as_fd(), Stream::Unix, buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        transfer::read_vectored(self.as_fd(), Stream::Unix, bufs)
+    }
+}
+
+impl Read for UnixStream {
+    #[inline]
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+
+    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        (&*self).read_vectored(bufs)
+    }
+}
+
+impl Write for &UnixStream {
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        transfer::write(self.as_fd(), Stream::Unix, buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        transfer::write_vectored(self.as_fd(), Stream::Unix, bufs)
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for UnixStream {
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    #[inline]
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
