@@ -1,0 +1,438 @@
+//! `std::net::TcpStream`: what goes over a connection, and how that ends.
+
+/// How long "a while" is where a thread must have begun to wait.
+const A_WHILE: std::time::Duration = std::time::Duration::from_millis(50);
+/// More than the kernel buffers between two sockets of one host.
+const MUCH: usize = 16 << 20;
+
+/// The bytes of a transfer, so that a lost or doubled one shows.
+fn pattern(len: usize) -> Vec<u8> {
+    let mut bytes = (0..251).collect::<Vec<u8>>().repeat(len.div_ceil(251));
+    bytes.truncate(len);
+    bytes
+}
+
+tests::on_each! {
+    items {
+        use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+        use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+        use std::os::fd::OwnedFd;
+        use std::thread;
+        use std::time::Duration;
+
+        use super::{A_WHILE, MUCH, pattern};
+
+        fn pair_at(addr: impl Into<SocketAddr>) -> (TcpStream, TcpStream) {
+            let listener = TcpListener::bind(addr.into()).unwrap();
+            let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (far, from) = listener.accept().unwrap();
+            assert_eq!(from, near.local_addr().unwrap());
+            (near, far)
+        }
+
+        fn pair() -> (TcpStream, TcpStream) {
+            pair_at((Ipv4Addr::LOCALHOST, 0))
+        }
+
+        fn pairs() -> Vec<(TcpStream, TcpStream)> {
+            let mut pairs = vec![pair()];
+            match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
+                Ok(_) => pairs.push(pair_at((Ipv6Addr::LOCALHOST, 0))),
+                Err(error) => println!("skipped: no IPv6 on this host ({error})"),
+            }
+            pairs
+        }
+
+        /// Writes, though the peer does not read, until that is an error.
+        fn write_until_error(mut near: &TcpStream) -> io::Result<()> {
+            loop {
+                near.write_all(&[0; 1 << 16])?;
+            }
+        }
+
+        fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
+        }
+
+        /// Makes the peer of `far` see a reset: `far` closes without having read what came.
+        fn reset(near: &mut TcpStream, far: TcpStream) {
+            near.write_all(b"unread").unwrap();
+            while far.peek(&mut [0; 6]).unwrap() < 6 {}
+            drop(far);
+        }
+    }
+
+    fn bytes_arrive_both_ways_in_order() {
+        for (mut near, mut far) in pairs() {
+            let sent = pattern(300_000);
+            let expected = sent.clone();
+            let echo = thread::spawn(move || {
+                let mut buf = [0; 1000];
+                loop {
+                    match far.read(&mut buf).unwrap() {
+                        0 => break,
+                        n => far.write_all(&buf[..n]).unwrap(),
+                    }
+                }
+            });
+            let mut writer = near.try_clone().unwrap();
+            let write = thread::spawn(move || {
+                writer.write_all(&sent).unwrap();
+                writer.shutdown(Shutdown::Write).unwrap();
+            });
+            let mut received = Vec::new();
+            near.read_to_end(&mut received).unwrap();
+            write.join().unwrap();
+            echo.join().unwrap();
+            assert!(received == expected);
+        }
+    }
+
+    fn a_byte_goes_to_and_fro_a_thousand_times() {
+        for (mut near, mut far) in pairs() {
+            let echo = thread::spawn(move || {
+                let mut buf = [0; 64];
+                for _ in 0..1000 {
+                    let n = far.read(&mut buf).unwrap();
+                    assert_eq!(far.write(&buf[..n]).unwrap(), n);
+                }
+            });
+            for i in 0..1000 {
+                let mut buf = [0; 64];
+                assert_eq!(near.write(&[i as u8]).unwrap(), 1);
+                assert_eq!(near.read(&mut buf).unwrap(), 1);
+                assert_eq!(buf[0], i as u8);
+            }
+            echo.join().unwrap();
+        }
+    }
+
+    fn a_shared_reference_reads_and_writes() {
+        let (near, far) = pair();
+        (&near).write_all(b"by reference").unwrap();
+        let mut buf = [0; 12];
+        (&far).read_exact(&mut buf).unwrap();
+        (&near).flush().unwrap();
+        assert_eq!(&buf, b"by reference");
+    }
+
+    fn both_ends_know_both_addresses() {
+        for (near, far) in pairs() {
+            assert_eq!(near.local_addr().unwrap(), far.peer_addr().unwrap());
+            assert_eq!(near.peer_addr().unwrap(), far.local_addr().unwrap());
+        }
+    }
+
+    fn a_scope_that_means_nothing_at_an_address_is_dropped() {
+        let addr = std::net::SocketAddrV6::new(Ipv6Addr::LOCALHOST, 0, 7, 1);
+        let Ok(listener) = TcpListener::bind(addr) else {
+            return println!("skipped: no IPv6 on this host");
+        };
+        let SocketAddr::V6(mut bound) = listener.local_addr().unwrap() else { panic!() };
+        assert_eq!((bound.scope_id(), bound.flowinfo()), (0, 0));
+        bound.set_scope_id(1);
+        let near = TcpStream::connect(bound).unwrap();
+        let (_, SocketAddr::V6(from)) = listener.accept().unwrap() else { panic!() };
+        assert_eq!((from.scope_id(), from.flowinfo()), (0, 0));
+        assert_eq!(near.local_addr().unwrap(), SocketAddr::V6(from));
+    }
+
+    fn the_end_is_read_again_and_again() {
+        let (mut near, far) = pair();
+        drop(far);
+        for _ in 0..3 {
+            assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
+            assert_eq!(near.peek(&mut [0; 8]).unwrap(), 0);
+        }
+    }
+
+    fn the_end_right_behind_the_data_is_seen() {
+        for _ in 0..20 {
+            let (mut near, mut far) = pair();
+            let reader = thread::spawn(move || {
+                let mut buf = [0; 64];
+                let mut lens = Vec::new();
+                loop {
+                    lens.push(near.read(&mut buf).unwrap());
+                    if lens.last() == Some(&0) {
+                        return lens;
+                    }
+                }
+            });
+            far.write_all(b"abc").unwrap();
+            drop(far);
+            assert_eq!(reader.join().unwrap(), [3, 0]);
+        }
+    }
+
+    fn the_end_that_came_before_the_first_read_is_seen() {
+        let (mut near, mut far) = pair();
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut [0; 64]));
+        near.set_read_timeout(None).unwrap();
+        far.write_all(b"abc").unwrap();
+        drop(far);
+        thread::sleep(A_WHILE);
+        assert_eq!(near.read(&mut [0; 64]).unwrap(), 3);
+        assert_eq!(near.read(&mut [0; 64]).unwrap(), 0);
+    }
+
+    fn the_end_wakes_a_reader_that_waits() {
+        let (mut near, far) = pair();
+        let reader = thread::spawn(move || near.read(&mut [0; 8]).unwrap());
+        thread::sleep(A_WHILE);
+        drop(far);
+        assert_eq!(reader.join().unwrap(), 0);
+    }
+
+    fn a_half_closed_connection_still_answers() {
+        let (mut near, mut far) = pair();
+        near.write_all(b"question").unwrap();
+        near.shutdown(Shutdown::Write).unwrap();
+        let mut question = String::new();
+        far.read_to_string(&mut question).unwrap();
+        assert_eq!(question, "question");
+        far.write_all(b"answer").unwrap();
+        drop(far);
+        let mut answer = String::new();
+        near.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "answer");
+    }
+
+    fn writing_is_over_after_shutdown_of_writing() {
+        let (mut near, _far) = pair();
+        near.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let vectored = near.write_vectored(&[IoSlice::new(b"x")]);
+        assert_eq!(vectored.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    fn reading_is_over_after_shutdown_of_reading() {
+        let (mut near, _far) = pair();
+        near.shutdown(Shutdown::Read).unwrap();
+        assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
+        near.write_all(b"x").unwrap();
+    }
+
+    fn shutdown_wakes_a_reader_that_waits() {
+        for how in [Shutdown::Read, Shutdown::Both] {
+            let (near, _far) = pair();
+            let mut waiting = near.try_clone().unwrap();
+            let reader = thread::spawn(move || waiting.read(&mut [0; 8]).unwrap());
+            thread::sleep(A_WHILE);
+            near.shutdown(how).unwrap();
+            assert_eq!(reader.join().unwrap(), 0);
+        }
+    }
+
+    fn shutdown_wakes_a_writer_that_waits() {
+        let (near, _far) = pair();
+        let waiting = near.try_clone().unwrap();
+        let writer = thread::spawn(move || write_until_error(&waiting).unwrap_err().kind());
+        thread::sleep(A_WHILE * 4);
+        near.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(writer.join().unwrap(), ErrorKind::BrokenPipe);
+    }
+
+    fn shutdown_without_a_peer_is_not_connected() {
+        let (near, far) = pair();
+        drop(far);
+        near.shutdown(Shutdown::Both).unwrap();
+        let again = near.shutdown(Shutdown::Both);
+        assert_eq!(again.unwrap_err().kind(), ErrorKind::NotConnected);
+    }
+
+    fn a_reset_is_read_once_and_then_the_end() {
+        let (mut near, far) = pair();
+        reset(&mut near, far);
+        thread::sleep(A_WHILE);
+        let error = near.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
+        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    fn a_reset_wakes_a_reader_that_waits() {
+        let (mut near, far) = pair();
+        let mut waiting = near.try_clone().unwrap();
+        let reader = thread::spawn(move || waiting.read(&mut [0; 8]).unwrap_err().kind());
+        thread::sleep(A_WHILE);
+        reset(&mut near, far);
+        assert_eq!(reader.join().unwrap(), ErrorKind::ConnectionReset);
+    }
+
+    fn a_reset_is_written_to_once_and_then_a_broken_pipe() {
+        let (mut near, far) = pair();
+        reset(&mut near, far);
+        thread::sleep(A_WHILE);
+        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    }
+
+    // A write of more than fits is interrupted by a reset: it reports what went out, and leaves
+    // the reset for the next call.
+    fn a_reset_during_a_write_is_reported_by_the_next_call() {
+        let (mut near, far) = pair();
+        let writer = thread::spawn(move || {
+            let all = vec![0; 4 * MUCH];
+            let part = near.write(&all).unwrap();
+            assert!(0 < part && part < all.len());
+            assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::ConnectionReset);
+            assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::BrokenPipe);
+        });
+        thread::sleep(A_WHILE * 2);
+        drop(far);
+        writer.join().unwrap();
+    }
+
+    fn a_read_into_no_bytes_takes_nothing() {
+        let (mut near, mut far) = pair();
+        far.write_all(b"x").unwrap();
+        assert_eq!(near.peek(&mut [0; 8]).unwrap(), 1);
+        assert_eq!(near.read(&mut []).unwrap(), 0);
+        assert_eq!(near.peek(&mut []).unwrap(), 0);
+        assert_eq!(near.read_vectored(&mut []).unwrap(), 0);
+        assert_eq!(near.read(&mut [0; 8]).unwrap(), 1);
+    }
+
+    // Linux waits for data to say that none of it was asked for; a vectored read does not.
+    #[cfg(target_os = "linux")]
+    fn a_read_into_no_bytes_waits_for_data_unless_it_is_vectored() {
+        let (mut near, mut far) = pair();
+        near.set_nonblocking(true).unwrap();
+        would_block(near.read(&mut []));
+        near.set_nonblocking(false).unwrap();
+        assert_eq!(near.read_vectored(&mut [IoSliceMut::new(&mut [])]).unwrap(), 0);
+        let reader = thread::spawn(move || near.read(&mut []).unwrap());
+        thread::sleep(A_WHILE);
+        assert!(!reader.is_finished());
+        far.write_all(b"x").unwrap();
+        assert_eq!(reader.join().unwrap(), 0);
+    }
+
+    fn a_write_of_no_bytes_returns_at_once() {
+        let (mut near, _far) = pair();
+        assert_eq!(near.write(&[]).unwrap(), 0);
+        assert_eq!(near.write_vectored(&[]).unwrap(), 0);
+        assert_eq!(near.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
+        near.set_write_timeout(Some(A_WHILE)).unwrap();
+        would_block(write_until_error(&near));
+        near.set_write_timeout(None).unwrap();
+        assert_eq!(near.write(&[]).unwrap(), 0);
+        assert_eq!(near.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
+    }
+
+    fn a_write_waits_until_all_is_taken() {
+        let (mut near, mut far) = pair();
+        let writer = thread::spawn(move || near.write(&pattern(MUCH)).unwrap());
+        thread::sleep(A_WHILE);
+        let mut received = Vec::new();
+        far.read_to_end(&mut received).unwrap();
+        assert_eq!(writer.join().unwrap(), MUCH);
+        assert!(received == pattern(MUCH));
+    }
+
+    fn a_vectored_write_waits_until_all_is_taken() {
+        let (mut near, mut far) = pair();
+        let sent = pattern(MUCH);
+        let expected = sent.clone();
+        let writer = thread::spawn(move || {
+            let (large, small) = sent.split_at(MUCH - 300_000);
+            let mut bufs = vec![IoSlice::new(&[]), IoSlice::new(large), IoSlice::new(&[])];
+            bufs.extend(small.chunks(1000).map(IoSlice::new));
+            near.write_vectored(&bufs).unwrap()
+        });
+        thread::sleep(A_WHILE);
+        let mut received = Vec::new();
+        far.read_to_end(&mut received).unwrap();
+        assert_eq!(writer.join().unwrap(), MUCH);
+        assert!(received == expected);
+    }
+
+    fn a_vectored_write_takes_1024_buffers_at_most() {
+        let (mut near, mut far) = pair();
+        let bytes = pattern(1500);
+        let bufs: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
+        assert_eq!(near.write_vectored(&bufs).unwrap(), 1024);
+        let mut received = [0; 1024];
+        far.read_exact(&mut received).unwrap();
+        assert_eq!(received, bytes[..1024]);
+    }
+
+    fn a_vectored_read_takes_1024_buffers_at_most() {
+        let (mut near, mut far) = pair();
+        far.write_all(&pattern(1500)).unwrap();
+        while near.peek(&mut [0; 1500]).unwrap() < 1500 {}
+        let mut bytes = [0; 1500];
+        let mut bufs: Vec<_> = bytes.chunks_mut(1).map(IoSliceMut::new).collect();
+        assert_eq!(near.read_vectored(&mut bufs).unwrap(), 1024);
+        assert_eq!(bytes[..1024], pattern(1024));
+        assert_eq!(near.read(&mut [0; 1500]).unwrap(), 476);
+    }
+
+    fn vectored_reads_fill_one_buffer_after_the_other() {
+        let (mut near, mut far) = pair();
+        let three = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cdefg")];
+        assert_eq!(far.write_vectored(&three).unwrap(), 7);
+        while near.peek(&mut [0; 8]).unwrap() < 7 {}
+        let (mut a, mut b, mut c) = ([0; 3], [0; 3], [0; 3]);
+        let mut bufs = [&mut a, &mut b, &mut c].map(|buf| IoSliceMut::new(buf));
+        assert_eq!(near.read_vectored(&mut bufs).unwrap(), 7);
+        assert_eq!((&a, &b, &c), (b"abc", b"def", b"g\0\0"));
+    }
+
+    fn peek_leaves_the_bytes() {
+        let (mut near, mut far) = pair();
+        let late = thread::spawn(move || {
+            thread::sleep(A_WHILE);
+            far.write_all(b"abcd").unwrap();
+            far
+        });
+        let mut buf = [0; 2];
+        assert_eq!(near.peek(&mut buf).unwrap(), 2);
+        let mut far = late.join().unwrap();
+        for _ in 0..3 {
+            let mut buf = [0; 8];
+            assert_eq!(near.peek(&mut buf).unwrap(), 4);
+            assert_eq!(&buf[..4], b"abcd");
+        }
+        let mut buf = [0; 8];
+        assert_eq!(near.read(&mut buf).unwrap(), 4);
+        near.set_nonblocking(true).unwrap();
+        would_block(near.peek(&mut buf));
+        near.set_nonblocking(false).unwrap();
+        far.write_all(b"e").unwrap();
+        assert_eq!(near.peek(&mut buf).unwrap(), 1);
+    }
+
+    // Urgent data splits the stream: a read stops in front of it, with more behind.
+    #[cfg(target_os = "linux")]
+    fn urgent_data_does_not_hide_what_follows_it() {
+        use rustix::net::{SendFlags, send};
+        let (mut near, mut far) = pair();
+        let mut buf = [0; 64];
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut buf));
+        near.set_read_timeout(None).unwrap();
+        for _ in 0..3 {
+            far.write_all(b"abc").unwrap();
+            assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
+            far.write_all(b"defg").unwrap();
+            thread::sleep(A_WHILE);
+            assert_eq!(near.read(&mut buf).unwrap(), 3);
+            assert_eq!(near.read(&mut buf).unwrap(), 4);
+        }
+    }
+
+    fn a_stream_is_send_sync_unpin_and_unwind_safe() {
+        fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+        check::<TcpStream>();
+    }
+
+    fn a_stream_is_as_large_as_its_descriptor() {
+        assert_eq!(size_of::<TcpStream>(), size_of::<OwnedFd>());
+        assert_eq!(size_of::<Option<TcpStream>>(), size_of::<OwnedFd>());
+    }
+}
