@@ -1,2 +1,11 @@
 //! Green `std::sync`.
+
+mod condvar;
+mod mutex;
+mod poison;
+mod spin;
+
 pub use ::std::sync::*;
+
+pub use self::condvar::{Condvar, WaitTimeoutResult};
+pub use self::mutex::{Mutex, MutexGuard};
