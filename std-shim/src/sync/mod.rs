@@ -1,5 +1,6 @@
 //! Green `std::sync`.
 
+mod barrier;
 mod condvar;
 mod lazy_lock;
 mod mutex;
@@ -12,6 +13,7 @@ mod spin;
 
 pub use ::std::sync::*;
 
+pub use self::barrier::{Barrier, BarrierWaitResult};
 pub use self::condvar::{Condvar, WaitTimeoutResult};
 pub use self::lazy_lock::LazyLock;
 pub use self::mutex::{Mutex, MutexGuard};

@@ -1,0 +1,138 @@
+//! `Barrier`: a count of arrivals under a lock, and a number for each round.
+//!
+//! The last thread of a round sets the count back, moves the round on, and wakes the others, which
+//! park on the round's number. They do not come back to the lock: their round is over for good, and
+//! the lock is free for the next one.
+//!
+//! # Memory ordering
+//!
+//! All that was done before a thread's arrival is visible to the last one through the lock; the
+//! last one's store of the round releases it, together with its own, to the others' loads.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::panic::RefUnwindSafe;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::mutex::RawMutex;
+use crate::bridge::{self, WaitReason};
+
+/// Lets several threads wait until all of them have arrived at the same point.
+///
+/// This corresponds to [`std::sync::Barrier`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::sync::{Arc, Barrier};
+/// use std_shim::thread;
+///
+/// let barrier = Arc::new(Barrier::new(3));
+/// let others: Vec<_> = (0..2)
+///     .map(|_| {
+///         let barrier = Arc::clone(&barrier);
+///         thread::spawn(move || barrier.wait().is_leader())
+///     })
+///     .collect();
+/// let mut leaders = usize::from(barrier.wait().is_leader());
+/// for other in others {
+///     leaders += usize::from(other.join().unwrap());
+/// }
+/// assert_eq!(leaders, 1);
+/// ```
+pub struct Barrier {
+    lock: RawMutex,
+    round: AtomicU32,
+    /// How many threads of this round have arrived; guarded by `lock`.
+    arrived: UnsafeCell<usize>,
+    num_threads: usize,
+}
+
+// SAFETY: `arrived` is used with `lock` held only; the other fields are `Sync`.
+unsafe impl Sync for Barrier {}
+impl RefUnwindSafe for Barrier {}
+
+/// Tells one of the threads that met at a [`Barrier`] from the others.
+///
+/// This corresponds to [`std::sync::BarrierWaitResult`].
+pub struct BarrierWaitResult(bool);
+
+impl Barrier {
+    /// Creates a barrier at which `n` threads meet; 0 is the same as 1.
+    ///
+    /// This corresponds to [`std::sync::Barrier::new`].
+    #[must_use]
+    #[inline]
+    pub const fn new(n: usize) -> Barrier {
+        Barrier {
+            lock: RawMutex::new(),
+            round: AtomicU32::new(0),
+            arrived: UnsafeCell::new(0),
+            num_threads: n,
+        }
+    }
+
+    /// Waits until as many threads are here as the barrier is for, parking the calling green
+    /// thread (blocking an ordinary one).
+    ///
+    /// The last one to arrive does not wait, and is the leader. The barrier is then ready for the
+    /// next round.
+    ///
+    /// This corresponds to [`std::sync::Barrier::wait`].
+    pub fn wait(&self) -> BarrierWaitResult {
+        self.lock.lock();
+        // The round is moved on with the lock held, so this is the round that we arrive in.
+        let round = self.round.load(Relaxed);
+        let is_leader = self.arrive();
+        if is_leader {
+            // Pairs with the load in the loop below.
+            self.round.store(round.wrapping_add(1), Release);
+        }
+        // SAFETY: we have the lock, from the first line.
+        unsafe { self.lock.unlock() };
+
+        if is_leader {
+            bridge::wake(&self.round, usize::MAX);
+        } else {
+            while self.round.load(Acquire) == round {
+                bridge::wait(&self.round, round, None, WaitReason::Barrier);
+            }
+        }
+        BarrierWaitResult(is_leader)
+    }
+
+    /// Counts the caller, who has the lock; says whether it is the last one of the round.
+    fn arrive(&self) -> bool {
+        // SAFETY: the caller has the lock, so nobody else refers to the count.
+        let arrived = unsafe { &mut *self.arrived.get() };
+        *arrived += 1;
+        let is_last = *arrived >= self.num_threads;
+        if is_last {
+            *arrived = 0;
+        }
+        is_last
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier").finish_non_exhaustive()
+    }
+}
+
+impl BarrierWaitResult {
+    /// Returns whether this thread is the one leader of its round.
+    ///
+    /// This corresponds to [`std::sync::BarrierWaitResult::is_leader`].
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.0
+    }
+}
+
+impl fmt::Debug for BarrierWaitResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BarrierWaitResult").field("is_leader", &self.is_leader()).finish()
+    }
+}
