@@ -3,11 +3,13 @@
 mod barrier;
 mod condvar;
 mod lazy_lock;
+pub mod mpsc;
 mod mutex;
 mod once;
 mod once_lock;
 mod once_slot;
 mod poison;
+mod primitive;
 mod rwlock;
 mod spin;
 
