@@ -15,7 +15,7 @@ pub use crate::reactor::{Interest, Origin};
 use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
-use crate::reactor::{self, Readiness, block_until_ready};
+use crate::reactor::{self, Call, Readiness, block_until_ready};
 
 /// How an attempt is to call the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,21 @@ pub enum Attempt<T> {
     Drained(T),
 }
 
+impl<T> Attempt<T> {
+    fn into_inner(self) -> T {
+        let (Attempt::Done(value) | Attempt::Drained(value)) = self;
+        value
+    }
+}
+
 /// Calls `op` until it says something other than `WouldBlock`, and parks in between.
 ///
 /// A green thread's `op` gets [`Mode::NonBlocking`]; if the descriptor was set non-blocking by the
 /// program its `WouldBlock` is the answer, and so it is when the descriptor's timeout
 /// ([`set_timeout`]) has passed, as in std. An ordinary thread's `op` gets [`Mode::Blocking`], once.
+///
+/// Of some sockets that are shut down the kernel tells the end to `poll` alone. An `op` that finds
+/// nothing twice in a row may ask it.
 ///
 /// # Errors
 ///
@@ -52,10 +62,10 @@ pub fn attempt<T>(
     mut op: impl FnMut(Mode) -> io::Result<Attempt<T>>,
 ) -> io::Result<T> {
     let Some(task) = current::green() else {
-        return op(Mode::Blocking).map(|(Attempt::Done(value) | Attempt::Drained(value))| value);
+        return op(Mode::Blocking).map(Attempt::into_inner);
     };
     let entry = reactor::entry(fd);
-    let mut deadline_ns = None;
+    let mut call = Call::default();
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -77,7 +87,7 @@ pub fn attempt<T>(
                 }
             }
         }
-        match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
+        match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
                 return Err(Errno::AGAIN.into());
@@ -121,7 +131,7 @@ pub fn attempt_unflagged<T>(
             }
         }
     };
-    let mut deadline_ns = None;
+    let mut call = Call::default();
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -142,7 +152,7 @@ pub fn attempt_unflagged<T>(
                 }
             }
         }
-        match entry.wait(task, fd, interest, seen, &mut deadline_ns)? {
+        match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
                 return Err(Errno::AGAIN.into());

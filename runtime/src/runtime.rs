@@ -98,10 +98,7 @@ impl Config {
             Some(mode) => Some(mode),
             None => tls_from_env()?,
         };
-        let mode = tls::choose(wanted).map_err(|why| {
-            let text = format!("green threads cannot have thread-locals of their own here: {why}");
-            io::Error::new(io::ErrorKind::Unsupported, text)
-        })?;
+        let mode = tls::choose(wanted)?;
         panic::install_hook();
         stack::install_handler(crate::thread::interrupted);
         scheduler::start(workers, max_threads, mode)?;

@@ -2,13 +2,14 @@
 //!
 //! # Readiness
 //!
-//! Each direction has a word of a *tick* and two flags:
+//! Each direction has a word of a *tick* and three flags:
 //!
 //! | part | meaning |
 //! |---|---|
 //! | tick | counts the kernel's edges |
 //! | EMPTY | since that tick a call has found nothing, or has left nothing: trying is in vain |
-//! | CLOSED | no further edge is to be expected (the peer has closed, or an error): never EMPTY |
+//! | UNSTEADY | a call may stop short although more is there, since an error or urgent data is: not EMPTY until the next edge |
+//! | CLOSED | no further edge is to be expected, since the direction is shut: never EMPTY again |
 //!
 //! A caller looks at the word first ([`Entry::look`]). Unless it is EMPTY it tries. What it learns
 //! it notes by compare-exchange against the word that it saw: an edge in between has changed the
@@ -49,8 +50,9 @@ use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
 
 const EMPTY: u32 = 1;
-const CLOSED: u32 = 2;
-const TICK: u32 = 4;
+const UNSTEADY: u32 = 2;
+const CLOSED: u32 = 4;
+const TICK: u32 = 8;
 
 /// A direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,15 @@ impl Seen {
     pub(crate) fn is_empty(self) -> bool {
         self.0 & EMPTY != 0
     }
+}
+
+/// What one call has been through so far.
+#[derive(Debug, Default)]
+pub(crate) struct Call {
+    /// Set from the descriptor's timeout at the first wait.
+    deadline_ns: Option<u64>,
+    /// It has found nothing although the direction is CLOSED.
+    found_nothing_at_end: bool,
 }
 
 /// How a wait for readiness ended.
@@ -166,7 +177,7 @@ impl Entry {
     #[inline]
     pub(crate) fn note_empty(&self, interest: Interest, seen: Seen) {
         // Before the registration no edge will come that could take the note back.
-        if seen.0 & CLOSED == 0 && seen.0 >= TICK {
+        if seen.0 & (CLOSED | UNSTEADY) == 0 && seen.0 >= TICK {
             // Orders nothing: a hint about the kernel's state, void when the tick has moved.
             let _ = self.side(interest).word.compare_exchange(
                 seen.0,
@@ -202,25 +213,26 @@ impl Entry {
         }
         let n = |closed| if closed { usize::MAX } else { 1 };
         if event.readable {
-            self.read.edge(event.read_closed);
+            self.read.edge(event.read_closed, event.unsteady);
             state.wake(&self.read, Interest::Read, n(event.read_closed), ready);
         }
         if event.writable {
-            self.write.edge(event.write_closed);
+            self.write.edge(event.write_closed, event.unsteady);
             state.wake(&self.write, Interest::Write, n(event.write_closed), ready);
         }
     }
 
     /// Parks `task` until there is news since `seen`.
     ///
-    /// `deadline_ns` is the call's own: set from the descriptor's timeout at the first wait.
+    /// A call that finds nothing although the direction is CLOSED is made once more before it waits:
+    /// see `io::attempt`.
     pub(crate) fn wait(
         &self,
         task: &Header,
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        deadline_ns: &mut Option<u64>,
+        call: &mut Call,
     ) -> io::Result<Readiness> {
         let side = self.side(interest);
         let mut state = self.state.lock();
@@ -228,12 +240,15 @@ impl Entry {
         let Some(patience) = state.options.patience(fd, interest, ours)? else {
             return Ok(Readiness::Unwanted);
         };
-        if deadline_ns.is_none()
+        if seen.0 & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
+            return Ok(Readiness::Ready);
+        }
+        if call.deadline_ns.is_none()
             && let Some(timeout) = patience
         {
-            *deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
+            call.deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
         }
-        self.park(task, fd, side, interest, seen, *deadline_ns, state)
+        self.park(task, fd, side, interest, seen, call.deadline_ns, state)
     }
 
     /// As `wait`, whatever the program has set: until `deadline_ns` alone.
@@ -397,10 +412,10 @@ impl Entry {
 
 impl Side {
     /// The kernel's edge. Under the entry's lock.
-    fn edge(&self, closed: bool) {
-        let closed = if closed { CLOSED } else { 0 };
-        let word = self.word.load(Ordering::Relaxed);
-        let next = (word & !EMPTY).wrapping_add(TICK) | closed;
+    fn edge(&self, closed: bool, unsteady: bool) {
+        let flag = |set, flag| if set { flag } else { 0 };
+        let word = self.word.load(Ordering::Relaxed) & !(EMPTY | UNSTEADY);
+        let next = word.wrapping_add(TICK) | flag(closed, CLOSED) | flag(unsteady, UNSTEADY);
         // Zero means that no edge is known of: skip it when the count wraps.
         let next = if next < TICK { next + TICK } else { next };
         // Release pairs with the acquire in `look`. A note of EMPTY that comes in between belongs to

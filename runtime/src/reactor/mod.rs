@@ -13,7 +13,7 @@ mod options;
 mod table;
 
 pub use entry::Interest;
-pub(crate) use entry::{Readiness, block_until_ready};
+pub(crate) use entry::{Call, Readiness, block_until_ready};
 pub use options::Origin;
 pub(crate) use table::entry;
 

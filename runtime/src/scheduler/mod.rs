@@ -110,7 +110,8 @@ fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Re
             report::fatal(format_args!("the scheduler has panicked"));
         }
     };
-    std::thread::Builder::new().name(name).spawn(main).map(drop)
+    // Whatever the environment says about the stacks of the program's threads.
+    std::thread::Builder::new().name(name).stack_size(2 << 20).spawn(main).map(drop)
 }
 
 impl Scheduler {

@@ -91,15 +91,16 @@ impl Poller {
                 continue;
             }
             let flags = event.flags;
-            let failed = epoll::EventFlags::ERR | epoll::EventFlags::HUP;
-            // Where urgent data has come a read stops short of its mark, with more behind it.
-            let unsteady = epoll::EventFlags::RDHUP | epoll::EventFlags::PRI | failed;
+            let has = |any| flags.intersects(any);
+            let (hung_up, failed) = (epoll::EventFlags::HUP, epoll::EventFlags::ERR);
+            let shut = epoll::EventFlags::RDHUP | hung_up;
             on_event(Event {
                 token,
-                readable: flags.intersects(epoll::EventFlags::IN | unsteady),
-                writable: flags.intersects(epoll::EventFlags::OUT | failed),
-                read_closed: flags.intersects(unsteady),
-                write_closed: flags.intersects(failed),
+                readable: has(epoll::EventFlags::IN | epoll::EventFlags::PRI | shut | failed),
+                writable: has(epoll::EventFlags::OUT | hung_up | failed),
+                read_closed: has(shut),
+                write_closed: has(hung_up),
+                unsteady: has(epoll::EventFlags::PRI | failed),
             });
         }
         Ok(())

@@ -88,7 +88,7 @@ impl Poller {
             other => other?,
         };
         for event in &events.0 {
-            let closed = event.flags().intersects(EventFlags::EOF | EventFlags::ERROR);
+            let closed = event.flags().contains(EventFlags::EOF);
             let (readable, writable) = match event.filter() {
                 EventFilter::Read(_) => (true, false),
                 EventFilter::Write(_) => (false, true),
@@ -100,6 +100,7 @@ impl Poller {
                 writable,
                 read_closed: readable && closed,
                 write_closed: writable && closed,
+                unsteady: event.flags().contains(EventFlags::ERROR),
             });
         }
         Ok(())

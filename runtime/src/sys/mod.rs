@@ -46,9 +46,11 @@ pub(crate) struct Event {
     pub(crate) readable: bool,
     /// There is room to write, or a write would say what went wrong.
     pub(crate) writable: bool,
-    /// The peer has closed its half, or the descriptor failed, or urgent data lies in the stream: a
-    /// short read does not mean that the next one would find nothing until a further edge.
+    /// Nothing will come any more than what is there to read.
     pub(crate) read_closed: bool,
-    /// The same for writing.
+    /// Nothing can be written any more.
     pub(crate) write_closed: bool,
+    /// There is an error to be told, or urgent data in the stream: a call that stops short may
+    /// leave something.
+    pub(crate) unsteady: bool,
 }

@@ -1,7 +1,7 @@
 //! What std's names mean here, for those who can compare.
 
 /// The modules whose types are the mirror's own.
-pub const MIRRORED: &[&str] = &["thread"];
+pub const MIRRORED: &[&str] = &["net", "sync", "thread"];
 
 /// `std::net::TcpStream`.
 pub type TcpStream = std::net::TcpStream;

@@ -30,9 +30,11 @@
 //!   so that whoever reads it asks the kernel.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::io;
 use std::mem;
 use std::ptr;
 
+use super::unsupported;
 use crate::context::thread_pointer;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
@@ -115,9 +117,9 @@ static NEXT_TID: AtomicU32 = AtomicU32::new(FIRST_TID);
 
 impl Own {
     /// Finds out how glibc lays out a thread, or what is missing for it.
-    pub(crate) fn discover() -> Result<Self, String> {
+    pub(crate) fn discover() -> io::Result<Self> {
         if !may_move_thread_pointer() {
-            return Err("this processor or kernel has no FSGSBASE".to_owned());
+            return Err(unsupported("this processor or kernel has no FSGSBASE"));
         }
         let (mut size, mut align) = (0_usize, 0_usize);
         // SAFETY: the symbol is a function of this type in every glibc that has it.
@@ -137,7 +139,7 @@ impl Own {
             table.wrapping_sub(this)
         };
         if first_table >= pthread_size {
-            return Err("this glibc lays out its thread keys in an unknown way".to_owned());
+            return Err(unsupported("this glibc lays out its thread keys in an unknown way"));
         }
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         // SAFETY: functions and data of these types in every glibc that exports them.
@@ -165,10 +167,10 @@ impl Own {
                 specific_used,
                 rseq: rseq_offset(),
                 probed: std::thread::Builder::new()
-                    .spawn(move || Probed::new(below, above))
-                    .map_err(|error| error.to_string())?
+                    .stack_size(64 << 10)
+                    .spawn(move || Probed::new(below, above))?
                     .join()
-                    .map_err(|_| "probing a thread has panicked".to_owned())??,
+                    .map_err(|_| unsupported("probing a thread has panicked"))??,
                 segments: segments(here, below, above),
             })
         }
@@ -299,7 +301,7 @@ impl Own {
 
 impl Probed {
     /// Looks at the calling thread, which `pthread_create` has made.
-    fn new(below: usize, above: usize) -> Result<Self, String> {
+    fn new(below: usize, above: usize) -> io::Result<Self> {
         let here = thread_pointer::get();
         // `dlsym` answers for the calling thread.
         let resolver = symbol(c"__resp")?.cast::<usize>();
@@ -317,7 +319,7 @@ impl Probed {
             // robust mutex, so both words point to the head.
             && unsafe { robust.read() == robust.addr() && robust.sub(1).read() == robust.addr() };
         if !known {
-            return Err("this glibc lays out its threads in an unknown way".to_owned());
+            return Err(unsupported("this glibc lays out its threads in an unknown way"));
         }
         let offset = |at: usize| at.wrapping_sub(here).cast_signed();
         Ok(Self {
@@ -383,24 +385,24 @@ fn may_move_thread_pointer() -> bool {
     true
 }
 
-fn symbol(name: &CStr) -> Result<*mut c_void, String> {
+fn symbol(name: &CStr) -> io::Result<*mut c_void> {
     // SAFETY: looks a name up among the loaded objects.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if found.is_null() {
-        Err(format!("this libc exports no `{}`", name.to_string_lossy()))
+        Err(unsupported(&format!("this libc exports no `{}`", name.to_string_lossy())))
     } else {
         Ok(found)
     }
 }
 
 /// A size that glibc describes for debuggers.
-fn described(name: &CStr) -> Result<usize, String> {
+fn described(name: &CStr) -> io::Result<usize> {
     // SAFETY: the symbols of this family are 32-bit words.
     Ok(unsafe { symbol(name)?.cast::<u32>().read() } as usize)
 }
 
 /// The offset of a field that glibc describes for debuggers as bits, elements and offset.
-fn field(name: &CStr) -> Result<usize, String> {
+fn field(name: &CStr) -> io::Result<usize> {
     // SAFETY: the symbols of this family are arrays of three 32-bit words.
     Ok(unsafe { symbol(name)?.cast::<u32>().add(2).read() } as usize)
 }

@@ -35,6 +35,7 @@ mod unsupported;
 pub(crate) use unsupported::Own;
 
 use crate::primitive::{AtomicPtr, Ordering};
+use std::io;
 use std::ptr;
 
 /// What the own mode needs to know; null in the shared mode.
@@ -53,8 +54,9 @@ pub enum TlsMode {
 ///
 /// # Errors
 ///
-/// When the own mode is asked for and cannot be had: why.
-pub(crate) fn choose(wanted: Option<TlsMode>) -> Result<TlsMode, String> {
+/// `Unsupported` when the own mode is asked for and cannot be had, with the reason; when finding out
+/// takes an OS thread that cannot be had, what the kernel says.
+pub(crate) fn choose(wanted: Option<TlsMode>) -> io::Result<TlsMode> {
     if wanted == Some(TlsMode::Shared) {
         return Ok(TlsMode::Shared);
     }
@@ -64,9 +66,17 @@ pub(crate) fn choose(wanted: Option<TlsMode>) -> Result<TlsMode, String> {
             OWN.store(Box::into_raw(Box::new(own)), Ordering::Release);
             Ok(TlsMode::Own)
         }
-        Err(why) if wanted == Some(TlsMode::Own) => Err(why),
-        Err(_) => Ok(TlsMode::Shared),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported && wanted.is_none() => {
+            Ok(TlsMode::Shared)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// An error that says why the own mode cannot be had.
+fn unsupported(why: &str) -> io::Error {
+    let text = format!("green threads cannot have thread-locals of their own here: {why}");
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 /// What the own mode needs; `None` in the shared mode.

@@ -1,6 +1,7 @@
 //! No thread-locals of one's own here.
 
 use std::convert::Infallible;
+use std::io;
 
 use crate::stack::Stack;
 
@@ -8,8 +9,8 @@ use crate::stack::Stack;
 pub(crate) struct Own(Infallible);
 
 impl Own {
-    pub(crate) fn discover() -> Result<Self, String> {
-        Err("it needs Linux with glibc on x86-64 or aarch64".to_owned())
+    pub(crate) fn discover() -> io::Result<Self> {
+        Err(super::unsupported("it needs Linux with glibc on x86-64 or aarch64"))
     }
 
     pub(crate) fn block_len(&self) -> usize {
