@@ -21,11 +21,18 @@
 //!
 //! # Why nothing is lost
 //!
-//! The push to a queue, both counts, and the looks at queues in step 3 are sequentially consistent.
+//! What must not be lost is a task that nobody would come across: in the shared queue, or in the
+//! inbox of a core that sleeps. Pushes to both, both counts here, the flag of a sleeping core, and
+//! the looks of step 3 are sequentially consistent.
+//!
 //! Suppose a pusher wakes nobody. Either it read a positive `searching`: that searcher's step 1
 //! comes after the read, hence after the push, and its step 3 sees the task. Or it read `searching`
 //! as zero and `sleeping` as zero: then whoever goes to sleep later has its step 2 after that read,
 //! hence after the push, and its step 3 sees the task.
+//!
+//! A task in the run queue of a core that is awake is come across in any case. Other cores are to
+//! share in it soon, not at once: pushes there, and some looks at `sleeping`, are cheaper than that,
+//! and the monitor makes up for a sleeper that was missed.
 
 use crate::lock::Lock;
 use crate::primitive::{AtomicUsize, Ordering};

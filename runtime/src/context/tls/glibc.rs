@@ -17,6 +17,11 @@
 //! program and its libraries are set to their initial image. Those of libc itself stay, so that
 //! the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
 //!
+//! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
+//! first access; on reuse they are freed, so that the next thread begins anew. An object loaded
+//! later whose thread-locals are in the static block all the same (the initial-exec model, of
+//! libraries that were built for it) finds them zeroed in blocks that exist already.
+//!
 //! # What glibc and the kernel keep in `struct pthread`
 //!
 //! - `tid`: recursive and error-checking mutexes know their owner by it, so each block has one of
@@ -32,6 +37,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::ptr;
 
 use super::unsupported;
@@ -73,6 +79,17 @@ struct Segment {
     len: usize,
 }
 
+/// An element of a `dtv`: the thread-locals of a module, and what to free if they were allocated on
+/// demand. The first one counts generations, and the one before it the elements.
+#[repr(C)]
+struct Dynamic {
+    value: *mut c_void,
+    to_free: *mut c_void,
+}
+
+/// `TLS_DTV_UNALLOCATED`: the next access allocates.
+const UNALLOCATED: usize = usize::MAX;
+
 /// What `discover` found out.
 pub(crate) struct Own {
     /// From the thread pointer down to the block's base, and up to its end.
@@ -88,6 +105,7 @@ pub(crate) struct Own {
     /// Offsets in `struct pthread`.
     tid: usize,
     list: usize,
+    dtv: usize,
     specific: usize,
     first_table: usize,
     /// The flag that says whether any key has been set, where it is known to be.
@@ -96,6 +114,9 @@ pub(crate) struct Own {
     rseq: Option<isize>,
     probed: Probed,
     segments: Vec<Segment>,
+    /// The generation of a `dtv` that knows of no object but those of `segments`; `None` if there
+    /// are others already.
+    generation: Option<usize>,
 }
 
 /// What only a thread of glibc's own making shows; offsets from the thread pointer.
@@ -142,6 +163,13 @@ impl Own {
             return Err(unsupported("this glibc lays out its thread keys in an unknown way"));
         }
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
+        let dtv = field(c"_thread_db_pthread_dtvp")?;
+        let Segments { found, any_dynamic } = Segments::search(here, below, above);
+        // SAFETY: the calling thread's own block, and the `dtv` that it points to.
+        let generation = unsafe {
+            let dtv = ((here.wrapping_add_signed(pthread) + dtv) as *const *const Dynamic).read();
+            (*dtv).value.addr()
+        };
         // SAFETY: functions and data of these types in every glibc that exports them.
         unsafe {
             Ok(Self {
@@ -162,6 +190,7 @@ impl Own {
                 pthread,
                 tid: field(c"_thread_db_pthread_tid")?,
                 list: field(c"_thread_db_pthread_list")?,
+                dtv,
                 specific,
                 first_table,
                 specific_used,
@@ -171,7 +200,8 @@ impl Own {
                     .spawn(move || Probed::new(below, above))?
                     .join()
                     .map_err(|_| unsupported("probing a thread has panicked"))??,
-                segments: segments(here, below, above),
+                segments: found,
+                generation: (!any_dynamic).then_some(generation),
             })
         }
     }
@@ -232,6 +262,25 @@ impl Own {
                 ptr::write_bytes(start.add(segment.image_len), 0, segment.len - segment.image_len);
             }
         }
+        let pthread = tp.wrapping_add_signed(self.pthread);
+        // SAFETY: the block's own `dtv`, which `create` had allocated; its elements are as described.
+        // What is to be freed was allocated by `ld.so` for a thread of this block that has ended.
+        unsafe {
+            let dtv = ((pthread + self.dtv) as *const *mut Dynamic).read();
+            if self.generation == Some((*dtv).value.addr()) {
+                return;
+            }
+            for module in 1..=(*dtv.sub(1)).value.addr() {
+                let dynamic = &mut *dtv.add(module);
+                if !dynamic.to_free.is_null() {
+                    libc::free(dynamic.to_free);
+                    *dynamic = Dynamic {
+                        value: ptr::without_provenance_mut(UNALLOCATED),
+                        to_free: ptr::null_mut(),
+                    };
+                }
+            }
+        }
     }
 
     /// What glibc does first on a new thread.
@@ -250,9 +299,10 @@ impl Own {
         if used.is_some_and(|used| unsafe { used.read() } == 0) {
             return;
         }
-        for _ in 0..KEY_ROUNDS {
+        for round in 0..=KEY_ROUNDS {
+            // What is left after the last round is forgotten.
             // SAFETY: as above.
-            if !unsafe { self.run_key_destructors(pthread) } {
+            if !unsafe { self.end_keys(pthread, round < KEY_ROUNDS) } {
                 break;
             }
         }
@@ -262,12 +312,13 @@ impl Own {
         }
     }
 
-    /// One round of destructors; `false` if there was none to run.
+    /// Clears the values of keys and, if it is to, runs their destructors; `false` if there was none to
+    /// run.
     ///
     /// # Safety
     ///
     /// `pthread` is the calling thread's own `struct pthread`.
-    unsafe fn run_key_destructors(&self, pthread: usize) -> bool {
+    unsafe fn end_keys(&self, pthread: usize, run: bool) -> bool {
         let mut any = false;
         let tables = (pthread + self.specific) as *const *mut KeyData;
         for index in 0..KEY_TABLES {
@@ -286,7 +337,8 @@ impl Own {
                 // SAFETY: the array of all keys has one for each slot of each table.
                 let key = unsafe { &*self.keys.add(index * KEYS_PER_TABLE + slot) };
                 // A key that was deleted since has another sequence number.
-                if key.seq == value.seq
+                if run
+                    && key.seq == value.seq
                     && let Some(destructor) = key.destructor
                 {
                     any = true;
@@ -436,49 +488,63 @@ fn rseq_offset() -> Option<isize> {
 }
 
 /// The thread-locals of every loaded object but libc and the loader.
-fn segments(here: usize, below: usize, above: usize) -> Vec<Segment> {
-    struct Search {
-        found: Vec<Segment>,
-        here: usize,
-        below: usize,
-        above: usize,
-    }
+struct Segments {
+    /// Those in the static block.
+    found: Vec<Segment>,
+    /// There are others.
+    any_dynamic: bool,
+}
 
-    unsafe extern "C" fn visit(
-        info: *mut libc::dl_phdr_info,
-        _: libc::size_t,
-        search: *mut c_void,
-    ) -> c_int {
-        // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
-        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
-        let start = info.dlpi_tls_data.addr();
-        // Loaded later, and not in the static block: `ld.so` allocates those on demand.
-        let in_block = (search.here.wrapping_sub(search.below)
-            ..search.here.wrapping_add(search.above))
-            .contains(&start);
-        if start == 0 || !in_block || is_libc(info.dlpi_name) {
-            return 0;
-        }
-        for index in 0..usize::from(info.dlpi_phnum) {
-            // SAFETY: the object has that many program headers.
-            let header = unsafe { &*info.dlpi_phdr.add(index) };
-            if header.p_type == libc::PT_TLS {
-                let image = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
-                search.found.push(Segment {
-                    offset: start.wrapping_sub(search.here).cast_signed(),
-                    image: image as *const u8,
-                    image_len: header.p_filesz as usize,
-                    len: header.p_memsz as usize,
-                });
-            }
-        }
-        0
+impl Segments {
+    fn search(here: usize, below: usize, above: usize) -> Self {
+        let found = Self { found: Vec::new(), any_dynamic: false };
+        let mut search = Search { found, here, block: here - below..here + above };
+        // SAFETY: `visit` is given the search that it expects, for the length of the call.
+        unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
+        search.found
     }
+}
 
-    let mut search = Search { found: Vec::new(), here, below, above };
-    // SAFETY: `visit` is given the search that it expects, for the length of the call.
-    unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
-    search.found
+struct Search {
+    found: Segments,
+    here: usize,
+    block: Range<usize>,
+}
+
+/// One loaded object.
+///
+/// # Safety
+///
+/// Called by `dl_iterate_phdr` with a `Search`.
+unsafe extern "C" fn visit(
+    info: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    search: *mut c_void,
+) -> c_int {
+    // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
+    let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+    if info.dlpi_tls_modid == 0 || is_libc(info.dlpi_name) {
+        return 0;
+    }
+    let start = info.dlpi_tls_data.addr();
+    if !search.block.contains(&start) {
+        search.found.any_dynamic = true;
+        return 0;
+    }
+    for index in 0..usize::from(info.dlpi_phnum) {
+        // SAFETY: the object has that many program headers.
+        let header = unsafe { &*info.dlpi_phdr.add(index) };
+        if header.p_type == libc::PT_TLS {
+            let image = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            search.found.found.push(Segment {
+                offset: start.wrapping_sub(search.here).cast_signed(),
+                image: image as *const u8,
+                image_len: header.p_filesz as usize,
+                len: header.p_memsz as usize,
+            });
+        }
+    }
+    0
 }
 
 fn is_libc(name: *const c_char) -> bool {
