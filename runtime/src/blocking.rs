@@ -86,7 +86,7 @@ struct Errand<F, T> {
 pub(crate) fn elsewhere<T, F: FnOnce() -> T>(
     task: &Header,
     f: F,
-    send: impl FnOnce(unsafe fn(*mut ()), *mut ()),
+    send: impl FnOnce(unsafe fn(*mut ()), unsafe fn(*mut ()), *mut ()),
 ) -> T {
     let errand = Errand {
         task: NonNull::from(task),
@@ -94,8 +94,8 @@ pub(crate) fn elsewhere<T, F: FnOnce() -> T>(
         result: UnsafeCell::new(None),
         done: AtomicBool::new(false),
     };
-    send(run::<F, T>, ptr::from_ref(&errand).cast_mut().cast());
-    // Acquire pairs with the release in `run`.
+    send(run::<F, T>, finish::<F, T>, ptr::from_ref(&errand).cast_mut().cast());
+    // Acquire pairs with the release in `finish`.
     park::park_until(task, WaitReason::Blocking, || errand.done.load(Ordering::Acquire));
     match errand.result.into_inner().expect("it is done") {
         Ok(value) => value,
@@ -107,7 +107,7 @@ pub(crate) fn elsewhere<T, F: FnOnce() -> T>(
 ///
 /// # Safety
 ///
-/// `data` points to an `Errand<F, T>` that nobody has run yet and that lasts until it is done.
+/// `data` points to an `Errand<F, T>` that nobody has run yet and that lasts until `finish`.
 unsafe fn run<F: FnOnce() -> T, T>(data: *mut ()) {
     // SAFETY: as the caller promises; the green thread reads the cells only after `done`.
     let errand = unsafe { &*data.cast::<Errand<F, T>>() };
@@ -116,6 +116,16 @@ unsafe fn run<F: FnOnce() -> T, T>(data: *mut ()) {
     let result = panic::catch_unwind(AssertUnwindSafe(call));
     // SAFETY: as above.
     unsafe { *errand.result.get() = Some(result) };
+}
+
+/// Wakes who waits for the call.
+///
+/// # Safety
+///
+/// `data` points to an `Errand<F, T>` that `run` has returned from.
+unsafe fn finish<F: FnOnce() -> T, T>(data: *mut ()) {
+    // SAFETY: as the caller promises.
+    let errand = unsafe { &*data.cast::<Errand<F, T>>() };
     let task = errand.task;
     // Release pairs with the acquire in `elsewhere`. This thread is the task's only waker, so the
     // task cannot go on, and cannot end, before the claim.

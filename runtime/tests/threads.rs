@@ -129,15 +129,15 @@ fn a_green_thread_and_an_os_thread_wake_each_other() {
 fn blocking_sections_hold_nobody_up() {
     let sleepers: Vec<_> = (0..16)
         .map(|_| {
-            sylvan::spawn(|| sylvan::blocking(|| std::thread::sleep(Duration::from_millis(100))))
+            sylvan::spawn(|| sylvan::blocking(|| std::thread::sleep(Duration::from_millis(800))))
         })
         .collect();
     let start = Instant::now();
     sylvan::spawn(|| ()).join().unwrap();
     let waited = start.elapsed();
     sleepers.into_iter().for_each(|thread| thread.join().unwrap());
-    assert!(waited < Duration::from_millis(60), "{waited:?}");
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    assert!(waited < Duration::from_millis(400), "{waited:?}");
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
 #[test]

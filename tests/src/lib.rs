@@ -93,3 +93,14 @@ pub fn green(name: &'static str, body: impl FnOnce() + Send + 'static) {
         }
     });
 }
+
+/// For facts about a thread's own thread-locals: `true`, and a word on standard output, where green
+/// threads share those of their worker. std itself and ordinary threads always have their own, but
+/// the same body runs on all, so the facts are not tried there either.
+pub fn are_thread_locals_shared() -> bool {
+    let shared = sylvan::tls_mode().is_ok_and(|mode| mode == sylvan::TlsMode::Shared);
+    if shared {
+        println!("skipped: green threads share their worker's thread-locals in this mode");
+    }
+    shared
+}

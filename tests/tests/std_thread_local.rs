@@ -23,6 +23,9 @@ tests::on_each! {
     }
 
     fn a_thread_local_starts_afresh_in_each_thread() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         thread_local! {
             static VALUE: Cell<u32> = const { Cell::new(1) };
             static TEXT: RefCell<String> = RefCell::new(String::from("new"));
@@ -35,6 +38,9 @@ tests::on_each! {
     }
 
     fn a_thread_local_stays_the_threads_own_across_waits() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         thread_local!(static OWN: Cell<usize> = const { Cell::new(0) });
         let threads: Vec<_> = (1..=100)
             .map(|n| {
@@ -59,6 +65,9 @@ tests::on_each! {
     }
 
     fn destructors_run_before_join_returns() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         static DROPPED: AtomicUsize = AtomicUsize::new(0);
         struct Slow;
         impl Drop for Slow {
@@ -95,6 +104,9 @@ tests::on_each! {
     }
 
     fn a_result_is_dropped_before_the_thread_locals_are() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         thread_local!(static ALIVE: Cell<String> = const { Cell::new(String::new()) });
         static REACHED: AtomicBool = AtomicBool::new(false);
         let may_end = Arc::new(AtomicBool::new(false));
@@ -115,6 +127,9 @@ tests::on_each! {
     }
 
     fn a_destroyed_thread_local_says_so() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         static SAID: AtomicBool = AtomicBool::new(false);
         struct Asks;
         impl Drop for Asks {
@@ -142,6 +157,9 @@ tests::on_each! {
     }
 
     fn a_thread_that_waits_while_it_unwinds_is_the_only_one_that_panics() {
+        if tests::are_thread_locals_shared() {
+            return;
+        }
         static UNWINDING: AtomicBool = AtomicBool::new(false);
         static SEEN: AtomicBool = AtomicBool::new(false);
         let calm = thread::spawn(|| {

@@ -181,8 +181,8 @@ impl Scheduler {
     pub(crate) fn blocking<T>(&'static self, task: &Header, f: impl FnOnce() -> T) -> T {
         match self.tls_mode {
             TlsMode::Own => self.block_in_place(task, f),
-            TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, data| {
-                self.spares.run_job(Job { run, data }, |a| get().work(a));
+            TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
+                self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
             }),
         }
     }

@@ -2,7 +2,9 @@
 //! blocks, whichever the mode calls for.
 //!
 //! An idle spare is used before a new one is made, the last to become idle first, so that those
-//! that are not needed stay idle long enough to end. At the limit jobs queue up, and cores stay
+//! that are not needed stay idle long enough to end. A thread that is through with its work says so
+//! before anybody can hear of the result, so that what comes next waits for it instead of starting
+//! another one. At the limit jobs queue up, and cores stay
 //! with their stuck workers: things still progress, and a warning says so once.
 
 use std::collections::VecDeque;
@@ -33,6 +35,8 @@ pub(super) enum Assignment {
 /// A function to run on a spare thread; whoever waits for it keeps it alive.
 pub(super) struct Job {
     pub(super) run: unsafe fn(*mut ()),
+    /// Tells who waits that it has run.
+    pub(super) finish: unsafe fn(*mut ()),
     pub(super) data: *mut (),
 }
 
@@ -49,6 +53,8 @@ struct State {
     idle: Vec<*const Seat>,
     /// Jobs for which there was no thread.
     jobs: VecDeque<Job>,
+    /// Threads that are through with their work and will be idle in a moment.
+    n_returning: usize,
 }
 
 // SAFETY: seats are reached under the lock, and leave the list before their frame ends.
@@ -67,7 +73,7 @@ impl Spares {
     /// `n_threads` are there already and count.
     pub(super) fn new(n_threads: usize, n_threads_max: usize) -> Self {
         Self {
-            state: Lock::new(State { idle: Vec::new(), jobs: VecDeque::new() }),
+            state: Lock::new(State { idle: Vec::new(), jobs: VecDeque::new(), n_returning: 0 }),
             n_threads: AtomicUsize::new(n_threads),
             n_threads_max,
             starting: AtomicBool::new(false),
@@ -81,6 +87,10 @@ impl Spares {
         if let Some(seat) = state.idle.pop() {
             // SAFETY: out of the list, the seat waits for this assignment.
             unsafe { (*seat).assign(Assignment::Job(job)) };
+            return;
+        }
+        if state.n_returning > state.jobs.len() {
+            state.jobs.push_back(job);
             return;
         }
         if self.n_threads.load(Ordering::Relaxed) < self.n_threads_max {
@@ -103,7 +113,9 @@ impl Spares {
         seen: Sighting,
         work: fn(Assignment),
     ) {
-        let idle = self.state.lock().idle.pop();
+        let mut state = self.state.lock();
+        let (idle, n_returning) = (state.idle.pop(), state.n_returning);
+        drop(state);
         if let Some(seat) = idle {
             if core.owner.take(seen) {
                 // SAFETY: out of the list, the seat waits for an assignment.
@@ -113,8 +125,9 @@ impl Spares {
             }
             return;
         }
-        // One at a time: the monitor looks again before a new thread has begun to run.
-        if self.starting.swap(true, Ordering::Relaxed) {
+        // The monitor will look again. It does so before a new thread has begun to run, too: one at a
+        // time.
+        if n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
             return;
         }
         // A core without a worker must not be: the new thread takes it when it is there.
@@ -153,10 +166,16 @@ impl Spares {
         })
     }
 
+    /// The calling thread is through with its work, and about to ask for more. Once per assignment.
+    pub(super) fn announce_return(&self) {
+        self.state.lock().n_returning += 1;
+    }
+
     /// What to do next; `None` after too long a time without anything.
     pub(super) fn next(&'static self) -> Option<Assignment> {
         let seat = Seat { assignment: Lock::new(None), assigned: AtomicU32::new(0) };
         let mut state = self.state.lock();
+        state.n_returning -= 1;
         if let Some(job) = state.jobs.pop_front() {
             return Some(Assignment::Job(job));
         }

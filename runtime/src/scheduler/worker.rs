@@ -51,10 +51,17 @@ impl Scheduler {
             Assignment::Take(core, seen) => {
                 if core.owner.take(seen) {
                     self.run(core);
+                } else {
+                    self.spares.announce_return();
                 }
             }
-            // SAFETY: whoever made the job keeps its data alive until it has run, once.
-            Assignment::Job(job) => unsafe { (job.run)(job.data) },
+            Assignment::Job(job) => {
+                // SAFETY: whoever made the job keeps its data alive until it has finished, once.
+                unsafe { (job.run)(job.data) };
+                self.spares.announce_return();
+                // SAFETY: as above.
+                unsafe { (job.finish)(job.data) };
+            }
         }
     }
 
@@ -98,6 +105,7 @@ impl Scheduler {
         let kept = core.owner.stop(epoch);
         if !kept {
             CORE.set(ptr::null());
+            self.spares.announce_return();
         }
         match switch {
             Switch::Yielded => self.requeue(core, task, kept),
