@@ -42,6 +42,8 @@ pub(super) struct Local {
     pub(super) ready: List,
     /// Tasks that have to stay on this core (the shared mode).
     pub(super) pinned: List,
+    /// Tasks that are on their way to the shared queue.
+    pub(super) left: List,
     stacks: Vec<Stack>,
 }
 
@@ -68,6 +70,7 @@ impl Core {
                 events: Events::new(),
                 ready: List::new(),
                 pinned: List::new(),
+                left: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
             }),
         }

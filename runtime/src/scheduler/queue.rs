@@ -33,12 +33,19 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    pub(crate) const CAPACITY: usize = CAPACITY as usize;
+
     pub(crate) fn new() -> Self {
         Self {
             head: AtomicU32::new(0),
             tail: AtomicU32::new(0),
             slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
         }
+    }
+
+    /// How many tasks fit in at least.
+    pub(crate) fn room(&self) -> usize {
+        Self::CAPACITY - self.len()
     }
 
     fn slot(&self, index: u32) -> &AtomicPtr<Header> {

@@ -5,6 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::core::{Core, Local};
+use super::queue::Queue;
 use super::spare::Assignment;
 use super::{Scheduler, TlsMode};
 use crate::clock;
@@ -26,6 +27,9 @@ const STREAK_MAX: u32 = 16;
 
 /// Tasks to take from the shared queue at a time.
 const SHARE_MAX: usize = 128;
+
+/// Tasks that are left for the shared queue before the next look takes them there.
+const LEFT_MAX: usize = 64;
 
 thread_local! {
     /// The core that the calling worker has and schedules for; null everywhere else.
@@ -162,15 +166,32 @@ impl Scheduler {
         self.enqueue(core, local, task);
     }
 
-    /// Appends a task to the core's queue, or to the shared one when that is full.
+    /// Appends a task to the core's queue, or leaves it for the shared one.
+    ///
+    /// What is in the shared queue has waited longer than this task. So, while there is anything,
+    /// half of the core's queue is kept free for it: else a queue full of tasks that wake each other
+    /// would never let others in.
     fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) {
         if task.pinned.get() {
             local.pinned.push_back(task);
             return;
         }
+        let others_wait = !local.left.is_empty() || !self.inject.is_empty();
+        if others_wait && 2 * core.queue.room() <= Queue::CAPACITY {
+            local.left.push_back(task);
+            return;
+        }
         // SAFETY: this worker has the core.
         if let Err(task) = unsafe { core.queue.push(task) } {
-            self.inject(task);
+            local.left.push_back(task);
+        }
+    }
+
+    /// Moves what was left for it to the shared queue, all at once.
+    fn share_left(&self, local: &mut Local) {
+        if !local.left.is_empty() {
+            self.inject.push_all(&mut local.left);
+            self.wake_one();
         }
     }
 
@@ -247,18 +268,12 @@ impl Scheduler {
         for task in std::mem::replace(&mut local.ready, List::new()) {
             self.enqueue(core, local, task);
         }
-        let (youngest, mut older) = core.inbox.take_all();
-        while let Some(task) = older.pop_front() {
-            if task.pinned.get() {
-                local.pinned.push_back(task);
-                continue;
-            }
-            // SAFETY: this worker has the core.
-            if let Err(task) = unsafe { core.queue.push(task) } {
-                older.push_front(task);
-                self.inject.push_all(&mut older);
-                self.wake_one();
-            }
+        let (youngest, older) = core.inbox.take_all();
+        for task in older {
+            self.enqueue(core, local, task);
+        }
+        if local.left.len() >= LEFT_MAX {
+            self.share_left(local);
         }
         let youngest = youngest?;
         if local.streak < STREAK_MAX {
@@ -280,12 +295,18 @@ impl Scheduler {
         unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
     }
 
-    /// Takes this core's share of the shared queue; whether there was any.
+    /// Trades with the shared queue: what was left for it against this core's share. Whether there
+    /// was any.
     fn take_share(&self, core: &Core, local: &mut Local) -> bool {
-        let share = self.inject.take_share(self.cores.len(), SHARE_MAX);
+        self.share_left(local);
+        let most = SHARE_MAX.min(core.queue.room());
+        let share = self.inject.take_share(self.cores.len(), most);
         let any = !share.is_empty();
         for task in share {
-            self.enqueue(core, local, task);
+            // SAFETY: this worker has the core.
+            if unsafe { core.queue.push(task) }.is_err() {
+                unreachable!("there was room, and this worker alone fills it");
+            }
         }
         any
     }
