@@ -69,14 +69,23 @@ impl Config {
     /// `AlreadyExists` if it has started before; `InvalidInput` if a number is zero, or if a
     /// variable of the environment that is asked has no usable value (the message names both);
     /// `Unsupported` if [`TlsMode::Own`] cannot be had; what the kernel says if it refuses an event
-    /// loop or a thread.
+    /// loop or a thread. The next start tries again; when the kernel had refused a thread, with the
+    /// settings of the first try.
     pub fn start(self) -> io::Result<()> {
         let started = STARTING.lock();
         if STARTED.load(Ordering::Acquire) {
             let why = "the runtime has started already, with its first green thread or by `Config::start`";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
-        let result = self.start_once();
+        let result = match scheduler::tried() {
+            // A start that got so far had read its configuration.
+            Some(scheduler) => scheduler.start_missing(),
+            None => self.start_once(),
+        };
+        if result.is_ok() {
+            // Release pairs with the acquire in `scheduler`.
+            STARTED.store(true, Ordering::Release);
+        }
         drop(started);
         result
     }
@@ -101,10 +110,7 @@ impl Config {
         let mode = tls::choose(wanted)?;
         panic::install_hook();
         stack::install_handler(crate::thread::interrupted);
-        scheduler::start(workers, max_threads, mode)?;
-        // Release pairs with the acquire in `scheduler`.
-        STARTED.store(true, Ordering::Release);
-        Ok(())
+        scheduler::start(workers, max_threads, mode)
     }
 }
 
@@ -114,7 +120,7 @@ static STARTED: AtomicBool = AtomicBool::new(false);
 /// The scheduler; starts it if need be.
 #[inline]
 pub(crate) fn scheduler() -> io::Result<&'static Scheduler> {
-    // Acquire pairs with the release in `start_once`.
+    // Acquire pairs with the release in `Config::start`.
     if !STARTED.load(Ordering::Acquire) {
         match Config::new().start() {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

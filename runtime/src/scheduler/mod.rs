@@ -54,7 +54,7 @@ use self::spare::{Assignment, Job, Spares};
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
-use crate::primitive::Ordering;
+use crate::primitive::{AtomicUsize, Ordering};
 use crate::reactor;
 use crate::report;
 use crate::task::{Header, Runnable, Schedule};
@@ -67,6 +67,8 @@ pub(crate) struct Scheduler {
     spares: Spares,
     monitor: Monitor,
     tls_mode: TlsMode,
+    /// OS threads of the start: a worker for each core, then the monitor.
+    n_started: AtomicUsize,
 }
 
 static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
@@ -76,12 +78,12 @@ pub(crate) fn get() -> &'static Scheduler {
     SCHEDULER.get().expect("the runtime has started")
 }
 
-/// Starts the workers and the monitor.
-pub(crate) fn start(
-    n_cores: usize,
-    n_threads_max: usize,
-    tls_mode: TlsMode,
-) -> io::Result<&'static Scheduler> {
+/// Makes the scheduler and starts its OS threads.
+///
+/// # Errors
+///
+/// What the kernel says. When it has refused a thread, `start_missing` may go on from there later.
+pub(crate) fn start(n_cores: usize, n_threads_max: usize, tls_mode: TlsMode) -> io::Result<()> {
     timer::init(n_cores);
     reactor::init(n_cores)?;
     let scheduler = SCHEDULER.get_or_init(|| Scheduler {
@@ -91,15 +93,14 @@ pub(crate) fn start(
         spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
         monitor: Monitor::new(),
         tls_mode,
+        n_started: AtomicUsize::new(0),
     });
-    for core in &scheduler.cores {
-        start_os_thread(format!("sylvan-worker-{}", core.index), move || {
-            scheduler.work(Assignment::Core(core));
-            scheduler.serve_as_spare();
-        })?;
-    }
-    start_os_thread("sylvan-monitor".to_owned(), move || scheduler.monitor.main(scheduler))?;
-    Ok(scheduler)
+    scheduler.start_missing()
+}
+
+/// The scheduler of a start that was made or tried.
+pub(crate) fn tried() -> Option<&'static Scheduler> {
+    SCHEDULER.get()
 }
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
@@ -115,6 +116,23 @@ fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Re
 }
 
 impl Scheduler {
+    /// Starts the workers and the monitor, those that are not there yet. One caller at a time.
+    pub(crate) fn start_missing(&'static self) -> io::Result<()> {
+        for index in self.n_started.load(Ordering::Relaxed)..=self.cores.len() {
+            match self.cores.get(index) {
+                Some(core) => start_os_thread(format!("sylvan-worker-{index}"), move || {
+                    self.work(Assignment::Core(core));
+                    self.serve_as_spare();
+                })?,
+                None => {
+                    start_os_thread("sylvan-monitor".to_owned(), move || self.monitor.main(self))?
+                }
+            }
+            self.n_started.store(index + 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     pub(crate) fn tls_mode(&self) -> TlsMode {
         self.tls_mode
     }
