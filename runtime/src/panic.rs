@@ -64,9 +64,62 @@ fn report(task: &Header, info: &PanicHookInfo<'_>) {
             let _ = writeln!(text, "stack backtrace:\n{:#}", Backtrace::force_capture());
         }
         Ok(_) => {
-            let _ = writeln!(text, "stack backtrace:\n{}", Backtrace::force_capture());
+            let frames = short(&Backtrace::force_capture().to_string());
+            let _ = writeln!(
+                text,
+                "stack backtrace:\n{frames}note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace."
+            );
         }
     }
     // Through std, so that a test harness that captures output gets this too.
     eprint!("{text}");
+}
+
+/// The frames that std would show: those between its two marks, counted anew; all, where symbols are
+/// missing and the marks with them.
+fn short(trace: &str) -> String {
+    let mut shown = String::new();
+    let (mut n_shown, mut between_marks, mut show) = (0, false, false);
+    for line in trace.lines() {
+        // A frame begins with its number and its name; where it is follows on lines of their own.
+        let name = line
+            .split_once(": ")
+            .and_then(|(number, name)| number.trim().parse::<usize>().ok().map(|_| name));
+        match name {
+            Some(name) if name.contains("__rust_end_short_backtrace") => {
+                (between_marks, show) = (true, false);
+            }
+            Some(name) if between_marks && name.contains("__rust_begin_short_backtrace") => break,
+            Some(name) => {
+                show = between_marks;
+                if show {
+                    let _ = writeln!(shown, "{n_shown:4}: {name}");
+                    n_shown += 1;
+                }
+            }
+            None if show => {
+                let _ = writeln!(shown, "{line}");
+            }
+            None => {}
+        }
+    }
+    if n_shown == 0 { format!("{trace}\n") } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_short_backtrace_has_the_frames_between_the_marks_and_where_they_are() {
+        let trace = "   0: sylvan::panic::report\n             at ./src/panic.rs:1:2
+   1: std::sys::backtrace::__rust_end_short_backtrace::<F, !>
+   2: core::panicking::panic_fmt\n   3: program::main::{{closure}}
+             at ./src/main.rs:3:4\n   4: sylvan::thread::__rust_begin_short_backtrace
+             at ./src/thread.rs:5:6\n   5: sylvan::thread::run\n";
+        let shown = "   0: core::panicking::panic_fmt\n   1: program::main::{{closure}}
+             at ./src/main.rs:3:4\n";
+        assert_eq!(short(trace), shown);
+        assert_eq!(short("   0: <unknown>"), "   0: <unknown>\n");
+    }
 }
