@@ -137,7 +137,7 @@ pub fn attempt_unflagged<T>(
         if !seen.is_empty() {
             let result = if entry.make_nonblocking(fd)? {
                 op()
-            } else if block_until_ready(fd, interest, Some(Duration::ZERO))? {
+            } else if is_ready(fd, interest)? {
                 blocking(&mut op)
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
@@ -157,6 +157,17 @@ pub fn attempt_unflagged<T>(
             Readiness::TimedOut | Readiness::Unwanted => {
                 return Err(Errno::AGAIN.into());
             }
+        }
+    }
+}
+
+/// Whether a call would not block now.
+fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
+    loop {
+        match block_until_ready(fd, interest, Some(Duration::ZERO)) {
+            // A signal interrupts even a look.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
         }
     }
 }
@@ -200,7 +211,7 @@ pub fn ready(
     let deadline_ns = deadline.map(clock::ns);
     loop {
         let seen = entry.look(interest);
-        if block_until_ready(fd, interest, Some(Duration::ZERO))? {
+        if is_ready(fd, interest)? {
             // The caller may leave something, or everything, to those that wait behind it.
             entry.pass_on(interest);
             return Ok(true);
