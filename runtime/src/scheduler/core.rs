@@ -5,9 +5,10 @@ use std::cell::UnsafeCell;
 use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::poller::Events;
+use crate::sys::thread;
 use crate::task::list::List;
 
 /// How many free stacks a core keeps for itself.
@@ -24,6 +25,8 @@ pub(crate) struct Core {
     asleep: AtomicBool,
     /// Set by the monitor now and then: look at the event loop, however few runs there were.
     look: AtomicBool,
+    /// The OS thread that has the core.
+    worker: AtomicU32,
     local: UnsafeCell<Local>,
 }
 
@@ -62,6 +65,7 @@ impl Core {
             queue: Queue::new(),
             asleep: AtomicBool::new(false),
             look: AtomicBool::new(false),
+            worker: AtomicU32::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
                 streak: 0,
@@ -85,6 +89,17 @@ impl Core {
     pub(super) unsafe fn local(&self) -> &mut Local {
         // SAFETY: as the caller promises.
         unsafe { &mut *self.local.get() }
+    }
+
+    /// Says that the calling OS thread has the core now.
+    pub(super) fn set_worker(&self) {
+        // Orders nothing: a monitor that asks the wrong thread takes the core early, or later.
+        self.worker.store(thread::id(), Ordering::Relaxed);
+    }
+
+    /// For how long the OS thread that has the core has used a processor.
+    pub(super) fn processor_time_ns(&self) -> Option<u64> {
+        thread::processor_time_ns(self.worker.load(Ordering::Relaxed))
     }
 
     /// Has the worker look at the event loop before its next run.

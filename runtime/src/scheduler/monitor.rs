@@ -11,6 +11,13 @@
 //! keeps it. It is taken from a blocking section that was seen twice in a row at the fast pace if
 //! anything waits, and after a millisecond in any case, so that the monitor may slow down.
 //!
+//! # One after the other
+//!
+//! Where one thread blocks in a way that the runtime does not see, others of its kind often queue
+//! behind it, and each would cost the rest another slow period or two. So after a core was taken
+//! from a run the looks at runs are brisk for a while, at every millisecond, and a run that has not
+//! used the processor between two of them loses its core too. A run that computes does not.
+//!
 //! # Changing pace
 //!
 //! The pace is a word that the monitor waits at. It writes the slower pace and then looks at the
@@ -21,6 +28,7 @@
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
+use super::core::Core;
 use super::owner::Sighting;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack;
@@ -36,6 +44,10 @@ const SLOW_PERIOD: Duration = Duration::from_millis(10);
 const FAST_LOOKS: u32 = 50;
 /// Slow looks at sleeping cores before the monitor parks.
 const SLEEPY_LOOKS: u32 = 4;
+
+const BRISK_PERIOD: Duration = Duration::from_millis(1);
+/// Brisk looks after the last one that took a core.
+const BRISK_LOOKS: u32 = 8;
 
 pub(super) struct Monitor {
     pace: AtomicU32,
@@ -74,15 +86,16 @@ impl Monitor {
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1_000));
         let n_cores = scheduler.cores().len();
         let mut sections = vec![Section::default(); n_cores];
-        let mut runs: Vec<Option<Sighting>> = vec![None; n_cores];
-        let (mut n_quiet, mut n_sleepy) = (0, 0);
+        let mut runs: Vec<Option<Run>> = vec![None; n_cores];
+        let (mut n_quiet, mut n_sleepy, mut n_brisk) = (0, 0, 0);
         let mut next_slow = Instant::now();
         loop {
             n_quiet = if look_at_sections(scheduler, &mut sections) { 0 } else { n_quiet + 1 };
             let now = Instant::now();
             if now >= next_slow {
-                next_slow = now + SLOW_PERIOD;
-                look_at_runs(scheduler, &mut runs);
+                let taken = look_at_runs(scheduler, &mut runs, now);
+                n_brisk = if taken { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
+                next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
                 scheduler.wake_for_stranded();
                 n_sleepy = if scheduler.all_sleep() { n_sleepy + 1 } else { 0 };
                 stack::trim(if n_sleepy < SLEEPY_LOOKS { TRIM_A_LOOK } else { usize::MAX });
@@ -94,19 +107,21 @@ impl Monitor {
                 if parks {
                     n_sleepy = 0;
                 }
-                let nudged = self.slow_down(scheduler, if parks { PARKED } else { SLOW });
+                let left = (!parks).then(|| next_slow.saturating_duration_since(now));
+                let nudged = self.slow_down(scheduler, left);
                 n_quiet = if nudged { 0 } else { FAST_LOOKS };
             }
         }
     }
 
-    /// Waits at a slower pace; whether a nudge has ended that.
-    fn slow_down(&self, scheduler: &'static Scheduler, pace: u32) -> bool {
+    /// Waits at the slow pace, for so long, or parks; whether a nudge has ended that.
+    fn slow_down(&self, scheduler: &'static Scheduler, time: Option<Duration>) -> bool {
+        let pace = if time.is_some() { SLOW } else { PARKED };
         self.pace.store(pace, Ordering::SeqCst);
         let blocking = || scheduler.cores().iter().any(|core| core.owner.look().is_blocking());
         let stay_awake = if pace == SLOW { blocking() } else { !scheduler.all_sleep() };
         if !stay_awake {
-            futex::wait(&self.pace, pace, (pace == SLOW).then_some(SLOW_PERIOD));
+            futex::wait(&self.pace, pace, time);
         }
         self.pace.swap(FAST, Ordering::SeqCst) == FAST || stay_awake
     }
@@ -141,20 +156,54 @@ fn look_at_sections(scheduler: &'static Scheduler, sections: &mut [Section]) -> 
     any
 }
 
-/// Takes the cores whose runs last, and has those that are busy look at their event loops.
-fn look_at_runs(scheduler: &'static Scheduler, runs: &mut [Option<Sighting>]) {
-    for (core, run) in scheduler.cores().iter().zip(runs) {
+/// A run as the monitor knows it.
+#[derive(Clone, Copy)]
+struct Run {
+    seen: Sighting,
+    first: Instant,
+    last: Instant,
+    /// For how long its OS thread had used a processor at the last look.
+    processor_ns: Option<u64>,
+}
+
+impl Run {
+    /// Looks at the run on `core` once more, if it is the one of `before`.
+    fn look(core: &Core, seen: Sighting, before: Option<Self>, now: Instant) -> Self {
+        let first = before.map_or(now, |before| before.first);
+        Self { seen, first, last: now, processor_ns: core.processor_time_ns() }
+    }
+
+    /// Whether it has used a processor for less than a quarter of the time since `before`.
+    fn is_blocked(&self, before: Self) -> bool {
+        let (Some(now_ns), Some(then_ns)) = (self.processor_ns, before.processor_ns) else {
+            return false;
+        };
+        4 * u128::from(now_ns.saturating_sub(then_ns)) < (self.last - before.last).as_nanos()
+    }
+}
+
+/// Takes the cores whose runs last, or block behind one that did, and has those that are busy look
+/// at their event loops. Whether it has taken any.
+fn look_at_runs(scheduler: &'static Scheduler, runs: &mut [Option<Run>], now: Instant) -> bool {
+    let mut any = false;
+    for (core, known) in scheduler.cores().iter().zip(runs) {
         core.ask_to_look();
-        let now = core.owner.look();
-        if !now.is_running() {
-            *run = None;
+        let seen = core.owner.look();
+        if !seen.is_running() {
+            *known = None;
             continue;
         }
-        if run.is_some_and(|run| run.is_same_run(now)) && scheduler.is_awaited(core) {
-            scheduler.take_from(core, now);
+        let before = known.filter(|run| run.seen.is_same_run(seen));
+        let run = Run::look(core, seen, before, now);
+        let is_long = now - run.first >= SLOW_PERIOD;
+        let is_stuck = is_long || before.is_some_and(|before| run.is_blocked(before));
+        if is_stuck && scheduler.is_awaited(core) {
+            scheduler.take_from(core, seen);
+            any = true;
         }
-        *run = Some(now);
+        *known = Some(run);
     }
+    any
 }
 
 /// Stacks to trim at each slow look: some thousands in a second.

@@ -72,6 +72,7 @@ impl Scheduler {
     /// Runs the tasks of `core` until it is taken.
     fn run(&'static self, core: &'static Core) {
         core.owner.adopt();
+        core.set_worker();
         CORE.set(core);
         let home = context::home();
         while self.run_next(core, home) {}

@@ -1,6 +1,6 @@
-//! What the kernel knows of the calling OS thread.
+//! What the kernel knows of OS threads.
 
-/// Whether it is the one that the process began with.
+/// Whether the calling one is the one that the process began with.
 pub(crate) fn is_main() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let main = rustix::thread::gettid() == rustix::process::getpid();
@@ -8,4 +8,32 @@ pub(crate) fn is_main() -> bool {
     // SAFETY: asks a question.
     let main = unsafe { libc::pthread_main_np() } != 0;
     main
+}
+
+/// The number of the calling OS thread, for [`processor_time_ns`].
+pub(crate) fn id() -> u32 {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let id = 0;
+    id
+}
+
+/// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {
+    /// A clock's number is the thread's, inverted, above these: of one thread, as scheduled.
+    const OF_THREAD: i32 = 4;
+    const AS_SCHEDULED: i32 = 2;
+    let clock = !id.cast_signed() << 3 | OF_THREAD | AS_SCHEDULED;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes a time.
+    let found = unsafe { libc::clock_gettime(clock, &mut time) } == 0;
+    found.then(|| time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned())
+}
+
+/// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
+    None
 }
