@@ -3,6 +3,13 @@
 //! `on_each!` takes the facts of a file and makes three tests of each: on std, on the mirror from
 //! ordinary threads, and on the mirror from green threads. The bodies say `std::…`; what that
 //! name means is all that differs.
+//!
+//! What ends or limits a process, or puts it under stress, happens in a process of its own:
+//! see [`process`].
+
+pub mod counts;
+pub mod process;
+pub mod rng;
 
 use std::sync::mpsc;
 use std::time::Duration;
