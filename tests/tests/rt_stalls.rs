@@ -1,0 +1,227 @@
+//! Nothing stalls the rest: threads that block in C, that compute without end, that do both beside
+//! blocking sections. Tickers and echo clients watch, and their worst gap is what counts.
+//!
+//! The tests do not have the machine to themselves. What it makes an OS thread wait in the meantime
+//! is measured beside and allowed for, and a stall is one that comes each time.
+
+/// One scene at a time: they would disturb each other.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+tests::on_std_and_in_each_mode! {
+    items {
+        use std::io::{self, Read, Write};
+        use std::net::{TcpListener, TcpStream};
+        use std::os::unix::net::UnixStream;
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+        use std::thread::{self, JoinHandle};
+        use std::time::{Duration, Instant};
+
+        use tests::process::{Process, Way};
+
+        const TICK: Duration = Duration::from_millis(2);
+
+        /// Repeats `step` until told to stop; the longest that one took.
+        fn worst(stop: &AtomicBool, mut step: impl FnMut()) -> Duration {
+            let mut worst = Duration::ZERO;
+            while !stop.load(Relaxed) {
+                let begin = Instant::now();
+                step();
+                worst = worst.max(begin.elapsed());
+            }
+            worst
+        }
+
+        fn echo_client(stop: Arc<AtomicBool>) -> JoinHandle<Duration> {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            thread::spawn(move || {
+                let mut client = listener.accept().unwrap().0;
+                let mut buffer = [0; 8];
+                while client.read_exact(&mut buffer).is_ok() {
+                    client.write_all(&buffer).unwrap();
+                }
+            });
+            thread::spawn(move || {
+                let mut server = TcpStream::connect(address).unwrap();
+                let mut buffer = [0; 8];
+                worst(&stop, || {
+                    server.write_all(&buffer).unwrap();
+                    server.read_exact(&mut buffer).unwrap();
+                    thread::sleep(TICK);
+                })
+            })
+        }
+
+        type AtWork = Vec<JoinHandle<()>>;
+
+        /// Watches while the threads of `start` are at work; whether all was within bounds.
+        fn watch(bound: Duration, start: fn() -> AtWork) -> bool {
+            let stop = Arc::new(AtomicBool::new(false));
+            // Several, so that each worker has some.
+            let ticker = || {
+                let stop = stop.clone();
+                thread::spawn(move || worst(&stop, || thread::sleep(TICK)))
+            };
+            let tickers: Vec<_> = (0..8).map(|_| ticker()).collect();
+            let clients: Vec<_> = (0..8).map(|_| echo_client(stop.clone())).collect();
+            let machine = {
+                let stop = stop.clone();
+                ::std::thread::spawn(move || worst(&stop, || ::std::thread::sleep(TICK)))
+            };
+            ::std::thread::sleep(Duration::from_millis(50));
+            start().into_iter().for_each(|thread| thread.join().unwrap());
+            stop.store(true, Relaxed);
+            let worst = |watchers: Vec<JoinHandle<Duration>>| {
+                watchers.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+            };
+            let (ticker, client) = (worst(tickers), worst(clients));
+            let machine = machine.join().unwrap();
+            println!("worst gaps: tickers {ticker:?}, echo clients {client:?}");
+            println!("of an OS thread meanwhile: {machine:?}");
+            ticker.max(client) < bound + machine
+        }
+
+        fn stall_nobody(process: &Process, bound_ms: u64, start: fn() -> AtWork) {
+            let _turn = super::TURN.lock();
+            process.env("SYLVAN_WORKERS", "2").passes(|| {
+                let bound = Duration::from_millis(bound_ms);
+                assert!((0..6).any(|_| watch(bound, start)), "each time");
+            });
+        }
+
+        /// Whether the fact is one of this mode.
+        fn holds(process: &Process) -> bool {
+            if process.way() == Way::Shared {
+                println!(
+                    "does not hold in the shared mode: a thread that has started stays on its \
+                     worker, whose thread-locals it sees, and waits while another one holds it"
+                );
+            }
+            process.way() != Way::Shared
+        }
+    }
+
+    fn threads_that_sleep_in_c_stall_nobody(process) {
+        if holds(process) {
+            stall_nobody(process, 50, || {
+                let sleeps = || {
+                    for _ in 0..4 {
+                        // SAFETY: waits a quarter of a second.
+                        unsafe { libc::usleep(250_000) };
+                    }
+                };
+                (0..16).map(|_| thread::spawn(sleeps)).collect()
+            });
+        }
+    }
+
+    fn threads_that_spin_stall_nobody(process) {
+        if holds(process) {
+            stall_nobody(process, 150, || {
+                let spins = || {
+                    let begin = Instant::now();
+                    while begin.elapsed() < Duration::from_millis(1_500) {
+                        ::std::hint::spin_loop();
+                    }
+                };
+                (0..8).map(|_| thread::spawn(spins)).collect()
+            });
+        }
+    }
+
+    fn threads_that_spin_beside_blocking_sections_stall_nobody(process) {
+        if holds(process) {
+            stall_nobody(process, 150, || {
+                let begin = Instant::now();
+                let mut threads = vec![thread::spawn(move || {
+                    while begin.elapsed() < Duration::from_millis(1_000) {
+                        ::std::hint::spin_loop();
+                    }
+                })];
+                threads.extend((0..2).map(|_| {
+                    thread::spawn(move || {
+                        while begin.elapsed() < Duration::from_millis(1_000) {
+                            let nap = || ::std::thread::sleep(Duration::from_micros(100));
+                            sylvan::blocking(nap);
+                        }
+                    })
+                }));
+                threads
+            });
+        }
+    }
+
+    fn a_foreign_lock_that_is_held_across_a_wait_stalls_nobody(process) {
+        if holds(process) {
+            stall_nobody(process, 50, || {
+                let lock = Arc::new(::std::sync::Mutex::new(0));
+                (0..20)
+                    .map(|_| {
+                        let lock = lock.clone();
+                        thread::spawn(move || {
+                            let mut n = lock.lock().unwrap();
+                            // The others block their OS threads meanwhile.
+                            thread::sleep(Duration::from_millis(30));
+                            *n += 1;
+                        })
+                    })
+                    .collect()
+            });
+        }
+    }
+
+    fn a_thread_that_yields_for_ever_stalls_nobody(process) {
+        stall_nobody(process, 50, || {
+            let yields = || {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_millis(600) {
+                    thread::yield_now();
+                }
+            };
+            (0..4).map(|_| thread::spawn(yields)).collect()
+        });
+    }
+
+    fn a_flood_of_ready_sockets_stalls_nobody(process) {
+        stall_nobody(process, 50, || {
+            let begin = Instant::now();
+            (0..50)
+                .flat_map(|_| {
+                    let (near, far) = UnixStream::pair().unwrap();
+                    let echoes = move || drop(io::copy(&mut &far, &mut &far));
+                    let asks = move || {
+                        let mut near = near;
+                        while begin.elapsed() < Duration::from_millis(600) {
+                            near.write_all(&[1; 64]).unwrap();
+                            near.read_exact(&mut [0; 64]).unwrap();
+                        }
+                    };
+                    [thread::spawn(echoes), thread::spawn(asks)]
+                })
+                .collect()
+        });
+    }
+
+    fn threads_that_wake_each_other_for_ever_stall_nobody(process) {
+        stall_nobody(process, 50, || {
+            let begin = Instant::now();
+            let pass = move |partner: thread::Thread| {
+                while begin.elapsed() < Duration::from_millis(600) {
+                    partner.unpark();
+                    thread::park_timeout(Duration::from_millis(1));
+                }
+            };
+            (0..4)
+                .flat_map(|_| {
+                    let (send, receive) = ::std::sync::mpsc::channel();
+                    let first = thread::spawn(move || pass(receive.recv().unwrap()));
+                    let partner = first.thread().clone();
+                    let second = thread::spawn(move || pass(partner));
+                    send.send(second.thread().clone()).unwrap();
+                    [first, second]
+                })
+                .collect()
+        });
+    }
+}
