@@ -37,6 +37,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl};
 
 use super::options::{Options, Origin};
 use crate::clock;
@@ -398,6 +399,12 @@ impl Entry {
         }
         if state.options.is_shared() {
             return Ok(false);
+        }
+        // The program's own, set by a call that the runtime has not seen: of a pipe, say, for which
+        // std has none.
+        if fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) {
+            state.options.set_nonblocking(true);
+            return Ok(true);
         }
         rustix::io::ioctl_fionbio(fd, true)?;
         state.nonblocking_is_ours = true;
