@@ -22,7 +22,8 @@ impl ThreadId {
         Self(NonZeroU64::new(NEXT.fetch_add(1, Ordering::Relaxed)).expect("2^64 threads"))
     }
 
-    pub(crate) fn get(self) -> u64 {
+    /// The number: 1 for the main thread, above that for the others.
+    pub fn get(self) -> u64 {
         self.0.get()
     }
 }
