@@ -7,6 +7,9 @@
 //!
 //! Beyond std, each green type converts from and into std's type of the same name.
 
+#[macro_use]
+mod traits;
+
 mod attached;
 mod net;
 
