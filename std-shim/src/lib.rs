@@ -66,12 +66,21 @@
 //! | `std::net`: sockets, `ToSocketAddrs` | [`net`] | same: on the event loop |
 //! | `std::net`: addresses, `Shutdown` | [`net`] | re-exported |
 //! | `std::os::unix::net`: sockets; `std::os::linux::net::TcpStreamExt` | [`os`] | same: on the event loop |
-//! | `std::io`, `std::fs`, `std::process`, the rest of `std::os` | as in std | re-exported: files, pipes, stdio and children block an OS thread |
+//! | `std::process`: `Command`, `Child`, `Stdio`, pipes; `CommandExt` | [`process`], [`os`] | same: a child's end and its pipes park green threads |
+//! | `std::process`: `ExitStatus`, `Output`, `exit`, `abort` … | [`process`] | re-exported |
+//! | `std::io`: `pipe`, `Stdin`, `IsTerminal` | [`io`] | same: they park green threads |
+//! | `std::io::{Stdout, Stderr}` | [`io`] | different: a lock keeps out the mirror's writers, not a bare `println!` |
+//! | `std::io`: traits, adapters, errors, `copy` … | [`io`] | re-exported |
+//! | `std::fs`: `File`, `OpenOptions`, directories, functions | [`fs`] | same: blocking sections |
+//! | `std::fs`: `Metadata`, `Permissions`, `FileType`, `FileTimes` | [`fs`] | re-exported |
+//! | `impl Read for Arc<File>`, and so `Write` and `Seek` | | different: only std can implement them; use `&*file` |
+//! | `std::os::unix::thread::JoinHandleExt` | [`os`] | different: panics, for a green thread has no `pthread_t` |
+//! | the rest of `std::os` | [`os`] | re-exported |
 //! | `std::time` and all other modules | as in std | re-exported: nothing in them blocks |
 //! | all macros, `std::prelude` | at the root, as in std | re-exported |
 //!
 //! *Same* is a type of this crate with std's name, methods and traits; *re-exported* is std's own
-//! item; *different* would be one that behaves in another way, and there is none.
+//! item; *different* is what behaves in another way.
 //!
 //! # Implementation
 //!
@@ -82,10 +91,17 @@
 
 pub use ::std::*;
 
+#[macro_use]
+mod newtype;
+
 mod bridge;
+pub mod fs;
+#[allow(unsafe_code, reason = "a lock keeps what its holder alone may use")]
+pub mod io;
 pub mod net;
 #[allow(unsafe_code, reason = "descriptors come in and go out raw")]
 pub mod os;
+pub mod process;
 #[allow(unsafe_code, reason = "locks hand out references to what they hold")]
 pub mod sync;
 pub mod thread;

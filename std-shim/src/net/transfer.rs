@@ -30,7 +30,7 @@ use crate::bridge::{Attempt, Interest, Mode, attempt};
 
 /// How many buffers one vectored call takes (`IOV_MAX` of Linux, macOS and FreeBSD); as std, the
 /// rest waits for the next call.
-const MAX_BUFFERS: usize = 1024;
+pub(crate) const MAX_BUFFERS: usize = 1024;
 
 /// `MSG_NOSIGNAL`: where it is missing, the option `SO_NOSIGPIPE` of the socket stands in, as in std.
 #[cfg(not(target_vendor = "apple"))]
@@ -180,7 +180,7 @@ fn write_rest(
 }
 
 /// What is left, after the first `skip` bytes of `bufs`, of the buffer where these end.
-fn buffer_from<'a>(bufs: &'a [IoSlice<'_>], mut skip: usize) -> &'a [u8] {
+pub(crate) fn buffer_from<'a>(bufs: &'a [IoSlice<'_>], mut skip: usize) -> &'a [u8] {
     for buf in bufs {
         if skip < buf.len() {
             return &buf[skip..];

@@ -1,8 +1,9 @@
 //! What belongs to one operating system.
 //!
-//! This corresponds to [`std::os`] and is the same, but for the sockets of [`unix::net`], which
-//! are green, and for the traits of std that only std's own types can implement
-//! (`os::linux::net::TcpStreamExt`), which have a twin here.
+//! This corresponds to [`std::os`] and is the same, but for the sockets of [`unix::net`] and the
+//! functions of [`unix::fs`], which are green, and for the traits of std that only std's own types
+//! can implement ([`unix::process::CommandExt`], `os::linux::net::TcpStreamExt`), which have a
+//! twin here.
 
 pub mod fd;
 #[cfg(target_os = "linux")]

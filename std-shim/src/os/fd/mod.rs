@@ -12,6 +12,7 @@ mod traits;
 
 mod attached;
 mod net;
+mod stdio;
 
 #[doc(no_inline)]
 pub use ::std::os::fd::*;

@@ -1,0 +1,111 @@
+//! Directories: making them, and going through what is in them.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{FileType, Metadata};
+use crate::bridge::blocking;
+
+/// Says how a directory is to be made, and makes it.
+///
+/// This corresponds to [`std::fs::DirBuilder`].
+pub struct DirBuilder(pub(crate) ::std::fs::DirBuilder);
+
+/// Goes through the entries of a directory, in no particular order.
+///
+/// Comes from [`read_dir`](super::read_dir). Each step is a blocking section.
+///
+/// This corresponds to [`std::fs::ReadDir`].
+pub struct ReadDir(pub(super) ::std::fs::ReadDir);
+
+/// What [`ReadDir`] finds: a file, a directory, or something else with a name.
+///
+/// This corresponds to [`std::fs::DirEntry`].
+pub struct DirEntry(pub(crate) ::std::fs::DirEntry);
+
+plain_conversions! {
+    DirBuilder = ::std::fs::DirBuilder;
+    DirEntry = ::std::fs::DirEntry;
+    ReadDir = ::std::fs::ReadDir;
+}
+
+debug_as_std!(DirBuilder, DirEntry, ReadDir);
+
+impl DirBuilder {
+    /// Returns a builder that makes one directory, with the default mode.
+    ///
+    /// This corresponds to [`std::fs::DirBuilder::new`].
+    #[allow(clippy::new_without_default, reason = "std's DirBuilder is no Default")]
+    #[must_use]
+    pub fn new() -> DirBuilder {
+        DirBuilder(::std::fs::DirBuilder::new())
+    }
+
+    /// Sets whether missing parents are made, too, and a directory that exists is none too many.
+    ///
+    /// This corresponds to [`std::fs::DirBuilder::recursive`].
+    pub fn recursive(&mut self, recursive: bool) -> &mut Self {
+        self.0.recursive(recursive);
+        self
+    }
+
+    /// Makes the directory.
+    ///
+    /// This corresponds to [`std::fs::DirBuilder::create`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `AlreadyExists`, say.
+    pub fn create<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        blocking(|| self.0.create(path))
+    }
+}
+
+impl Iterator for ReadDir {
+    type Item = io::Result<DirEntry>;
+
+    fn next(&mut self) -> Option<io::Result<DirEntry>> {
+        Some(blocking(|| self.0.next())?.map(DirEntry))
+    }
+}
+
+impl DirEntry {
+    /// Returns the path: that of the directory, and the name.
+    ///
+    /// This corresponds to [`std::fs::DirEntry::path`].
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.0.path()
+    }
+
+    /// Returns what is known of the entry; of a symbolic link itself, not of where it leads.
+    ///
+    /// This corresponds to [`std::fs::DirEntry::metadata`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        blocking(|| self.0.metadata())
+    }
+
+    /// Returns what kind of file the entry is; a symbolic link is one.
+    ///
+    /// This corresponds to [`std::fs::DirEntry::file_type`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn file_type(&self) -> io::Result<FileType> {
+        blocking(|| self.0.file_type())
+    }
+
+    /// Returns the name.
+    ///
+    /// This corresponds to [`std::fs::DirEntry::file_name`].
+    #[must_use]
+    pub fn file_name(&self) -> OsString {
+        self.0.file_name()
+    }
+}

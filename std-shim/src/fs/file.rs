@@ -1,0 +1,274 @@
+//! An open file.
+
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::{FileTimes, Metadata, OpenOptions, Permissions, TryLockError};
+use crate::bridge::blocking;
+
+/// A file that is open, to be read, written or both.
+///
+/// Each call is a blocking section. Dropped, the file is closed.
+///
+/// This corresponds to [`std::fs::File`].
+///
+/// **Differences**: an `Arc<File>` reads and writes as `&*file`, not by itself.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::fs::{self, File};
+/// use std_shim::io::{self, Read, Write};
+///
+/// # let directory = std::env::temp_dir().join(format!("std-shim-file-{}", std::process::id()));
+/// # fs::create_dir(&directory)?;
+/// let path = directory.join("notes");
+/// File::create(&path)?.write_all(b"one line\n")?;
+///
+/// let mut notes = String::new();
+/// File::open(&path)?.read_to_string(&mut notes)?;
+/// assert_eq!(notes, "one line\n");
+/// # fs::remove_dir_all(&directory)?;
+/// # Ok::<(), io::Error>(())
+/// ```
+pub struct File(pub(crate) ::std::fs::File);
+
+plain_conversions! {
+    File = ::std::fs::File;
+}
+
+debug_as_std!(File);
+
+impl File {
+    /// Opens a file to be read.
+    ///
+    /// This corresponds to [`std::fs::File::open`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `NotFound`, say.
+    pub fn open<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        blocking(|| ::std::fs::File::open(path)).map(File)
+    }
+
+    /// Opens a file to be written, made if there is none and emptied if there is one.
+    ///
+    /// This corresponds to [`std::fs::File::create`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: `PermissionDenied`, say.
+    pub fn create<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        blocking(|| ::std::fs::File::create(path)).map(File)
+    }
+
+    /// Makes a file that was not there, to be read and written.
+    ///
+    /// This corresponds to [`std::fs::File::create_new`].
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if it was; else what the kernel says.
+    pub fn create_new<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        blocking(|| ::std::fs::File::create_new(path)).map(File)
+    }
+
+    /// Returns options to open a file with.
+    ///
+    /// This corresponds to [`std::fs::File::options`].
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Waits until the file and what is known of it are on the disk.
+    ///
+    /// This corresponds to [`std::fs::File::sync_all`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, of earlier writes too.
+    pub fn sync_all(&self) -> io::Result<()> {
+        blocking(|| self.0.sync_all())
+    }
+
+    /// Waits until the file's contents are on the disk.
+    ///
+    /// This corresponds to [`std::fs::File::sync_data`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, of earlier writes too.
+    pub fn sync_data(&self) -> io::Result<()> {
+        blocking(|| self.0.sync_data())
+    }
+
+    /// Locks the file for this handle alone; waits for those who have it locked.
+    ///
+    /// The wait is a blocking section: each green thread that waits here takes an OS thread.
+    ///
+    /// This corresponds to [`std::fs::File::lock`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn lock(&self) -> io::Result<()> {
+        blocking(|| self.0.lock())
+    }
+
+    /// Locks the file together with others who share the lock; waits as [`lock`](Self::lock) does.
+    ///
+    /// This corresponds to [`std::fs::File::lock_shared`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn lock_shared(&self) -> io::Result<()> {
+        blocking(|| self.0.lock_shared())
+    }
+
+    /// Locks the file for this handle alone, if nobody has it locked.
+    ///
+    /// This corresponds to [`std::fs::File::try_lock`].
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if somebody has; else what the kernel says.
+    pub fn try_lock(&self) -> Result<(), TryLockError> {
+        blocking(|| self.0.try_lock())
+    }
+
+    /// Locks the file together with others who share the lock, if nobody has it for himself.
+    ///
+    /// This corresponds to [`std::fs::File::try_lock_shared`].
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if somebody has; else what the kernel says.
+    pub fn try_lock_shared(&self) -> Result<(), TryLockError> {
+        blocking(|| self.0.try_lock_shared())
+    }
+
+    /// Gives up what locks there are through this handle.
+    ///
+    /// This corresponds to [`std::fs::File::unlock`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn unlock(&self) -> io::Result<()> {
+        blocking(|| self.0.unlock())
+    }
+
+    /// Cuts the file off at `size`, or extends it by zeros.
+    ///
+    /// This corresponds to [`std::fs::File::set_len`].
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the file is not open for writing, or the size too large.
+    pub fn set_len(&self, size: u64) -> io::Result<()> {
+        blocking(|| self.0.set_len(size))
+    }
+
+    /// Returns what is known of the file.
+    ///
+    /// This corresponds to [`std::fs::File::metadata`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        blocking(|| self.0.metadata())
+    }
+
+    /// Makes a second handle of the open file: with the same position, flags and locks.
+    ///
+    /// This corresponds to [`std::fs::File::try_clone`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says: no more descriptors, say.
+    pub fn try_clone(&self) -> io::Result<File> {
+        blocking(|| self.0.try_clone()).map(File)
+    }
+
+    /// Sets who may do what with the file.
+    ///
+    /// This corresponds to [`std::fs::File::set_permissions`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
+        blocking(|| self.0.set_permissions(perm))
+    }
+
+    /// Sets when the file was read and written last.
+    ///
+    /// This corresponds to [`std::fs::File::set_times`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
+        blocking(|| self.0.set_times(times))
+    }
+
+    /// Sets when the file was written last.
+    ///
+    /// This corresponds to [`std::fs::File::set_modified`].
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
+        blocking(|| self.0.set_modified(time))
+    }
+}
+
+/// Implements reading, writing and seeking by way of the std file that `&self.0` is.
+macro_rules! read_write_and_seek {
+    ($($file:ty),*) => {$(
+        impl Read for $file {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                blocking(|| (&self.0).read(buf))
+            }
+
+            fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                blocking(|| (&self.0).read_vectored(bufs))
+            }
+
+            fn read_to_end(&mut self, buf: &mut Vec<u8>) -> io::Result<usize> {
+                blocking(|| (&self.0).read_to_end(buf))
+            }
+
+            fn read_to_string(&mut self, buf: &mut String) -> io::Result<usize> {
+                blocking(|| (&self.0).read_to_string(buf))
+            }
+        }
+
+        impl Write for $file {
+            fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                blocking(|| (&self.0).write(buf))
+            }
+
+            fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                blocking(|| (&self.0).write_vectored(bufs))
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        impl Seek for $file {
+            fn seek(&mut self, pos: SeekFrom) -> io::Result<u64> {
+                blocking(|| (&self.0).seek(pos))
+            }
+        }
+    )*};
+}
+
+read_write_and_seek!(File, &File);

@@ -1,0 +1,229 @@
+//! What takes a path and is done at once: each function a blocking section.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Metadata, Permissions, ReadDir};
+use crate::bridge::blocking;
+
+/// Reads a whole file.
+///
+/// This corresponds to [`std::fs::read`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::{fs, thread};
+///
+/// let reader = thread::spawn(|| fs::read("/dev/null"));
+/// assert_eq!(reader.join().unwrap()?, b"");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
+    blocking(|| fs::read(path))
+}
+
+/// Reads a whole file that is UTF-8.
+///
+/// This corresponds to [`std::fs::read_to_string`].
+///
+/// # Errors
+///
+/// What the kernel says: `InvalidData`, say.
+pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
+    blocking(|| fs::read_to_string(path))
+}
+
+/// Writes a whole file, made if there is none and emptied if there is one.
+///
+/// This corresponds to [`std::fs::write`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result<()> {
+    blocking(|| fs::write(path, contents))
+}
+
+/// Removes a file.
+///
+/// This corresponds to [`std::fs::remove_file`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    blocking(|| fs::remove_file(path))
+}
+
+/// Returns what is known of a file; of a symbolic link, of where it leads.
+///
+/// This corresponds to [`std::fs::metadata`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    blocking(|| fs::metadata(path))
+}
+
+/// Returns what is known of a file; of a symbolic link itself.
+///
+/// This corresponds to [`std::fs::symlink_metadata`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    blocking(|| fs::symlink_metadata(path))
+}
+
+/// Gives a file or a directory another path, in place of what is there.
+///
+/// This corresponds to [`std::fs::rename`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
+    blocking(|| fs::rename(from, to))
+}
+
+/// Copies the contents and the permissions of a file, and returns how many bytes these were.
+///
+/// This corresponds to [`std::fs::copy`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
+    blocking(|| fs::copy(from, to))
+}
+
+/// Makes a hard link at `link`: another name of the file at `original`.
+///
+/// This corresponds to [`std::fs::hard_link`].
+///
+/// # Errors
+///
+/// What the kernel says: `AlreadyExists`, say.
+pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    blocking(|| fs::hard_link(original, link))
+}
+
+/// Makes a symbolic link at `link` that leads to `original`.
+///
+/// This corresponds to [`std::fs::soft_link`].
+///
+/// # Errors
+///
+/// What the kernel says: `AlreadyExists`, say.
+#[deprecated(since = "1.1.0", note = "replaced by `std::os::unix::fs::symlink`")]
+#[allow(deprecated, reason = "std has it, deprecated")]
+pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    blocking(|| fs::soft_link(original, link))
+}
+
+/// Returns where a symbolic link leads.
+///
+/// This corresponds to [`std::fs::read_link`].
+///
+/// # Errors
+///
+/// What the kernel says: `InvalidInput`, say.
+pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    blocking(|| fs::read_link(path))
+}
+
+/// Returns the absolute path, with no symbolic link in it.
+///
+/// This corresponds to [`std::fs::canonicalize`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    blocking(|| fs::canonicalize(path))
+}
+
+/// Makes a directory.
+///
+/// This corresponds to [`std::fs::create_dir`].
+///
+/// # Errors
+///
+/// What the kernel says: `AlreadyExists`, say.
+pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    blocking(|| fs::create_dir(path))
+}
+
+/// Makes a directory, and its parents where they are missing.
+///
+/// This corresponds to [`std::fs::create_dir_all`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    blocking(|| fs::create_dir_all(path))
+}
+
+/// Removes an empty directory.
+///
+/// This corresponds to [`std::fs::remove_dir`].
+///
+/// # Errors
+///
+/// What the kernel says: `DirectoryNotEmpty`, say.
+pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    blocking(|| fs::remove_dir(path))
+}
+
+/// Removes a directory with all that is in it; follows no symbolic link.
+///
+/// This corresponds to [`std::fs::remove_dir_all`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    blocking(|| fs::remove_dir_all(path))
+}
+
+/// Returns the entries of a directory, without `.` and `..`.
+///
+/// This corresponds to [`std::fs::read_dir`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
+    blocking(|| fs::read_dir(path)).map(ReadDir)
+}
+
+/// Sets who may do what with a file.
+///
+/// This corresponds to [`std::fs::set_permissions`].
+///
+/// # Errors
+///
+/// What the kernel says: `NotFound`, say.
+pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result<()> {
+    blocking(|| fs::set_permissions(path, perm))
+}
+
+/// Returns whether there is something at `path`, where a symbolic link to nothing is nothing.
+///
+/// This corresponds to [`std::fs::exists`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
+    blocking(|| fs::exists(path))
+}

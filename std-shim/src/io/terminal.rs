@@ -1,0 +1,43 @@
+//! Whether somebody sits at the other end.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::{Stderr, StderrLock, Stdin, StdinLock, Stdout, StdoutLock};
+use crate::fs::File;
+
+/// Tells whether a descriptor is a terminal.
+///
+/// This corresponds to [`std::io::IsTerminal`], which only types of std can implement.
+///
+/// ```
+/// use std_shim::io::{self, IsTerminal};
+///
+/// let (reader, _writer) = io::pipe()?;
+/// assert!(!std_shim::os::fd::OwnedFd::from(reader).is_terminal());
+/// # Ok::<(), io::Error>(())
+/// ```
+pub trait IsTerminal: sealed::Sealed {
+    /// Returns whether this is a terminal; `false` also if that cannot be found out.
+    ///
+    /// This corresponds to [`std::io::IsTerminal::is_terminal`].
+    fn is_terminal(&self) -> bool;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! terminals {
+    ($($t:ty),*) => {$(
+        impl sealed::Sealed for $t {}
+
+        impl IsTerminal for $t {
+            fn is_terminal(&self) -> bool {
+                ::std::io::IsTerminal::is_terminal(&self.as_fd())
+            }
+        }
+    )*};
+}
+
+terminals!(File, Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>, Stderr, StderrLock<'_>);
+terminals!(BorrowedFd<'_>, OwnedFd);

@@ -1,0 +1,101 @@
+//! Bytes through pipes and the like: descriptors whose calls have no flag that says "do not block".
+//!
+//! Each is one [`attempt_unflagged`]: while a green thread may wait for it, the runtime makes the
+//! descriptor non-blocking if it is the process's own, and otherwise asks the kernel first.
+//!
+//! A blocking write returns when all is taken, or when an error ends it: then it returns how much
+//! was. Where the kernel takes less because it may not block, the loop in [`write_vectored`] does
+//! the same. What fits into `PIPE_BUF` the kernel takes whole or not at all, as it does for std.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::BorrowedFd;
+
+use crate::bridge::{Interest, attempt_unflagged};
+use crate::net::transfer::{MAX_BUFFERS, buffer_from};
+
+/// Reads what there is; waits for something, or for the end.
+pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
+    // The kernel has nothing to wait for then.
+    if buf.is_empty() {
+        return Ok(rustix::io::read(fd, buf)?);
+    }
+    attempt_unflagged(fd, Interest::Read, || Ok(rustix::io::read(fd, &mut *buf)?))
+}
+
+/// Reads into several buffers.
+pub(crate) fn read_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    if bufs.iter().all(|buf| buf.is_empty()) {
+        return Ok(rustix::io::readv(fd, bufs)?);
+    }
+    attempt_unflagged(fd, Interest::Read, || Ok(rustix::io::readv(fd, bufs)?))
+}
+
+/// Writes all of `buf`, or what can be written before an error.
+pub(crate) fn write(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
+    write_vectored(fd, &[IoSlice::new(buf)])
+}
+
+/// Writes all of `bufs`, or what can be written before an error.
+pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let bufs = &bufs[..bufs.len().min(MAX_BUFFERS)];
+    let total = bufs.iter().map(|buf| buf.len()).sum();
+    if total == 0 {
+        return Ok(rustix::io::writev(fd, bufs)?);
+    }
+    let mut written = 0;
+    let result = attempt_unflagged(fd, Interest::Write, || {
+        if written == 0 {
+            written = rustix::io::writev(fd, bufs)?;
+        }
+        while 0 < written && written < total {
+            written += rustix::io::write(fd, buffer_from(bufs, written))?;
+        }
+        Ok(())
+    });
+    match result {
+        Err(error) if written == 0 => Err(error),
+        _ => Ok(written),
+    }
+}
+
+/// Implements [`std::io::Read`] for ends that are read, by value or by reference.
+macro_rules! read_by_transfer {
+    ($($end:ty),*) => {$(
+        impl ::std::io::Read for $end {
+            fn read(&mut self, buf: &mut [u8]) -> ::std::io::Result<usize> {
+                $crate::io::transfer::read(::std::os::fd::AsFd::as_fd(self), buf)
+            }
+
+            fn read_vectored(
+                &mut self,
+                bufs: &mut [::std::io::IoSliceMut<'_>],
+            ) -> ::std::io::Result<usize> {
+                $crate::io::transfer::read_vectored(::std::os::fd::AsFd::as_fd(self), bufs)
+            }
+        }
+    )*};
+}
+
+/// Implements [`std::io::Write`] for ends that are written, by value or by reference.
+macro_rules! write_by_transfer {
+    ($($end:ty),*) => {$(
+        impl ::std::io::Write for $end {
+            fn write(&mut self, buf: &[u8]) -> ::std::io::Result<usize> {
+                $crate::io::transfer::write(::std::os::fd::AsFd::as_fd(self), buf)
+            }
+
+            fn write_vectored(
+                &mut self,
+                bufs: &[::std::io::IoSlice<'_>],
+            ) -> ::std::io::Result<usize> {
+                $crate::io::transfer::write_vectored(::std::os::fd::AsFd::as_fd(self), bufs)
+            }
+
+            fn flush(&mut self) -> ::std::io::Result<()> {
+                Ok(())
+            }
+        }
+    )*};
+}
+
+pub(crate) use {read_by_transfer, write_by_transfer};

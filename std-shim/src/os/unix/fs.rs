@@ -1,0 +1,116 @@
+//! Files of Unix.
+//!
+//! This corresponds to [`std::os::unix::fs`]. The traits are std's own, and the mirror's types
+//! implement them; the functions are blocking sections.
+//!
+//! ```
+//! use std_shim::fs::File;
+//! use std_shim::os::unix::fs::FileExt;
+//!
+//! let mut start = [0; 2];
+//! File::open("/dev/zero")?.read_exact_at(&mut start, 10)?;
+//! assert_eq!(start, [0, 0]);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs;
+use std::path::Path;
+
+#[doc(no_inline)]
+pub use ::std::os::unix::fs::*;
+
+use crate::bridge::blocking;
+use crate::fs::{DirBuilder, DirEntry, File, OpenOptions};
+
+/// Makes a symbolic link at `link` that leads to `original`.
+///
+/// This corresponds to [`std::os::unix::fs::symlink`].
+///
+/// # Errors
+///
+/// What the kernel says: `AlreadyExists`, say.
+pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    blocking(|| fs::symlink(original, link))
+}
+
+/// Sets the owner and the group of a file; `None` leaves one as it is.
+///
+/// This corresponds to [`std::os::unix::fs::chown`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn chown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    blocking(|| fs::chown(dir, uid, gid))
+}
+
+/// Sets the owner and the group of an open file; `None` leaves one as it is.
+///
+/// This corresponds to [`std::os::unix::fs::fchown`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn fchown<F: AsFd>(fd: F, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    let fd = fd.as_fd();
+    blocking(|| fs::fchown(fd, uid, gid))
+}
+
+/// Sets the owner and the group of a file, or of a symbolic link itself.
+///
+/// This corresponds to [`std::os::unix::fs::lchown`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    blocking(|| fs::lchown(dir, uid, gid))
+}
+
+/// Makes a directory the root of this process's file system.
+///
+/// This corresponds to [`std::os::unix::fs::chroot`].
+///
+/// # Errors
+///
+/// What the kernel says: `PermissionDenied`, say.
+pub fn chroot<P: AsRef<Path>>(dir: P) -> io::Result<()> {
+    blocking(|| fs::chroot(dir))
+}
+
+impl FileExt for File {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        blocking(|| self.0.read_at(buf, offset))
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        blocking(|| self.0.write_at(buf, offset))
+    }
+}
+
+impl OpenOptionsExt for OpenOptions {
+    fn mode(&mut self, mode: u32) -> &mut Self {
+        self.0.mode(mode);
+        self
+    }
+
+    fn custom_flags(&mut self, flags: i32) -> &mut Self {
+        self.0.custom_flags(flags);
+        self
+    }
+}
+
+impl DirBuilderExt for DirBuilder {
+    fn mode(&mut self, mode: u32) -> &mut Self {
+        self.0.mode(mode);
+        self
+    }
+}
+
+impl DirEntryExt for DirEntry {
+    fn ino(&self) -> u64 {
+        self.0.ino()
+    }
+}

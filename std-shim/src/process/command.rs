@@ -1,0 +1,239 @@
+//! How to start a child.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
+use crate::bridge;
+
+/// Describes a child to be: its program, arguments, environment, directory and standard streams.
+///
+/// [`spawn`](Self::spawn) starts it, [`status`](Self::status) and [`output`](Self::output) wait for
+/// its end as well; a description may be used again and again.
+///
+/// This corresponds to [`std::process::Command`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::process::Command;
+///
+/// let shout = Command::new("sh").args(["-c", "echo $WHAT; exit 3"]).env("WHAT", "ho").output()?;
+/// assert_eq!(shout.stdout, b"ho\n");
+/// assert_eq!(shout.status.code(), Some(3));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Command {
+    pub(crate) plain: ::std::process::Command,
+    /// Which of the three streams the program has chosen; others are what the call's default is.
+    chosen: [bool; 3],
+}
+
+impl Command {
+    /// Describes a child that runs `program`, found by `PATH`, without arguments.
+    ///
+    /// This corresponds to [`std::process::Command::new`].
+    pub fn new<S: AsRef<OsStr>>(program: S) -> Command {
+        Command { plain: ::std::process::Command::new(program), chosen: [false; 3] }
+    }
+
+    /// Adds an argument.
+    ///
+    /// This corresponds to [`std::process::Command::arg`].
+    pub fn arg<S: AsRef<OsStr>>(&mut self, arg: S) -> &mut Command {
+        self.with(|plain| plain.arg(arg))
+    }
+
+    /// Adds arguments.
+    ///
+    /// This corresponds to [`std::process::Command::args`].
+    pub fn args<I, S>(&mut self, args: I) -> &mut Command
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
+        self.with(|plain| plain.args(args))
+    }
+
+    /// Sets a variable of the child's environment.
+    ///
+    /// This corresponds to [`std::process::Command::env`].
+    pub fn env<K, V>(&mut self, key: K, val: V) -> &mut Command
+    where
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
+        self.with(|plain| plain.env(key, val))
+    }
+
+    /// Sets variables of the child's environment.
+    ///
+    /// This corresponds to [`std::process::Command::envs`].
+    pub fn envs<I, K, V>(&mut self, vars: I) -> &mut Command
+    where
+        I: IntoIterator<Item = (K, V)>,
+        K: AsRef<OsStr>,
+        V: AsRef<OsStr>,
+    {
+        self.with(|plain| plain.envs(vars))
+    }
+
+    /// Takes a variable out of the child's environment, be it set or inherited.
+    ///
+    /// This corresponds to [`std::process::Command::env_remove`].
+    pub fn env_remove<K: AsRef<OsStr>>(&mut self, key: K) -> &mut Command {
+        self.with(|plain| plain.env_remove(key))
+    }
+
+    /// Empties the child's environment; what is set later is in it again.
+    ///
+    /// This corresponds to [`std::process::Command::env_clear`].
+    pub fn env_clear(&mut self) -> &mut Command {
+        self.with(::std::process::Command::env_clear)
+    }
+
+    /// Sets the child's working directory.
+    ///
+    /// This corresponds to [`std::process::Command::current_dir`].
+    pub fn current_dir<P: AsRef<Path>>(&mut self, dir: P) -> &mut Command {
+        self.with(|plain| plain.current_dir(dir))
+    }
+
+    /// Sets the child's standard input. Without it, the child has this process's, or after
+    /// [`output`](Self::output) none.
+    ///
+    /// This corresponds to [`std::process::Command::stdin`].
+    pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
+        self.chosen[0] = true;
+        self.with(|plain| plain.stdin(cfg.into()))
+    }
+
+    /// Sets the child's standard output. Without it, the child has this process's, or by
+    /// [`output`](Self::output) a pipe.
+    ///
+    /// This corresponds to [`std::process::Command::stdout`].
+    pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
+        self.chosen[1] = true;
+        self.with(|plain| plain.stdout(cfg.into()))
+    }
+
+    /// Sets the child's standard error. Without it, the child has this process's, or by
+    /// [`output`](Self::output) a pipe.
+    ///
+    /// This corresponds to [`std::process::Command::stderr`].
+    pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
+        self.chosen[2] = true;
+        self.with(|plain| plain.stderr(cfg.into()))
+    }
+
+    /// Starts the child.
+    ///
+    /// Forking and executing are a blocking section.
+    ///
+    /// This corresponds to [`std::process::Command::spawn`].
+    ///
+    /// # Errors
+    ///
+    /// When the child cannot be made or the program not be executed: `NotFound` if there is none.
+    pub fn spawn(&mut self) -> io::Result<Child> {
+        bridge::blocking(|| self.plain.spawn()).map(Child::fresh)
+    }
+
+    /// Starts the child, waits for its end, and returns what it has written.
+    ///
+    /// Parks the calling green thread; an ordinary thread it blocks.
+    ///
+    /// This corresponds to [`std::process::Command::output`].
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn output(&mut self) -> io::Result<Output> {
+        self.choose_for_program(Stdio::null, Stdio::piped);
+        let child = self.spawn();
+        // What every other call takes by itself.
+        self.choose_for_program(Stdio::inherit, Stdio::inherit);
+        child?.wait_with_output()
+    }
+
+    /// Starts the child, waits for its end, and returns how it ended.
+    ///
+    /// Parks the calling green thread; an ordinary thread it blocks.
+    ///
+    /// This corresponds to [`std::process::Command::status`].
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub fn status(&mut self) -> io::Result<ExitStatus> {
+        self.spawn()?.wait()
+    }
+
+    /// Returns the program.
+    ///
+    /// This corresponds to [`std::process::Command::get_program`].
+    #[must_use]
+    pub fn get_program(&self) -> &OsStr {
+        self.plain.get_program()
+    }
+
+    /// Returns the arguments, without the program.
+    ///
+    /// This corresponds to [`std::process::Command::get_args`].
+    pub fn get_args(&self) -> CommandArgs<'_> {
+        self.plain.get_args()
+    }
+
+    /// Returns the variables that are set, and those that are taken out (without a value).
+    ///
+    /// This corresponds to [`std::process::Command::get_envs`].
+    pub fn get_envs(&self) -> CommandEnvs<'_> {
+        self.plain.get_envs()
+    }
+
+    /// Returns the working directory, if one is set.
+    ///
+    /// This corresponds to [`std::process::Command::get_current_dir`].
+    #[must_use]
+    pub fn get_current_dir(&self) -> Option<&Path> {
+        self.plain.get_current_dir()
+    }
+
+    /// Adds to std's own description.
+    pub(crate) fn with(
+        &mut self,
+        add: impl FnOnce(&mut ::std::process::Command) -> &mut ::std::process::Command,
+    ) -> &mut Command {
+        add(&mut self.plain);
+        self
+    }
+
+    /// Sets the streams that the program has left open.
+    fn choose_for_program(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
+        let [stdin, stdout, stderr] = self.chosen;
+        if !stdin {
+            self.plain.stdin(input());
+        }
+        if !stdout {
+            self.plain.stdout(output());
+        }
+        if !stderr {
+            self.plain.stderr(output());
+        }
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plain.fmt(f)
+    }
+}
+
+/// Beyond std: gives std's type of the same name.
+impl From<Command> for ::std::process::Command {
+    fn from(command: Command) -> Self {
+        command.plain
+    }
+}

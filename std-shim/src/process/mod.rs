@@ -1,0 +1,29 @@
+//! Children that a green thread starts and awaits without holding anybody up.
+//!
+//! This corresponds to [`std::process`]. [`Command`], [`Child`], its pipes and [`Stdio`] are
+//! green; what stands for an ended process ([`ExitStatus`], [`Output`]) and for this one is std's
+//! own.
+//!
+//! | call | how it waits |
+//! |---|---|
+//! | [`Command::spawn`] | a blocking section: to fork and execute takes the kernel a while |
+//! | [`Child::wait`] | parks until a pidfd (Linux 5.3) says that the child has ended |
+//! | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | park until the pipe has room, or data |
+//!
+//! So a thousand children that are awaited by a thousand green threads take no OS thread. On other
+//! systems, and where the kernel gives no pidfd, awaiting a child is a blocking section.
+
+mod child;
+mod command;
+mod pipes;
+mod stdio;
+
+#[doc(no_inline)]
+pub use ::std::process::{
+    CommandArgs, CommandEnvs, ExitCode, ExitStatus, Output, Termination, abort, exit, id,
+};
+
+pub use self::child::Child;
+pub use self::command::Command;
+pub use self::pipes::{ChildStderr, ChildStdin, ChildStdout};
+pub use self::stdio::Stdio;
