@@ -1,0 +1,115 @@
+//! `std_shim::process`, `io` and `fs` where they have no std to be compared with: conversions,
+//! what a green thread cannot have, and what is missing when descriptors run out.
+
+use std::env;
+use std::io::{Read, Write};
+use std::os::unix::thread::JoinHandleExt;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std_shim::process::{Child, ChildStdout, Command, Stdio};
+use std_shim::{fs, io, thread};
+
+const IN_CHILD: &str = "STD_PROCESS_MIRROR_CHILD";
+
+/// Runs the test named `fact` in a child, where this function runs `scene` on a green thread;
+/// elsewhere, says what the child has written.
+fn in_child(fact: &'static str, scene: impl FnOnce() + Send + 'static) -> String {
+    if env::var_os(IN_CHILD).is_some() {
+        tests::green(fact, scene);
+        return String::new();
+    }
+    let mut child = Command::new(env::current_exe().expect("the path of this test"));
+    let output = child.args(["--exact", fact, "--nocapture"]).env(IN_CHILD, "").output();
+    let output = output.expect("a child");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn a_child_crosses_between_std_and_the_mirror() {
+    tests::green("a_child_crosses", || {
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = std::process::Child::from(command.spawn().unwrap());
+        let mut child = Child::from(child);
+        child.stdin.take().unwrap().write_all(b"there and back").unwrap();
+        let stdout = std::process::ChildStdout::from(child.stdout.take().unwrap());
+        let mut said = String::new();
+        ChildStdout::from(stdout).read_to_string(&mut said).unwrap();
+        assert_eq!(said, "there and back");
+        assert!(child.wait().unwrap().success());
+
+        let mut plain = std::process::Command::from(command);
+        plain.stdin(std::process::Stdio::from(Stdio::null()));
+        assert_eq!(plain.output().unwrap().stdout, b"");
+        let null = Stdio::from(std::process::Stdio::null());
+        assert!(Command::new("cat").stdin(null).status().unwrap().success());
+    });
+}
+
+#[test]
+fn files_and_pipes_cross_between_std_and_the_mirror() {
+    tests::green("files_and_pipes_cross", || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut reader = io::PipeReader::from(reader);
+        let late = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(10));
+            io::PipeWriter::from(writer).write_all(b"late").unwrap();
+        });
+        let mut start = [0; 2];
+        reader.read_exact(&mut start).unwrap();
+        let mut rest = String::new();
+        std::io::PipeReader::from(reader).read_to_string(&mut rest).unwrap();
+        assert_eq!((&start, &*rest), (b"la", "te"));
+        late.join().unwrap();
+
+        let file = fs::File::from(std::fs::File::open("/dev/null").unwrap());
+        assert_eq!(io::read_to_string(std::fs::File::from(file)).unwrap(), "");
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true);
+        fs::OpenOptions::from(options).open("/dev/null").unwrap();
+    });
+}
+
+#[test]
+fn a_green_thread_has_no_pthread() {
+    let thread = thread::spawn(|| ());
+    for asked in [
+        thread::spawn(move || thread.as_pthread_t()).join(),
+        thread::spawn(|| thread::spawn(|| ()).into_pthread_t()).join(),
+    ] {
+        let why = asked.unwrap_err();
+        let why = why.downcast_ref::<&str>().unwrap();
+        assert!(why.starts_with("a green thread has no `pthread_t`"), "{why}");
+    }
+}
+
+#[test]
+fn a_child_is_awaited_though_no_descriptor_is_left() {
+    in_child("a_child_is_awaited_though_no_descriptor_is_left", || {
+        let limit = Rlimit { current: Some(100), ..getrlimit(Resource::Nofile) };
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let mut child = Command::new("sleep").arg("0.05").spawn().unwrap();
+        let mut all = Vec::new();
+        while let Ok(one) = fs::File::open("/dev/null") {
+            all.push(one);
+        }
+        assert!(child.wait().unwrap().success());
+        let error = Command::new("true").stdout(Stdio::piped()).spawn().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        drop(all);
+        assert!(Command::new("true").status().unwrap().success());
+    });
+}
+
+#[test]
+fn a_bare_println_does_not_wait_for_a_holder_that_is_parked() {
+    let said = in_child("a_bare_println_does_not_wait_for_a_holder_that_is_parked", || {
+        let mut lock = io::stdout().lock();
+        writeln!(lock, "[[before").unwrap();
+        thread::spawn(|| println!("between")).join().unwrap();
+        writeln!(lock, "after]]").unwrap();
+    });
+    assert!(env::var_os(IN_CHILD).is_some() || said.contains("[[before\nbetween\nafter]]"));
+}
