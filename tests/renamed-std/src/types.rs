@@ -1,7 +1,7 @@
 //! What std's names mean here, for those who can compare.
 
 /// The modules whose types are the mirror's own.
-pub const MIRRORED: &[&str] = &["net", "sync", "thread"];
+pub const MIRRORED: &[&str] = &["fs", "io", "net", "process", "sync", "thread"];
 
 /// `std::net::TcpStream`.
 pub type TcpStream = std::net::TcpStream;
@@ -23,9 +23,18 @@ mod tests {
     #[test]
     fn the_types_are_the_mirrors() {
         let types = [
+            ("fs", type_name::<std::fs::File>()),
+            ("fs", type_name::<std::fs::OpenOptions>()),
+            ("fs", type_name::<std::fs::ReadDir>()),
+            ("io", type_name::<std::io::PipeReader>()),
+            ("io", type_name::<std::io::Stdin>()),
+            ("io", type_name::<std::io::StdoutLock<'_>>()),
             ("net", type_name::<std::net::TcpListener>()),
             ("net", type_name::<std::net::TcpStream>()),
             ("net", type_name::<std::net::UdpSocket>()),
+            ("process", type_name::<std::process::Child>()),
+            ("process", type_name::<std::process::Command>()),
+            ("process", type_name::<std::process::Stdio>()),
             ("sync", type_name::<std::sync::Barrier>()),
             ("sync", type_name::<std::sync::Condvar>()),
             ("sync", type_name::<std::sync::LazyLock<()>>()),
