@@ -460,7 +460,7 @@ pub fn park_until(deadline: Instant) {
 pub fn yield_now() {
     match running::green() {
         Some(task) => task.exit().suspend(Switch::Yielded),
-        None => std::thread::yield_now(),
+        None => sys::thread::yield_now(),
     }
 }
 

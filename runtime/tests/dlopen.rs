@@ -1,5 +1,6 @@
 //! Thread-locals of a library that is loaded when green threads run already.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::env;
 use std::ffi::{CString, c_int};

@@ -1,6 +1,7 @@
 //! What glibc keeps for each thread, a green thread has for itself.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(unsafe_code, reason = "calls libc")]
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::mem;
 

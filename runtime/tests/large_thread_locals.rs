@@ -1,4 +1,5 @@
 //! A program with more thread-locals than a stack's headroom holds.
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! At the limit of OS threads things wait for each other, and still progress.
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
 //! Descriptors: who is told that one is ready, and what it is told when it is not.
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;

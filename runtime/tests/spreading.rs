@@ -1,4 +1,5 @@
 //! What is runnable runs, while there is a core to run it: also next to threads that compute.
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

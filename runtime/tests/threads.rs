@@ -1,4 +1,5 @@
 //! Threads: start, end, results, panics, waiting for each other.
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

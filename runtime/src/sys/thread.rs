@@ -37,3 +37,14 @@ pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {
 pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
     None
 }
+
+/// Lets other OS threads run first.
+pub(crate) fn yield_now() {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    rustix::thread::sched_yield();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: asks for nothing but the processor's turn.
+    unsafe {
+        libc::sched_yield();
+    }
+}
