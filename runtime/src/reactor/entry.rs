@@ -290,7 +290,7 @@ impl Entry {
             Waiter { task: NonNull::from(task), woken: AtomicU32::new(0), links: Links::new() };
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
         unsafe { state.queue(interest).push_back(&waiter) };
-        side.n_waiting.fetch_add(1, Ordering::Relaxed);
+        side.count_waiting(1);
         drop(state);
 
         let reason = match interest {
@@ -317,7 +317,7 @@ impl Entry {
         }
         // SAFETY: not woken, hence still queued.
         unsafe { state.queue(interest).remove(&waiter) };
-        side.n_waiting.fetch_sub(1, Ordering::Relaxed);
+        side.count_waiting(-1);
         Ok(Readiness::TimedOut)
     }
 
@@ -418,6 +418,12 @@ impl Entry {
 }
 
 impl Side {
+    /// Under the entry's lock, so that no atomic addition is needed.
+    fn count_waiting(&self, change: i32) {
+        let n = self.n_waiting.load(Ordering::Relaxed);
+        self.n_waiting.store(n.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+
     /// The kernel's edge. Under the entry's lock.
     fn edge(&self, closed: bool, unsteady: bool) {
         let flag = |set, flag| if set { flag } else { 0 };
@@ -443,7 +449,7 @@ impl State {
     fn wake(&mut self, side: &Side, interest: Interest, n: usize, ready: &mut List) {
         for _ in 0..n {
             let Some(waiter) = self.queue(interest).pop_front() else { return };
-            side.n_waiting.fetch_sub(1, Ordering::Relaxed);
+            side.count_waiting(-1);
             // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock.
             let waiter = unsafe { waiter.as_ref() };
             let task = waiter.task;

@@ -22,8 +22,8 @@
 //!
 //! The last task that was woken from the run before, if it was that run that woke it (up to a limit
 //! in a row, so that two that keep waking each other do not shut out the rest); else the oldest in
-//! the run queue; else its share of the shared queue; else what the event loop and the deadlines
-//! have; else what can be stolen. Every few dozen runs the event loop, the deadlines and the shared
+//! the run queue; else its share of the shared queue; else what can be stolen; else what the event
+//! loop and the deadlines have, or will have. Every few dozen runs the event loop, the deadlines and the shared
 //! queue come first.
 //!
 //! # Files

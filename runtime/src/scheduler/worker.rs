@@ -236,13 +236,10 @@ impl Scheduler {
             if self.take_share(core, local) {
                 continue;
             }
-            self.poll(core, local, Some(Duration::ZERO));
-            if !local.ready.is_empty() || !core.inbox.is_empty() {
-                continue;
-            }
             if let Some(task) = self.search(core, local) {
                 return self.found(core, local, task);
             }
+            // Looks at the event loop too: a call that waits costs no more than one that does not.
             self.sleep(core, local);
         }
     }

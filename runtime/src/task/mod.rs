@@ -64,15 +64,16 @@ pub(crate) struct Header {
     pub(crate) reason: AtomicU8,
     /// Whether it has to stay with its core, now that it has started (the shared mode).
     pub(crate) pinned: Cell<bool>,
-    context: UnsafeCell<Option<Context>>,
     /// The way off the task's stack; set when it starts.
     exit: Cell<*const Exit>,
-    /// The addresses below its stack that fault; set before it starts.
-    pub(crate) guard: Cell<(usize, usize)>,
     /// The index of the core that it runs on or ran on last.
     pub(crate) core: AtomicU32,
     /// The core's epoch of the present run.
     pub(crate) epoch: Cell<u64>,
+    context: UnsafeCell<Option<Context>>,
+    // What is above is touched at each switch; what is below is not.
+    /// The addresses below its stack that fault; set before it starts.
+    pub(crate) guard: Cell<(usize, usize)>,
     scheduler: &'static dyn Schedule,
     vtable: &'static VTable,
     count: AtomicUsize,
