@@ -195,7 +195,10 @@ fn fetch_200_pages(build: Build) -> Option<usize> {
 #[test]
 fn fetch_of_200_pages_takes_few_os_threads() {
     if let Some(n_os_threads) = fetch_200_pages(Build::Shim) {
-        let n_max = n_os_threads_max();
+        // The program counts by reading a file, twenty of its threads at a time, and where
+        // thread-locals are shared each read takes a helper.
+        let shared = sylvan::tls_mode().is_ok_and(|mode| mode == sylvan::TlsMode::Shared);
+        let n_max = n_os_threads_max() + if shared { 20 } else { 0 };
         assert!(n_os_threads <= n_max, "{n_os_threads} OS threads, expected at most {n_max}");
     }
 }
