@@ -41,6 +41,10 @@
 //! `io`, `thread` and `runtime`.
 
 #![deny(unsafe_code)]
+#![cfg_attr(
+    loom,
+    allow(dead_code, unreachable_pub, reason = "a model uses what its protocol needs")
+)]
 
 mod primitive;
 
@@ -49,22 +53,28 @@ mod lock;
 #[allow(unsafe_code, reason = "lists through the stacks of those who wait")]
 mod ring;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod sys;
 
+#[cfg(not(loom))]
 mod clock;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "maps memory, and reads a signal's information")]
 mod stack;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "switches stacks and thread pointers")]
 mod context;
 
 #[allow(unsafe_code, reason = "the header that all references point to")]
 mod task;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "who runs here, by address")]
 mod current;
 
@@ -74,28 +84,71 @@ mod timer;
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod park;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "resumes tasks, and owns their queues")]
 mod scheduler;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "lends a stack frame to a helper thread")]
 mod blocking;
 
 pub mod io;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "compares two hooks by their tables")]
 mod panic;
 
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a task's function and result behind its header")]
 pub mod thread;
 
+#[cfg(not(loom))]
 mod runtime;
 
+// Under loom: the protocols alone, on a stand-in for the rest.
+#[cfg(loom)]
+#[allow(unsafe_code, reason = "plays the part of those who keep the unsafe promises")]
+mod tests;
+#[cfg(loom)]
+use tests::machine::{blocking, clock, context, current, stack, sys};
+#[cfg(loom)]
+#[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
+mod reactor {
+    mod entry;
+    mod options;
+
+    pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};
+    pub use entry::Interest;
+    pub(crate) use entry::{Call, Entry, Readiness, block_until_ready};
+    pub use options::Origin;
+}
+#[cfg(loom)]
+#[allow(unsafe_code, reason = "queues of tasks")]
+mod scheduler {
+    pub(crate) mod idle;
+    pub(crate) mod inbox;
+    pub(crate) mod inject;
+    pub(crate) mod owner;
+    pub(crate) mod pace;
+    pub(crate) mod queue;
+}
+#[cfg(loom)]
+mod thread {
+    pub(crate) mod join;
+    pub(crate) mod token;
+}
+
+#[cfg(not(loom))]
 pub use blocking::{blocking, look_up};
+#[cfg(not(loom))]
 pub use context::tls::TlsMode;
 pub use park::{Wait, WaitReason, sleep_until, wait, wake};
+#[cfg(not(loom))]
 pub use runtime::{Config, tls_mode, workers};
 pub use task::id::ThreadId;
+#[cfg(not(loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};

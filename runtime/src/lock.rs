@@ -11,11 +11,9 @@
 //! A holder never parks as a green thread and never runs user code, so whoever waits here waits for
 //! the length of a few instructions: it spins a little and then blocks its OS thread.
 
-use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
-use crate::primitive::{AtomicU32, Ordering, hint};
-#[cfg(not(loom))]
+use crate::primitive::{AtomicU32, Ordering, UnsafeCell, hint};
 use crate::sys::futex;
 
 const FREE: u32 = 0;
@@ -23,7 +21,8 @@ const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 
 /// How often to look at a held lock before blocking: the sections are some ten instructions long.
-const SPINS: u32 = 64;
+/// Loom tries every interleaving: few.
+const SPINS: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// A value that one thread at a time may reach.
 pub(crate) struct Lock<T> {
@@ -76,10 +75,7 @@ impl<T> Lock<T> {
         // Whoever gets the lock here marks it contended, since others may be blocked too.
         // Acquire pairs with the release in `Guard::drop`.
         while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
-            #[cfg(not(loom))]
             futex::wait(&self.state, CONTENDED, None);
-            #[cfg(loom)]
-            loom::thread::yield_now();
         }
     }
 }
@@ -107,7 +103,6 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         // Release pairs with the acquires in `lock` and `lock_contended`.
         if self.0.state.swap(FREE, Ordering::Release) == CONTENDED {
-            #[cfg(not(loom))]
             futex::wake(&self.0.state, 1);
         }
     }

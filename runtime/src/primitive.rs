@@ -2,6 +2,7 @@
 
 #[cfg(not(loom))]
 pub(crate) use std::{
+    cell::{Cell, UnsafeCell},
     hint,
     sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
@@ -9,9 +10,28 @@ pub(crate) use std::{
 };
 
 #[cfg(loom)]
+pub(crate) use crate::tests::{
+    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+    cell::{Cell, UnsafeCell},
+};
+#[cfg(loom)]
 pub(crate) use loom::{
     hint,
-    sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    },
+    sync::atomic::{Ordering, fence},
 };
+
+/// Defines a static. Loom makes one for each execution that it tries.
+macro_rules! global {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        #[cfg(not(loom))]
+        $(#[$attribute])*
+        static $name: $type = $value;
+        #[cfg(loom)]
+        loom::lazy_static! {
+            $(#[$attribute])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+
+pub(crate) use global;

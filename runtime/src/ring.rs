@@ -4,9 +4,10 @@
 //! that lock alone, and an element leaves the ring before its memory ends; whoever links one in
 //! promises both. Linking and unlinking take constant time and no allocation.
 
-use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::ptr::{self, NonNull};
+
+use crate::primitive::Cell;
 
 /// The part of an element that a ring uses.
 pub(crate) struct Links<T> {
@@ -16,7 +17,7 @@ pub(crate) struct Links<T> {
 }
 
 impl<T> Links<T> {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: Cell::new(ptr::null()), prev: Cell::new(ptr::null()), _pinned: PhantomPinned }
     }
 }
@@ -110,7 +111,7 @@ impl<T: Linked> Ring<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

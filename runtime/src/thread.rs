@@ -1,5 +1,8 @@
 //! Threads: what `std::thread` offers, for green threads.
 
+mod join;
+mod token;
+
 use std::cell::UnsafeCell;
 use std::env;
 use std::ffi::CString;
@@ -14,8 +17,6 @@ use std::time::Instant;
 
 use crate::context::{Switch, tls};
 use crate::current as running;
-use crate::park::{WaitReason, wait, wake};
-use crate::primitive::Ordering;
 use crate::runtime;
 use crate::stack::{self, Class};
 use crate::sys;
@@ -24,21 +25,6 @@ use crate::task::{Header, Runnable, Schedule, TaskRef, VTable};
 
 /// The stack of a thread that does not say otherwise: std's.
 const STACK_SIZE: usize = 2 << 20;
-
-// The word of `join`, bits.
-/// The thread has ended, and its result is there.
-const DONE: u32 = 1;
-/// Somebody waits for that.
-const AWAITED: u32 = 2;
-/// Nobody will ask for the result.
-const DETACHED: u32 = 4;
-
-// The word of `park`.
-const EMPTY: u32 = 0;
-/// The token is there.
-const NOTIFIED: u32 = 1;
-/// The thread waits for it: one less than `EMPTY`.
-const PARKED: u32 = u32::MAX;
 
 /// A green thread with its function, and later its result, in one allocation.
 #[repr(C)]
@@ -188,21 +174,15 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     };
     let result = panic::catch_unwind(AssertUnwindSafe(|| __rust_begin_short_backtrace(f)));
     *stage = Stage::Result(result);
-    // Acquire pairs with the release in `JoinHandle::drop`.
-    if task.header.join.load(Ordering::Acquire) & DETACHED != 0 {
+    if join::is_detached(&task.header.join) {
         // SAFETY: as above.
         unsafe { drop_result::<F, T>(header) };
     }
     tls::finish();
-    // Release pairs with the acquire in `join` and in `JoinHandle::drop`.
-    let before = task.header.join.fetch_or(DONE, Ordering::AcqRel);
-    if before & DETACHED != 0 {
+    join::finish(&task.header.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { drop_result::<F, T>(header) };
-    }
-    if before & AWAITED != 0 {
-        wake(&task.header.join, 1);
-    }
+    });
 }
 
 fn begin(header: &Header) {
@@ -286,17 +266,7 @@ impl<T> JoinHandle<T> {
     ///
     /// What the thread panicked with.
     pub fn join(self) -> Result<T> {
-        let word = &self.thread.0.join;
-        // Acquire pairs with the release in `run`.
-        let mut now = word.load(Ordering::Acquire);
-        while now & DONE == 0 {
-            if now & AWAITED == 0 {
-                now = word.fetch_or(AWAITED, Ordering::Acquire) | AWAITED;
-                continue;
-            }
-            wait(word, now, None, WaitReason::Join);
-            now = word.load(Ordering::Acquire);
-        }
+        join::wait_until_done(&self.thread.0.join);
         let mut result: Option<Result<T>> = None;
         // SAFETY: DONE, and the slot has the type that `spawn` took the function for.
         unsafe { (self.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };
@@ -305,7 +275,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether the thread has ended, so that [`join`](Self::join) would not wait.
     pub fn is_finished(&self) -> bool {
-        self.thread.0.join.load(Ordering::Acquire) & DONE != 0
+        join::is_done(&self.thread.0.join)
     }
 
     /// The thread that this is the handle of.
@@ -316,8 +286,7 @@ impl<T> JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        // Acquire pairs with the release in `run`, release with the acquire there.
-        if self.thread.0.join.fetch_or(DETACHED, Ordering::AcqRel) & DONE != 0 {
+        if join::detach(&self.thread.0.join) {
             // SAFETY: DONE before DETACHED: what is left of the result is this handle's.
             unsafe { (self.detach)(self.thread.0.as_raw()) };
         }
@@ -353,10 +322,7 @@ impl Thread {
 
     /// Makes the thread's token available: its [`park`] returns, now or the next time.
     pub fn unpark(&self) {
-        // Release pairs with the acquire in `park`.
-        if self.0.token.swap(NOTIFIED, Ordering::Release) == PARKED {
-            wake(&self.0.token, 1);
-        }
+        token::give(&self.0.token);
     }
 }
 
@@ -423,35 +389,14 @@ pub fn is_green() -> bool {
 ///
 /// This corresponds to [`std::thread::park`].
 pub fn park() {
-    with_current(|this| {
-        // Acquire pairs with the release in `unpark`.
-        if this.token.fetch_sub(1, Ordering::Acquire) == NOTIFIED {
-            return;
-        }
-        loop {
-            wait(&this.token, PARKED, None, WaitReason::Park);
-            let taken =
-                this.token.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed);
-            if taken.is_ok() {
-                return;
-            }
-        }
-    });
+    with_current(|this| token::take(&this.token));
 }
 
 /// As [`park`], but until `deadline` at most.
 ///
 /// This corresponds to [`std::thread::park_timeout`].
 pub fn park_until(deadline: Instant) {
-    with_current(|this| {
-        // Acquire pairs with the release in `unpark`, here and below.
-        if this.token.fetch_sub(1, Ordering::Acquire) == NOTIFIED {
-            return;
-        }
-        wait(&this.token, PARKED, Some(deadline), WaitReason::Park);
-        // Takes the token if it has come, or says that nobody waits any more.
-        this.token.swap(EMPTY, Ordering::Acquire);
-    });
+    with_current(|this| token::take_until(&this.token, deadline));
 }
 
 /// Lets others run first. From an ordinary thread, yields to other OS threads.

@@ -29,14 +29,16 @@ use std::time::Instant;
 use crate::clock;
 use crate::context::Switch;
 use crate::current;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering, global};
 use crate::sys::futex;
 use crate::task::Header;
 use crate::timer::{self, Alarm};
 use wait_queue::{Table, Waiter};
 
-/// Every waiter of the process, by address.
-static TABLE: Table = Table::new();
+global! {
+    /// Every waiter of the process, by address.
+    static TABLE: Table = Table::new();
+}
 
 /// How a [`wait`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +73,7 @@ pub enum Wait {
 /// thread.join().unwrap();
 /// ```
 pub fn wait(
-    word: &std::sync::atomic::AtomicU32,
+    word: &AtomicU32,
     expected: u32,
     deadline: Option<Instant>,
     reason: WaitReason,
@@ -133,7 +135,7 @@ fn wait_os_thread(word: &AtomicU32, expected: u32, deadline: Option<Instant>) ->
 /// how many.
 ///
 /// `word` is compared, never read: it may be gone already.
-pub fn wake(word: *const std::sync::atomic::AtomicU32, n: usize) -> usize {
+pub fn wake(word: *const AtomicU32, n: usize) -> usize {
     TABLE.wake(word, n)
 }
 

@@ -13,16 +13,13 @@ use std::ptr::{self, NonNull};
 use crate::lock::Lock;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links, Ring};
-#[cfg(not(loom))]
 use crate::sys::futex;
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 
-/// 65,536 buckets of 16 bytes: a megabyte of address space.
-#[cfg(not(loom))]
-const N_BUCKETS_LOG2: u32 = 16;
-#[cfg(loom)]
-const N_BUCKETS_LOG2: u32 = 1;
+/// 65,536 buckets of 16 bytes: a megabyte of address space. In a model all addresses meet in one.
+const N_BUCKETS_LOG2: u32 = if cfg!(loom) { 0 } else { 16 };
+const N_BUCKETS: usize = 1 << N_BUCKETS_LOG2;
 
 pub(super) const WAITING: u32 = 0;
 const WOKEN: u32 = 1;
@@ -69,13 +66,13 @@ impl Waiter {
 
 /// Every queue.
 pub(crate) struct Table {
-    buckets: [Lock<Ring<Waiter>>; 1 << N_BUCKETS_LOG2],
+    buckets: [Lock<Ring<Waiter>>; N_BUCKETS],
 }
 
 impl Table {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Self { buckets: [const { Lock::new(Ring::new()) }; 1 << N_BUCKETS_LOG2] }
+        Self { buckets: [const { Lock::new(Ring::new()) }; N_BUCKETS] }
     }
 
     #[cfg(loom)]
@@ -87,7 +84,7 @@ impl Table {
         /// 2^64 divided by the golden ratio: spreads addresses that differ in few bits.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         let hash = (address as u64).wrapping_mul(SPREAD);
-        &self.buckets[(hash >> (64 - N_BUCKETS_LOG2)) as usize]
+        &self.buckets[hash.rotate_left(N_BUCKETS_LOG2) as usize % N_BUCKETS]
     }
 
     /// Queues `waiter` if `still` holds, looked at under the lock; whether it is queued now.
@@ -150,10 +147,7 @@ impl Table {
             }
             drop(queue);
             for os_word in &os_words[..n_os] {
-                #[cfg(not(loom))]
                 futex::wake(*os_word, 1);
-                #[cfg(loom)]
-                let _ = os_word;
             }
             if n_os < BATCH {
                 break;

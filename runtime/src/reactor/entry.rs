@@ -144,7 +144,7 @@ fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
 }
 
 impl Entry {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let side = || Side { word: AtomicU32::new(0), n_waiting: AtomicU32::new(0) };
         Self {
             read: side(),
@@ -207,7 +207,7 @@ impl Entry {
     }
 
     /// An event of the kernel's.
-    pub(super) fn dispatch(&self, generation: u32, event: Event, ready: &mut List) {
+    pub(crate) fn dispatch(&self, generation: u32, event: Event, ready: &mut List) {
         let mut state = self.state.lock();
         if state.generation != generation {
             return;

@@ -19,12 +19,16 @@ use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::net::sockopt::{Timeout, socket_timeout};
 
 use super::Interest;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Ordering, global};
 
-/// Settings so far, of any descriptor.
-static ANY_SET: AtomicU32 = AtomicU32::new(0);
-/// Settings so far, of descriptors that may be shared.
-static SHARED_SET: AtomicU32 = AtomicU32::new(0);
+global! {
+    /// Settings so far, of any descriptor.
+    static ANY_SET: AtomicU32 = AtomicU32::new(0);
+}
+global! {
+    /// Settings so far, of descriptors that may be shared.
+    static SHARED_SET: AtomicU32 = AtomicU32::new(0);
+}
 
 /// Where a descriptor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 
+use super::idle::Asleep;
 use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
@@ -21,8 +22,7 @@ pub(crate) struct Core {
     pub(super) inbox: Inbox,
     /// Tasks that may run on any core.
     pub(super) queue: Queue,
-    /// Whether its worker waits in the reactor. Sequentially consistent: see `idle`.
-    asleep: AtomicBool,
+    pub(super) asleep: Asleep,
     /// Set by the monitor now and then: look at the event loop, however few runs there were.
     look: AtomicBool,
     /// The OS thread that has the core.
@@ -63,7 +63,7 @@ impl Core {
             owner: Owner::new(),
             inbox: Inbox::new(),
             queue: Queue::new(),
-            asleep: AtomicBool::new(false),
+            asleep: Asleep::new(),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
             local: UnsafeCell::new(Local {
@@ -115,16 +115,6 @@ impl Core {
             self.look.store(false, Ordering::Relaxed);
         }
         asked
-    }
-
-    /// Says that the worker is about to wait in the reactor.
-    pub(super) fn fall_asleep(&self) {
-        self.asleep.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the worker waits in the reactor; if so, whoever asks is the one to wake it.
-    pub(super) fn claim_sleep(&self) -> bool {
-        self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst)
     }
 }
 

@@ -13,11 +13,13 @@
 //!
 //! # Sleeping
 //!
-//! 1. The searcher stops to be one ([`Idle::stop_searching`]).
-//! 2. It enters the list of sleepers ([`Idle::sleep`]).
-//! 3. It looks at every queue once more. If there is something it leaves the list
-//!    ([`Idle::wake_self`]) and goes on.
-//! 4. It waits in its reactor, which a wake-up ends, early ones included.
+//! [`Idle::sleep`] has the steps:
+//!
+//! 1. The searcher stops to be one.
+//! 2. It enters the list of sleepers, and falls asleep.
+//! 3. It looks at every queue once more.
+//! 4. If there is nothing it waits in its reactor, which a wake-up ends, early ones included.
+//! 5. It leaves the list. If somebody has picked it, it is a searcher.
 //!
 //! # Why nothing is lost
 //!
@@ -35,7 +37,7 @@
 //! and the monitor makes up for a sleeper that was missed.
 
 use crate::lock::Lock;
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) struct Idle {
     searching: AtomicUsize,
@@ -44,6 +46,21 @@ pub(crate) struct Idle {
     /// The cores that sleep, the one to wake first last.
     sleepers: Lock<Vec<usize>>,
     n_cores: usize,
+}
+
+/// Whether the worker of a core waits in its reactor, or is about to.
+pub(crate) struct Asleep(AtomicBool);
+
+impl Asleep {
+    pub(crate) fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    /// Whether the worker is asleep; if so, whoever asks is the one to wake it.
+    #[must_use]
+    pub(crate) fn claim(&self) -> bool {
+        self.0.load(Ordering::SeqCst) && self.0.swap(false, Ordering::SeqCst)
+    }
 }
 
 impl Idle {
@@ -66,40 +83,80 @@ impl Idle {
         true
     }
 
-    /// A searcher has found something or gives up; whether it was the last one.
-    pub(crate) fn stop_searching(&self) -> bool {
+    /// A searcher has found something. Whether it is to wake another core: it was the last one, and
+    /// `is_there_more`, for which a pusher may have woken nobody because of it.
+    #[must_use]
+    pub(crate) fn found(&self, is_there_more: impl FnOnce() -> bool) -> bool {
+        self.stop_searching() && is_there_more()
+    }
+
+    /// Whether it was the last one.
+    fn stop_searching(&self) -> bool {
         self.searching.fetch_sub(1, Ordering::SeqCst) == 1
     }
 
     /// Names a core to wake, which counts as a searcher from now on; see the module's header.
     #[must_use]
     pub(crate) fn pick(&self) -> Option<usize> {
-        if self.searching.load(Ordering::SeqCst) != 0 || self.sleeping.load(Ordering::SeqCst) == 0 {
-            return None;
-        }
-        // Of several pickers one goes on.
-        self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
-        let mut sleepers = self.sleepers.lock();
-        let core = sleepers.pop();
-        self.sleeping.store(sleepers.len(), Ordering::SeqCst);
-        if core.is_none() {
-            // Under the lock: whoever enters the list after this look, and has been passed over for
-            // the sake of this searcher, has its last look still to come.
+        while self.searching.load(Ordering::SeqCst) == 0
+            && self.sleeping.load(Ordering::SeqCst) != 0
+        {
+            // Of several pickers one goes on.
+            self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
+            let mut sleepers = self.sleepers.lock();
+            let core = sleepers.pop();
+            self.sleeping.store(sleepers.len(), Ordering::SeqCst);
+            drop(sleepers);
+            if core.is_some() {
+                return core;
+            }
+            // The sleeper has left by itself. Others may have taken this for a searcher meanwhile:
+            // look again in their place.
             self.searching.fetch_sub(1, Ordering::SeqCst);
         }
-        core
+        None
+    }
+
+    /// Sleeps; see the module's header. `is_there_work` looks at every queue, and `wait` waits in the
+    /// reactor. Whether the core is a searcher afterwards.
+    #[must_use]
+    pub(crate) fn sleep(
+        &self,
+        core: usize,
+        asleep: &Asleep,
+        searching: bool,
+        is_there_work: impl FnOnce() -> bool,
+        wait: impl FnOnce(),
+    ) -> bool {
+        if searching {
+            self.stop_searching();
+        }
+        asleep.0.store(true, Ordering::SeqCst);
+        self.enter(core);
+        let is_there_work = is_there_work();
+        if !is_there_work {
+            wait();
+        }
+        asleep.0.store(false, Ordering::SeqCst);
+        if !self.leave(core) {
+            return true;
+        }
+        let searches_on = searching && is_there_work;
+        if searches_on {
+            self.searching.fetch_add(1, Ordering::SeqCst);
+        }
+        searches_on
     }
 
     /// The core enters the list of sleepers.
-    pub(crate) fn sleep(&self, core: usize) {
+    fn enter(&self, core: usize) {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(core);
         self.sleeping.store(sleepers.len(), Ordering::SeqCst);
     }
 
-    /// The core leaves the list by itself; `false` if somebody has picked it: then it is a searcher.
-    #[must_use]
-    pub(crate) fn wake_self(&self, core: usize) -> bool {
+    /// The core leaves the list by itself; `false` if somebody has picked it.
+    fn leave(&self, core: usize) -> bool {
         let mut sleepers = self.sleepers.lock();
         let Some(at) = sleepers.iter().position(|sleeper| *sleeper == core) else { return false };
         sleepers.swap_remove(at);

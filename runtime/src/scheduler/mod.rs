@@ -28,8 +28,8 @@
 //!
 //! # Files
 //!
-//! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck,
-//! `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck
+//! (and `pace` how often it looks), `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod core;
 mod idle;
@@ -37,6 +37,7 @@ mod inbox;
 mod inject;
 mod monitor;
 mod owner;
+mod pace;
 mod queue;
 mod spare;
 mod worker;
@@ -157,7 +158,7 @@ impl Scheduler {
     }
 
     fn wake(&self, core: &Core) {
-        if core.claim_sleep() {
+        if core.asleep.claim() {
             reactor::wake(core.index);
         }
     }

@@ -9,7 +9,8 @@
 //! At either pace it looks every 10 ms for runs that go on since the last look. A core is taken from
 //! such a run if anything else waits for the core; otherwise nothing is gained, and the worker
 //! keeps it. It is taken from a blocking section that was seen twice in a row at the fast pace if
-//! anything waits, and after a millisecond in any case, so that the monitor may slow down.
+//! anything waits, and after a millisecond in any case, so that the monitor may slow down. How it
+//! slows down and misses nothing is in `pace`.
 //!
 //! # One after the other
 //!
@@ -17,26 +18,16 @@
 //! behind it, and each would cost the rest another slow period or two. So after a core was taken
 //! from a run the looks at runs are brisk for a while, at every millisecond, and a run that has not
 //! used the processor between two of them loses its core too. A run that computes does not.
-//!
-//! # Changing pace
-//!
-//! The pace is a word that the monitor waits at. It writes the slower pace and then looks at the
-//! cores once more; who begins a blocking section (or wakes up) changes the core's state first and
-//! looks at the pace afterwards. All four are sequentially consistent, so one of them sees the
-//! other: the monitor stays awake, or it is nudged.
 
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
 use super::core::Core;
 use super::owner::Sighting;
-use crate::primitive::{AtomicU32, Ordering};
+use super::pace::{Pace, Slow};
+use crate::primitive::AtomicU32;
 use crate::stack;
 use crate::sys::futex;
-
-const FAST: u32 = 0;
-const SLOW: u32 = 1;
-const PARKED: u32 = 2;
 
 const FAST_PERIOD: Duration = Duration::from_micros(20);
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
@@ -50,33 +41,22 @@ const BRISK_PERIOD: Duration = Duration::from_millis(1);
 const BRISK_LOOKS: u32 = 8;
 
 pub(super) struct Monitor {
-    pace: AtomicU32,
+    pace: Pace,
 }
 
 impl Monitor {
     pub(super) fn new() -> Self {
-        Self { pace: AtomicU32::new(FAST) }
+        Self { pace: Pace::new() }
     }
 
     /// A blocking section has begun.
     pub(super) fn on_blocking(&self) {
-        if self.pace.load(Ordering::SeqCst) != FAST {
-            self.nudge();
-        }
+        self.pace.on_blocking();
     }
 
     /// A core has woken up.
     pub(super) fn on_wake(&self) {
-        if self.pace.load(Ordering::SeqCst) == PARKED {
-            self.nudge();
-        }
-    }
-
-    #[cold]
-    fn nudge(&self) {
-        if self.pace.swap(FAST, Ordering::SeqCst) != FAST {
-            futex::wake(&self.pace, 1);
-        }
+        self.pace.on_wake();
     }
 
     /// What the monitor's OS thread does.
@@ -103,27 +83,18 @@ impl Monitor {
             if n_quiet < FAST_LOOKS {
                 futex::wait(&FOREVER, 0, Some(FAST_PERIOD));
             } else {
-                let parks = n_sleepy >= SLEEPY_LOOKS;
-                if parks {
+                let nudged = if n_sleepy >= SLEEPY_LOOKS {
                     n_sleepy = 0;
-                }
-                let left = (!parks).then(|| next_slow.saturating_duration_since(now));
-                let nudged = self.slow_down(scheduler, left);
+                    self.pace.slow_down(Slow::Parked, None, || !scheduler.all_sleep())
+                } else {
+                    let left = next_slow.saturating_duration_since(now);
+                    self.pace.slow_down(Slow::Slow, Some(left), || {
+                        scheduler.cores().iter().any(|core| core.owner.look().is_blocking())
+                    })
+                };
                 n_quiet = if nudged { 0 } else { FAST_LOOKS };
             }
         }
-    }
-
-    /// Waits at the slow pace, for so long, or parks; whether a nudge has ended that.
-    fn slow_down(&self, scheduler: &'static Scheduler, time: Option<Duration>) -> bool {
-        let pace = if time.is_some() { SLOW } else { PARKED };
-        self.pace.store(pace, Ordering::SeqCst);
-        let blocking = || scheduler.cores().iter().any(|core| core.owner.look().is_blocking());
-        let stay_awake = if pace == SLOW { blocking() } else { !scheduler.all_sleep() };
-        if !stay_awake {
-            futex::wait(&self.pace, pace, time);
-        }
-        self.pace.swap(FAST, Ordering::SeqCst) == FAST || stay_awake
     }
 }
 

@@ -128,7 +128,7 @@ impl Owner {
     fn change(&self, epoch: u64, from: u64, to: u64) -> bool {
         let word = epoch << STATE_BITS;
         // Acquire and release: the worker goes on with the core, or leaves it to a taker.
-        // Sequentially consistent for `begin_blocking`: see `monitor`.
+        // Sequentially consistent for `begin_blocking`: see `pace`.
         self.word
             .compare_exchange(word | from, word | to, Ordering::SeqCst, Ordering::Relaxed)
             .is_ok()

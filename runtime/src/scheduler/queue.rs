@@ -21,10 +21,7 @@ use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::{Header, Runnable};
 
 /// Slots. Loom tries every interleaving: few.
-#[cfg(not(loom))]
-const CAPACITY: u32 = 256;
-#[cfg(loom)]
-const CAPACITY: u32 = 4;
+const CAPACITY: u32 = if cfg!(loom) { 4 } else { 256 };
 
 pub(crate) struct Queue {
     head: AtomicU32,

@@ -248,12 +248,10 @@ impl Scheduler {
     /// more.
     fn found(&self, core: &Core, local: &mut Local, task: Runnable) -> Runnable {
         let mut spread = !core.queue.is_empty();
-        if local.searching {
-            local.searching = false;
-            self.idle.stop_searching();
+        if std::mem::take(&mut local.searching) {
             // While this core searched, others relied on it and woke nobody. Now it has its task,
             // so it looks once more on their behalf, as it does before it sleeps.
-            spread = spread || self.is_there_work(core);
+            spread |= self.idle.found(|| self.is_there_work(core));
         }
         if spread && self.idle.any_sleeps() {
             self.wake_one();
@@ -352,21 +350,14 @@ impl Scheduler {
 
     /// Waits until there is something to do; see `idle`.
     fn sleep(&self, core: &Core, local: &mut Local) {
-        if local.searching {
-            local.searching = false;
-            self.idle.stop_searching();
-        }
-        // In this order: whoever picks this core from the list finds it asleep, and wakes it.
-        core.fall_asleep();
-        self.idle.sleep(core.index);
-        let deadline_ns = timer::shard(core.index).sleep();
-        if !self.is_there_work(core) {
+        let is_there_work = || self.is_there_work(core);
+        let wait = || {
+            let deadline_ns = timer::shard(core.index).sleep();
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
             reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
-        }
-        core.claim_sleep();
-        // Whoever was picked counts as a searcher already.
-        local.searching = !self.idle.wake_self(core.index);
+        };
+        local.searching =
+            self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.monitor.on_wake();
         timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
     }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-
-use crate::primitive::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A thread's identity, never used twice in a process.
 ///

@@ -27,12 +27,13 @@ pub(crate) mod id;
 pub(crate) mod list;
 pub(crate) mod state;
 
-use std::cell::{Cell, UnsafeCell};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
 use crate::context::{Context, Exit};
-use crate::primitive::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence};
+use crate::primitive::{
+    AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
+};
 use crate::stack::Class;
 use id::ThreadId;
 use state::State;
@@ -77,9 +78,9 @@ pub(crate) struct Header {
     scheduler: &'static dyn Schedule,
     vtable: &'static VTable,
     count: AtomicUsize,
-    /// The word of `join`: see `thread`.
+    /// The word of `join`: see `thread::join`.
     pub(crate) join: AtomicU32,
-    /// The word of `park`: see `thread`.
+    /// The word of `park`: see `thread::token`.
     pub(crate) token: AtomicU32,
     pub(crate) class: Option<Class>,
     pub(crate) id: ThreadId,

@@ -8,12 +8,11 @@
 
 mod wheel;
 
-use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use crate::lock::Lock;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, Cell, Ordering, global};
 use crate::ring::{Linked, Links};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
@@ -76,7 +75,9 @@ struct Timers {
     sleeps_until_ns: u64,
 }
 
-static SHARDS: OnceLock<Box<[Shard]>> = OnceLock::new();
+global! {
+    static SHARDS: OnceLock<Box<[Shard]>> = OnceLock::new();
+}
 
 /// Makes the shards, one for each core.
 pub(crate) fn init(n_cores: usize) {

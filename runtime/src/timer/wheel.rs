@@ -156,7 +156,7 @@ fn slot_of(tick: u64, level: usize) -> usize {
     (tick >> (SLOTS_LOG2 * level as u32)) as usize % N_SLOTS
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

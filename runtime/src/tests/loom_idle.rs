@@ -1,0 +1,214 @@
+//! `scheduler::idle`, with `inject` and `inbox`: who sleeps is woken when there is something to do.
+//!
+//! The workers here are what is left of the real ones without green threads, event loops and
+//! stealing: they take from the shared queue and from their inbox, search, and sleep. A task that is
+//! queued while all sleep is a deadlock.
+
+use std::sync::Arc;
+
+use super::loom_queue::{Tasks, taken};
+use super::machine::{CORE, Core, Sent, clock, spawn_green};
+use super::{DEADLINE_NS, explore, ring_at};
+use crate::park::sleep_until;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::scheduler::idle::Idle;
+use crate::scheduler::inbox::Inbox;
+use crate::scheduler::inject::Inject;
+use crate::sys::futex;
+use crate::task::Runnable;
+use crate::timer;
+
+struct Scheduler {
+    idle: Idle,
+    inject: Inject,
+    cores: Vec<(Core, Inbox)>,
+    /// Tasks that have not run yet.
+    n_left: AtomicU32,
+    /// A task ends only when another one runs.
+    together: bool,
+    tasks: Tasks,
+}
+
+impl Scheduler {
+    fn new(n_cores: usize, n_tasks: usize) -> Arc<Sent<Self>> {
+        Self::with(n_cores, n_tasks, false)
+    }
+
+    fn with(n_cores: usize, n_tasks: usize, together: bool) -> Arc<Sent<Self>> {
+        Arc::new(Sent(Self {
+            idle: Idle::new(n_cores),
+            inject: Inject::new(),
+            cores: (0..n_cores).map(|_| (Core::new(), Inbox::new())).collect(),
+            n_left: AtomicU32::new(n_tasks as u32),
+            together,
+            tasks: Tasks::new(n_tasks),
+        }))
+    }
+
+    fn wake_one(&self) {
+        if let Some(core) = self.idle.pick() {
+            self.cores[core].0.wake();
+        }
+    }
+
+    /// From outside.
+    fn inject(&self, i: usize) {
+        self.inject.push(self.tasks.make(i));
+        self.wake_one();
+    }
+
+    /// From a green thread that runs, or ran, on `core`.
+    fn push(&self, core: usize, i: usize) {
+        let (core, inbox) = &self.cores[core];
+        let first = inbox.push(self.tasks.make(i));
+        core.wake();
+        if !first {
+            self.wake_one();
+        }
+    }
+
+    fn run(&self, task: Runnable) {
+        taken(task);
+        let n_left = self.n_left.fetch_sub(1, Ordering::AcqRel) - 1;
+        if self.together && n_left > 0 {
+            while self.n_left.load(Ordering::Acquire) == n_left {
+                futex::wait(&self.n_left, n_left, None);
+            }
+        }
+        if n_left == 0 {
+            futex::wake(&self.n_left, u32::MAX);
+            // The last one: everybody may go home.
+            self.cores.iter().for_each(|(core, _)| core.wake_poller());
+        }
+    }
+
+    /// `Worker::next`, until every task has run.
+    fn work(&self, index: usize, mut searching: bool) {
+        let (core, inbox) = &self.cores[index];
+        while self.n_left.load(Ordering::Acquire) != 0 {
+            let (youngest, older) = inbox.take_all();
+            let share = self.inject.take_share(self.cores.len(), 1);
+            let found: Vec<_> = youngest.into_iter().chain(older).chain(share).collect();
+            if !found.is_empty() {
+                if std::mem::take(&mut searching) && self.idle.found(|| !self.inject.is_empty()) {
+                    self.wake_one();
+                }
+                found.into_iter().for_each(|task| self.run(task));
+                continue;
+            }
+            if !searching {
+                searching = self.idle.start_searching();
+            }
+            let is_there_work = || !self.inject.is_empty() || !inbox.is_empty();
+            let wait = || core.poll();
+            searching = self.idle.sleep(index, &core.asleep, searching, is_there_work, wait);
+        }
+    }
+}
+
+fn workers(scheduler: &Arc<Sent<Scheduler>>, n: usize) -> impl FnOnce() {
+    let workers: Vec<_> = (0..n)
+        .map(|core| {
+            let scheduler = Arc::clone(scheduler);
+            loom::thread::spawn(move || scheduler.0.work(core, false))
+        })
+        .collect();
+    let scheduler = Arc::clone(scheduler);
+    move || {
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        scheduler.0.tasks.assert_each_was_taken_once();
+    }
+}
+
+#[test]
+fn a_task_from_outside_wakes_the_one_core() {
+    explore(4, || {
+        let scheduler = Scheduler::new(1, 2);
+        let join = workers(&scheduler, 1);
+        scheduler.0.inject(0);
+        scheduler.0.inject(1);
+        join();
+    });
+}
+
+#[test]
+fn tasks_from_outside_wake_one_of_two_cores() {
+    explore(2, || {
+        let scheduler = Scheduler::new(2, 2);
+        let join = workers(&scheduler, 2);
+        scheduler.0.inject(0);
+        scheduler.0.inject(1);
+        join();
+    });
+}
+
+#[test]
+fn a_core_that_leaves_the_list_by_itself_is_not_taken_for_a_searcher() {
+    explore(4, || {
+        let scheduler = Scheduler::new(1, 1);
+        let theirs = Arc::clone(&scheduler);
+        let worker = loom::thread::spawn(move || {
+            let scheduler = &theirs.0;
+            // Woken by an event of its own.
+            let asleep = &scheduler.cores[0].0.asleep;
+            let searching = scheduler.idle.sleep(0, asleep, false, || false, || ());
+            scheduler.work(0, searching);
+        });
+        let theirs = Arc::clone(&scheduler);
+        // For a task that has been taken in the meantime.
+        let pusher = loom::thread::spawn(move || theirs.0.wake_one());
+        scheduler.0.inject(0);
+        pusher.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_green_thread_that_has_lost_its_core_wakes_it() {
+    explore(4, || {
+        let scheduler = Scheduler::new(1, 2);
+        let join = workers(&scheduler, 1);
+        scheduler.0.push(0, 0);
+        scheduler.0.push(0, 1);
+        join();
+    });
+}
+
+#[test]
+fn tasks_that_need_each_other_run_on_two_cores() {
+    explore(2, || {
+        let scheduler = Scheduler::with(2, 2, true);
+        let join = workers(&scheduler, 2);
+        scheduler.0.inject(0);
+        scheduler.0.inject(1);
+        join();
+    });
+}
+
+#[test]
+fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
+    explore(3, || {
+        timer::init(1);
+        let idle = Idle::new(1);
+        let rung = Arc::new(AtomicU32::new(0));
+        let theirs = Arc::clone(&rung);
+        let sleeper = spawn_green(move || {
+            sleep_until(clock::at(DEADLINE_NS));
+            theirs.store(1, Ordering::SeqCst);
+            CORE.wake();
+        });
+        let has_rung = || rung.load(Ordering::SeqCst) != 0;
+        while !has_rung() {
+            let mut now_ns = 0;
+            let wait = || match timer::shard(0).sleep() {
+                Some(deadline_ns) => now_ns = deadline_ns,
+                None => CORE.poll(),
+            };
+            let _ = idle.sleep(0, &CORE.asleep, false, has_rung, wait);
+            ring_at(now_ns);
+        }
+        sleeper.join().unwrap();
+    });
+}

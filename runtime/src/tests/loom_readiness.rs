@@ -1,0 +1,92 @@
+//! `reactor::entry` and `io::attempt`: readers of a descriptor, and the kernel's edges.
+//!
+//! A reader that waits while there is something to take, and nobody awake to take it, is a deadlock.
+//!
+//! Fails if a waiter does not compare the tick, or not under the lock; if an edge does not count, or
+//! leaves EMPTY; if `note_empty` overwrites an edge, or notes something before the registration; if
+//! a reader that succeeds does not pass on; if `wake` claims before it marks; if a wait that has
+//! timed out returns without either lock, or does not settle.
+
+use std::io;
+use std::time::Duration;
+
+use super::machine::reactor::{arrive, close, entry, fd, report_edges, take};
+use super::machine::spawn_green;
+use super::{DEADLINE_NS, explore, ring};
+use crate::io::{Attempt, Interest, Origin, attach, attempt};
+use crate::timer;
+
+/// Takes one, and leaves the rest: a connection of a listener's.
+fn accept() -> io::Result<u32> {
+    attempt(fd(), Interest::Read, |_| take(1).map(Attempt::Done))
+}
+
+/// Takes all there is: a short read of a stream.
+fn read() -> io::Result<u32> {
+    attempt(fd(), Interest::Read, |_| take(u32::MAX).map(Attempt::Drained))
+}
+
+/// Runs `n_readers` of `reader`, and two arrivals.
+fn two_arrive(preemptions: usize, n_readers: u32, reader: fn()) {
+    explore(preemptions, move || {
+        attach(fd(), Origin::Fresh);
+        let readers: Vec<_> = (0..n_readers).map(|_| spawn_green(reader)).collect();
+        let events = loom::thread::spawn(report_edges);
+        arrive();
+        arrive();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        close();
+        events.join().unwrap();
+    });
+}
+
+#[test]
+fn a_reader_takes_what_comes_one_by_one() {
+    two_arrive(2, 1, || {
+        accept().unwrap();
+        accept().unwrap();
+    });
+}
+
+#[test]
+fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
+    two_arrive(2, 1, || {
+        let mut n = 0;
+        while n < 2 {
+            n += read().unwrap();
+        }
+    });
+}
+
+#[test]
+fn two_readers_share_one_edge() {
+    two_arrive(1, 2, || {
+        accept().unwrap();
+    });
+}
+
+#[test]
+fn a_timeout_that_races_an_edge_loses_nothing() {
+    explore(2, || {
+        timer::init(1);
+        attach(fd(), Origin::Fresh);
+        let reader = spawn_green(|| {
+            let entry = entry(fd());
+            entry.set_timeout(Interest::Read, Some(Duration::from_nanos(DEADLINE_NS)));
+            if accept().is_err() {
+                entry.set_timeout(Interest::Read, None);
+                accept().unwrap();
+            }
+        });
+        let events = loom::thread::spawn(|| {
+            arrive();
+            report_edges();
+        });
+        ring();
+        reader.join().unwrap();
+        close();
+        events.join().unwrap();
+    });
+}

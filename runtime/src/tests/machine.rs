@@ -1,0 +1,373 @@
+//! What the modelled modules stand on.
+
+use std::ptr::NonNull;
+
+use loom::thread::{JoinHandle, Thread};
+
+use crate::primitive::{AtomicU32, Cell, Ordering};
+use crate::scheduler::idle::Asleep;
+use crate::task::{Header, Runnable, Schedule, VTable};
+use context::Exit;
+use sys::futex;
+
+/// A green thread: one of loom's, whose worker and core are its own.
+#[repr(C)]
+pub(crate) struct Green {
+    header: Header,
+    /// The right to run it is with whoever runs it, or on the way there.
+    has_right: Cell<bool>,
+    thread: Thread,
+    main: Cell<Option<Box<dyn FnOnce()>>>,
+}
+
+/// Starts a green thread.
+pub(crate) fn spawn_green(main: impl FnOnce() + 'static) -> JoinHandle<()> {
+    loom::thread::spawn(move || {
+        let green = Green {
+            header: new_header(),
+            has_right: Cell::new(true),
+            thread: loom::thread::current(),
+            main: Cell::new(Some(Box::new(main))),
+        };
+        current::set_green(&green.header);
+        // SAFETY: once, and nothing else is on this stack.
+        unsafe { green.header.start(&Exit(&raw const green)) };
+    })
+}
+
+/// What a waker does that has found a waiting task: the task is alive until it is woken.
+pub(crate) fn wake(task: NonNull<Header>) {
+    // SAFETY: as above; the claim says whether the right to run the task is ours.
+    unsafe {
+        if task.as_ref().state.claim() {
+            Runnable::from_raw(task).schedule();
+        }
+    }
+}
+
+/// A pointer that goes to another thread, which the model keeps valid.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<T>(pub(crate) T);
+
+// SAFETY: loom runs all its threads on one OS thread.
+unsafe impl<T> Send for Sent<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Sent<T> {}
+
+/// A task that is a header alone.
+pub(crate) fn new_header() -> Header {
+    unsafe fn run(task: NonNull<Header>) {
+        // SAFETY: tasks that run are green threads.
+        let green = unsafe { task.cast::<Green>().as_ref() };
+        (green.main.take().expect("a thread runs once"))();
+    }
+    unsafe fn free(_: NonNull<Header>) {
+        unreachable!("a model's tasks lie on its threads' stacks")
+    }
+
+    const VTABLE: &VTable = &VTable { run, free };
+    Header::new(&Machine, VTABLE, None, None, 1)
+}
+
+/// A core, as far as it can be woken.
+pub(crate) struct Core {
+    pub(crate) asleep: Asleep,
+    /// The event loop: 1 if it has been woken.
+    poller: AtomicU32,
+}
+
+impl Core {
+    pub(crate) fn new() -> Self {
+        Self { asleep: Asleep::new(), poller: AtomicU32::new(0) }
+    }
+
+    /// As the scheduler does.
+    pub(crate) fn wake(&self) {
+        if self.asleep.claim() {
+            self.wake_poller();
+        }
+    }
+
+    /// Ends a `poll`, or the next one.
+    pub(crate) fn wake_poller(&self) {
+        self.poller.swap(1, Ordering::Release);
+        futex::wake(&self.poller, 1);
+    }
+
+    pub(crate) fn poll(&self) {
+        while self.poller.swap(0, Ordering::Acquire) == 0 {
+            futex::wait(&self.poller, 0, None);
+        }
+    }
+}
+
+loom::lazy_static! {
+    /// The core that green threads set their alarms on.
+    pub(crate) static ref CORE: Core = Core::new();
+}
+
+/// Every green thread's scheduler.
+struct Machine;
+
+impl Schedule for Machine {
+    fn schedule(&self, task: Runnable) {
+        // SAFETY: tasks that park are green threads, which last at least until they run again.
+        let green = unsafe { task.into_raw().cast::<Green>().as_ref() };
+        assert!(!green.has_right.replace(true), "a second right to run a task");
+        green.thread.unpark();
+    }
+
+    fn wake_core(&self, _: usize) {
+        CORE.wake();
+    }
+}
+
+pub(crate) mod context {
+    use super::Green;
+
+    #[derive(Debug)]
+    pub(crate) struct Context;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Switch {
+        Parked,
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Exit(pub(super) *const Green);
+
+    impl Exit {
+        /// What the worker does when its task has switched off.
+        pub(crate) fn suspend(&self, _: Switch) {
+            // SAFETY: the thread itself asks.
+            let green = unsafe { &*self.0 };
+            green.has_right.set(false);
+            if green.header.state.commit() {
+                loom::thread::park();
+                assert!(green.has_right.get(), "runs without the right to");
+            } else {
+                green.has_right.set(true);
+            }
+        }
+    }
+}
+
+pub(crate) mod stack {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Class;
+}
+
+pub(crate) mod current {
+    use std::cell::Cell;
+    use std::ptr;
+
+    use crate::task::Header;
+
+    loom::thread_local! {
+        static GREEN: Cell<*const Header> = Cell::new(ptr::null());
+    }
+
+    pub(crate) fn green<'a>() -> Option<&'a Header> {
+        // SAFETY: the header lies below the caller on its stack.
+        GREEN.with(|green| unsafe { green.get().as_ref() })
+    }
+
+    pub(super) fn set_green(task: *const Header) {
+        GREEN.with(|green| green.set(task));
+    }
+}
+
+/// Time: a model's threads say what it is.
+pub(crate) mod clock {
+    use std::sync::OnceLock;
+    use std::time::{Duration, Instant};
+
+    use loom::sync::atomic::{AtomicU64, Ordering};
+
+    loom::lazy_static! {
+        static ref NOW_NS: AtomicU64 = AtomicU64::new(0);
+    }
+
+    /// The instant that `ns` counts from, whatever it is.
+    fn base() -> Instant {
+        static BASE: OnceLock<Instant> = OnceLock::new();
+        *BASE.get_or_init(Instant::now)
+    }
+
+    pub(crate) fn at(ns: u64) -> Instant {
+        base() + Duration::from_nanos(ns)
+    }
+
+    pub(crate) fn ns(instant: Instant) -> u64 {
+        instant.duration_since(base()).as_nanos() as u64
+    }
+
+    pub(crate) fn now_ns() -> u64 {
+        NOW_NS.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_ns(now: u64) {
+        NOW_NS.store(now, Ordering::Relaxed);
+    }
+}
+
+pub(crate) mod sys {
+    pub(crate) mod futex {
+        use std::sync::Mutex;
+        use std::time::Duration;
+
+        use loom::thread::{self, Thread};
+
+        use crate::primitive::{AtomicU32, Ordering};
+
+        loom::lazy_static! {
+            /// Who waits, and where. No switch happens under the lock, so it orders nothing that
+            /// loom could see.
+            static ref WAITERS: Mutex<Vec<(usize, Thread)>> = Mutex::new(Vec::new());
+            /// Makes loom try both orders of a wait and a wake.
+            static ref TURN: AtomicU32 = AtomicU32::new(0);
+        }
+
+        /// Time does not pass here: who would wait for it alone waits for ever.
+        pub(crate) fn wait(word: &AtomicU32, expected: u32, _: Option<Duration>) {
+            TURN.fetch_add(1, Ordering::Relaxed);
+            // The kernel looks at the word under its own lock, and sees the newest value: so does an
+            // exchange, here one that fails. From here to the park nobody else runs.
+            let newest =
+                word.compare_exchange(!expected, !expected, Ordering::Relaxed, Ordering::Relaxed);
+            if newest == Err(expected) {
+                WAITERS.lock().unwrap().push((std::ptr::from_ref(word).addr(), thread::current()));
+                thread::park();
+            }
+        }
+
+        pub(crate) fn wake(word: *const AtomicU32, n: u32) {
+            TURN.fetch_add(1, Ordering::Relaxed);
+            let mut waiters = WAITERS.lock().unwrap();
+            for _ in 0..n {
+                let Some(at) = waiters.iter().position(|(at, _)| *at == word.addr()) else { break };
+                waiters.remove(at).1.unpark();
+            }
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Event {
+        pub(crate) token: u64,
+        pub(crate) readable: bool,
+        pub(crate) writable: bool,
+        pub(crate) read_closed: bool,
+        pub(crate) write_closed: bool,
+        pub(crate) unsteady: bool,
+    }
+}
+
+pub(crate) mod blocking {
+    pub(crate) fn blocking<T>(f: impl FnOnce() -> T) -> T {
+        f()
+    }
+}
+
+/// The kernel's side of the one descriptor that there is: something comes, and is taken; the event
+/// loop hears of it by edges.
+pub(crate) mod reactor {
+    use std::io;
+    use std::os::fd::BorrowedFd;
+
+    use loom::sync::{Condvar, Mutex};
+
+    use crate::reactor::Entry;
+    use crate::sys::Event;
+    use crate::task::list::List;
+
+    #[derive(Default)]
+    struct File {
+        /// How much there is to take.
+        n: u32,
+        token: Option<u64>,
+        /// There is an edge to report.
+        edge: bool,
+        closed: bool,
+    }
+
+    loom::lazy_static! {
+        static ref ENTRY: Entry = Entry::new();
+        static ref FILE: Mutex<File> = Mutex::new(File::default());
+        static ref CHANGED: Condvar = Condvar::new();
+    }
+
+    fn change(f: impl FnOnce(&mut File)) {
+        let mut file = FILE.lock().unwrap();
+        f(&mut file);
+        CHANGED.notify_one();
+    }
+
+    pub(crate) fn fd() -> BorrowedFd<'static> {
+        // SAFETY: nobody closes it, or uses it.
+        unsafe { BorrowedFd::borrow_raw(0) }
+    }
+
+    pub(crate) fn entry(_: BorrowedFd<'_>) -> &'static Entry {
+        &ENTRY
+    }
+
+    pub(crate) fn register(_: usize, _: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        change(|file| {
+            file.token = Some(token);
+            file.edge = file.n > 0;
+        });
+        Ok(())
+    }
+
+    pub(crate) fn deregister(_: usize, _: BorrowedFd<'_>) {}
+
+    /// Something comes.
+    pub(crate) fn arrive() {
+        change(|file| {
+            file.n += 1;
+            file.edge = file.token.is_some();
+        });
+    }
+
+    /// Takes at most this much of what there is.
+    pub(crate) fn take(most: u32) -> io::Result<u32> {
+        let mut file = FILE.lock().unwrap();
+        let n = file.n.min(most);
+        file.n -= n;
+        if n == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+    }
+
+    /// Nothing comes any more.
+    pub(crate) fn close() {
+        change(|file| file.closed = true);
+    }
+
+    /// The event loop, until the end.
+    pub(crate) fn report_edges() {
+        loop {
+            let mut file = FILE.lock().unwrap();
+            while !file.edge && !file.closed {
+                file = CHANGED.wait(file).unwrap();
+            }
+            if file.closed {
+                return;
+            }
+            file.edge = false;
+            let token = file.token.expect("registered");
+            drop(file);
+            let event = Event {
+                token,
+                readable: true,
+                writable: false,
+                read_closed: false,
+                write_closed: false,
+                unsteady: false,
+            };
+            let mut ready = List::new();
+            ENTRY.dispatch((token >> 32) as u32, event, &mut ready);
+            for task in ready {
+                task.schedule();
+            }
+        }
+    }
+}
