@@ -135,7 +135,7 @@ fn a_task_from_outside_wakes_the_one_core() {
 
 #[test]
 fn tasks_from_outside_wake_one_of_two_cores() {
-    explore(2, || {
+    explore(3, || {
         let scheduler = Scheduler::new(2, 2);
         let join = workers(&scheduler, 2);
         scheduler.0.inject(0);
@@ -178,7 +178,7 @@ fn a_green_thread_that_has_lost_its_core_wakes_it() {
 
 #[test]
 fn tasks_that_need_each_other_run_on_two_cores() {
-    explore(2, || {
+    explore(3, || {
         let scheduler = Scheduler::with(2, 2, true);
         let join = workers(&scheduler, 2);
         scheduler.0.inject(0);

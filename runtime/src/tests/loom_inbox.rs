@@ -47,5 +47,5 @@ fn two_pushers_and_a_taker() {
 
 #[test]
 fn two_pushers_and_two_takers() {
-    pushers_and_takers(2, 2);
+    pushers_and_takers(2, 3);
 }

@@ -73,7 +73,7 @@ impl Task {
 
 #[test]
 fn a_green_joiner_gets_the_result() {
-    explore(3, || {
+    explore(5, || {
         let task = Task::new();
         let (theirs, its) = (Arc::clone(&task), Arc::clone(&task));
         let joiner = spawn_green(move || its.0.join());

@@ -31,6 +31,6 @@ fn two_contenders_hold_the_lock_in_turn() {
 }
 
 #[test]
-fn four_contenders_hold_the_lock_in_turn() {
-    n_contenders_hold_the_lock_in_turn(4, 2);
+fn three_contenders_hold_the_lock_in_turn() {
+    n_contenders_hold_the_lock_in_turn(3, 4);
 }

@@ -93,5 +93,5 @@ fn a_core_is_kept_or_taken_around_a_blocking_section() {
 
 #[test]
 fn of_two_takers_one_gets_the_core() {
-    one_owner(2, 3, |core| core.run_and_block() && core.run());
+    one_owner(2, 4, |core| core.run_and_block() && core.run());
 }

@@ -119,7 +119,7 @@ fn a_full_ring_takes_no_more_until_somebody_has_stolen() {
 
 #[test]
 fn two_thieves_get_different_tasks() {
-    explore(3, || {
+    explore(4, || {
         let queue = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));
         for i in 0..3 {
@@ -142,7 +142,7 @@ fn two_thieves_get_different_tasks() {
 
 #[test]
 fn a_thief_is_robbed() {
-    explore(3, || {
+    explore(4, || {
         let queue = Arc::new(Sent(begun()));
         let loot = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));

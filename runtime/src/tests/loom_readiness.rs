@@ -44,7 +44,7 @@ fn two_arrive(preemptions: usize, n_readers: u32, reader: fn()) {
 
 #[test]
 fn a_reader_takes_what_comes_one_by_one() {
-    two_arrive(2, 1, || {
+    two_arrive(4, 1, || {
         accept().unwrap();
         accept().unwrap();
     });
@@ -52,7 +52,7 @@ fn a_reader_takes_what_comes_one_by_one() {
 
 #[test]
 fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
-    two_arrive(2, 1, || {
+    two_arrive(4, 1, || {
         let mut n = 0;
         while n < 2 {
             n += read().unwrap();
@@ -62,14 +62,14 @@ fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
 
 #[test]
 fn two_readers_share_one_edge() {
-    two_arrive(1, 2, || {
+    two_arrive(3, 2, || {
         accept().unwrap();
     });
 }
 
 #[test]
 fn a_timeout_that_races_an_edge_loses_nothing() {
-    explore(2, || {
+    explore(4, || {
         timer::init(1);
         attach(fd(), Origin::Fresh);
         let reader = spawn_green(|| {

@@ -39,7 +39,7 @@ fn a_parked_task_runs_again_and_sees_what_its_waker_wrote() {
 
 #[test]
 fn of_two_wakers_one_gets_the_task_and_neither_is_lost() {
-    explore(3, || {
+    explore(4, || {
         let green = spawn_green(|| {
             let this = current::green().unwrap();
             let task = Sent(NonNull::from(this));

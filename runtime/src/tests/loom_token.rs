@@ -52,7 +52,7 @@ fn park_returns_with_what_unpark_gave() {
 
 #[test]
 fn a_timed_park_leaves_the_word_ready_for_the_next() {
-    explore(2, || {
+    explore(3, || {
         timer::init(1);
         let shared = shared();
         let theirs = Arc::clone(&shared);
