@@ -16,10 +16,13 @@
 //! [`Idle::sleep`] has the steps:
 //!
 //! 1. The searcher stops to be one.
-//! 2. It enters the list of sleepers, and falls asleep.
+//! 2. It falls asleep ([`Asleep`]), and then enters the list of sleepers: whoever picks it finds it
+//!    asleep and wakes it. The other way round it could be picked, not be woken, and wait as a
+//!    searcher that everybody relies on.
 //! 3. It looks at every queue once more.
 //! 4. If there is nothing it waits in its reactor, which a wake-up ends, early ones included.
-//! 5. It leaves the list. If somebody has picked it, it is a searcher.
+//! 5. It leaves the list. If somebody has picked it, it is a searcher; and it is one again if it was
+//!    one before step 1 and step 3 has found something, for which nobody may have been woken.
 //!
 //! # Why nothing is lost
 //!
@@ -31,6 +34,9 @@
 //! comes after the read, hence after the push, and its step 3 sees the task. Or it read `searching`
 //! as zero and `sleeping` as zero: then whoever goes to sleep later has its step 2 after that read,
 //! hence after the push, and its step 3 sees the task.
+//!
+//! A picker that finds the list empty was taken for a searcher meanwhile: it looks at the counts
+//! again, in the place of those who relied on it.
 //!
 //! A task in the run queue of a core that is awake is come across in any case. Other cores are to
 //! share in it soon, not at once: pushes there, and some looks at `sleeping`, are cheaper than that,

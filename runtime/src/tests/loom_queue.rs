@@ -3,8 +3,8 @@
 //! The ring has four slots here, and the models begin in its middle. Whoever gets a task touches a
 //! cell of it, which is a race if two do, or if the task's contents have not come with it.
 //!
-//! Fails if the stores of `tail` or the exchanges of `head` are relaxed; if `pop` advances `head` by
-//! a store; if a thief takes what it has read after `head` has moved; if `push` fills five slots.
+//! Fails if a store of `tail`, the thief's load of it, or the exchange of `head` in `pop` is relaxed;
+//! if `pop` advances `head` by a store; if a thief takes what it has read after `head` has moved; if `push` fills five slots.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
