@@ -247,13 +247,13 @@ impl Scheduler {
     /// Bookkeeping when there is something to run: whoever searched has found, and others may find
     /// more.
     fn found(&self, core: &Core, local: &mut Local, task: Runnable) -> Runnable {
-        let mut spread = !core.queue.is_empty();
+        let mut spread = false;
         if std::mem::take(&mut local.searching) {
             // While this core searched, others relied on it and woke nobody. Now it has its task,
             // so it looks once more on their behalf, as it does before it sleeps.
-            spread |= self.idle.found(|| self.is_there_work(core));
+            spread = self.idle.found(|| self.is_there_work(core));
         }
-        if spread && self.idle.any_sleeps() {
+        if self.idle.any_sleeps() && (spread || !core.queue.is_empty()) {
             self.wake_one();
         }
         task
