@@ -137,6 +137,7 @@ mod scheduler {
     pub(crate) mod queue;
 }
 #[cfg(loom)]
+#[allow(unsafe_code, reason = "wakes who has parked")]
 mod thread {
     pub(crate) mod join;
     pub(crate) mod token;
@@ -146,7 +147,7 @@ mod thread {
 pub use blocking::{blocking, look_up};
 #[cfg(not(loom))]
 pub use context::tls::TlsMode;
-pub use park::{Wait, WaitReason, sleep_until, wait, wake};
+pub use park::{Sleeper, Wait, WaitReason, sleep_until, wait, wake};
 #[cfg(not(loom))]
 pub use runtime::{Config, tls_mode, workers};
 pub use task::id::ThreadId;

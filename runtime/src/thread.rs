@@ -9,8 +9,9 @@ use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::thread::Result;
 use std::time::Instant;
@@ -120,10 +121,13 @@ impl Builder {
         let class = Class::for_size(size, tls::block_len())?;
         stack::reserve(class)?;
         let vtable = const { &VTable { run: run::<F, T>, free: free::<Task<F, T>> } };
-        // One count for the task itself, one for the handle.
-        let header = Header::new(scheduler, vtable, Some(class), name, 2);
-        let task = Task { header, stage: UnsafeCell::new(Stage::<F, T>::Function(f)) };
-        let task = NonNull::from(Box::leak(Box::new(task))).cast::<Header>();
+        // Written in place: a value that is made first would be copied there.
+        let task = Box::leak(Box::<Task<F, T>>::new_uninit()).write(Task {
+            // One count for the task itself, one for the handle.
+            header: Header::new(scheduler, vtable, Some(class), name, 2),
+            stage: UnsafeCell::new(Stage::Function(f)),
+        });
+        let task = NonNull::from(task).cast::<Header>();
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {
             let thread = Thread(TaskRef::from_raw(task));
@@ -265,11 +269,16 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// What the thread panicked with.
+    #[inline]
     pub fn join(self) -> Result<T> {
         join::wait_until_done(&self.thread.0.join);
         let mut result: Option<Result<T>> = None;
         // SAFETY: DONE, and the slot has the type that `spawn` took the function for.
         unsafe { (self.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };
+        // Nothing is left to drop but the reference.
+        let this = ManuallyDrop::new(self);
+        // SAFETY: read once, out of what is not dropped.
+        drop(unsafe { ptr::read(&raw const this.thread) });
         result.expect("the result of a thread is there until it is taken")
     }
 
@@ -322,7 +331,7 @@ impl Thread {
 
     /// Makes the thread's token available: its [`park`] returns, now or the next time.
     pub fn unpark(&self) {
-        token::give(&self.0.token);
+        token::give(&self.0);
     }
 }
 
@@ -342,14 +351,6 @@ pub fn current() -> Thread {
     match running::green() {
         Some(task) => Thread(TaskRef::to(task)),
         None => Thread(running::os_thread(os_thread)),
-    }
-}
-
-/// Runs `f` with the calling thread's header.
-fn with_current<T>(f: impl FnOnce(&Header) -> T) -> T {
-    match running::green() {
-        Some(task) => f(task),
-        None => f(&running::os_thread(os_thread)),
     }
 }
 
@@ -388,20 +389,30 @@ pub fn is_green() -> bool {
 /// Parks the calling thread until its token is available, and takes it.
 ///
 /// This corresponds to [`std::thread::park`].
+#[inline]
 pub fn park() {
-    with_current(|this| token::take(&this.token));
+    match running::green() {
+        Some(task) => token::take(task),
+        None => token::take_queued(&running::os_thread(os_thread).token, None),
+    }
 }
 
 /// As [`park`], but until `deadline` at most.
 ///
 /// This corresponds to [`std::thread::park_timeout`].
 pub fn park_until(deadline: Instant) {
-    with_current(|this| token::take_until(&this.token, deadline));
+    match running::green() {
+        Some(task) => token::take_queued(&task.token, Some(deadline)),
+        None => token::take_queued(&running::os_thread(os_thread).token, Some(deadline)),
+    }
 }
 
 /// Lets others run first. From an ordinary thread, yields to other OS threads.
 ///
 /// This corresponds to [`std::thread::yield_now`].
+// Inlined, here and above, for the switch itself is a call and a return that match: between two
+// switches that are the same function's no return is mispredicted.
+#[inline]
 pub fn yield_now() {
     match running::green() {
         Some(task) => task.exit().suspend(Switch::Yielded),

@@ -19,7 +19,7 @@ mod primitive {
     use std::time::Instant;
 
     pub(crate) use loom::sync::Arc;
-    use loom::sync::atomic::Ordering::Relaxed;
+    use loom::sync::atomic::Ordering::{Acquire, Relaxed, Release};
     pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize};
     use loom::sync::{Condvar, Mutex};
 
@@ -61,6 +61,32 @@ mod primitive {
             waiters = WOKEN.wait(waiters).unwrap();
         }
         Wait::Woken
+    }
+
+    pub(crate) struct Sleeper(AtomicU32);
+
+    impl Sleeper {
+        pub(crate) fn new() -> Self {
+            Self(AtomicU32::new(0))
+        }
+
+        pub(crate) fn sleep(&self, _: WaitReason) {
+            // A wake-up may be meant for an earlier sleeper at this address.
+            while self.0.load(Acquire) == 0 {
+                wait(&self.0, 0, None, WaitReason::Channel);
+            }
+        }
+
+        /// # Safety
+        ///
+        /// As of the runtime's.
+        pub(crate) unsafe fn wake(this: *const Self) {
+            // SAFETY: by contract; after the store the address alone is used.
+            let word = unsafe { &raw const (*this).0 };
+            // SAFETY: as above.
+            unsafe { (*word).store(1, Release) };
+            wake(word, 1);
+        }
     }
 
     pub(crate) fn wake(address: *const AtomicU32, n: usize) {

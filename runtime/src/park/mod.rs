@@ -10,7 +10,8 @@
 //! Between the claim and the scheduling the task cannot run, so it cannot go away either.
 //!
 //! A waiter with one waker (no deadline) parks before it looks whether it was woken. It runs again
-//! only because of that waker's claim, after which the waker leaves it alone: it may return.
+//! only because of that waker's claim, after which the waker leaves it alone: it may return. Where
+//! there is one waiter too, they need no list: see [`Sleeper`].
 //!
 //! A waiter with two (a list and a timer) may look at any time, and takes both locks before it
 //! returns: a waker that has come second has finished with the task by then. The second claim is
@@ -20,10 +21,13 @@
 //! So a wait leaves nothing behind that could touch the task, or wake it, later.
 
 mod reason;
+mod sleeper;
 mod wait_queue;
 
 pub use reason::WaitReason;
+pub use sleeper::Sleeper;
 
+use std::ptr::NonNull;
 use std::time::Instant;
 
 use crate::clock;
@@ -31,7 +35,7 @@ use crate::context::Switch;
 use crate::current;
 use crate::primitive::{AtomicU32, Ordering, global};
 use crate::sys::futex;
-use crate::task::Header;
+use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
 use wait_queue::{Table, Waiter};
 
@@ -163,17 +167,41 @@ pub fn sleep_until(deadline: Instant) {
 
 /// Switches the calling green thread off until somebody claims it, or already has.
 pub(crate) fn park(task: &Header, reason: WaitReason) {
-    task.reason.store(reason as u8, Ordering::Relaxed);
-    task.exit().suspend(Switch::Parked);
+    switch_off(task, reason);
     task.state.resume();
 }
 
 /// For a wait with one waker: parks first, then looks.
+#[inline]
 pub(crate) fn park_until(task: &Header, reason: WaitReason, is_woken: impl Fn() -> bool) {
     loop {
-        park(task, reason);
+        switch_off(task, reason);
+        task.state.resume_claimed();
         if is_woken() {
             return;
+        }
+    }
+}
+
+// Inlined, with the switch in it: see `thread::yield_now`.
+#[inline]
+fn switch_off(task: &Header, reason: WaitReason) {
+    task.reason.store(reason as u8, Ordering::Relaxed);
+    task.exit().suspend(Switch::Parked);
+}
+
+/// Wakes a task that waits for one waker.
+///
+/// # Safety
+///
+/// The caller is that waker, and this is the one time that it wakes it.
+#[inline]
+pub(crate) unsafe fn call(task: NonNull<Header>) {
+    // SAFETY: the task waits, so it is alive until it is claimed; the claim says whether the right
+    // to run it is ours. If it is not, the task is on its way again, and touched no more.
+    unsafe {
+        if task.as_ref().state.claim() {
+            Runnable::from_raw(task).schedule();
         }
     }
 }

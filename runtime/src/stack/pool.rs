@@ -26,6 +26,7 @@ pub(crate) struct Class(u8);
 
 impl Class {
     /// The class whose stacks have at least `size` usable bytes below `on_top` others.
+    #[inline]
     pub(crate) fn for_size(size: usize, on_top: usize) -> io::Result<Self> {
         let size = size.saturating_add(on_top.saturating_sub(HEADROOM_PAGES * page_size()));
         let log2 = size.checked_next_power_of_two().map_or(usize::BITS, usize::ilog2);

@@ -79,7 +79,7 @@ pub(crate) struct Header {
     vtable: &'static VTable,
     count: AtomicUsize,
     /// The word of `join`: see `thread::join`.
-    pub(crate) join: AtomicU32,
+    pub(crate) join: AtomicPtr<()>,
     /// The word of `park`: see `thread::token`.
     pub(crate) token: AtomicU32,
     pub(crate) class: Option<Class>,
@@ -96,6 +96,7 @@ unsafe impl Send for Header {}
 
 impl Header {
     /// A header with `count` references. `class` is the stack that was reserved for it.
+    #[inline(always)]
     pub(crate) fn new(
         scheduler: &'static dyn Schedule,
         vtable: &'static VTable,
@@ -116,7 +117,7 @@ impl Header {
             scheduler,
             vtable,
             count: AtomicUsize::new(count),
-            join: AtomicU32::new(0),
+            join: AtomicPtr::new(ptr::null_mut()),
             token: AtomicU32::new(0),
             class,
             id: ThreadId::next(),
@@ -129,6 +130,7 @@ impl Header {
     }
 
     /// The way off the task's stack, for the task itself.
+    #[inline]
     pub(crate) fn exit(&self) -> &Exit {
         // SAFETY: set on this very stack by `start`, which has not returned: it calls whatever calls
         // this.
@@ -246,11 +248,14 @@ impl Deref for TaskRef {
 
 impl Drop for TaskRef {
     fn drop(&mut self) {
-        // Release pairs with the acquire fence of whoever drops the last reference.
-        if self.count.fetch_sub(1, Ordering::Release) != 1 {
-            return;
+        // A single reference cannot become two meanwhile: most often there is no need to count.
+        // Release pairs with the acquire load, or fence, of whoever drops the last reference.
+        if self.count.load(Ordering::Acquire) != 1 {
+            if self.count.fetch_sub(1, Ordering::Release) != 1 {
+                return;
+            }
+            fence(Ordering::Acquire);
         }
-        fence(Ordering::Acquire);
         // SAFETY: that was the last reference; the header starts the allocation of its table.
         unsafe { (self.vtable.free)(self.0) };
     }

@@ -19,6 +19,10 @@
 //!
 //! `claim` releases what the waker has written, and `resume` acquires it, through the chain of
 //! read-modify-writes on the word. The commit releases the saved context to the claimer.
+//!
+//! With one waker a claim is followed by nothing but the run that it causes: a commit that fails
+//! acquires it, or the task comes to its worker through a queue, from the claimer. So that run may
+//! begin with a plain store, `resume_claimed`.
 
 use crate::primitive::{AtomicU32, Ordering};
 
@@ -45,8 +49,18 @@ impl State {
     /// the caller still has the right to run it.
     #[must_use]
     pub(crate) fn commit(&self) -> bool {
-        // Release pairs with the acquire in `claim`.
-        self.0.compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Relaxed).is_ok()
+        // Release pairs with the acquire in `claim`; acquire, of the claim that came first, with
+        // the release there.
+        self.0.compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Acquire).is_ok()
+    }
+
+    /// The task runs again after the one claim of a wait with one waker.
+    #[inline]
+    pub(crate) fn resume_claimed(&self) {
+        debug_assert_eq!(self.0.load(Ordering::Relaxed), NOTIFIED);
+        // Nobody else claims until the next wait is published. What the claimer wrote is visible:
+        // the claimer's side of the right to run released it, or the commit that failed acquired it.
+        self.0.store(RUNNING, Ordering::Relaxed);
     }
 
     /// The task runs again and takes note of every wake-up so far.

@@ -2,18 +2,21 @@
 //!
 //! Fails if DONE or DETACHED is set by a relaxed operation, or by a load and a store; if the thread
 //! does not wake who waits, or the joiner waits without saying so; if either drops the result
-//! without a look at the other's bit.
+//! without a look at the other's word. With it goes `park::Sleeper`: fails if the joiner leaves it by
+//! a relaxed operation, if a commit that fails does not acquire, or if the word of an OS thread is
+//! marked by a relaxed store, or touched after it.
 
+use std::ptr;
 use std::sync::Arc;
 
 use super::explore;
 use super::machine::{Sent, spawn_green};
-use crate::primitive::{AtomicU32, UnsafeCell};
+use crate::primitive::{AtomicPtr, UnsafeCell};
 use crate::thread::join;
 
 /// The word of a thread, and its result.
 struct Task {
-    word: AtomicU32,
+    word: AtomicPtr<()>,
     result: UnsafeCell<Option<()>>,
     n_dropped: UnsafeCell<u32>,
 }
@@ -21,7 +24,7 @@ struct Task {
 impl Task {
     fn new() -> Arc<Sent<Self>> {
         Arc::new(Sent(Self {
-            word: AtomicU32::new(0),
+            word: AtomicPtr::new(ptr::null_mut()),
             result: UnsafeCell::new(None),
             n_dropped: UnsafeCell::new(0),
         }))

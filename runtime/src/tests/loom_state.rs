@@ -1,18 +1,19 @@
 //! `task::state`: a task parks, and its wakers claim it.
 //!
-//! The task parks by `park::park`; its worker's part is the stand-in's. What is checked: the task
+//! The task parks by `park::park_until` where it has one waker, by `park::park` where it has two;
+//! its worker's part is the stand-in's. What is checked: the task
 //! runs again; there is one right to run it; it sees what its wakers have written.
 //!
 //! Fails if `commit` parks a task that has been claimed, or is relaxed; if `claim` is relaxed, or
-//! says so to whoever comes first; if `resume` is a plain store, or does not acquire.
+//! says so to whoever comes first; if `resume` is a plain store, or does not acquire; if a commit that fails does not acquire.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::explore;
-use super::machine::{Sent, spawn_green, wake};
+use super::machine::{Sent, spawn_green};
 use crate::current;
-use crate::park::{WaitReason, park};
+use crate::park::{WaitReason, call, park, park_until};
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
 
 #[test]
@@ -26,9 +27,10 @@ fn a_parked_task_runs_again_and_sees_what_its_waker_wrote() {
             let waker = loom::thread::spawn(move || {
                 // SAFETY: the claim hands it over.
                 unsafe { *theirs.0.get() = 1 };
-                wake({ task }.0);
+                // SAFETY: the one waker, once.
+                unsafe { call({ task }.0) };
             });
-            park(this, WaitReason::Park);
+            park_until(this, WaitReason::Park, || true);
             // SAFETY: as above.
             assert_eq!(unsafe { *note.0.get() }, 1);
             waker.join().unwrap();
@@ -48,7 +50,8 @@ fn of_two_wakers_one_gets_the_task_and_neither_is_lost() {
                 let words = Arc::clone(&words);
                 loom::thread::spawn(move || {
                     words[i].store(1, Ordering::Relaxed);
-                    wake({ task }.0);
+                    // SAFETY: the task waits until both have called.
+                    unsafe { call({ task }.0) };
                 })
             });
             // The claim orders the word, too.

@@ -1,33 +1,38 @@
 //! `thread::token`: `park` takes what `unpark` gives.
 //!
 //! Fails if `give` does not wake, or is relaxed; if `take` does not acquire, or parks while the token
-//! is there; if `take_until` leaves PARKED behind.
+//! is there; if `take_queued` leaves QUEUED behind.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
+
+use loom::thread::JoinHandle;
 
 use super::explore;
 use super::machine::{Sent, clock, spawn_green};
+use crate::current;
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
+use crate::task::Header;
 use crate::thread::token;
 use crate::timer;
 
-/// A thread's word, and what two others have written for it.
+/// What two others have written for a green thread.
 struct Shared {
-    word: AtomicU32,
     notes: [UnsafeCell<u32>; 2],
     flag: AtomicU32,
 }
 
 fn shared() -> Arc<Sent<Shared>> {
     let notes = [UnsafeCell::new(0), UnsafeCell::new(0)];
-    Arc::new(Sent(Shared { word: AtomicU32::new(0), notes, flag: AtomicU32::new(0) }))
+    Arc::new(Sent(Shared { notes, flag: AtomicU32::new(0) }))
 }
 
 impl Shared {
-    fn give(&self, i: usize) {
+    fn give(&self, to: Sent<NonNull<Header>>, i: usize) {
         // SAFETY: the token hands it over.
         unsafe { *self.notes[i].get() = 1 };
-        token::give(&self.word);
+        // SAFETY: the thread lasts until its givers have ended.
+        token::give(unsafe { to.0.as_ref() });
     }
 
     fn saw(&self, i: usize) {
@@ -36,16 +41,47 @@ impl Shared {
     }
 }
 
+fn this() -> &'static Header {
+    // SAFETY: whoever asks is the thread itself, and says it to givers that it waits for.
+    unsafe { &*std::ptr::from_ref(current::green().expect("a green thread")) }
+}
+
+fn giver(shared: &Arc<Sent<Shared>>, i: usize) -> JoinHandle<()> {
+    let (theirs, to) = (Arc::clone(shared), Sent(NonNull::from(this())));
+    loom::thread::spawn(move || {
+        theirs.0.flag.fetch_add(1, Ordering::Relaxed);
+        theirs.0.give(to, i);
+    })
+}
+
 #[test]
 fn park_returns_with_what_unpark_gave() {
     explore(4, || {
-        let shared = shared();
-        let theirs = Arc::clone(&shared);
-        let thread = spawn_green(move || {
-            token::take(&theirs.0.word);
-            theirs.0.saw(0);
+        let thread = spawn_green(|| {
+            let shared = shared();
+            let giver = giver(&shared, 0);
+            token::take(this());
+            shared.0.saw(0);
+            giver.join().unwrap();
         });
-        shared.0.give(0);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn of_two_tokens_one_may_be_lost_and_nobody_is_left_parked() {
+    explore(3, || {
+        let thread = spawn_green(|| {
+            let shared = shared();
+            let givers = [0, 1].map(|i| giver(&shared, i));
+            token::take(this());
+            while shared.0.flag.load(Ordering::Relaxed) < 2 {
+                token::take(this());
+            }
+            for giver in givers {
+                giver.join().unwrap();
+            }
+        });
         thread.join().unwrap();
     });
 }
@@ -54,25 +90,19 @@ fn park_returns_with_what_unpark_gave() {
 fn a_timed_park_leaves_the_word_ready_for_the_next() {
     explore(3, || {
         timer::init(1);
-        let shared = shared();
-        let theirs = Arc::clone(&shared);
-        let thread = spawn_green(move || {
-            token::take_until(&theirs.0.word, clock::at(super::DEADLINE_NS));
-            let its = Arc::clone(&theirs);
-            let giver = loom::thread::spawn(move || {
-                its.0.flag.store(1, Ordering::Relaxed);
-                its.0.give(1);
-            });
+        let thread = spawn_green(|| {
+            let shared = shared();
+            let first = giver(&shared, 0);
+            token::take_queued(&this().token, Some(clock::at(super::DEADLINE_NS)));
+            let second = giver(&shared, 1);
             // The first token may be here only now.
-            while theirs.0.flag.load(Ordering::Relaxed) == 0 {
-                token::take(&theirs.0.word);
+            while shared.0.flag.load(Ordering::Relaxed) < 2 {
+                token::take(this());
             }
-            giver.join().unwrap();
+            first.join().unwrap();
+            second.join().unwrap();
         });
-        let theirs = Arc::clone(&shared);
-        let giver = loom::thread::spawn(move || theirs.0.give(0));
         super::ring();
-        giver.join().unwrap();
         thread.join().unwrap();
     });
 }

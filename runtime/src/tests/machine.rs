@@ -35,16 +35,6 @@ pub(crate) fn spawn_green(main: impl FnOnce() + 'static) -> JoinHandle<()> {
     })
 }
 
-/// What a waker does that has found a waiting task: the task is alive until it is woken.
-pub(crate) fn wake(task: NonNull<Header>) {
-    // SAFETY: as above; the claim says whether the right to run the task is ours.
-    unsafe {
-        if task.as_ref().state.claim() {
-            Runnable::from_raw(task).schedule();
-        }
-    }
-}
-
 /// A pointer that goes to another thread, which the model keeps valid.
 #[derive(Clone, Copy)]
 pub(crate) struct Sent<T>(pub(crate) T);

@@ -40,6 +40,7 @@ where
 /// operating system.
 ///
 /// This corresponds to [`std::thread::yield_now`].
+#[inline]
 pub fn yield_now() {
     bridge::yield_now();
 }

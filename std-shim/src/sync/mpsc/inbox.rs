@@ -5,7 +5,7 @@
 //! | `latest` | meaning |
 //! |---|---|
 //! | `EMPTY` | nothing is in |
-//! | `PARKED` | nothing is in, and the receiver is parked: the next to put something in rings |
+//! | `PARKED` | nothing is in, and the receiver is parked: the next to put something in wakes it |
 //! | a letter | the letter put in last; each letter points to the one before it |
 //! | .. with the bit `HUNG_UP` | the same, and there is no sender any more |
 //! | `CLOSED` | there is no receiver any more: nothing gets in |
@@ -14,7 +14,7 @@
 //!                 put                    put
 //!   EMPTY ---------------> letter -----------------> letter -> letter
 //!    |  ^                    ^                            |
-//!    |  | time out           | put, ring                  | collect: all, turned round
+//!    |  | time out           | put, wake                  | collect: all, turned round
 //!    v  |                    |                            v
 //!   PARKED ------------------+                          EMPTY
 //! ```
@@ -26,16 +26,21 @@
 //!
 //! # Parking
 //!
+//! Without a deadline the receiver turns `EMPTY` into a pointer to its [`Sleeper`], with the bit
+//! `PARKED`; if that fails there is something to collect. Who takes the pointer out (a sender that
+//! puts a letter in, or the last sender when it hangs up) wakes it.
+//!
+//! With a deadline there is a doorbell:
+//!
 //! 1. The receiver reads `doorbell`.
 //! 2. It turns `EMPTY` into `PARKED`; if that fails there is something to collect.
 //! 3. It parks on the value of `doorbell` it has read.
-//! 4. Who turns `PARKED` into something else (a sender that puts a letter in, or the last sender
-//!    when it hangs up) moves `doorbell` and wakes the receiver. At a time out that can be the
-//!    receiver itself.
+//! 4. Who turns `PARKED` into something else moves `doorbell` and wakes the receiver. At a time out
+//!    that can be the receiver itself.
 //!
-//! One turn of the word decides who rings, and exactly one does. A ring may come late, when the
-//! receiver has found the letter on its own and parks anew; it then looks at the word, finds
-//! `PARKED`, and parks again on the doorbell as it was before that look.
+//! One turn of the word decides who wakes, and exactly one does. A ring of the doorbell may come
+//! late, when the receiver has found the letter on its own and parks anew; it then looks at the
+//! word, finds `PARKED`, and parks again on the doorbell as it was before that look.
 //!
 //! # Memory ordering
 //!
@@ -50,7 +55,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::time::Instant;
 
-use super::primitive::{AtomicPtr, AtomicU32, Wait, WaitReason, wait, wake};
+use super::primitive::{AtomicPtr, AtomicU32, Sleeper, Wait, WaitReason, wait, wake};
 
 /// A message on its way.
 ///
@@ -73,7 +78,7 @@ const TAKEN: u32 = 2;
 /// The message is still in the letter: there is no receiver any more.
 const RETURNED: u32 = 3;
 
-/// Values of `latest` that are no letters; letters are aligned to 8.
+/// Values of `latest` that are no letters; letters and sleepers are aligned to 8.
 const EMPTY: usize = 0;
 const HUNG_UP: usize = 1;
 const PARKED: usize = 2;
@@ -122,7 +127,7 @@ impl<T> Inbox<T> {
 
     /// Puts a message in if the receiver is parked and nobody else has woken it.
     pub(super) fn put_if_awaited(&self, message: T) -> Result<(), Refusal<T>> {
-        self.post(Letter::new(message, NOT_ASKED), |latest| latest == PARKED).map(drop)
+        self.post(Letter::new(message, NOT_ASKED), is_parked).map(drop)
     }
 
     /// Puts a message in, and waits until the receiver has taken it out.
@@ -161,13 +166,14 @@ impl<T> Inbox<T> {
             if !admits(latest.addr()) {
                 return Err(Refusal::Busy(ManuallyDrop::into_inner(letter.message)));
             }
-            letter.next = if latest.addr() == PARKED { word(EMPTY) } else { latest };
+            let parked = is_parked(latest.addr());
+            letter.next = if parked { word(EMPTY) } else { latest };
             let new = NonNull::from(Box::leak(letter));
             // Releases the letter to `collect`; acquires from the receiver that has parked.
             match self.latest.compare_exchange_weak(latest, new.as_ptr(), AcqRel, Relaxed) {
                 Ok(_) => {
-                    if latest.addr() == PARKED {
-                        self.ring();
+                    if parked {
+                        self.wake_receiver(latest);
                     }
                     return Ok(new);
                 }
@@ -189,26 +195,33 @@ impl<T> Inbox<T> {
     pub(super) fn hang_up(&self) {
         let mut latest = self.latest.load(Relaxed);
         loop {
-            let parked = latest.addr() == PARKED;
+            let parked = is_parked(latest.addr());
             let hung_up =
                 if parked { word(HUNG_UP) } else { latest.map_addr(|addr| addr | HUNG_UP) };
             // Releases to `collect`; acquires from the receiver that has parked.
             match self.latest.compare_exchange_weak(latest, hung_up, AcqRel, Relaxed) {
-                Ok(_) if parked => return self.ring(),
+                Ok(_) if parked => return self.wake_receiver(latest),
                 Ok(_) => return,
                 Err(now) => latest = now,
             }
         }
     }
 
-    /// Wakes the receiver. For the one who has turned `PARKED` into something else.
-    fn ring(&self) {
-        // Pairs with the loads in `wait_for_mail`.
-        self.doorbell.fetch_add(1, Release);
-        wake(&self.doorbell, 1);
+    /// Wakes the receiver. For the one who has turned `parked` into something else.
+    fn wake_receiver(&self, parked: *mut Letter<T>) {
+        if parked.addr() == PARKED {
+            // Pairs with the loads in `wait_for_mail_until`.
+            self.doorbell.fetch_add(1, Release);
+            wake(&self.doorbell, 1);
+        } else {
+            let sleeper = parked.map_addr(|addr| addr & !PARKED).cast::<Sleeper>();
+            // SAFETY: the receiver has left it in the word, and the caller has taken it out.
+            unsafe { Sleeper::wake(sleeper) };
+        }
     }
 
     /// Takes all messages out. The receiver's.
+    #[inline]
     pub(super) fn collect(&self) -> Mail<T> {
         let latest = self.latest.load(Relaxed);
         match latest.addr() {
@@ -225,17 +238,27 @@ impl<T> Inbox<T> {
         Mail::Some(Chain::turned_round(latest))
     }
 
-    /// Parks until there is something to collect, or nothing more to wait for; says whether that
-    /// came before the deadline. The receiver's.
-    pub(super) fn wait_for_mail(&self, deadline: Option<Instant>) -> bool {
+    /// Parks until there is something to collect, or nothing more to wait for. The receiver's.
+    #[inline]
+    pub(super) fn wait_for_mail(&self) {
+        let me = Sleeper::new();
+        let parked = ptr::from_ref(&me).cast_mut().map_addr(|addr| addr | PARKED).cast();
+        // Releases to the one who will wake.
+        if self.latest.compare_exchange(word(EMPTY), parked, Release, Relaxed).is_ok() {
+            me.sleep(WaitReason::Channel);
+        }
+    }
+
+    /// As `wait_for_mail`, until `deadline` at most; says whether something came before that.
+    pub(super) fn wait_for_mail_until(&self, deadline: Instant) -> bool {
         let mut heard = self.doorbell.load(Acquire);
-        // Releases to the one who will ring.
+        // Releases to the one who will wake.
         if self.latest.compare_exchange(word(EMPTY), word(PARKED), Release, Relaxed).is_err() {
             return true;
         }
         loop {
-            let ended = wait(&self.doorbell, heard, deadline, WaitReason::Channel);
-            // Pairs with the increment in `ring`, and comes before the look at `latest`.
+            let ended = wait(&self.doorbell, heard, Some(deadline), WaitReason::Channel);
+            // Pairs with the increment in `wake_receiver`, and comes before the look at `latest`.
             heard = self.doorbell.load(Acquire);
             if self.latest.load(Relaxed).addr() != PARKED {
                 return true;
@@ -253,6 +276,11 @@ impl<T> Inbox<T> {
         // Acquires what each `put` has released.
         Chain::turned_round(self.latest.swap(word(CLOSED), Acquire))
     }
+}
+
+/// Whether a value of `latest` says that the receiver is parked.
+fn is_parked(addr: usize) -> bool {
+    addr & PARKED != 0
 }
 
 /// A value of `latest` that is no letter.

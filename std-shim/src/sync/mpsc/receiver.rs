@@ -70,8 +70,15 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// If there is no message and all senders are gone.
+    #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_until(None).map_err(|_| RecvError)
+        loop {
+            match self.try_recv() {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Disconnected) => return Err(RecvError),
+                Err(TryRecvError::Empty) => self.channel.inbox().wait_for_mail(),
+            }
+        }
     }
 
     /// Waits for a message, for `timeout` at most.
@@ -98,17 +105,15 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected));
     /// ```
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.recv_until(Instant::now().checked_add(timeout))
-    }
-
-    /// Waits for a message until `deadline`, or for ever.
-    fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let Some(deadline) = Instant::now().checked_add(timeout) else {
+            return self.recv().map_err(|RecvError| RecvTimeoutError::Disconnected);
+        };
         loop {
             match self.try_recv() {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) => {
-                    if !self.channel.inbox().wait_for_mail(deadline) {
+                    if !self.channel.inbox().wait_for_mail_until(deadline) {
                         return Err(RecvTimeoutError::Timeout);
                     }
                 }

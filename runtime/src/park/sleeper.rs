@@ -1,0 +1,117 @@
+//! A wait of one thread for one other, without a queue.
+//!
+//! [`wait`](super::wait) finds waiters by their address, at the price of two locks. Where a word has
+//! one waiter at most, the word itself can lead to it:
+//!
+//! 1. The waiter makes a [`Sleeper`], leaves a pointer to it in the word by an atomic step that
+//!    releases, and sleeps.
+//! 2. A waker takes the pointer out by an atomic step that acquires, so one waker gets it, and wakes
+//!    the sleeper through it.
+//!
+//! The waiter returns because of that waker and nothing else, after the waker's last touch: a green
+//! thread runs again no sooner than its waker has handed it to the scheduler, and of an OS thread
+//! only the address of its word is used after the word says WOKEN.
+
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use super::{WaitReason, call, park_until};
+use crate::current;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::sys::futex;
+use crate::task::Header;
+
+const ASLEEP: u32 = 0;
+const WOKEN: u32 = 1;
+
+/// The calling thread, green or not, about to wait until one other thread wakes it.
+///
+/// It is aligned to 8, so a pointer to it leaves three bits free for a tag. It has no deadline:
+/// [`wait`](super::wait) takes one.
+///
+/// ```
+/// use std::ptr;
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
+///
+/// use sylvan::{Sleeper, WaitReason};
+///
+/// const DONE: *mut Sleeper = ptr::without_provenance_mut(1);
+///
+/// let word = Arc::new(AtomicPtr::<Sleeper>::default());
+/// let theirs = Arc::clone(&word);
+/// let thread = sylvan::spawn(move || {
+///     let before = theirs.swap(DONE, AcqRel);
+///     if !before.is_null() {
+///         // SAFETY: the swap has taken it out of the word that it was left in.
+///         unsafe { Sleeper::wake(before) };
+///     }
+/// });
+/// let me = Sleeper::new();
+/// if word.swap(ptr::from_ref(&me).cast_mut(), AcqRel) != DONE {
+///     me.sleep(WaitReason::Channel);
+/// }
+/// thread.join().unwrap();
+/// ```
+#[derive(Debug)]
+#[repr(align(8))]
+pub struct Sleeper {
+    /// The task to claim; null for an OS thread, which waits at `os_word`.
+    task: *const Header,
+    os_word: AtomicU32,
+    /// It stands for the thread that made it.
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Sleeper {
+    /// The calling thread.
+    #[inline]
+    pub fn new() -> Self {
+        let task = current::green().map_or(ptr::null(), ptr::from_ref);
+        Self { task, os_word: AtomicU32::new(ASLEEP), _not_send: PhantomData }
+    }
+
+    /// Parks the calling thread, the one that made this, until it is woken through a pointer that it
+    /// has left behind; blocks an ordinary thread.
+    #[inline]
+    pub fn sleep(&self, reason: WaitReason) {
+        // SAFETY: null, or the calling thread.
+        match unsafe { self.task.as_ref() } {
+            Some(task) => park_until(task, reason, || true),
+            // Acquire pairs with the release in `wake`.
+            None => {
+                while self.os_word.load(Ordering::Acquire) == ASLEEP {
+                    futex::wait(&self.os_word, ASLEEP, None);
+                }
+            }
+        }
+    }
+
+    /// Wakes the thread.
+    ///
+    /// # Safety
+    ///
+    /// `this` points to a sleeper whose thread sleeps, or is about to, and which nobody else wakes:
+    /// the caller has taken the pointer, by an atomic step that acquires, from where the thread had
+    /// left it by one that releases.
+    #[inline]
+    pub unsafe fn wake(this: *const Self) {
+        // SAFETY: the thread does not return before it is woken, which is below.
+        let (task, os_word) = unsafe { ((*this).task, &raw const (*this).os_word) };
+        if let Some(task) = NonNull::new(task.cast_mut()) {
+            // SAFETY: as above, of the task.
+            unsafe { call(task) };
+        } else {
+            // SAFETY: as above. Release pairs with the acquire in `sleep`.
+            unsafe { (*os_word).store(WOKEN, Ordering::Release) };
+            // The address alone is used: the thread may be gone.
+            futex::wake(os_word, 1);
+        }
+    }
+}
+
+impl Default for Sleeper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
