@@ -111,17 +111,24 @@ pub fn cpu_time() -> Duration {
 
 /// Times `run`, which does the operation as often as it is told, and prints the result.
 ///
-/// The count grows until one run lasts `target` milliseconds (100 unless set); that run counts.
-/// What came before it has warmed caches, pools and branch predictors.
+/// The count grows until a run lasts `target` milliseconds (100 unless set) and another one with
+/// the same count does so, too: that one counts. A single long run may have been interrupted, and
+/// what came before the last one has warmed caches, pools and branch predictors.
 pub fn measure(args: &Args, mut run: impl FnMut(u64)) {
     let target = Duration::from_millis(args.number("target", 100) as u64);
     let mut count = args.number("start", 64) as u64;
+    let mut long_enough = false;
     loop {
         let (wall, cpu) = timed(|| run(count));
         if wall >= target {
-            println!("result ops={count} ns={} cpu_ns={}", wall.as_nanos(), cpu.as_nanos());
-            return;
+            if long_enough {
+                println!("result ops={count} ns={} cpu_ns={}", wall.as_nanos(), cpu.as_nanos());
+                return;
+            }
+            long_enough = true;
+            continue;
         }
+        long_enough = false;
         let wanted = target.as_secs_f64() / wall.as_secs_f64().max(1e-9) * 1.1;
         count = (count as f64 * wanted.clamp(1.5, 20.0)) as u64;
     }

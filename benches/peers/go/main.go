@@ -38,16 +38,22 @@ func must(err error) {
 	}
 }
 
-// measure times run, which does the operation as often as it is told; the count grows until one
-// run lasts as long as the suite asks for.
+// measure times run, which does the operation as often as it is told; the count grows until a run
+// lasts as long as the suite asks for and another one with the same count does so, too.
 func measure(run func(count int)) {
 	target := time.Duration(number("target", 100)) * time.Millisecond
+	longEnough := false
 	for count := number("start", 64); ; {
 		wall, cpu := timed(func() { run(count) })
 		if wall >= target {
-			fmt.Printf("result ops=%d ns=%d cpu_ns=%d\n", count, wall.Nanoseconds(), cpu)
-			return
+			if longEnough {
+				fmt.Printf("result ops=%d ns=%d cpu_ns=%d\n", count, wall.Nanoseconds(), cpu)
+				return
+			}
+			longEnough = true
+			continue
 		}
+		longEnough = false
 		wanted := float64(target) / float64(max(wall, 1)) * 1.1
 		count = int(float64(count) * min(max(wanted, 1.5), 20))
 	}
