@@ -8,13 +8,15 @@ usage: suite [OPTION]…
 Builds every peer, runs every scene side by side and prints one table for each case.
 
   --quick          short intervals and fewer cases; done in two minutes
+  --minutes M      begin no round that would last longer than this (default 20, with --quick 2)
+  --rounds N       rounds over everything at most (default 5, with --quick 3)
+  --seconds S      length of a measured interval (default 0.4, with --quick 0.1)
   --scene NAME     only this scene (may be given more than once)
   --peer NAME      only this peer (may be given more than once)
-  --rounds N       rounds over all peers (default 5, with --quick 3)
-  --seconds S      length of a measured interval (default 1, with --quick 0.15)
-  --strace         also count system calls per request (scene `syscalls`)
   --json FILE      write everything that was measured to FILE
-  --svg DIR        draw one chart for each case into DIR
+  --report FILE    put tables, targets and charts between the markers of the Markdown page FILE;
+                   the charts go to `charts` beside it
+  --read FILE      measure nothing: take what an earlier run wrote with --json
   --list           say which scenes and peers there are";
 
 /// What was asked for.
@@ -23,13 +25,14 @@ pub(crate) struct Args {
     pub(crate) quick: bool,
     pub(crate) list: bool,
     pub(crate) help: bool,
-    pub(crate) strace: bool,
     pub(crate) scenes: Vec<String>,
     pub(crate) peers: Vec<String>,
     pub(crate) rounds: Option<usize>,
     pub(crate) seconds: Option<f64>,
+    pub(crate) minutes: Option<f64>,
     pub(crate) json: Option<PathBuf>,
-    pub(crate) svg: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
+    pub(crate) read: Option<PathBuf>,
 }
 
 impl Args {
@@ -43,13 +46,14 @@ impl Args {
                 "--quick" => args.quick = true,
                 "--list" => args.list = true,
                 "--help" | "-h" => args.help = true,
-                "--strace" => args.strace = true,
                 "--scene" => args.scenes.push(value()?),
                 "--peer" => args.peers.push(value()?),
                 "--rounds" => args.rounds = Some(positive(&word, &value()?)?),
                 "--seconds" => args.seconds = Some(positive(&word, &value()?)?),
+                "--minutes" => args.minutes = Some(positive(&word, &value()?)?),
                 "--json" => args.json = Some(value()?.into()),
-                "--svg" => args.svg = Some(value()?.into()),
+                "--report" => args.report = Some(value()?.into()),
+                "--read" => args.read = Some(value()?.into()),
                 _ => return Err(format!("`{word}` is no option")),
             }
         }

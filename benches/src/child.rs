@@ -58,7 +58,9 @@ impl Start<'_> {
             .arg(format!("workers={}", self.workers))
             .args(self.peer.settings.iter().map(|(key, value)| format!("{key}={value}")))
             .args(self.settings.iter().map(|(key, value)| format!("{key}={value}")))
+            .env_remove("SYLVAN_TLS")
             .env("SYLVAN_WORKERS", self.workers.to_string())
+            .envs(self.peer.environment.iter().copied())
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -156,7 +158,7 @@ impl Guard {
 }
 
 /// What a peer's standard error says of its end: the message of its first panic, or the last line.
-fn last_words(errors: &str) -> &str {
+pub(crate) fn last_words(errors: &str) -> &str {
     let mut lines = errors.lines();
     let panic = lines.find(|line| line.contains("panicked at")).and_then(|_| lines.next());
     panic.or(errors.lines().next_back()).unwrap_or("said nothing")

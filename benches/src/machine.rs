@@ -1,32 +1,38 @@
 //! What the numbers were measured on, and what was measured.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::read_to_string;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::{peer, sys};
 
+/// Names and values, in order.
+pub(crate) type Facts = Vec<(String, String)>;
+
 /// Dependencies whose versions belong to a result.
-const VERSIONED: [&str; 7] =
-    ["may", "may_minihttp", "tokio", "smol", "async-io", "io-uring", "httparse"];
+const VERSIONED: [&str; 8] =
+    ["may", "may_minihttp", "tokio", "smol", "async-io", "io-uring", "corosensei", "httparse"];
 
 /// Names and values, for the head of a report.
-pub(crate) fn describe(processors: &[usize], go: bool) -> Vec<(&'static str, String)> {
+pub(crate) fn describe(processors: &[usize], go: bool) -> Facts {
     let sources = peer::sources();
     let mut facts = vec![
         ("processor", processor()),
-        ("processors", processors.len().to_string()),
+        ("processors", format!("{}{}", processors.len(), siblings(processors))),
         ("kernel", word("/proc/sys/kernel/osrelease")),
+        ("glibc", glibc()),
         ("rustc", first_line("rustc", &["--version"])),
         ("commit", first_line("git", &["-C", &sources.to_string_lossy(), "rev-parse", "HEAD"])),
         ("load before", word("/proc/loadavg").chars().take_while(|&c| c != ' ').collect()),
     ];
     if go {
-        facts.push(("go", first_line("go", &["version"])));
+        facts.push(("go", first_line(peer::go(), &["version"])));
     }
     let lock = read_to_string(sources.join("Cargo.lock")).unwrap_or_default();
     facts.extend(VERSIONED.iter().filter_map(|name| Some((*name, version(&lock, name)?))));
-    facts
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Sees how much of the machine other processes use, from its start on.
@@ -42,10 +48,11 @@ impl Meter {
         Meter { start: Instant::now(), busy: busy(), own: sys::own_cpu_time() }
     }
 
-    /// The share of all processors that neither this process nor its ended children used.
-    pub(crate) fn others(&self) -> f64 {
+    /// The time that others than this process and its ended children have used of all processors,
+    /// and the time that there was to use.
+    pub(crate) fn others(&self) -> (Duration, Duration) {
         let others = (busy() - self.busy).saturating_sub(sys::own_cpu_time() - self.own);
-        others.as_secs_f64() / self.start.elapsed().as_secs_f64() / processors()
+        (others, self.start.elapsed().mul_f64(processors()))
     }
 }
 
@@ -75,11 +82,27 @@ fn processor() -> String {
     model.map_or("?".to_owned(), |rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
 }
 
+fn glibc() -> String {
+    let line = first_line("getconf", &["GNU_LIBC_VERSION"]);
+    line.trim_start_matches("glibc ").to_owned()
+}
+
 fn word(path: &str) -> String {
     read_to_string(path).map_or("?".to_owned(), |text| text.trim().to_owned())
 }
 
-fn first_line(program: &str, words: &[&str]) -> String {
+/// A word about processors that share a core: they are slower than those that do not.
+fn siblings(processors: &[usize]) -> String {
+    let path = |p| format!("/sys/devices/system/cpu/cpu{p}/topology/thread_siblings_list");
+    let lists: HashSet<String> = processors.iter().map(|p| word(&path(p))).collect();
+    if lists.len() < processors.len() {
+        format!(" on {} cores", lists.len())
+    } else {
+        String::new()
+    }
+}
+
+fn first_line(program: impl AsRef<OsStr>, words: &[&str]) -> String {
     let output = Command::new(program).args(words).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let line = text.ok().and_then(|text| text.lines().next().map(str::to_owned));

@@ -6,6 +6,7 @@
 
 mod args;
 mod child;
+mod finding;
 mod load;
 mod machine;
 mod peer;
@@ -14,20 +15,20 @@ mod run;
 mod scene;
 mod sys;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use args::Args;
+use finding::Finding;
 use load::Span;
+use machine::Facts;
 use peer::Peer;
-use run::Finding;
-use scene::{Bench, Scene};
+use run::Budget;
+use scene::{Bench, Case, Scene};
 
-/// After this long a quick run gives each case one round only, …
-const QUICK_ROUNDS: Duration = Duration::from_secs(75);
-
-/// … and after this long it starts no more cases.
-const QUICK_CASES: Duration = Duration::from_secs(110);
+/// A shorter measurement inside a peer would be one of its start.
+const TARGET_LEAST: Duration = Duration::from_millis(20);
 
 fn main() -> ExitCode {
     match Args::parse(std::env::args().skip(1)).and_then(|args| play(&args)) {
@@ -48,30 +49,52 @@ fn play(args: &Args) -> Result<(), String> {
         list();
         return Ok(());
     }
+    // A page that cannot be written is noticed before the measurement, not after it.
+    let page = args.report.as_ref().map(|path| read(path)).transpose()?;
+    let (machine, findings) = match &args.read {
+        Some(path) => report::json::parse(&read(path)?)
+            .ok_or_else(|| format!("{}: not what `--json` writes", path.display()))?,
+        None => measure(args)?,
+    };
+    if let Some(path) = &args.json {
+        write(path, &report::json::render(&machine, &findings))?;
+    }
+    if let (Some(path), Some(page)) = (&args.report, page) {
+        let text = report::page::update(&page, &machine, &findings)
+            .ok_or_else(|| format!("{}: no markers for results", path.display()))?;
+        write(path, &text)?;
+        let charts = path.with_file_name("charts");
+        std::fs::create_dir_all(&charts).map_err(|e| format!("{}: {e}", charts.display()))?;
+        for chart in report::charts::all(&findings) {
+            write(&charts.join(chart.file), &chart.svg)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the peers, runs the scenes and prints what comes of it.
+fn measure(args: &Args) -> Result<(Facts, Vec<Finding>), String> {
     if cfg!(debug_assertions) {
         return Err("a load generator without optimization measures itself: add `--release`".into());
     }
     let scenes = chosen_scenes(args)?;
-    let (bench, rounds) = settings(args)?;
+    let (bench, budget) = settings(args)?;
     let peers = built(chosen_peers(args)?);
     if peers.is_empty() {
         return Err("there is no peer to run".into());
     }
     let has_go = peers.iter().any(|peer| peer.name == "go");
-    let machine = machine::describe(&bench.processors, has_go);
+    let mut machine = machine::describe(&bench.processors, has_go);
+    machine.push(("options".to_owned(), std::env::args().skip(1).collect::<Vec<_>>().join(" ")));
     println!("{}", heading(&machine));
-    let findings = run_all(&scenes, &bench, &peers, rounds);
-    if let Some(path) = &args.json {
-        write(path, &report::json::render(&machine, &findings))?;
+    let cases: Vec<Case> = scenes.iter().flat_map(|scene| (scene.cases)(&bench)).collect();
+    let start = Instant::now();
+    let findings = run::all(&cases, &bench, &peers, budget);
+    for finding in &findings {
+        println!("\n{}", report::table::render(finding).trim_end());
     }
-    if let Some(directory) = &args.svg {
-        std::fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
-        for finding in &findings {
-            let path = directory.join(report::svg::file_name(finding));
-            write(&path, &report::svg::render(finding))?;
-        }
-    }
-    Ok(())
+    println!("\n{} cases in {} s", findings.len(), start.elapsed().as_secs());
+    Ok((machine, findings))
 }
 
 fn list() {
@@ -88,12 +111,22 @@ fn list() {
 fn chosen_scenes(args: &Args) -> Result<Vec<&'static Scene>, String> {
     known("scene", &args.scenes, scene::ALL.iter().map(|scene| scene.name))?;
     let asked = |scene: &Scene| args.scenes.iter().any(|name| name == scene.name);
-    let wanted = |scene: &&Scene| {
-        asked(scene)
-            || args.scenes.is_empty() && scene.standard
-            || args.strace && scene.name == "syscalls"
-    };
-    Ok(scene::ALL.iter().filter(wanted).collect())
+    let wanted =
+        |scene: &&Scene| asked(scene) || args.scenes.is_empty() && (scene.quick || !args.quick);
+    let mut chosen: Vec<&'static Scene> = scene::ALL.iter().filter(wanted).collect();
+    chosen.retain(|scene| match scene.needs {
+        Some(program) if !in_path(program) => {
+            eprintln!("scene {} is left out: there is no `{program}` in the path", scene.name);
+            false
+        }
+        _ => true,
+    });
+    Ok(chosen)
+}
+
+fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 fn chosen_peers(args: &Args) -> Result<Vec<&'static Peer>, String> {
@@ -116,18 +149,26 @@ fn known(
     }
 }
 
-fn settings(args: &Args) -> Result<(Bench, usize), String> {
-    let seconds = args.seconds.unwrap_or(if args.quick { 0.15 } else { 1.0 });
-    let measured = Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())?;
+fn settings(args: &Args) -> Result<(Bench, Budget), String> {
+    let span = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string());
+    let measured = span(args.seconds.unwrap_or(if args.quick { 0.1 } else { 0.4 }))?;
+    let time = span(args.minutes.unwrap_or(if args.quick { 2.0 } else { 20.0 }) * 60.0)?;
+    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 5 });
     let processors = sys::processors().map_err(|e| format!("which processors there are: {e}"))?;
-    sys::raise_descriptor_limit().map_err(|e| format!("the limit of descriptors: {e}"))?;
+    let descriptors =
+        sys::raise_descriptor_limit().map_err(|e| format!("the limit of descriptors: {e}"))?;
     if processors.len() < 2 {
         eprintln!("suite: there is one processor only: servers and load share it");
     }
-    let span = Span { warm_up: measured / 4, measured };
-    let target = measured / 10;
-    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 5 });
-    Ok((Bench { quick: args.quick, processors, span, target }, rounds))
+    let bench = Bench {
+        quick: args.quick,
+        processors,
+        span: Span { warm_up: measured / 3, measured },
+        target: (measured / 8).max(TARGET_LEAST),
+        descriptors,
+    };
+    bench.warn_of_limits();
+    Ok((bench, Budget { rounds, time }))
 }
 
 /// Builds the peers and leaves out those that do not build.
@@ -143,35 +184,15 @@ fn built(peers: Vec<&'static Peer>) -> Vec<&'static Peer> {
     ready
 }
 
-fn heading(machine: &[(&'static str, String)]) -> String {
+fn heading(machine: &Facts) -> String {
     let lines: Vec<_> = machine.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     lines.join("\n")
 }
 
-fn run_all(
-    scenes: &[&Scene],
-    bench: &Bench,
-    peers: &[&'static Peer],
-    rounds: usize,
-) -> Vec<Finding> {
-    let start = Instant::now();
-    let mut findings = Vec::new();
-    for case in scenes.iter().flat_map(|scene| (scene.cases)(bench)) {
-        let late = |limit| bench.quick && start.elapsed() > limit;
-        if late(QUICK_CASES) {
-            eprintln!("out of time: {}, {} is left out", case.scene, case.title);
-            continue;
-        }
-        let rounds = if late(QUICK_ROUNDS) { 1 } else { rounds };
-        let finding = run::run(&case, bench, peers, rounds);
-        println!("\n{}", report::table::render(&finding).trim_end());
-        findings.push(finding);
-    }
-    let seconds = start.elapsed().as_secs();
-    println!("\n{} cases in {seconds} s", findings.len());
-    findings
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn write(path: &std::path::Path, text: &str) -> Result<(), String> {
+fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -1,17 +1,40 @@
 //! Who takes part, and how each of them is built.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
+
+use crate::scene::Failure;
 
 /// One row of the tables.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    pub(crate) kind: Kind,
     source: Source,
     /// What its process is told besides the scene.
     pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// What its environment has besides the suite's own.
+    pub(crate) environment: &'static [(&'static str, &'static str)],
     plays: Plays,
+    /// How many threads of its kind a case may ask of it.
+    pub(crate) most_threads: usize,
+}
+
+/// The machine has numbers for some 32,000 OS threads, of all programs together; nobody else is to
+/// run out of them.
+const MOST_OS_THREADS: usize = 12_000;
+
+/// On which side of a comparison a peer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What all this is about.
+    Shim,
+    /// Another way to write the same server.
+    Peer,
+    /// No threads and no tasks: what can be had at most.
+    Limit,
 }
 
 #[derive(Debug)]
@@ -37,72 +60,122 @@ pub(crate) const ALL: &[Peer] = &[
     Peer {
         name: "shim",
         about: "std-shim: plain std source, a green thread per client",
+        kind: Kind::Shim,
         source: Source::Package("peer-shim"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
+    },
+    Peer {
+        name: "shim-shared",
+        about: "the same, thread-locals shared by the threads of a worker (SYLVAN_TLS=shared)",
+        kind: Kind::Shim,
+        source: Source::Package("peer-shim"),
+        settings: &[],
+        environment: &[("SYLVAN_TLS", "shared")],
+        plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "threads",
         about: "the same source on std: an OS thread per client",
+        kind: Kind::Peer,
         source: Source::Package("peer-threads"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: MOST_OS_THREADS,
     },
     Peer {
         name: "may",
         about: "may: a stackful coroutine per client",
+        kind: Kind::Peer,
         source: Source::Package("peer-may"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "may_minihttp",
         about: "may's own HTTP server",
+        kind: Kind::Peer,
         source: Source::Package("peer-may"),
         settings: &[],
+        environment: &[],
         plays: Plays::Only { scene: "http", as_scene: "minihttp" },
+        most_threads: usize::MAX,
     },
     Peer {
         name: "tokio",
         about: "tokio, multi-thread scheduler: a task per client",
+        kind: Kind::Peer,
         source: Source::Package("peer-tokio"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "tokio-local",
         about: "tokio, current-thread scheduler",
+        kind: Kind::Peer,
         source: Source::Package("peer-tokio"),
         settings: &[("flavor", "local")],
+        environment: &[],
         plays: Plays::AnyAlone,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "smol",
         about: "smol: a task per client",
+        kind: Kind::Peer,
         source: Source::Package("peer-smol"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "go",
         about: "Go: a goroutine per client",
+        kind: Kind::Peer,
         source: Source::Go,
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "epoll",
         about: "a bare epoll loop: the limit of readiness",
+        kind: Kind::Limit,
         source: Source::Package("peer-epoll"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "io_uring",
         about: "a bare io_uring loop: the limit of completion",
+        kind: Kind::Limit,
         source: Source::Package("peer-io-uring"),
         settings: &[],
+        environment: &[],
         plays: Plays::Any,
+        most_threads: usize::MAX,
+    },
+    Peer {
+        name: "switch",
+        about: "a bare switch to a stack and back, without a scheduler: the limit of a yield",
+        kind: Kind::Limit,
+        source: Source::Package("peer-switch"),
+        settings: &[],
+        environment: &[],
+        plays: Plays::AnyAlone,
+        most_threads: usize::MAX,
     },
 ];
 
@@ -114,6 +187,11 @@ impl Peer {
             Plays::AnyAlone => (workers == 1).then_some(scene),
             Plays::Only { scene: only, as_scene } => (scene == only).then_some(as_scene),
         }
+    }
+
+    /// Declines a case that asks for more threads than the peer can have.
+    pub(crate) fn holds(&self, threads: usize) -> Result<(), Failure> {
+        if threads > self.most_threads { Err(Failure::Unsupported) } else { Ok(()) }
     }
 
     /// Where its program is, once it is built: beside the suite's own.
@@ -139,7 +217,7 @@ impl Peer {
                 cargo
             }
             Source::Go => {
-                let mut go = Command::new("go");
+                let mut go = Command::new(go());
                 go.args(["build", "-o"]).arg(self.binary()).arg(".");
                 go.env("GOTOOLCHAIN", "local").current_dir(benches.join("peers/go"));
                 go
@@ -156,6 +234,16 @@ impl Peer {
         let first = errors.lines().find(|line| line.starts_with("error")).or(errors.lines().next());
         Err(format!("does not build: {}", first.unwrap_or("no word why")))
     }
+}
+
+/// The Go tool: what the variable GO names, or what `install.sh` has installed, or the first `go`
+/// in the path.
+pub(crate) fn go() -> OsString {
+    let installed = sources().join("target/go/bin/go");
+    std::env::var_os("GO").unwrap_or_else(|| match installed.is_file() {
+        true => installed.into(),
+        false => "go".into(),
+    })
 }
 
 /// The directory of this package: as `cargo run` says, or where the suite was built.

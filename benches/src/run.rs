@@ -1,128 +1,191 @@
-//! Rounds: A B C, A B C, … so that whatever changes on the machine changes for all.
+//! Rounds over everything there is.
+//!
+//! A round is each case once, and in a case each peer once, one after the other: so what is
+//! compared ran seconds apart, and what the machine did in some minute meets one round of a case
+//! and not all of them. Peers begin in turn. Rounds go on until as many are done as were asked
+//! for, or until another one would not fit into the time.
 
+use std::time::{Duration, Instant};
+
+use crate::finding::{Finding, Row};
 use crate::machine::Meter;
 use crate::peer::Peer;
-use crate::scene::{Bench, Case, Column, Failure, Role, Sample};
+use crate::scene::{Bench, Case, Failure};
 
-/// What a case has shown.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    pub(crate) scene: &'static str,
-    pub(crate) title: String,
-    pub(crate) columns: &'static [Column],
-    pub(crate) rows: Vec<Row>,
-    /// The share of all processors that other processes used meanwhile.
-    pub(crate) others: f64,
+/// How long to go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// As many rounds at most.
+    pub(crate) rounds: usize,
+    /// As much time at most; the first round leaves out the cases that exceed it.
+    pub(crate) time: Duration,
 }
 
-/// What one peer did.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) peer: &'static str,
-    /// One sample a round.
-    pub(crate) samples: Vec<Sample>,
-    /// Why there are none.
-    pub(crate) failure: Option<String>,
+/// One case, round after round.
+struct Track<'a> {
+    case: &'a Case,
+    rows: Vec<Row>,
+    /// Peers that do not have the scene.
+    declined: Vec<bool>,
+    /// What others used of the machine meanwhile, and what there was to use.
+    others: Duration,
+    time: Duration,
+    /// How long the last round of it took.
+    took: Duration,
 }
 
-/// One column of one row, over all rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Summary {
-    pub(crate) median: f64,
-    pub(crate) least: f64,
-    pub(crate) most: f64,
-    /// The median of the ratios to the first row, each within one round.
-    pub(crate) ratio: Option<f64>,
-}
-
-/// Runs `case` for all `peers` in turn, `rounds` times. A peer that fails is out for this case.
-pub(crate) fn run(case: &Case, bench: &Bench, peers: &[&'static Peer], rounds: usize) -> Finding {
-    let row = |peer: &&'static Peer| Row { peer: peer.name, samples: Vec::new(), failure: None };
-    let mut rows: Vec<Row> = peers.iter().map(row).collect();
-    let mut declined = vec![false; rows.len()];
-    let meter = Meter::start();
-    for _ in 0..rounds {
-        for (index, peer) in peers.iter().enumerate() {
-            if declined[index] || rows[index].failure.is_some() {
+/// Runs all cases for all `peers` within `budget`.
+pub(crate) fn all(
+    cases: &[Case],
+    bench: &Bench,
+    peers: &[&'static Peer],
+    budget: Budget,
+) -> Vec<Finding> {
+    let start = Instant::now();
+    let mut tracks: Vec<Track<'_>> = cases.iter().map(|case| Track::new(case, peers)).collect();
+    for round in 0..budget.rounds {
+        for track in tracks.iter_mut().filter(|track| round < track.case.rounds) {
+            let (scene, title) = (track.case.scene, &track.case.title);
+            if start.elapsed() > budget.time {
+                eprintln!("out of time: {scene}, {title} is left out");
                 continue;
             }
-            match (case.run)(bench, peer) {
-                Ok(sample) => rows[index].samples.push(sample),
-                Err(Failure::Unsupported) => declined[index] = true,
-                Err(Failure::Failed(why)) => rows[index].failure = Some(why),
+            eprint!("round {}, {:>4} s: {scene}, {title}", round + 1, start.elapsed().as_secs());
+            track.step(bench, peers, round);
+            eprintln!(" ({:.1} s)", track.took.as_secs_f64());
+        }
+        let again = tracks.iter().filter(|track| round + 1 < track.case.rounds);
+        let next: Duration = again.map(|track| track.took).sum();
+        if next.is_zero() || start.elapsed() + next > budget.time {
+            break;
+        }
+    }
+    tracks.into_iter().filter_map(Track::finish).collect()
+}
+
+impl<'a> Track<'a> {
+    fn new(case: &'a Case, peers: &[&'static Peer]) -> Track<'a> {
+        Track {
+            case,
+            rows: peers.iter().map(|peer| Row::new(peer.name)).collect(),
+            declined: vec![false; peers.len()],
+            others: Duration::ZERO,
+            time: Duration::ZERO,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// One round: each peer once. Who fails the first time, or twice, does not come again.
+    fn step(&mut self, bench: &Bench, peers: &[&'static Peer], round: usize) {
+        let (begin, meter) = (Instant::now(), Meter::start());
+        for place in 0..peers.len() {
+            let index = (place + round) % peers.len();
+            let row = &mut self.rows[index];
+            let failures = row.samples.len() - row.completed();
+            if self.declined[index] || row.samples.first() == Some(&None) || failures > 1 {
+                row.samples.push(None);
+                continue;
+            }
+            let result = (self.case.run)(bench, peers[index]);
+            match result {
+                Ok(sample) => row.samples.push(Some(sample)),
+                Err(Failure::Unsupported) => self.declined[index] = true,
+                Err(Failure::Failed(why)) => {
+                    row.samples.push(None);
+                    row.failure = Some(why);
+                }
             }
         }
+        let (others, time) = meter.others();
+        (self.others, self.time) = (self.others + others, self.time + time);
+        self.took = begin.elapsed();
     }
-    let mut declined = declined.into_iter();
-    rows.retain(|_| !declined.next().unwrap_or(false));
-    let (title, others) = (case.title.clone(), meter.others());
-    Finding { scene: case.scene, title, columns: case.columns, rows, others }
-}
 
-impl Finding {
-    /// What `row` shows in a column, if it has come through.
-    pub(crate) fn summary(&self, row: &Row, column: usize) -> Option<Summary> {
-        if row.failure.is_some() {
+    /// What has come of it, if anything has.
+    fn finish(self) -> Option<Finding> {
+        let rows = self.rows.into_iter().zip(self.declined);
+        let rows: Vec<Row> = rows.filter(|(_, declined)| !declined).map(|(row, _)| row).collect();
+        if rows.iter().all(|row| row.samples.is_empty()) {
             return None;
         }
-        let values: Vec<f64> = row.samples.iter().map(|sample| sample[column]).collect();
-        let compared = self.columns[column].role != Role::Aside;
-        let reference = self.rows.first().filter(|first| compared && first.failure.is_none());
-        let ratio = reference.and_then(|first| {
-            let pairs = first.samples.iter().zip(&values);
-            median(pairs.map(|(first, value)| value / first[column]).collect())
-        });
-        Some(Summary {
-            median: median(values.clone())?,
-            least: values.iter().copied().fold(f64::INFINITY, f64::min),
-            most: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            ratio,
+        Some(Finding {
+            scene: self.case.scene.to_owned(),
+            title: self.case.title.clone(),
+            columns: self.case.columns.to_vec(),
+            rows,
+            others: self.others.as_secs_f64() / self.time.as_secs_f64(),
         })
-    }
-}
-
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
     use super::*;
+    use crate::load::Span;
+    use crate::peer;
+    use crate::scene::{Column, Role, failed};
 
-    fn row(peer: &'static str, values: &[f64]) -> Row {
-        let samples = values.iter().map(|&value| vec![value]).collect();
-        Row { peer, samples, failure: None }
+    const COLUMNS: &[Column] =
+        &[Column { title: std::borrow::Cow::Borrowed("ns"), role: Role::Cost }];
+
+    fn bench() -> Bench {
+        let span = Span { warm_up: Duration::ZERO, measured: Duration::ZERO };
+        Bench { quick: true, processors: vec![0], span, target: Duration::ZERO, descriptors: 1000 }
     }
 
-    const COST: &[Column] = &[Column { title: "ns", role: Role::Cost }];
+    fn case(
+        rounds: usize,
+        run: impl Fn(&Bench, &Peer) -> Result<Vec<f64>, Failure> + 'static,
+    ) -> Case {
+        let title = format!("{rounds} rounds");
+        Case { scene: "test", title, columns: COLUMNS, rounds, run: Box::new(run) }
+    }
+
+    const BUDGET: Budget = Budget { rounds: 3, time: Duration::from_secs(100) };
 
     #[test]
-    fn a_ratio_compares_within_a_round() {
-        // Both are twice as slow in the second round, which says nothing about either of them.
-        let rows = vec![row("first", &[10.0, 20.0, 11.0]), row("other", &[15.0, 30.0, 16.5])];
-        let finding = Finding { scene: "", title: String::new(), columns: COST, rows, others: 0.0 };
-        let summary = finding.summary(&finding.rows[1], 0).expect("it came through");
-        assert_eq!(summary, Summary { median: 16.5, least: 15.0, most: 30.0, ratio: Some(1.5) });
+    fn peers_begin_in_turn_and_a_case_has_no_more_rounds_than_it_wants() {
+        let peers: Vec<&'static Peer> = peer::ALL.iter().take(2).collect();
+        let names = Rc::new(Cell::new(String::new()));
+        let seen = Rc::clone(&names);
+        let one = case(usize::MAX, move |_, peer| {
+            seen.set(seen.take() + peer.name + " ");
+            Ok(vec![1.0])
+        });
+        let once = case(1, |_, _| Ok(vec![1.0]));
+        let findings = all(&[one, once], &bench(), &peers, BUDGET);
+        let (a, b) = (peers[0].name, peers[1].name);
+        assert_eq!(names.take(), format!("{a} {b} {b} {a} {a} {b} "));
+        assert_eq!(findings.iter().map(Finding::rounds).collect::<Vec<_>>(), [3, 1]);
     }
 
     #[test]
-    fn there_is_no_ratio_to_a_peer_that_failed() {
-        let mut rows = vec![row("first", &[]), row("other", &[1.0])];
-        rows[0].failure = Some("took too long".to_owned());
-        let finding = Finding { scene: "", title: String::new(), columns: COST, rows, others: 0.0 };
-        assert_eq!(finding.summary(&finding.rows[0], 0), None);
-        assert_eq!(finding.summary(&finding.rows[1], 0).and_then(|summary| summary.ratio), None);
+    fn who_fails_first_is_out_and_who_fails_later_comes_again() {
+        let peers: Vec<&'static Peer> = peer::ALL.iter().take(3).collect();
+        let calls = Cell::new(0);
+        let run = move |_: &Bench, peer: &Peer| {
+            calls.set(calls.get() + 1);
+            match peer.name {
+                name if name == peer::ALL[0].name => Err(failed("always")),
+                name if name == peer::ALL[1].name && calls.get() == 4 => Err(failed("once")),
+                name if name == peer::ALL[2].name => Err(Failure::Unsupported),
+                _ => Ok(vec![1.0]),
+            }
+        };
+        let findings = all(&[case(usize::MAX, run)], &bench(), &peers, BUDGET);
+        let [always, once] = findings[0].rows.as_slice() else { panic!("two peers have it") };
+        assert_eq!((always.completed(), always.failure.as_deref()), (0, Some("always")));
+        assert_eq!((once.completed(), once.failure.as_deref()), (2, Some("once")));
     }
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), Some(2.5));
-        assert_eq!(median(Vec::new()), None);
+    fn without_time_there_is_nothing() {
+        let peers: Vec<&'static Peer> = peer::ALL.iter().take(1).collect();
+        let late = Budget { rounds: 3, time: Duration::ZERO };
+        let findings = all(&[case(1, |_, _| Ok(vec![1.0]))], &bench(), &peers, late);
+        assert!(findings.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::{Outcome, Span, Watch, now_or_later};
+use super::{Histogram, Outcome, Span, Watch, now_or_later};
 use crate::child::Server;
 use crate::scene::{Failure, failed};
 use crate::sys::{Epoll, Socket};
@@ -190,10 +190,19 @@ impl Fleet {
         loop {
             let moved =
                 self.poll(10, &mut watch, |connection, now| connection.began = Some(now))?;
-            if let Some(outcome) = watch.check(moved)? {
+            if let Some(mut outcome) = watch.check(moved)? {
+                self.count_waiting(&mut outcome.latency, watch.now());
                 return Ok(outcome);
             }
         }
+    }
+
+    /// Adds the exchanges that have waited unusually long already and are not complete yet: a
+    /// server that forgets a connection would not be seen to otherwise.
+    fn count_waiting(&self, latency: &mut Histogram, now: u64) {
+        let usual = latency.quantile(0.99);
+        let waited = self.connections.iter().filter_map(|connection| Some(now - connection.began?));
+        waited.filter(|&waited| waited > usual).for_each(|waited| latency.record(waited));
     }
 
     /// An open loop at `rate` requests per second, over all connections in turn.

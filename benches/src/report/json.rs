@@ -1,105 +1,112 @@
-//! Everything that was measured, as JSON.
+//! Everything that was measured, as JSON: written, and read again to report it once more.
 //!
 //! ```text
-//! { "machine": { "processor": "…", … },
-//!   "cases": [ { "scene": "…", "title": "…", "columns": ["…"], "others": …,
-//!                "peers": [ { "name": "…", "samples": [[…]], "median": […], "ratio": […] },
-//!                           { "name": "…", "failed": "…" } ] } ] }
+//! { "machine": [["processor", "…"], …],
+//!   "cases": [ { "scene": "…", "title": "…", "others": …,
+//!                "columns": [{ "title": "…", "role": "cost" | "yield" | "aside" }],
+//!                "peers": [ { "name": "…", "samples": [[…], null, …], "failure": "…" | null } ] } ] }
 //! ```
 
-use crate::run::{Finding, Row};
+use serde_json::{Value, json};
 
-/// A JSON value, already written.
-#[derive(Clone, Debug)]
-struct Json(String);
+use crate::finding::{Finding, Row};
+use crate::machine::Facts;
+use crate::scene::{Column, Role, Sample};
 
-impl From<&str> for Json {
-    fn from(text: &str) -> Json {
-        let mut quoted = String::from('"');
-        for c in text.chars() {
-            match c {
-                '"' => quoted.push_str("\\\""),
-                '\\' => quoted.push_str("\\\\"),
-                c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-                c => quoted.push(c),
-            }
-        }
-        quoted.push('"');
-        Json(quoted)
-    }
-}
-
-impl From<Option<f64>> for Json {
-    fn from(number: Option<f64>) -> Json {
-        // JSON has no infinities.
-        Json(number.filter(|n| n.is_finite()).map_or("null".to_owned(), |n| n.to_string()))
-    }
-}
-
-fn array(values: impl IntoIterator<Item = Json>) -> Json {
-    let values: Vec<String> = values.into_iter().map(|value| value.0).collect();
-    Json(format!("[{}]", values.join(",")))
-}
-
-fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
-    let field = |(name, value): (&str, Json)| format!("{}:{}", Json::from(name).0, value.0);
-    let fields: Vec<String> = fields.into_iter().map(field).collect();
-    Json(format!("{{{}}}", fields.join(",")))
-}
+const ROLES: [(&str, Role); 3] =
+    [("cost", Role::Cost), ("yield", Role::Yield), ("aside", Role::Aside)];
 
 /// The document.
-pub(crate) fn render(machine: &[(&'static str, String)], findings: &[Finding]) -> String {
-    let machine = object(machine.iter().map(|(name, value)| (*name, value.as_str().into())));
-    let cases = array(findings.iter().map(case));
-    object([("machine", machine), ("cases", cases)]).0 + "\n"
+pub(crate) fn render(machine: &Facts, findings: &[Finding]) -> String {
+    let cases: Vec<Value> = findings.iter().map(case).collect();
+    let facts = json!(machine);
+    // A case a line: what changes from run to run is then seen line by line.
+    let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+    format!("{{\"machine\":{facts},\n\"cases\":[\n{}\n]}}\n", lines.join(",\n"))
 }
 
-fn case(finding: &Finding) -> Json {
-    object([
-        ("scene", finding.scene.into()),
-        ("title", finding.title.as_str().into()),
-        ("columns", array(finding.columns.iter().map(|column| column.title.into()))),
-        ("others", Some(finding.others).into()),
-        ("peers", array(finding.rows.iter().map(|row| peer(finding, row)))),
-    ])
+fn case(finding: &Finding) -> Value {
+    let column = |column: &Column| {
+        let role = ROLES.iter().find(|(_, role)| *role == column.role).map(|(name, _)| *name);
+        json!({ "title": column.title, "role": role })
+    };
+    let peer = |row: &Row| {
+        let numbers = |sample: &Sample| sample.iter().map(|&n| significant(n)).collect();
+        let samples: Vec<Option<Vec<f64>>> =
+            row.samples.iter().map(|sample| sample.as_ref().map(numbers)).collect();
+        json!({ "name": row.peer, "samples": samples, "failure": row.failure })
+    };
+    json!({
+        "scene": finding.scene,
+        "title": finding.title,
+        "others": significant(finding.others),
+        "columns": finding.columns.iter().map(column).collect::<Vec<_>>(),
+        "peers": finding.rows.iter().map(peer).collect::<Vec<_>>(),
+    })
 }
 
-fn peer(finding: &Finding, row: &Row) -> Json {
-    if let Some(why) = &row.failure {
-        return object([("name", row.peer.into()), ("failed", why.as_str().into())]);
-    }
-    let numbers = |sample: &Vec<f64>| array(sample.iter().map(|&value| Some(value).into()));
-    let summaries: Vec<_> =
-        (0..finding.columns.len()).map(|column| finding.summary(row, column)).collect();
-    object([
-        ("name", row.peer.into()),
-        ("samples", array(row.samples.iter().map(numbers))),
-        ("median", array(summaries.iter().map(|s| s.map(|s| s.median).into()))),
-        ("ratio", array(summaries.iter().map(|s| s.and_then(|s| s.ratio).into()))),
-    ])
+/// A number to six places, which is more than any clock here tells.
+fn significant(number: f64) -> f64 {
+    format!("{number:.5e}").parse().unwrap_or(number)
+}
+
+/// Reads what [`render`] has written; nothing where it is something else.
+pub(crate) fn parse(text: &str) -> Option<(Facts, Vec<Finding>)> {
+    let document: Value = serde_json::from_str(text).ok()?;
+    let fact = |fact: &Value| Some((string(&fact[0])?, string(&fact[1])?));
+    let machine = all(&document["machine"], fact)?;
+    Some((machine, all(&document["cases"], read_case)?))
+}
+
+fn read_case(case: &Value) -> Option<Finding> {
+    let column = |column: &Value| {
+        let name = column["role"].as_str()?;
+        let (_, role) = *ROLES.iter().find(|(known, _)| *known == name)?;
+        Some(Column { title: string(&column["title"])?.into(), role })
+    };
+    let sample = |sample: &Value| match sample {
+        Value::Null => Some(None),
+        numbers => Some(Some(all(numbers, |n| Some(n.as_f64().unwrap_or(f64::NAN)))?)),
+    };
+    let row = |row: &Value| {
+        Some(Row {
+            peer: string(&row["name"])?,
+            samples: all(&row["samples"], sample)?,
+            failure: string(&row["failure"]),
+        })
+    };
+    Some(Finding {
+        scene: string(&case["scene"])?,
+        title: string(&case["title"])?,
+        columns: all(&case["columns"], column)?,
+        rows: all(&case["peers"], row)?,
+        others: case["others"].as_f64()?,
+    })
+}
+
+fn all<T>(values: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    values.as_array()?.iter().map(read).collect()
+}
+
+fn string(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::{Column, Role};
+    use crate::finding::tests::finding;
 
     #[test]
-    fn a_document_is_valid_down_to_its_escapes() {
-        let rows = vec![
-            Row { peer: "shim", samples: vec![vec![1.5], vec![2.5]], failure: None },
-            Row { peer: "may", samples: Vec::new(), failure: Some("a \"b\"\n\\".to_owned()) },
-        ];
-        let columns = &[Column { title: "ns", role: Role::Cost }];
-        let finding =
-            Finding { scene: "yield", title: "2".to_owned(), columns, rows, others: 0.25 };
-        let text = render(&[("processor", "x".to_owned())], &[finding]);
-        let expected = concat!(
-            r#"{"machine":{"processor":"x"},"cases":[{"scene":"yield","title":"2","#,
-            r#""columns":["ns"],"others":0.25,"peers":[{"name":"shim","samples":[[1.5],[2.5]],"#,
-            r#""median":[2],"ratio":[1]},{"name":"may","failed":"a \"b\"\u000a\\"}]}]}"#,
-            "\n"
-        );
-        assert_eq!(text, expected);
+    fn what_is_written_is_read_again() {
+        let mut found = finding(Role::Yield, &[("shim", &[1.5, 2.5]), ("may", &[])]);
+        found.rows[0].samples.push(None);
+        found.rows[1].failure = Some("a \"b\"\n\\".to_owned());
+        let machine = vec![("processor".to_owned(), "x".to_owned())];
+        let text = render(&machine, &[found.clone()]);
+        let (facts, findings) = parse(&text).expect("it was just written");
+        assert_eq!(facts, machine);
+        assert_eq!(format!("{findings:?}"), format!("{:?}", [found]));
+        assert!(parse("{}").is_none());
     }
 }

@@ -1,8 +1,27 @@
-//! What is shown of the findings: tables at once, JSON and charts on request.
+//! What is shown of the findings: tables at once; JSON, and a page with charts, on request.
 
+pub(crate) mod charts;
 pub(crate) mod json;
-pub(crate) mod svg;
+pub(crate) mod page;
+mod svg;
 pub(crate) mod table;
+mod targets;
+
+use crate::peer::{self, Kind};
+
+/// Whether a row belongs to another way to write the same server, by its name.
+fn is_peer(name: &str) -> bool {
+    has_kind(name, Kind::Peer)
+}
+
+/// Whether a row belongs to a bare loop, by its name.
+fn is_limit(name: &str) -> bool {
+    has_kind(name, Kind::Limit)
+}
+
+fn has_kind(name: &str, kind: Kind) -> bool {
+    peer::ALL.iter().any(|peer| peer.name == name && peer.kind == kind)
+}
 
 /// A number to three significant places or so, thousands apart.
 fn number(value: f64) -> String {

@@ -1,13 +1,14 @@
 //! A chat room: fan-out from every speaker to every member.
 
-use super::{Bench, Case, Column, Scene, aside, cost, gain, served};
+use super::{Bench, Case, Column, EVERY, Scene, aside, cost, gain, served};
 use crate::load::chat;
 use crate::peer::Peer;
 
 pub(super) const CHAT: Scene = Scene {
     name: "chat",
     about: "chat room: what 8 speakers say goes to 64 members, over a channel each",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| vec![room(bench)],
 };
 
@@ -28,5 +29,5 @@ fn room(bench: &Bench) -> Case {
             .start(peer, "chat", 1, Vec::new())?
             .serve(|server| served(&chat::run(server, members, speakers, bench.span)?))
     };
-    Case { scene: "chat", title, columns: COLUMNS, run: Box::new(run) }
+    Case { scene: "chat", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
 }

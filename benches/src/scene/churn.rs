@@ -1,13 +1,14 @@
 //! Short connections: accept, one request, close.
 
-use super::{Bench, Case, Column, Scene, aside, cost, gain, served};
+use super::{Bench, Case, Column, EVERY, Scene, aside, cost, gain, served};
 use crate::load::churn;
 use crate::peer::Peer;
 
 pub(super) const CHURN: Scene = Scene {
     name: "accept",
     about: "connections that live for one request, 64 at a time",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| {
         let workers: &[usize] = if bench.quick { &[1] } else { &[1, 2] };
         workers.iter().map(|&workers| accept(bench, workers)).collect()
@@ -31,5 +32,5 @@ fn accept(bench: &Bench, workers: usize) -> Case {
             .start(peer, "echo-tcp", workers, Vec::new())?
             .serve(|server| served(&churn::run(server, under_way, 64, bench.span)?))
     };
-    Case { scene: "accept", title, columns: COLUMNS, run: Box::new(run) }
+    Case { scene: "accept", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Bench, Case, Column, Sample, Scene, aside, cost};
+use super::{Bench, Case, Column, EVERY, ONCE, Sample, Scene, aside, cost};
 use crate::child::Start;
 use crate::peer::Peer;
 
@@ -12,7 +12,8 @@ macro_rules! scenes {
         pub(super) const $constant: Scene = Scene {
             name: $name,
             about: $about,
-            standard: true,
+            quick: true,
+            needs: None,
             cases: |bench| both(bench, $name, $settings),
         };
     )* };
@@ -20,7 +21,7 @@ macro_rules! scenes {
 
 scenes! {
     YIELD = "yield", "threads that give way to each other", &[
-        ("2 threads", &[("threads", 2)]), ("1,000 threads", &[("threads", 1_000)]),
+        ("2 threads", &[("threads", 2)]), ("1,000 threads", &[("threads", 1_000), ("start", 500_000)]),
     ];
     SPAWN = "spawn", "spawn a thread and join it", &[("one after the other", &[])];
     CHANNEL = "channel", "round trip over two channels", &[("2 threads", &[])];
@@ -37,7 +38,7 @@ scenes! {
 /// What distinguishes one case of a scene: its name and its settings.
 type Variant = (&'static str, &'static [(&'static str, usize)]);
 
-const COLUMNS: &[Column] = &[cost("ns/op"), cost("CPU ns/op")];
+const COLUMNS: &[Column] = &[cost("ns/op"), aside("CPU ns/op")];
 
 fn both(bench: &Bench, scene: &'static str, variants: &'static [Variant]) -> Vec<Case> {
     let case =
@@ -59,7 +60,7 @@ fn operation(
         let found = bench.start(peer, scene, workers, settings)?.measure()?;
         Ok(vec![per_operation(&found, "ns"), per_operation(&found, "cpu_ns")])
     };
-    Case { scene, title, columns: COLUMNS, run: Box::new(run) }
+    Case { scene, title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
 }
 
 /// There is no load beside these, so all that matters is how many workers there are.
@@ -80,7 +81,8 @@ pub(super) fn per_operation(found: &HashMap<String, f64>, key: &str) -> f64 {
 pub(super) const BATCH: Scene = Scene {
     name: "batch",
     about: "spawn all, then join all",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| {
         let counts: &[usize] = if bench.quick { &[10_000] } else { &[10_000, 200_000] };
         let case = |&count| [1, 2].map(|workers| batch(bench, count, workers));
@@ -97,11 +99,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn batch(bench: &Bench, count: usize, workers: usize) -> Case {
     let title = format!("{count} threads, {}", on(bench, workers));
     let run = move |bench: &Bench, peer: &Peer| {
+        peer.holds(count)?;
         let settings = vec![("count", count.to_string())];
         let start = bench.start(peer, "batch", workers, settings)?;
         let found = Start { patience: PATIENCE, ..start }.measure()?;
         let keys = ["ns", "again_ns", "cpu_ns"];
         Ok::<Sample, _>(keys.map(|key| per_operation(&found, key)).into())
     };
-    Case { scene: "batch", title, columns: BATCH_COLUMNS, run: Box::new(run) }
+    let rounds = if count > 10_000 { ONCE } else { EVERY };
+    Case { scene: "batch", title, columns: BATCH_COLUMNS, rounds, run: Box::new(run) }
 }

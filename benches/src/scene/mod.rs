@@ -10,7 +10,9 @@ mod micro;
 mod serve;
 mod sleepers;
 mod syscalls;
+mod wrk;
 
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
@@ -39,9 +41,9 @@ impl From<io::Error> for Failure {
 }
 
 /// One quantity of a case.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Column {
-    pub(crate) title: &'static str,
+    pub(crate) title: Cow<'static, str>,
     pub(crate) role: Role,
 }
 
@@ -57,15 +59,15 @@ pub(crate) enum Role {
 }
 
 const fn cost(title: &'static str) -> Column {
-    Column { title, role: Role::Cost }
+    Column { title: Cow::Borrowed(title), role: Role::Cost }
 }
 
 const fn gain(title: &'static str) -> Column {
-    Column { title, role: Role::Yield }
+    Column { title: Cow::Borrowed(title), role: Role::Yield }
 }
 
 const fn aside(title: &'static str) -> Column {
-    Column { title, role: Role::Aside }
+    Column { title: Cow::Borrowed(title), role: Role::Aside }
 }
 
 /// One number per column.
@@ -78,15 +80,25 @@ pub(crate) struct Case {
     pub(crate) scene: &'static str,
     pub(crate) title: String,
     pub(crate) columns: &'static [Column],
+    /// In how many rounds it takes part at most.
+    pub(crate) rounds: usize,
     pub(crate) run: Run,
 }
+
+/// For cases that are cheap enough to take part in every round.
+const EVERY: usize = usize::MAX;
+
+/// For cases that take several seconds a peer, or that count instead of timing.
+const ONCE: usize = 1;
 
 /// A name to ask for, and its cases.
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Whether it runs without being asked for by name.
-    pub(crate) standard: bool,
+    /// Whether a quick run has it without being asked for it by name.
+    pub(crate) quick: bool,
+    /// A program that it cannot do without.
+    pub(crate) needs: Option<&'static str>,
     pub(crate) cases: fn(&Bench) -> Vec<Case>,
 }
 
@@ -105,6 +117,7 @@ pub(crate) const ALL: &[Scene] = &[
     sleepers::SLEEPERS,
     churn::CHURN,
     serve::HTTP,
+    wrk::HTTP_WRK,
     serve::ECHO_UDP,
     serve::ECHO_UNIX,
     chat::CHAT,
@@ -124,7 +137,19 @@ pub(crate) struct Bench {
     pub(crate) span: Span,
     /// How long a measurement inside a peer lasts.
     pub(crate) target: Duration,
+    /// How many descriptors a process may have.
+    pub(crate) descriptors: usize,
 }
+
+/// Descriptors of a process that are not connections: listeners, event loops, standard streams.
+const OTHER_DESCRIPTORS: usize = 200;
+
+/// As many connections as any case has.
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// From so many connections on the measured interval grows with their number: each of them is to
+/// have its turn several times.
+const MANY: u32 = 4_000;
 
 impl Bench {
     /// The processors of a server with so many workers, and those of the load: apart where there
@@ -149,6 +174,30 @@ impl Bench {
         sys::pin(load)?;
         let patience = Duration::from_secs(10);
         Ok(Start { peer, scene, workers, settings, processors, patience })
+    }
+
+    /// How many connections a case has that would like to have `wanted`: server and load need a
+    /// descriptor for each.
+    fn connections(&self, wanted: usize) -> usize {
+        wanted.min(self.descriptors.saturating_sub(OTHER_DESCRIPTORS))
+    }
+
+    /// Says so when no case can have as many connections as it would like.
+    pub(crate) fn warn_of_limits(&self) {
+        let limit = self.connections(usize::MAX);
+        if limit < MOST_CONNECTIONS {
+            eprintln!(
+                "suite: {} descriptors a process leave room for {limit} connections: cases that \
+                 have more will have as many",
+                self.descriptors
+            );
+        }
+    }
+
+    /// How long to measure with so many busy connections.
+    fn span(&self, connections: usize) -> Span {
+        let times = (connections as u32 / MANY).max(1);
+        Span { measured: self.span.measured * times, ..self.span }
     }
 
     /// How a title says where the server runs.

@@ -1,7 +1,9 @@
 //! Servers whose connections stay: echo over TCP, UDP and Unix sockets, HTTP, many idle clients,
 //! and a set rate.
 
-use super::{Bench, Case, Column, Failure, SERVED, Sample, Scene, aside, cost, gain, served};
+use super::{
+    Bench, Case, Column, EVERY, Failure, SERVED, Sample, Scene, aside, cost, gain, served,
+};
 use crate::child::Scratch;
 use crate::load::fleet::{Exchange, Fleet, Transport};
 use crate::peer::Peer;
@@ -9,42 +11,48 @@ use crate::peer::Peer;
 pub(super) const ECHO_TCP: Scene = Scene {
     name: "echo-tcp",
     about: "TCP echo, closed loop, 1 to 8,000 connections, 64 B and 16 KiB",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: echo_tcp,
 };
 
 pub(super) const ECHO_UDP: Scene = Scene {
     name: "echo-udp",
     about: "UDP echo on one socket",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| vec![echo(bench, Transport::Udp, 64, 64, 1)],
 };
 
 pub(super) const ECHO_UNIX: Scene = Scene {
     name: "echo-unix",
     about: "echo over a Unix socket",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| vec![echo(bench, Transport::Unix, 64, 64, 1)],
 };
 
 pub(super) const HTTP: Scene = Scene {
     name: "http",
     about: "HTTP/1.1 plaintext, one request at a time and 16 pipelined",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| [1, 16].map(|depth| http(bench, depth)).into(),
 };
 
 pub(super) const IDLE: Scene = Scene {
     name: "idle",
     about: "TCP echo on 64 connections while thousands are idle",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| vec![idle(bench, if bench.quick { 1_000 } else { 10_000 })],
 };
 
 pub(super) const ECHO_RATE: Scene = Scene {
     name: "echo-rate",
     about: "TCP echo, open loop at a set rate: latency free of coordinated omission",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| {
         let rates: &[u32] = if bench.quick { &[50_000] } else { &[50_000, 100_000] };
         rates.iter().map(|&rate| echo_rate(bench, rate)).collect()
@@ -83,6 +91,7 @@ fn echo(
         Transport::Udp => "echo-udp",
         Transport::Unix => "echo-unix",
     };
+    let connections = bench.connections(connections);
     let title = format!("{connections} connections, {length} B, {}", bench.placement(workers));
     let run = move |bench: &Bench, peer: &Peer| {
         let path = Scratch::new("socket");
@@ -93,10 +102,10 @@ fn echo(
         bench.start(peer, scene, workers, settings)?.serve(|server| {
             let exchange = Exchange::echo(length);
             let mut fleet = Fleet::connect(transport, server, connections, exchange)?;
-            served(&fleet.run(server, connections, bench.span)?)
+            served(&fleet.run(server, connections, bench.span(connections))?)
         })
     };
-    Case { scene, title, columns: SERVED, run: Box::new(run) }
+    Case { scene, title, columns: SERVED, rounds: EVERY, run: Box::new(run) }
 }
 
 fn http(bench: &Bench, depth: usize) -> Case {
@@ -107,10 +116,10 @@ fn http(bench: &Bench, depth: usize) -> Case {
         bench.start(peer, "http", 1, settings)?.serve(|server| {
             let exchange = Exchange::http(depth);
             let mut fleet = Fleet::connect(Transport::Tcp, server, connections, exchange)?;
-            served(&fleet.run(server, connections, bench.span)?)
+            served(&fleet.run(server, connections, bench.span(connections))?)
         })
     };
-    Case { scene: "http", title, columns: SERVED, run: Box::new(run) }
+    Case { scene: "http", title, columns: SERVED, rounds: EVERY, run: Box::new(run) }
 }
 
 /// [`SERVED`] and the memory of a connection.
@@ -125,7 +134,7 @@ const IDLE_COLUMNS: &[Column] = &[
 ];
 
 fn idle(bench: &Bench, connections: usize) -> Case {
-    let busy = 64;
+    let (connections, busy) = (bench.connections(connections), 64);
     let title =
         format!("{connections} connections, {busy} of them busy, 64 B, {}", bench.placement(1));
     let run = move |bench: &Bench, peer: &Peer| -> Result<Sample, Failure> {
@@ -139,7 +148,7 @@ fn idle(bench: &Bench, connections: usize) -> Case {
             Ok(sample)
         })
     };
-    Case { scene: "idle", title, columns: IDLE_COLUMNS, run: Box::new(run) }
+    Case { scene: "idle", title, columns: IDLE_COLUMNS, rounds: EVERY, run: Box::new(run) }
 }
 
 /// At a set rate the throughput says nothing; the times do.
@@ -166,5 +175,5 @@ fn echo_rate(bench: &Bench, rate: u32) -> Case {
             Ok(vec![micros(0.99), sample[0], micros(0.5), micros(0.999), sample[4], sample[5]])
         })
     };
-    Case { scene: "echo-rate", title, columns: RATE_COLUMNS, run: Box::new(run) }
+    Case { scene: "echo-rate", title, columns: RATE_COLUMNS, rounds: EVERY, run: Box::new(run) }
 }

@@ -1,12 +1,13 @@
 //! Threads that only stand there: the time to start them and the memory they take.
 
-use super::{Bench, Case, Column, Failure, Sample, Scene, aside, cost};
+use super::{Bench, Case, Column, EVERY, Failure, ONCE, Sample, Scene, aside, cost};
 use crate::peer::Peer;
 
 pub(super) const SLEEPERS: Scene = Scene {
     name: "sleepers",
     about: "many sleeping threads: time to start, memory of each",
-    standard: true,
+    quick: true,
+    needs: None,
     cases: |bench| {
         let counts: &[usize] = if bench.quick { &[10_000] } else { &[10_000, 1_000_000] };
         counts.iter().map(|&count| asleep(count)).collect()
@@ -25,6 +26,7 @@ const COLUMNS: &[Column] = &[
 fn asleep(count: usize) -> Case {
     let title = format!("{count} threads, 1 worker");
     let run = move |bench: &Bench, peer: &Peer| -> Result<Sample, Failure> {
+        peer.holds(count)?;
         let settings = vec![("count", count.to_string())];
         bench.start(peer, "sleepers", 1, settings)?.serve(|server| {
             let nanoseconds: f64 = server.address().parse().unwrap_or(f64::NAN);
@@ -35,5 +37,6 @@ fn asleep(count: usize) -> Case {
             Ok(vec![resident + tables, each(nanoseconds), resident, tables, each(cpu)])
         })
     };
-    Case { scene: "sleepers", title, columns: COLUMNS, run: Box::new(run) }
+    let rounds = if count > 10_000 { ONCE } else { EVERY };
+    Case { scene: "sleepers", title, columns: COLUMNS, rounds, run: Box::new(run) }
 }

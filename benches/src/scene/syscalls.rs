@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Bench, Case, Column, Failure, Sample, Scene, aside, cost, failed};
+use super::{Bench, Case, Column, Failure, ONCE, Sample, Scene, aside, cost, failed};
 use crate::child::{Scratch, Server};
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
@@ -17,13 +17,15 @@ use crate::sys;
 
 pub(super) const SYSCALLS: Scene = Scene {
     name: "syscalls",
-    about: "system calls per echoed message, under strace (runs when asked for)",
-    standard: false,
+    about: "system calls per echoed message, under strace",
+    quick: false,
+    needs: Some("strace"),
     cases: |bench| [64, 1_024].map(|connections| calls(bench, connections)).into(),
 };
 
 const COLUMNS: &[Column] = &[
     cost("calls/req"),
+    aside("without waits"),
     aside("receive"),
     aside("send"),
     aside("wait"),
@@ -55,7 +57,7 @@ fn calls(bench: &Bench, connections: usize) -> Case {
             per_request(&trace.counts()?, outcome.done)
         })
     };
-    Case { scene: "syscalls", title, columns: COLUMNS, run: Box::new(run) }
+    Case { scene: "syscalls", title, columns: COLUMNS, rounds: ONCE, run: Box::new(run) }
 }
 
 /// strace at work on a server.
@@ -131,7 +133,8 @@ fn per_request(counts: &[(String, u64)], requests: u64) -> Result<Sample, Failur
         let chosen = counts.iter().filter(|(name, _)| names(name)).map(|(_, count)| count);
         chosen.sum::<u64>() as f64 / requests as f64
     };
-    let mut sample = vec![share(&|_| true)];
+    let [.., waits, _] = KINDS;
+    let mut sample = vec![share(&|_| true), share(&|name| !waits.contains(&name))];
     sample.extend(KINDS.map(|kind| share(&|name| kind.contains(&name))));
     sample.push(share(&|name| !KINDS.iter().any(|kind| kind.contains(&name))));
     Ok(sample)
@@ -147,6 +150,6 @@ mod tests {
             1000 sendto\n       10 epoll_wait\n        5 sched_yield\n--------- -------\n     \
             3015 total\n";
         let sample = per_request(&parse(report), 1000).expect("there were requests");
-        assert_eq!(sample, [3.015, 2.0, 1.0, 0.01, 0.0, 0.005]);
+        assert_eq!(sample, [3.015, 3.005, 2.0, 1.0, 0.01, 0.0, 0.005]);
     }
 }
