@@ -16,7 +16,7 @@ echo "running its scenes"
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 cp ../docs/performance.md "$scratch/page.md"
-cargo run --locked --release --package suite -- --quick --rounds 1 --seconds 0.02 \
+cargo run --locked --release --package suite -- --quick --rounds 1 --seconds 0.1 \
     --peer shim --peer shim-shared --json "$scratch/found.json" --report "$scratch/page.md"
 
 if grep --only-matching '"failure":"[^"]*"' "$scratch/found.json"; then

@@ -76,6 +76,13 @@ fn processors() -> f64 {
     count.max(1) as f64
 }
 
+/// How much memory programs may still take, in KiB.
+pub(crate) fn available_memory_kib() -> u64 {
+    let info = read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|rest| rest.trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
+}
+
 fn processor() -> String {
     let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name"));

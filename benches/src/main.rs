@@ -24,6 +24,7 @@ use finding::Finding;
 use load::Span;
 use machine::Facts;
 use peer::Peer;
+use report::page::Page;
 use run::Budget;
 use scene::{Bench, Case, Scene};
 
@@ -49,8 +50,11 @@ fn play(args: &Args) -> Result<(), String> {
         list();
         return Ok(());
     }
-    // A page that cannot be written is noticed before the measurement, not after it.
-    let page = args.report.as_ref().map(|path| read(path)).transpose()?;
+    // What cannot be written is noticed before the measurement, not after it.
+    let page = args.report.as_ref().map(|path| page(path)).transpose()?;
+    if let Some(directory) = args.json.as_ref().and_then(|path| path.parent()) {
+        create(directory)?;
+    }
     let (machine, findings) = match &args.read {
         Some(path) => report::json::parse(&read(path)?)
             .ok_or_else(|| format!("{}: not what `--json` writes", path.display()))?,
@@ -60,11 +64,9 @@ fn play(args: &Args) -> Result<(), String> {
         write(path, &report::json::render(&machine, &findings))?;
     }
     if let (Some(path), Some(page)) = (&args.report, page) {
-        let text = report::page::update(&page, &machine, &findings)
-            .ok_or_else(|| format!("{}: no markers for results", path.display()))?;
-        write(path, &text)?;
+        write(path, &page.with(&machine, &findings))?;
         let charts = path.with_file_name("charts");
-        std::fs::create_dir_all(&charts).map_err(|e| format!("{}: {e}", charts.display()))?;
+        create(&charts)?;
         for chart in report::charts::all(&findings) {
             write(&charts.join(chart.file), &chart.svg)?;
         }
@@ -187,6 +189,15 @@ fn built(peers: Vec<&'static Peer>) -> Vec<&'static Peer> {
 fn heading(machine: &Facts) -> String {
     let lines: Vec<_> = machine.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     lines.join("\n")
+}
+
+/// The page at `path`, which must have room for results.
+fn page(path: &Path) -> Result<Page, String> {
+    Page::parse(&read(path)?).ok_or_else(|| format!("{}: no markers for results", path.display()))
+}
+
+fn create(directory: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))
 }
 
 fn read(path: &Path) -> Result<String, String> {

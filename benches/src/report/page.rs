@@ -15,11 +15,26 @@ const END: &str = "<!-- results: end -->\n";
 /// A peer is ahead when its number is better by more than this.
 const AHEAD: f64 = 0.02;
 
-/// `page` with the results put between its markers; nothing where it has no markers.
-pub(crate) fn update(page: &str, machine: &Facts, findings: &[Finding]) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{}\n{END}{after}", results(machine, findings)))
+/// A page without the part that is written here.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Page {
+    before: String,
+    after: String,
+}
+
+impl Page {
+    /// Reads a page; nothing where it has no markers.
+    pub(crate) fn parse(text: &str) -> Option<Page> {
+        let (before, rest) = text.split_once(BEGIN)?;
+        let (_, after) = rest.split_once(END)?;
+        Some(Page { before: before.to_owned(), after: after.to_owned() })
+    }
+
+    /// The page with these results between its markers.
+    pub(crate) fn with(&self, machine: &Facts, findings: &[Finding]) -> String {
+        let Page { before, after } = self;
+        format!("{before}{BEGIN}\n{}\n{END}{after}", results(machine, findings))
+    }
 }
 
 fn results(machine: &Facts, findings: &[Finding]) -> String {
@@ -180,13 +195,14 @@ mod tests {
             ("switch", &[5.0, 5.2, 5.1]),
         ];
         let machine = vec![("kernel".to_owned(), "6".to_owned())];
-        let text = update(&page, &machine, &[finding(Role::Cost, rows)]).expect("it has markers");
+        let page = Page::parse(&page).expect("it has markers");
+        let text = page.with(&machine, &[finding(Role::Cost, rows)]);
         assert!(text.starts_with(&format!("# Title\n\n{BEGIN}")), "{text}");
         assert!(text.ends_with(&format!("{END}\nafter\n")) && !text.contains("old"), "{text}");
         assert!(text.contains("10.00 switch") && text.contains("2.00 may"), "{text}");
         assert!(text.contains("may 100 %"), "{text}");
         assert!(text.contains("- yield, 2 threads, 1 worker: go: took too long"), "{text}");
-        assert_eq!(update(&text, &machine, &[finding(Role::Cost, rows)]), Some(text));
-        assert_eq!(update("no markers", &machine, &[]), None);
+        assert_eq!(Page::parse(&text), Some(page));
+        assert_eq!(Page::parse("no markers"), None);
     }
 }

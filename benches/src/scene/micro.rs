@@ -21,7 +21,7 @@ macro_rules! scenes {
 
 scenes! {
     YIELD = "yield", "threads that give way to each other", &[
-        ("2 threads", &[("threads", 2)]), ("1,000 threads", &[("threads", 1_000), ("start", 500_000)]),
+        ("2 threads", &[("threads", 2)]), ("1,000 threads", &[("threads", 1_000), ("start", 100_000)]),
     ];
     SPAWN = "spawn", "spawn a thread and join it", &[("one after the other", &[])];
     CHANNEL = "channel", "round trip over two channels", &[("2 threads", &[])];

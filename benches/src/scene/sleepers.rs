@@ -1,6 +1,10 @@
 //! Threads that only stand there: the time to start them and the memory they take.
 
+use std::time::Duration;
+
 use super::{Bench, Case, Column, EVERY, Failure, ONCE, Sample, Scene, aside, cost};
+use crate::child::Start;
+use crate::machine;
 use crate::peer::Peer;
 
 pub(super) const SLEEPERS: Scene = Scene {
@@ -9,10 +13,20 @@ pub(super) const SLEEPERS: Scene = Scene {
     quick: true,
     needs: None,
     cases: |bench| {
-        let counts: &[usize] = if bench.quick { &[10_000] } else { &[10_000, 1_000_000] };
-        counts.iter().map(|&count| asleep(count)).collect()
+        let mut cases = vec![asleep(10_000)];
+        match machine::available_memory_kib() {
+            _ if bench.quick => {}
+            available if available < MILLION_KIB => {
+                eprintln!("a million sleepers are left out: they would need 16 GiB of memory");
+            }
+            _ => cases.push(asleep(1_000_000)),
+        }
+        cases
     },
 };
+
+/// What a million threads take at most, 13 KiB each, and some more.
+const MILLION_KIB: u64 = 16 << 20;
 
 /// Kernel memory (an OS thread's stack there is 16 KiB) is not in these.
 const COLUMNS: &[Column] = &[
@@ -23,12 +37,16 @@ const COLUMNS: &[Column] = &[
     aside("CPU ns"),
 ];
 
+/// How long a million may take to fall asleep.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn asleep(count: usize) -> Case {
     let title = format!("{count} threads, 1 worker");
     let run = move |bench: &Bench, peer: &Peer| -> Result<Sample, Failure> {
         peer.holds(count)?;
         let settings = vec![("count", count.to_string())];
-        bench.start(peer, "sleepers", 1, settings)?.serve(|server| {
+        let start = bench.start(peer, "sleepers", 1, settings)?;
+        Start { patience: PATIENCE, ..start }.serve(|server| {
             let nanoseconds: f64 = server.address().parse().unwrap_or(f64::NAN);
             let each = |total: f64| total / count as f64;
             let (resident, tables) = server.memory_kib()?;
