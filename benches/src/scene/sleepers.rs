@@ -38,7 +38,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// How long a million may take to fall asleep.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn asleep(count: usize) -> Case {
     let title = format!("{count} threads, 1 worker");
