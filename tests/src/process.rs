@@ -21,7 +21,8 @@ use crate::rng;
 /// Tells a child which test it is to run.
 const SCENE: &str = "SYLVAN_TEST_SCENE";
 
-/// How long a child may take before it counts as stuck.
+/// How long a child may take before it counts as stuck, beside the time that a test of stress is to
+/// go on.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// On what the threads of a scene run.
@@ -230,11 +231,12 @@ fn wait(mut child: Child) -> Ended {
     let stdout = read(child.stdout.take().expect("a piped output"));
     let stderr = read(child.stderr.take().expect("a piped output"));
     let begin = Instant::now();
+    let patience = PATIENCE + rng::stress_time();
     let status = loop {
         if let Some(status) = child.try_wait().expect("the status of a child") {
             break Some(status);
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > patience {
             break None;
         }
         thread::sleep(Duration::from_millis(2));
