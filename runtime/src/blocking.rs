@@ -38,40 +38,65 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Look-ups that are under way.
-static LOOK_UPS: AtomicU32 = AtomicU32::new(0);
-
-/// As [`blocking()`], for looking up a name: so that a thousand of them do not take a thousand OS
-/// threads, no more are under way at a time than there are workers (two, where there is one). The
-/// others wait, parked.
+/// A turnstile before blocking sections of one kind: so that a thousand of them do not take a
+/// thousand OS threads, no more are under way at a time than there are workers (two, where there is
+/// one). The others wait, parked.
+///
+/// For calls that need none of their kind to get ahead, such as to look up a name.
 ///
 /// ```
 /// use std::net::ToSocketAddrs;
+/// use sylvan::Turnstile;
 ///
-/// let found = sylvan::spawn(|| sylvan::look_up(|| "localhost:80".to_socket_addrs().map(drop)));
+/// static LOOK_UPS: Turnstile = Turnstile::new();
+///
+/// let look_up = || "localhost:80".to_socket_addrs().map(drop);
+/// let found = sylvan::spawn(move || LOOK_UPS.blocking(look_up));
 /// assert!(found.join().unwrap().is_ok());
 /// ```
-pub fn look_up<T>(f: impl FnOnce() -> T) -> T {
-    /// Lets the next one begin, also when the look-up panics.
-    struct UnderWay;
-    impl Drop for UnderWay {
-        fn drop(&mut self) {
-            LOOK_UPS.fetch_sub(1, Ordering::Release);
-            wake(&LOOK_UPS, 1);
-        }
+#[derive(Debug)]
+pub struct Turnstile {
+    under_way: AtomicU32,
+}
+
+impl Turnstile {
+    /// Makes a turnstile; for a `static`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { under_way: AtomicU32::new(0) }
     }
 
-    let Some(task) = current::green() else { return f() };
-    let scheduler = scheduler::get();
-    let most = u32::try_from(scheduler.n_cores().max(2)).unwrap_or(u32::MAX);
-    // A counter: what the look-ups do is not ordered by it.
-    while let Err(now) =
-        LOOK_UPS.fetch_update(Ordering::Acquire, Ordering::Relaxed, |n| (n < most).then_some(n + 1))
-    {
-        wait(&LOOK_UPS, now, None, WaitReason::Blocking);
+    /// As [`blocking()`], once there is room. From an ordinary thread this is just a call.
+    pub fn blocking<T>(&self, f: impl FnOnce() -> T) -> T {
+        let Some(task) = current::green() else { return f() };
+        let scheduler = scheduler::get();
+        let most = u32::try_from(scheduler.n_cores().max(2)).unwrap_or(u32::MAX);
+        let enter = |n| (n < most).then_some(n + 1);
+        // A counter: what the sections do is not ordered by it.
+        while let Err(now) =
+            self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter)
+        {
+            wait(&self.under_way, now, None, WaitReason::Blocking);
+        }
+        let _passage = Passage(self);
+        scheduler.blocking(task, f)
     }
-    let _under_way = UnderWay;
-    scheduler.blocking(task, f)
+}
+
+impl Default for Turnstile {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Lets the next one in when it is dropped, also by a section that panics.
+struct Passage<'a>(&'a Turnstile);
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        wake(&self.0.under_way, 1);
+    }
 }
 
 /// A call on its way to a helper thread and back, on the stack of the green thread that waits.

@@ -144,7 +144,7 @@ mod thread {
 }
 
 #[cfg(not(loom))]
-pub use blocking::{blocking, look_up};
+pub use blocking::{Turnstile, blocking};
 #[cfg(not(loom))]
 pub use context::tls::TlsMode;
 pub use park::{Sleeper, Wait, WaitReason, sleep_until, wait, wake};

@@ -5,6 +5,6 @@ pub(crate) use sylvan::io::{
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{
-    Sleeper, Wait, WaitReason, blocking, current, is_green, look_up, sleep_until, wait, wake,
+    Sleeper, Turnstile, Wait, WaitReason, blocking, current, is_green, sleep_until, wait, wake,
     yield_now,
 };

@@ -4,7 +4,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::{iter, option, slice, vec};
 
-use crate::bridge::look_up;
+use crate::bridge::Turnstile;
+
+/// The resolver blocks, and may take seconds.
+static LOOK_UPS: Turnstile = Turnstile::new();
 
 /// Converts to socket addresses, by a look-up where there is a name.
 ///
@@ -61,7 +64,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.0.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
-            Err(_) => look_up(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
+            Err(_) => LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
         }
     }
 }
@@ -80,7 +83,7 @@ impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.parse() {
             Ok(addr) => Ok(vec![addr].into_iter()),
-            Err(_) => look_up(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
+            Err(_) => LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
         }
     }
 }

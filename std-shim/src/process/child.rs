@@ -101,8 +101,11 @@ impl Child {
         if bridge::is_green() && matches!(self.plain.try_wait(), Ok(None)) {
             park_until_end(self.plain.id());
         }
-        // Finds the child ended, unless there was no way to park.
-        bridge::blocking(|| self.plain.wait())
+        match self.plain.try_wait() {
+            Ok(Some(status)) => Ok(status),
+            // There was no way to park, or nobody to wait for.
+            _ => bridge::blocking(|| self.plain.wait()),
+        }
     }
 
     /// Returns how the child ended, or `None` if it has not.

@@ -6,7 +6,10 @@ use std::io;
 use std::path::Path;
 
 use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
-use crate::bridge;
+use crate::bridge::Turnstile;
+
+/// Forks and executes of this process: each holds an OS thread for as long as the kernel takes.
+static STARTS: Turnstile = Turnstile::new();
 
 /// Describes a child to be: its program, arguments, environment, directory and standard streams.
 ///
@@ -130,7 +133,8 @@ impl Command {
 
     /// Starts the child.
     ///
-    /// Forking and executing are a blocking section.
+    /// Forking and executing are a blocking section, of which no more are under way at a time than
+    /// there are workers.
     ///
     /// This corresponds to [`std::process::Command::spawn`].
     ///
@@ -138,7 +142,7 @@ impl Command {
     ///
     /// When the child cannot be made or the program not be executed: `NotFound` if there is none.
     pub fn spawn(&mut self) -> io::Result<Child> {
-        bridge::blocking(|| self.plain.spawn()).map(Child::fresh)
+        STARTS.blocking(|| self.plain.spawn()).map(Child::fresh)
     }
 
     /// Starts the child, waits for its end, and returns what it has written.

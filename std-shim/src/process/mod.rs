@@ -6,7 +6,7 @@
 //!
 //! | call | how it waits |
 //! |---|---|
-//! | [`Command::spawn`] | a blocking section: to fork and execute takes the kernel a while |
+//! | [`Command::spawn`] | a blocking section, few at a time: to fork and execute takes the kernel a while |
 //! | [`Child::wait`] | parks until a pidfd (Linux 5.3) says that the child has ended |
 //! | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | park until the pipe has room, or data |
 //!
