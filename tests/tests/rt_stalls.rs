@@ -4,13 +4,54 @@
 //! The tests do not have the machine to themselves. What it makes an OS thread wait in the meantime
 //! is measured beside and allowed for, and a stall is one that comes each time.
 
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
 /// One scene at a time: they would disturb each other.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Look-ups that are under way.
+static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+/// The most there have been at a time.
+static LOOK_UPS_MAX: AtomicUsize = AtomicUsize::new(0);
+
+/// The resolver of this process, in place of libc's, which is asked a little later: a slow one.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getaddrinfo(
+    host: *const c_char,
+    service: *const c_char,
+    hints: *const libc::addrinfo,
+    found: *mut *mut libc::addrinfo,
+) -> c_int {
+    type GetAddrInfo = unsafe extern "C" fn(
+        *const c_char,
+        *const c_char,
+        *const libc::addrinfo,
+        *mut *mut libc::addrinfo,
+    ) -> c_int;
+
+    LOOK_UPS_MAX.fetch_max(LOOK_UPS.fetch_add(1, SeqCst) + 1, SeqCst);
+    std::thread::sleep(Duration::from_millis(20));
+    // SAFETY: a name that libc has, with the type it has there.
+    let libcs = unsafe {
+        let libcs = libc::dlsym(libc::RTLD_NEXT, c"getaddrinfo".as_ptr());
+        std::mem::transmute::<*mut c_void, Option<GetAddrInfo>>(libcs)
+    };
+    // SAFETY: as the caller promises.
+    let result = unsafe { libcs.expect("libc's resolver")(host, service, hints, found) };
+    LOOK_UPS.fetch_sub(1, SeqCst);
+    result
+}
 
 tests::on_std_and_in_each_mode! {
     items {
         use std::io::{self, Read, Write};
-        use std::net::{TcpListener, TcpStream};
+        use std::net::{TcpListener, TcpStream, ToSocketAddrs};
         use std::os::unix::net::UnixStream;
         use std::sync::Arc;
         use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -200,6 +241,19 @@ tests::on_std_and_in_each_mode! {
                     [thread::spawn(echoes), thread::spawn(asks)]
                 })
                 .collect()
+        });
+    }
+
+    fn a_hundred_look_ups_at_once_stall_nobody(process) {
+        stall_nobody(process, 50, || {
+            let look_up = || {
+                assert_eq!(("localhost", 80).to_socket_addrs().unwrap().next().unwrap().port(), 80);
+                let n_at_once = super::LOOK_UPS_MAX.load(super::SeqCst);
+                // Of std's threads all are under way at a time.
+                let most = if sylvan::is_green() { sylvan::workers().unwrap() } else { 100 };
+                assert!(n_at_once <= most, "{n_at_once} at once");
+            };
+            (0..100).map(|_| thread::spawn(look_up)).collect()
         });
     }
 
