@@ -2,10 +2,11 @@
 # Installs what the other jobs need from Debian's packages; needs root.
 #
 #   strace                  the proof that a program is an event loop
+#   redis-server            the server that some examples and tests talk to, each to one of its own
 #   rustc-web, rust-web-src std's source with its compiler, to type-check the kqueue backend
 set -euo pipefail
 
-packages=(strace rustc-web rust-web-src)
+packages=(strace redis-server rustc-web rust-web-src)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -9,6 +9,7 @@
 
 pub mod counts;
 pub mod process;
+pub mod redis;
 pub mod rng;
 
 use std::sync::mpsc;

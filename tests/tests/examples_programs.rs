@@ -2,7 +2,9 @@
 
 mod examples_support;
 
-use examples_support::{Program, on_both};
+use std::time::{Duration, Instant};
+
+use examples_support::{Build, Program, n_helped_max, n_os_threads_of, on_both};
 
 /// Runs an example to its end, which has to be a success, and returns the lines it printed.
 fn output(name: &str) -> Vec<String> {
@@ -70,4 +72,38 @@ fn cpu_sums_are_right() {
     };
     let expected: Vec<String> = (1..=15).map(|x| format!("i % {x}: {}", sum(x))).collect();
     assert_eq!(output("cpu_sums"), expected);
+}
+
+#[test]
+fn child_is_checked_polled_and_terminated() {
+    let expected = [
+        "checked: sort ended with exit status: 0, and wrote apple, pear, plum",
+        "checked: ls ended with exit status: 2, and wrote nothing",
+        "polled: worked until sleep ended with exit status: 0",
+        "timed out: sleep ended with signal: 15 (SIGTERM)",
+    ];
+    assert_eq!(output("child"), expected);
+}
+
+/// Runs `children`, and returns what it says of how many OS threads it took.
+fn run_children(build: Build, n: &str, seconds: &str) -> Option<usize> {
+    let start = Instant::now();
+    let (printed, status) = Program::start(build, "children", &[n, seconds]).wait();
+    assert!(status.success(), "{status}");
+    println!("{build:?}: {printed:?}");
+    assert_eq!(printed[0], format!("{n} children ended well"));
+    // One after the other they would take more than twice as long.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    n_os_threads_of(&printed[2])
+}
+
+#[test]
+fn children_are_started_and_awaited_at_once_on_few_os_threads() {
+    for (n, seconds) in [("100", "0.5"), ("200", "0.3")] {
+        run_children(Build::OsThreads, n, seconds);
+        // A machine that keeps a worker waiting makes the runtime take on another.
+        let attempts: Vec<_> = (0..3).map(|_| run_children(Build::Shim, n, seconds)).collect();
+        let fewest = attempts.into_iter().min().unwrap();
+        assert!(fewest <= Some(n_helped_max()), "{fewest:?} OS threads");
+    }
 }

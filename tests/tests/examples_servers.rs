@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use examples_support::{Build, Client, Program, n_os_threads_max, on_both};
+use examples_support::{Build, Client, Program, n_os_threads_max, n_os_threads_of, on_both};
 
 #[test]
 fn fib_server_answers_by_the_line() {
@@ -144,8 +144,7 @@ fn answer(mut client: &TcpStream) {
 
 /// Takes the count from the last line of what the fetcher printed.
 fn n_os_threads(printed: &mut Vec<String>) -> Option<usize> {
-    let last = printed.pop().expect("a last line");
-    last.strip_prefix("OS threads: ").expect("a count of OS threads").parse().ok()
+    n_os_threads_of(&printed.pop().expect("a last line"))
 }
 
 #[test]

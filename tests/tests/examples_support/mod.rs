@@ -34,5 +34,27 @@ pub(crate) fn on_both<T: Debug + PartialEq>(scene: impl Fn(Build) -> T) -> T {
 
 /// How many OS threads a runtime may have: one a processor, and four helpers.
 pub(crate) fn n_os_threads_max() -> usize {
-    std::thread::available_parallelism().expect("the number of processors").get() + 4
+    n_processors() + 4
+}
+
+/// How many OS threads a program on the mirror has whose threads just wait: the workers, `main` and
+/// the monitor.
+pub(crate) fn n_os_threads_min() -> usize {
+    n_processors() + 2
+}
+
+/// As `n_os_threads_min`, and as many more as look up names, or start children, at a time; and two
+/// on their way from the one to the next.
+pub(crate) fn n_helped_max() -> usize {
+    n_os_threads_min() + n_processors().max(2) + 2
+}
+
+fn n_processors() -> usize {
+    std::thread::available_parallelism().expect("the number of processors").get()
+}
+
+/// Takes the count from what a program printed as "OS threads: N"; `None` where it does not know.
+pub(crate) fn n_os_threads_of(printed: &str) -> Option<usize> {
+    let (_, count) = printed.split_once("OS threads: ").expect("a count of OS threads");
+    count.parse().ok()
 }
