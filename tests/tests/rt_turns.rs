@@ -1,0 +1,127 @@
+//! Those that wait for one descriptor have their turns in the order they came.
+//!
+//! With one worker a thread that has said that it comes has parked by the time another one hears of
+//! it, unless the machine stops the worker in between, for so long that another takes over: so the
+//! order has to be right in one of a few attempts. Between descriptors (`try_clone`) there is none.
+
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use std_shim::net::{TcpListener, TcpStream};
+use std_shim::os::unix::net::{UnixDatagram, UnixStream};
+use std_shim::thread::{self, JoinHandle};
+
+use tests::process::Process;
+
+tests::in_each_mode!(
+    readers_of_a_stream_have_their_turns,
+    writers_to_a_stream_have_their_turns,
+    receivers_of_datagrams_have_their_turns,
+    those_who_accept_have_their_turns,
+);
+
+const N_THREADS: usize = 20;
+
+/// Who has had a turn, in this order.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<Vec<usize>>>);
+
+impl Turns {
+    fn were_in_order(&self) -> bool {
+        let turns = self.0.lock().unwrap().clone();
+        println!("{turns:?}");
+        turns.into_iter().eq(0..N_THREADS)
+    }
+}
+
+/// Starts threads that wait one behind the other, by `wait`.
+fn queue_up(turns: &Turns, wait: impl Fn(usize) + Clone + Send + 'static) -> Vec<JoinHandle<()>> {
+    let n_came = Arc::new(AtomicUsize::new(0));
+    let start = |n| {
+        let (came, turns, wait) = (Arc::clone(&n_came), turns.clone(), wait.clone());
+        let thread = thread::spawn(move || {
+            came.fetch_add(1, SeqCst);
+            wait(n);
+            turns.0.lock().unwrap().push(n);
+        });
+        while n_came.load(SeqCst) <= n {
+            thread::yield_now();
+        }
+        thread
+    };
+    (0..N_THREADS).map(start).collect()
+}
+
+/// Plays `scene` on one worker; in one of the attempts it has to say that the order was right.
+fn is_in_order(process: &Process, scene: fn() -> bool) {
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        assert!((0..5).any(|_| thread::spawn(scene).join().unwrap()), "never in order");
+    });
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+fn readers_of_a_stream_have_their_turns(process: &Process) {
+    is_in_order(process, || {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        let (far, turns) = (Arc::new(far), Turns::default());
+        let readers = queue_up(&turns, move |_| (&*far).read_exact(&mut [0]).unwrap());
+        // For some at once, then for one at a time.
+        near.write_all(&[0; N_THREADS / 2]).unwrap();
+        for _ in N_THREADS / 2..N_THREADS {
+            near.write_all(&[0]).unwrap();
+            thread::yield_now();
+        }
+        join(readers);
+        turns.were_in_order()
+    });
+}
+
+fn writers_to_a_stream_have_their_turns(process: &Process) {
+    is_in_order(process, || {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut n_before = 0;
+        while let Ok(n) = (&near).write(&[0; 4096]) {
+            n_before += n;
+        }
+        near.set_nonblocking(false).unwrap();
+        let (near, turns) = (Arc::new(near), Turns::default());
+        let writers = queue_up(&turns, move |n| (&*near).write_all(&[n as u8; 100]).unwrap());
+        far.read_exact(&mut vec![0; n_before]).unwrap();
+        let mut read = [0; 100 * N_THREADS];
+        far.read_exact(&mut read).unwrap();
+        join(writers);
+        turns.were_in_order() && read.is_sorted()
+    });
+}
+
+fn receivers_of_datagrams_have_their_turns(process: &Process) {
+    is_in_order(process, || {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let (far, turns) = (Arc::new(far), Turns::default());
+        let receivers = queue_up(&turns, move |_| assert_eq!(far.recv(&mut [0]).unwrap(), 1));
+        for _ in 0..N_THREADS {
+            near.send(&[0]).unwrap();
+        }
+        join(receivers);
+        turns.were_in_order()
+    });
+}
+
+fn those_who_accept_have_their_turns(process: &Process) {
+    is_in_order(process, || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let turns = Turns::default();
+        let listener = Arc::new(listener);
+        let accepting = queue_up(&turns, move |_| drop(listener.accept().unwrap()));
+        let _clients: Vec<_> =
+            (0..N_THREADS).map(|_| TcpStream::connect(address).unwrap()).collect();
+        join(accepting);
+        turns.were_in_order()
+    });
+}
