@@ -101,9 +101,9 @@ pub fn attempt<T>(
 ///
 /// # Platform-specific behavior
 ///
-/// A descriptor whose file belongs to this process alone is made non-blocking, until it goes out
-/// again ([`detach`]). One that may be shared stays as it is: the call is made when the kernel says
-/// that it will not block, as a blocking section, since another process may be faster.
+/// A descriptor whose file is known to the runtime alone is made non-blocking, until somebody else
+/// is to have it ([`lend`]). Another one stays as it is: the call is made when the kernel says that
+/// it will not block, as a blocking section, since another process may be faster.
 ///
 /// # Errors
 ///
@@ -227,15 +227,40 @@ pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
     reactor::entry(fd).attach(origin);
 }
 
-/// Says that `fd` goes out: it is about to be closed, or to be handed to somebody who knows nothing
-/// of the runtime. It is a plain descriptor again. Whoever waits for it tries again and sees.
+/// As [`attach`], for a duplicate of `original` that this process has just made.
+pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
+    reactor::entry(fd).attach_duplicate(reactor::entry(original));
+}
+
+/// As [`attach`], for a connection that was accepted at `listener` just now.
+///
+/// # Platform-specific behavior
+///
+/// On macOS a connection inherits `O_NONBLOCK`: it is taken back if it is the runtime's own.
+pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
+    #[cfg(target_vendor = "apple")]
+    {
+        if reactor::entry(listener).is_nonblocking_by_program(listener).unwrap_or(true) {
+            return attach(fd, Origin::Adopted);
+        }
+        // Fails for a bad descriptor alone.
+        let _ = rustix::io::ioctl_fionbio(fd, false);
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    let _ = listener;
+    attach(fd, Origin::Fresh);
+}
+
+/// Says that `fd` is about to be closed. Whoever waits for it tries again and sees.
 pub fn detach(fd: BorrowedFd<'_>) {
     reactor::entry(fd).detach(fd);
 }
 
-/// Says that `fd` is about to be duplicated: its settings are shared from now on.
-pub fn share(fd: BorrowedFd<'_>) {
-    reactor::entry(fd).share(fd);
+/// Says that somebody is to have `fd` who knows nothing of the runtime, beside whoever has it, or
+/// instead (then [`detach`] follows). It is a plain blocking descriptor from now on, unless the
+/// program has made it another one, and what is set behind the runtime's back is looked at.
+pub fn lend(fd: BorrowedFd<'_>) {
+    reactor::entry(fd).lend(fd);
 }
 
 /// Sets whether calls on `fd` block, for every thread.

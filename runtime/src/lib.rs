@@ -119,6 +119,7 @@ use tests::machine::{blocking, clock, context, current, stack, sys};
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor {
     mod entry;
+    mod flag;
     mod options;
 
     pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};

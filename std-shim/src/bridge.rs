@@ -1,7 +1,7 @@
 //! The only file that names the runtime.
 #![allow(unused_imports, reason = "each module takes what it needs")]
 pub(crate) use sylvan::io::{
-    self, Attempt, Interest, Mode, Origin, attach, attempt, attempt_unflagged, detach, ready, share,
+    self, Attempt, Interest, Mode, Origin, attempt, attempt_unflagged, detach, ready,
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{

@@ -308,6 +308,47 @@ tests::on_each! {
         assert!(is_blocking(OwnedFd::from(listener)));
     }
 
+    fn a_descriptor_that_is_lent_is_a_plain_blocking_one() {
+        fn accept(listener: &TcpListener) {
+            let addr = listener.local_addr().unwrap();
+            let client = thread::spawn(move || {
+                thread::sleep(A_WHILE);
+                TcpStream::connect(addr).unwrap()
+            });
+            listener.accept().unwrap();
+            client.join().unwrap();
+        }
+        let (alone, _) = listener();
+        accept(&alone);
+        assert!(is_blocking(alone.as_fd().try_clone_to_owned().unwrap()));
+        accept(&alone);
+
+        let (listener, _) = listener();
+        let clone = listener.try_clone().unwrap();
+        accept(&clone);
+        let duplicate = listener.as_fd().try_clone_to_owned().unwrap();
+        assert!(is_blocking(&duplicate));
+        // The clone too leaves it alone from now on.
+        accept(&clone);
+        accept(&listener);
+        assert!(is_blocking(&duplicate));
+        clone.set_nonblocking(true).unwrap();
+        assert!(!is_blocking(&duplicate));
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+
+    fn a_descriptor_that_goes_out_leaves_its_clone_blocking() {
+        let (listener, addr) = listener();
+        let clone = listener.try_clone().unwrap();
+        let _client = TcpStream::connect(addr).unwrap();
+        clone.accept().unwrap();
+        let fd = OwnedFd::from(listener);
+        assert!(is_blocking(&fd));
+        let _client = TcpStream::connect(addr).unwrap();
+        clone.accept().unwrap();
+        assert!(is_blocking(&fd));
+    }
+
     fn a_descriptor_that_comes_in_keeps_its_flags() {
         let (listener, _) = listener();
         let fd = OwnedFd::from(listener);

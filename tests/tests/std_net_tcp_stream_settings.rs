@@ -22,7 +22,8 @@ tests::on_each! {
         use std::time::{Duration, Instant};
 
         use rustix::fs::{OFlags, fcntl_getfl};
-        use rustix::io::{FdFlags, fcntl_getfd};
+        use rustix::io::{FdFlags, fcntl_getfd, ioctl_fionbio};
+        use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
         use super::{A_WHILE, MUCH, pattern};
 
@@ -187,6 +188,29 @@ tests::on_each! {
         let start = Instant::now();
         would_block(near.read(&mut [0; 8]));
         assert!(start.elapsed() > A_WHILE / 2);
+    }
+
+    fn what_is_set_by_the_descriptor_counts() {
+        let (near, _far) = pair();
+        let would_block = |mut stream: &TcpStream| {
+            let error = stream.read(&mut [0]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        };
+        for _ in 0..2 {
+            ioctl_fionbio(&near, true).unwrap();
+            would_block(&near);
+            ioctl_fionbio(&near, false).unwrap();
+            let start = Instant::now();
+            set_socket_timeout(&near, Timeout::Recv, Some(A_WHILE)).unwrap();
+            would_block(&near);
+            assert!(start.elapsed() >= A_WHILE);
+        }
+        let clone = near.try_clone().unwrap();
+        would_block(&clone);
+        ioctl_fionbio(&near, true).unwrap();
+        let start = Instant::now();
+        would_block(&clone);
+        assert!(start.elapsed() < A_WHILE);
     }
 
     fn a_clone_of_a_nonblocking_stream_is_nonblocking() {

@@ -37,9 +37,9 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl};
 
-use super::options::{Options, Origin};
+use super::flag::Flag;
+use super::options::{Options, Origin, Patience};
 use crate::clock;
 use crate::lock::Lock;
 use crate::park::{self, WaitReason};
@@ -113,8 +113,7 @@ struct State {
     registered: Option<u32>,
     /// Which owner of the number this is.
     generation: u32,
-    /// `O_NONBLOCK` is set, and it was us.
-    nonblocking_is_ours: bool,
+    flag: Flag,
     options: Options,
     readers: Ring<Waiter>,
     writers: Ring<Waiter>,
@@ -152,7 +151,7 @@ impl Entry {
             state: Lock::new(State {
                 registered: None,
                 generation: 0,
-                nonblocking_is_ours: false,
+                flag: Flag::new(true),
                 options: Options::new(),
                 readers: Ring::new(),
                 writers: Ring::new(),
@@ -237,8 +236,7 @@ impl Entry {
     ) -> io::Result<Readiness> {
         let side = self.side(interest);
         let mut state = self.state.lock();
-        let ours = state.nonblocking_is_ours;
-        let Some(patience) = state.options.patience(fd, interest, ours)? else {
+        let Some(patience) = state.patience(fd, interest)? else {
             return Ok(Readiness::Unwanted);
         };
         if seen.0 & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
@@ -325,19 +323,27 @@ impl Entry {
     pub(crate) fn attach(&self, origin: Origin) {
         let mut state = self.state.lock();
         self.forget(&mut state);
+        state.flag = Flag::new(origin == Origin::Adopted);
         state.options.reset(origin);
     }
 
-    /// The descriptor goes out: it is about to be closed or handed to somebody.
+    /// A duplicate of the descriptor of `original` comes in under this number.
+    pub(crate) fn attach_duplicate(&self, original: &Entry) {
+        let mut state = original.state.lock();
+        state.options.share();
+        let flag = state.flag.join();
+        drop(state);
+        let mut state = self.state.lock();
+        self.forget(&mut state);
+        state.flag = flag;
+    }
+
+    /// The descriptor is about to be closed.
     pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
         let mut ready = List::new();
         let mut state = self.state.lock();
         if let Some(core) = state.registered {
             super::deregister(core as usize, fd);
-        }
-        if state.nonblocking_is_ours {
-            // Fails for a bad descriptor alone, which has no flags to leak.
-            let _ = rustix::io::ioctl_fionbio(fd, false);
         }
         // Whoever waits here under a number that means something else soon: let them try and see.
         state.wake(&self.read, Interest::Read, usize::MAX, &mut ready);
@@ -353,7 +359,7 @@ impl Entry {
     fn forget(&self, state: &mut State) {
         state.generation = state.generation.wrapping_add(1);
         state.registered = None;
-        state.nonblocking_is_ours = false;
+        state.flag = Flag::new(true);
         state.options.reset(Origin::Adopted);
         // Nobody is between a look and a wait here: a descriptor that goes out is not in use.
         for side in [&self.read, &self.write] {
@@ -361,22 +367,17 @@ impl Entry {
         }
     }
 
-    /// A duplicate is being made: from now on the file's flags are somebody else's too.
-    pub(crate) fn share(&self, fd: BorrowedFd<'_>) {
+    /// The program gets the descriptor's number: what it sets by that the runtime does not see.
+    pub(crate) fn lend(&self, fd: BorrowedFd<'_>) {
         let mut state = self.state.lock();
-        if state.nonblocking_is_ours {
-            // Fails for a bad descriptor alone, and then the duplication does.
-            let _ = rustix::io::ioctl_fionbio(fd, false);
-            state.nonblocking_is_ours = false;
-        }
-        state.options.share();
+        state.flag.lend(fd);
+        state.options.lend();
     }
 
     /// Sets `O_NONBLOCK` for the program.
     pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
         let mut state = self.state.lock();
-        rustix::io::ioctl_fionbio(fd, on)?;
-        state.nonblocking_is_ours = false;
+        state.flag.set_for_program(fd, on)?;
         state.options.set_nonblocking(on);
         Ok(())
     }
@@ -386,34 +387,24 @@ impl Entry {
         self.state.lock().options.set_timeout(interest, timeout);
     }
 
-    /// For calls that have no flag of their own: makes the descriptor non-blocking, unless it may
-    /// share its file with somebody who would be surprised. Whether calls do not block now.
+    /// For calls that have no flag of their own: makes the descriptor non-blocking, unless somebody
+    /// might notice. Whether calls do not block now.
     pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let mut state = self.state.lock();
-        if state.nonblocking_is_ours {
-            return Ok(true);
-        }
-        let ours = state.nonblocking_is_ours;
-        if state.options.patience(fd, Interest::Read, ours)?.is_none() {
-            return Ok(true);
-        }
-        if state.options.is_shared() {
-            return Ok(false);
-        }
-        // The program's own, set by a call that the runtime has not seen: of a pipe, say, for which
-        // std has none.
-        if fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) {
-            state.options.set_nonblocking(true);
-            return Ok(true);
-        }
-        rustix::io::ioctl_fionbio(fd, true)?;
-        state.nonblocking_is_ours = true;
-        Ok(true)
+        Ok(state.flag.is_ours()
+            || state.patience(fd, Interest::Read)?.is_none()
+            || state.flag.set(fd)?)
     }
 
     /// Whether a call that would block has failed because of a flag that the runtime has set.
     pub(crate) fn is_nonblocking_by_us(&self) -> bool {
-        self.state.lock().nonblocking_is_ours
+        self.state.lock().flag.is_ours()
+    }
+
+    /// Whether the program has set `O_NONBLOCK`.
+    #[cfg(target_vendor = "apple")]
+    pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        self.state.lock().flag.is_programs(fd)
     }
 }
 
@@ -438,6 +429,10 @@ impl Side {
 }
 
 impl State {
+    fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {
+        self.options.patience(fd, interest, || self.flag.is_programs(fd))
+    }
+
     fn queue(&mut self, interest: Interest) -> &mut Ring<Waiter> {
         match interest {
             Interest::Read => &mut self.readers,

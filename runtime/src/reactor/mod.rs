@@ -9,6 +9,7 @@
 //! owner of the number is recognized and dropped.
 
 mod entry;
+mod flag;
 mod options;
 mod table;
 

@@ -5,17 +5,17 @@
 //! a call finds nothing. The kernel's own answer is right always and costs three system calls; so
 //! the entry remembers it, and here is when it asks again.
 //!
-//! The settings belong to the open file, which other descriptors may share (`try_clone`). A
-//! descriptor that this process has just made is not shared: what is set goes through the runtime,
-//! and the entry knows it. For others two counters say when to ask again: every setting anywhere
-//! counts for an entry that may be shared, and settings of entries that may be shared count for
-//! all, since a duplicate may have been made behind the runtime's back.
+//! The settings belong to the open file, which other descriptors may share (`try_clone`). What is
+//! set goes through the runtime, which hears of it unless the program has the descriptor's number. So
+//! the entry of a descriptor that this process has just made knows them. That of one that may share
+//! its file asks the kernel once more after a setting of any descriptor anywhere, which a counter
+//! tells, and after each time that the program was lent the number. What the program sets later, by a
+//! number that it has kept, is seen after the next of these.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::net::sockopt::{Timeout, socket_timeout};
 
 use super::Interest;
@@ -23,11 +23,7 @@ use crate::primitive::{AtomicU32, Ordering, global};
 
 global! {
     /// Settings so far, of any descriptor.
-    static ANY_SET: AtomicU32 = AtomicU32::new(0);
-}
-global! {
-    /// Settings so far, of descriptors that may be shared.
-    static SHARED_SET: AtomicU32 = AtomicU32::new(0);
+    static N_SET: AtomicU32 = AtomicU32::new(0);
 }
 
 /// Where a descriptor comes from.
@@ -44,7 +40,7 @@ pub enum Origin {
 pub(super) struct Options {
     known: bool,
     shared: bool,
-    /// The counters when the kernel was asked last.
+    /// The counter when the kernel was asked last, of a file that may be shared.
     seen: u32,
     nonblocking: bool,
     read_timeout: Option<Duration>,
@@ -64,28 +60,26 @@ impl Options {
     }
 
     pub(super) fn reset(&mut self, origin: Origin) {
-        *self = Self::new();
-        if origin == Origin::Fresh {
-            self.known = true;
-            self.shared = false;
-            self.seen = self.counter().load(Ordering::Relaxed);
-        }
+        let fresh = origin == Origin::Fresh;
+        *self = Self { known: fresh, shared: !fresh, ..Self::new() };
     }
 
-    pub(super) fn is_shared(&self) -> bool {
-        self.shared
-    }
-
-    /// A duplicate is being made.
+    /// There is a duplicate now.
     pub(super) fn share(&mut self) {
         self.shared = true;
         self.known = false;
     }
 
+    /// The program has the number, and may set something by it.
+    pub(super) fn lend(&mut self) {
+        self.share();
+        count_setting();
+    }
+
     /// `O_NONBLOCK` has been set.
     pub(super) fn set_nonblocking(&mut self, on: bool) {
         self.nonblocking = on;
-        self.count_setting();
+        count_setting();
     }
 
     /// A timeout has been set.
@@ -94,19 +88,21 @@ impl Options {
             Interest::Read => self.read_timeout = timeout,
             Interest::Write => self.write_timeout = timeout,
         }
-        self.count_setting();
+        count_setting();
     }
 
     /// How a call that found nothing is to wait: `None` if not at all, else for how long at most.
+    /// `is_nonblocking` asks the kernel whether the program has set `O_NONBLOCK`.
     pub(super) fn patience(
         &mut self,
         fd: BorrowedFd<'_>,
         interest: Interest,
-        nonblocking_is_ours: bool,
+        is_nonblocking: impl FnOnce() -> io::Result<bool>,
     ) -> io::Result<Option<Patience>> {
-        let counter = self.counter().load(Ordering::Acquire);
-        if !self.known || self.seen != counter {
-            self.nonblocking = !nonblocking_is_ours && fcntl_getfl(fd)?.contains(OFlags::NONBLOCK);
+        // Acquire pairs with the release in `count_setting`.
+        let counter = N_SET.load(Ordering::Acquire);
+        if !self.known || self.shared && self.seen != counter {
+            self.nonblocking = is_nonblocking()?;
             // What is no socket has no timeouts.
             self.read_timeout = socket_timeout(fd, Timeout::Recv).unwrap_or(None);
             self.write_timeout = socket_timeout(fd, Timeout::Send).unwrap_or(None);
@@ -121,19 +117,11 @@ impl Options {
             Interest::Write => self.write_timeout,
         }))
     }
+}
 
-    fn counter(&self) -> &'static AtomicU32 {
-        if self.shared { &ANY_SET } else { &SHARED_SET }
-    }
-
-    fn count_setting(&mut self) {
-        // Release pairs with the acquire in `patience`: who sees the count asks the kernel anew.
-        ANY_SET.fetch_add(1, Ordering::Release);
-        if self.shared {
-            SHARED_SET.fetch_add(1, Ordering::Release);
-            self.known = false;
-        }
-    }
+fn count_setting() {
+    // Release pairs with the acquire in `patience`: who sees the count asks the kernel anew.
+    N_SET.fetch_add(1, Ordering::Release);
 }
 
 /// How long to wait: for ever, or for a time.

@@ -63,14 +63,14 @@ macro_rules! read_by_transfer {
     ($($end:ty),*) => {$(
         impl ::std::io::Read for $end {
             fn read(&mut self, buf: &mut [u8]) -> ::std::io::Result<usize> {
-                $crate::io::transfer::read(::std::os::fd::AsFd::as_fd(self), buf)
+                $crate::io::transfer::read(::std::os::fd::AsFd::as_fd(&*self.0), buf)
             }
 
             fn read_vectored(
                 &mut self,
                 bufs: &mut [::std::io::IoSliceMut<'_>],
             ) -> ::std::io::Result<usize> {
-                $crate::io::transfer::read_vectored(::std::os::fd::AsFd::as_fd(self), bufs)
+                $crate::io::transfer::read_vectored(::std::os::fd::AsFd::as_fd(&*self.0), bufs)
             }
         }
     )*};
@@ -81,14 +81,14 @@ macro_rules! write_by_transfer {
     ($($end:ty),*) => {$(
         impl ::std::io::Write for $end {
             fn write(&mut self, buf: &[u8]) -> ::std::io::Result<usize> {
-                $crate::io::transfer::write(::std::os::fd::AsFd::as_fd(self), buf)
+                $crate::io::transfer::write(::std::os::fd::AsFd::as_fd(&*self.0), buf)
             }
 
             fn write_vectored(
                 &mut self,
                 bufs: &[::std::io::IoSlice<'_>],
             ) -> ::std::io::Result<usize> {
-                $crate::io::transfer::write_vectored(::std::os::fd::AsFd::as_fd(self), bufs)
+                $crate::io::transfer::write_vectored(::std::os::fd::AsFd::as_fd(&*self.0), bufs)
             }
 
             fn flush(&mut self) -> ::std::io::Result<()> {

@@ -20,10 +20,10 @@ use crate::os::fd::Attached;
 pub(super) fn connect(addr: &SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let stream = TcpStream(Attached::fresh(nonblocking_socket(family)?.into()));
-    match rustix::net::connect(&stream, &for_kernel(addr)) {
+    match rustix::net::connect(&*stream.0, &for_kernel(addr)) {
         Err(Errno::INPROGRESS) => {
             let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            if !ready(stream.as_fd(), Interest::Write, deadline)? {
+            if !ready(stream.0.as_fd(), Interest::Write, deadline)? {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"));
             }
             if let Some(error) = stream.take_error()? {
@@ -32,7 +32,7 @@ pub(super) fn connect(addr: &SocketAddr, timeout: Option<Duration>) -> io::Resul
         }
         result => result?,
     }
-    ioctl_fionbio(&stream, false)?;
+    ioctl_fionbio(&*stream.0, false)?;
     Ok(stream)
 }
 

@@ -56,7 +56,7 @@ impl UdpSocket {
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::empty())?;
+        let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::empty())?;
         Ok((n, sender(from)?))
     }
 
@@ -68,7 +68,7 @@ impl UdpSocket {
     ///
     /// As [`recv_from`](Self::recv_from).
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::PEEK)?;
+        let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::PEEK)?;
         Ok((n, sender(from)?))
     }
 
@@ -81,7 +81,7 @@ impl UdpSocket {
     /// What the kernel says; `InvalidInput` if there is no address.
     pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
         match addr.to_socket_addrs()?.next() {
-            Some(addr) => transfer::send_to(self.as_fd(), buf, &for_kernel(&addr)),
+            Some(addr) => transfer::send_to(self.0.as_fd(), buf, &for_kernel(&addr)),
             // std's own error, which it returns before any system call.
             None => self.0.send_to(buf, &[][..]),
         }
@@ -106,7 +106,7 @@ impl UdpSocket {
     ///
     /// What the kernel says; `WouldBlock` when the write timeout has passed.
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        transfer::send(self.as_fd(), buf)
+        transfer::send(self.0.as_fd(), buf)
     }
 
     /// Receives a datagram of the peer; what does not fit into `buf` is lost.
@@ -117,7 +117,7 @@ impl UdpSocket {
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::recv(self.as_fd(), buf, RecvFlags::empty())
+        transfer::recv(self.0.as_fd(), buf, RecvFlags::empty())
     }
 
     /// Receives as [`recv`](Self::recv), but leaves the datagram in the queue.
@@ -128,7 +128,7 @@ impl UdpSocket {
     ///
     /// As [`recv`](Self::recv).
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::recv(self.as_fd(), buf, RecvFlags::PEEK)
+        transfer::recv(self.0.as_fd(), buf, RecvFlags::PEEK)
     }
 
     /// Returns the address of the peer.
@@ -172,7 +172,7 @@ impl UdpSocket {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Read, dur)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
     }
 
     /// Sets how long sending may wait before it returns `WouldBlock`.
@@ -183,7 +183,7 @@ impl UdpSocket {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Write, dur)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, dur)
     }
 
     /// Returns how long receiving may wait.
@@ -381,7 +381,7 @@ impl UdpSocket {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 

@@ -83,8 +83,8 @@ impl TcpListener {
     /// What the kernel says: no more descriptors, say. The listener stays usable.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accept = || self.0.accept();
-        let (stream, from) = attempt_unflagged(self.as_fd(), Interest::Read, accept)?;
-        Ok((TcpStream::fresh(stream), from))
+        let (stream, from) = attempt_unflagged(self.0.as_fd(), Interest::Read, accept)?;
+        Ok((TcpStream(self.0.accepted(stream)), from))
     }
 
     /// Returns an iterator that accepts connections for ever.
@@ -161,7 +161,7 @@ impl TcpListener {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 

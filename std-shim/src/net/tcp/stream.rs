@@ -129,7 +129,7 @@ impl TcpStream {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Read, dur)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
     }
 
     /// Sets how long a write may wait.
@@ -141,7 +141,7 @@ impl TcpStream {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Write, dur)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, dur)
     }
 
     /// Returns how long a read may wait.
@@ -175,7 +175,7 @@ impl TcpStream {
     ///
     /// As a read.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::recv(self.as_fd(), buf, RecvFlags::PEEK)
+        transfer::recv(self.0.as_fd(), buf, RecvFlags::PEEK)
     }
 
     /// Sets whether small segments are sent without delay (`TCP_NODELAY`).
@@ -241,18 +241,18 @@ impl TcpStream {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 
 impl Read for &TcpStream {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::read(self.as_fd(), Stream::Tcp, buf)
+        transfer::read(self.0.as_fd(), Stream::Tcp, buf)
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        transfer::read_vectored(self.as_fd(), Stream::Tcp, bufs)
+        transfer::read_vectored(self.0.as_fd(), Stream::Tcp, bufs)
     }
 }
 
@@ -270,11 +270,11 @@ impl Read for TcpStream {
 impl Write for &TcpStream {
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        transfer::write(self.as_fd(), Stream::Tcp, buf)
+        transfer::write(self.0.as_fd(), Stream::Tcp, buf)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        transfer::write_vectored(self.as_fd(), Stream::Tcp, bufs)
+        transfer::write_vectored(self.0.as_fd(), Stream::Tcp, bufs)
     }
 
     #[inline]

@@ -4,18 +4,23 @@
 //! it, with an [`Attached`] between the two. The runtime keeps what it knows of a descriptor in a
 //! table by number, so a number may stand for another open file only after the runtime was told:
 //!
-//! 1. *In*: [`Attached::fresh`] or [`Attached::adopted`] announces the descriptor.
+//! 1. *In*: [`Attached::fresh`], [`Attached::accepted`] or [`Attached::adopted`] announces the
+//!    descriptor.
 //! 2. *Doubled*: [`Attached::try_clone`] says that both sides share flags and timeouts from now on.
-//! 3. *Out*: [`Attached::into_inner`], or the drop, takes it back before anybody else has it or
-//!    std closes it. What goes out is a plain blocking descriptor.
+//! 3. *Lent*: [`Attached::lend`] gives the program the number. It is that of a plain blocking
+//!    descriptor from then on, and what the program sets by it counts.
+//! 4. *Out*: [`Attached::into_inner`], or the drop, takes it back before anybody else has it or
+//!    std closes it. What goes out is a plain blocking descriptor, too.
+//!
+//! The mirror itself does not lend: it reaches the descriptor through the type of std's.
 
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr;
 
-use crate::bridge::{Origin, attach, detach, share};
+use crate::bridge::{Origin, detach, io as runtime};
 
 /// A type of std's that owns a descriptor, while the runtime knows that descriptor.
 pub(crate) struct Attached<T: AsFd>(T);
@@ -32,8 +37,14 @@ impl<T: AsFd> Attached<T> {
     }
 
     fn new(inner: T, origin: Origin) -> Self {
-        attach(inner.as_fd(), origin);
+        runtime::attach(inner.as_fd(), origin);
         Self(inner)
+    }
+
+    /// Takes in what this listener has accepted just now.
+    pub(crate) fn accepted<S: AsFd>(&self, inner: S) -> Attached<S> {
+        runtime::attach_accepted(inner.as_fd(), self.0.as_fd());
+        Attached(inner)
     }
 
     /// Takes in what `duplicate` makes of this descriptor.
@@ -41,13 +52,20 @@ impl<T: AsFd> Attached<T> {
         &self,
         duplicate: impl FnOnce(&T) -> io::Result<T>,
     ) -> io::Result<Self> {
-        share(self.0.as_fd());
-        duplicate(&self.0).map(Self::adopted)
+        let inner = duplicate(&self.0)?;
+        runtime::attach_duplicate(inner.as_fd(), self.0.as_fd());
+        Ok(Self(inner))
+    }
+
+    /// Gives the program the descriptor's number.
+    pub(crate) fn lend(&self) -> BorrowedFd<'_> {
+        runtime::lend(self.0.as_fd());
+        self.0.as_fd()
     }
 
     /// Gives the descriptor out of the runtime's care.
     pub(crate) fn into_inner(self) -> T {
-        detach(self.0.as_fd());
+        detach(self.lend());
         let this = ManuallyDrop::new(self);
         // SAFETY: `this` is neither used nor dropped after this, so the value is moved out once.
         unsafe { ptr::read(&this.0) }

@@ -5,7 +5,7 @@ use crate::{net, os};
 macro_rules! sockets {
     ($($types:tt)*) => {
         attached_conversions! { $($types)* }
-        descriptor_traits! { $($types)* }
+        descriptor_traits! { lend: $($types)* }
         from_raw_fd! { $($types)* }
     };
 }

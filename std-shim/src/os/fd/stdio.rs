@@ -12,8 +12,13 @@ attached_conversions! {
     process::ChildStderr = ::std::process::ChildStderr;
 }
 
+// No call on a file minds what is set on it.
 descriptor_traits! {
-    fs::File = ::std::fs::File;
+    as_fd: fs::File = ::std::fs::File;
+}
+
+descriptor_traits! {
+    lend:
     io::PipeReader = ::std::io::PipeReader;
     io::PipeWriter = ::std::io::PipeWriter;
     process::ChildStdin = ::std::process::ChildStdin;

@@ -19,20 +19,21 @@ macro_rules! attached_conversions {
     )*};
 }
 
-/// The traits of [`std::os::fd`] that every owner of a descriptor has.
+/// The traits of [`std::os::fd`] that every owner of a descriptor has, if `$lend` tells of it what
+/// the program is to have.
 macro_rules! descriptor_traits {
-    ($($green:ty = $plain:ty;)*) => {$(
+    ($lend:ident: $($green:ty = $plain:ty;)*) => {$(
         impl ::std::os::fd::AsFd for $green {
             #[inline]
             fn as_fd(&self) -> ::std::os::fd::BorrowedFd<'_> {
-                self.0.as_fd()
+                self.0.$lend()
             }
         }
 
         impl ::std::os::fd::AsRawFd for $green {
             #[inline]
             fn as_raw_fd(&self) -> ::std::os::fd::RawFd {
-                self.0.as_raw_fd()
+                self.0.$lend().as_raw_fd()
             }
         }
 

@@ -124,7 +124,7 @@ impl UnixDatagram {
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (n, from) = transfer::recv_from(self.as_fd(), buf, RecvFlags::empty())?;
+        let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::empty())?;
         Ok((n, from_kernel(from)?))
     }
 
@@ -136,7 +136,7 @@ impl UnixDatagram {
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::recv(self.as_fd(), buf, RecvFlags::empty())
+        transfer::recv(self.0.as_fd(), buf, RecvFlags::empty())
     }
 
     /// Sends a datagram to the socket at `path`.
@@ -180,7 +180,7 @@ impl UnixDatagram {
     /// What the kernel says: `NotConnected` if there is no peer; `WouldBlock` when the write
     /// timeout has passed.
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        transfer::send(self.as_fd(), buf)
+        transfer::send(self.0.as_fd(), buf)
     }
 
     /// Makes a second handle of this socket, with the same timeouts and blocking mode.
@@ -224,7 +224,7 @@ impl UnixDatagram {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Read, timeout)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, timeout)
     }
 
     /// Sets how long sending may wait before it returns `WouldBlock`.
@@ -235,7 +235,7 @@ impl UnixDatagram {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Write, timeout)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, timeout)
     }
 
     /// Returns how long receiving may wait.
@@ -268,7 +268,7 @@ impl UnixDatagram {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 
     /// Takes the pending error of the socket, if there is one.

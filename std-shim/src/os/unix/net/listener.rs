@@ -69,7 +69,7 @@ impl UnixListener {
     ///
     /// What the kernel says: no more descriptors, say. The listener stays usable.
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let fd = self.as_fd();
+        let fd = self.0.as_fd();
         let mut asked = false;
         let (stream, from) = attempt_unflagged(fd, Interest::Read, || match self.0.accept() {
             // What the call says that blocks.
@@ -78,7 +78,7 @@ impl UnixListener {
             }
             accepted => accepted,
         })?;
-        Ok((UnixStream::fresh(stream), from))
+        Ok((UnixStream(self.0.accepted(stream)), from))
     }
 
     /// Makes a second handle of this listener.
@@ -111,7 +111,7 @@ impl UnixListener {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 
     /// Takes the pending error of the socket, if there is one.

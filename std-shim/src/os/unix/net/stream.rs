@@ -135,7 +135,7 @@ impl UnixStream {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Read, timeout)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, timeout)
     }
 
     /// Sets how long a write may wait before it returns `WouldBlock`.
@@ -146,7 +146,7 @@ impl UnixStream {
     ///
     /// `InvalidInput` if the duration is zero.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.as_fd(), Interest::Write, timeout)
+        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, timeout)
     }
 
     /// Returns how long a read may wait.
@@ -179,7 +179,7 @@ impl UnixStream {
     ///
     /// What the kernel says.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.as_fd(), nonblocking)
+        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 
     /// Takes the pending error of the socket, if there is one.
@@ -208,11 +208,11 @@ impl UnixStream {
 impl Read for &UnixStream {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        transfer::read(self.as_fd(), Stream::Unix, buf)
+        transfer::read(self.0.as_fd(), Stream::Unix, buf)
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        transfer::read_vectored(self.as_fd(), Stream::Unix, bufs)
+        transfer::read_vectored(self.0.as_fd(), Stream::Unix, bufs)
     }
 }
 
@@ -230,11 +230,11 @@ impl Read for UnixStream {
 impl Write for &UnixStream {
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        transfer::write(self.as_fd(), Stream::Unix, buf)
+        transfer::write(self.0.as_fd(), Stream::Unix, buf)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        transfer::write_vectored(self.as_fd(), Stream::Unix, bufs)
+        transfer::write_vectored(self.0.as_fd(), Stream::Unix, bufs)
     }
 
     #[inline]

@@ -1,0 +1,101 @@
+//! `O_NONBLOCK`, which the runtime sets where a call has no flag of its own that says not to block.
+//!
+//! The flag belongs to the open file, and so to every descriptor of it. The runtime may set it as
+//! long as it knows all of them, since nobody else is to notice:
+//!
+//! | the file's descriptors | the flag |
+//! |---|---|
+//! | one, made by this process just now | set at the first call that needs it |
+//! | duplicates of such a one, each announced | the same; what is known of the flag they share |
+//! | any that came from elsewhere, or was lent | the program's alone, from then on |
+//!
+//! A descriptor is *lent* when the program gets its number, or takes it out of the runtime's care:
+//! then the flag is taken back first. A call that another thread makes at that moment may block its
+//! OS thread once.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::ioctl_fionbio;
+
+use crate::lock::Lock;
+
+/// What a descriptor's entry knows of the flag.
+pub(super) enum Flag {
+    /// The descriptor is the only one that the runtime knows.
+    Single(State),
+    /// It has duplicates.
+    Family(Arc<Lock<State>>),
+}
+
+pub(super) struct State {
+    /// The flag is set, and it was us.
+    is_ours: bool,
+    /// Others may have a descriptor of the file.
+    is_lent: bool,
+}
+
+impl Flag {
+    pub(super) const fn new(is_lent: bool) -> Self {
+        Self::Single(State { is_ours: false, is_lent })
+    }
+
+    /// The flag of a duplicate that is being announced.
+    pub(super) fn join(&mut self) -> Self {
+        if let Self::Single(State { is_ours, is_lent }) = *self {
+            *self = Self::Family(Arc::new(Lock::new(State { is_ours, is_lent })));
+        }
+        let Self::Family(state) = self else { unreachable!("made one above") };
+        Self::Family(Arc::clone(state))
+    }
+
+    /// Whether the flag is set by the runtime.
+    pub(super) fn is_ours(&mut self) -> bool {
+        self.with(|state| state.is_ours)
+    }
+
+    /// Whether the flag is set by the program.
+    pub(super) fn is_programs(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        self.with(|state| Ok(!state.is_ours && fcntl_getfl(fd)?.contains(OFlags::NONBLOCK)))
+    }
+
+    /// Sets the flag if nobody is to notice: whether it is set.
+    pub(super) fn set(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        self.with(|state| {
+            if !state.is_ours && !state.is_lent {
+                ioctl_fionbio(fd, true)?;
+                state.is_ours = true;
+            }
+            Ok(state.is_ours)
+        })
+    }
+
+    /// Sets or takes back the flag for the program.
+    pub(super) fn set_for_program(&mut self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        self.with(|state| {
+            ioctl_fionbio(fd, on)?;
+            state.is_ours = false;
+            Ok(())
+        })
+    }
+
+    /// The descriptor is lent: takes the flag back, and never sets it again.
+    pub(super) fn lend(&mut self, fd: BorrowedFd<'_>) {
+        self.with(|state| {
+            state.is_lent = true;
+            if std::mem::take(&mut state.is_ours) {
+                // Fails for a bad descriptor alone, which has no flags to leak.
+                let _ = ioctl_fionbio(fd, false);
+            }
+        });
+    }
+
+    fn with<T>(&mut self, f: impl FnOnce(&mut State) -> T) -> T {
+        match self {
+            Self::Single(state) => f(state),
+            Self::Family(state) => f(&mut state.lock()),
+        }
+    }
+}
