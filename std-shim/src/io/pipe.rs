@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::transfer::{read_by_transfer, write_by_transfer};
+use super::transfer;
 use crate::os::fd::Attached;
 
 /// Makes a pipe: what is written to the one end is read from the other.
@@ -75,6 +75,8 @@ impl PipeWriter {
     }
 }
 
-read_by_transfer!(PipeReader, &PipeReader);
-write_by_transfer!(PipeWriter, &PipeWriter);
+read_by!(transfer(), PipeReader);
+read_by!(transfer(), &PipeReader);
+write_by!(transfer(), PipeWriter);
+write_by!(transfer(), &PipeWriter);
 debug_as_std!(PipeReader, PipeWriter);

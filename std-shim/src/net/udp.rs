@@ -1,6 +1,5 @@
 //! UDP. What does not wait is std's; what waits is in `transfer`.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
@@ -385,11 +384,7 @@ impl UdpSocket {
     }
 }
 
-impl fmt::Debug for UdpSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(UdpSocket);
 
 /// The address of a sender; the error is std's for a descriptor that is no internet socket.
 fn sender(from: Option<SocketAddrAny>) -> io::Result<SocketAddr> {

@@ -1,6 +1,6 @@
 //! The parent's ends of the pipes to and from a child.
 
-use crate::io::transfer::{read_by_transfer, write_by_transfer};
+use crate::io::transfer;
 use crate::os::fd::Attached;
 
 /// The end that is written of a child's standard input.
@@ -27,6 +27,8 @@ pub struct ChildStdout(pub(crate) Attached<::std::process::ChildStdout>);
 /// This corresponds to [`std::process::ChildStderr`].
 pub struct ChildStderr(pub(crate) Attached<::std::process::ChildStderr>);
 
-read_by_transfer!(ChildStdout, ChildStderr);
-write_by_transfer!(ChildStdin, &ChildStdin);
+read_by!(transfer(), ChildStdout);
+read_by!(transfer(), ChildStderr);
+write_by!(transfer(), ChildStdin);
+write_by!(transfer(), &ChildStdin);
 debug_as_std!(ChildStdin, ChildStdout, ChildStderr);

@@ -1,6 +1,5 @@
 //! Where TCP connections come in.
 
-use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
@@ -165,11 +164,7 @@ impl TcpListener {
     }
 }
 
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(TcpListener);
 
 /// An iterator that accepts connections for ever: it never returns `None`.
 ///

@@ -4,7 +4,6 @@
 //! turns writable once there is room, so a green thread parks. For any other receiver the socket
 //! counts as writable all the time: then a blocking section waits.
 
-use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -294,8 +293,4 @@ impl UnixDatagram {
     }
 }
 
-impl fmt::Debug for UnixDatagram {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(UnixDatagram);

@@ -1,6 +1,5 @@
 //! Where connections from within the host come in.
 
-use std::fmt;
 use std::io::{self, ErrorKind::WouldBlock};
 use std::os::fd::AsFd;
 use std::os::unix::net::{self, SocketAddr};
@@ -142,11 +141,7 @@ impl<'a> IntoIterator for &'a UnixListener {
     }
 }
 
-impl fmt::Debug for UnixListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+debug_as_std!(UnixListener);
 
 /// An iterator that accepts connections for ever: it never returns `None`.
 ///
