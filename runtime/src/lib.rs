@@ -148,6 +148,8 @@ mod thread {
 pub use blocking::{Turnstile, blocking};
 #[cfg(not(loom))]
 pub use context::tls::TlsMode;
+#[cfg(not(loom))]
+pub use panic::install_panic_hook;
 pub use park::{Sleeper, Wait, WaitReason, sleep_until, wait, wake};
 #[cfg(not(loom))]
 pub use runtime::{Config, tls_mode, workers};

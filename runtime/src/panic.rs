@@ -16,8 +16,14 @@ use crate::task::Header;
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 
-/// Installs the hook, if the one in force is std's own.
-pub(crate) fn install_hook() {
+/// Installs the hook that reports a green thread's panic by its name, if the one in force is std's
+/// own. The start of the runtime does so; `take_hook` of std puts std's own back in force.
+///
+/// ```
+/// drop(std::panic::take_hook());
+/// sylvan::install_panic_hook();
+/// ```
+pub fn install_panic_hook() {
     if std::thread::panicking() {
         // Hooks cannot be changed by a panicking thread.
         return;

@@ -108,7 +108,7 @@ impl Config {
             None => tls_from_env()?,
         };
         let mode = tls::choose(wanted)?;
-        panic::install_hook();
+        panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
         scheduler::start(workers, max_threads, mode)
     }

@@ -5,6 +5,6 @@ pub(crate) use sylvan::io::{
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{
-    Sleeper, Turnstile, Wait, WaitReason, blocking, current, is_green, sleep_until, wait, wake,
-    yield_now,
+    Sleeper, Turnstile, Wait, WaitReason, blocking, current, install_panic_hook, is_green,
+    sleep_until, wait, wake, yield_now,
 };

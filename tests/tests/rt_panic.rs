@@ -135,7 +135,7 @@ tests::on_std_and_in_each_mode! {
             named("unhooked").spawn(|| panic!("for std")).unwrap().join().unwrap_err();
         });
         assert!(!ended.stderr.contains("for the hook"));
-        assert!(ended.stderr.contains("\nfor std\n"));
+        assert!(ended.stderr.contains("\nfor std\n") && says_who(&ended, "unhooked"));
     }
 
     fn a_backtrace_shows_the_frames_of_the_thread(process) {
