@@ -4,11 +4,13 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_linger;
+use std_shim::io::pipe;
 use std_shim::net::{TcpListener, TcpStream, UdpSocket};
 use std_shim::os::unix::net::{UnixDatagram, UnixStream};
 use std_shim::thread;
@@ -58,6 +60,11 @@ struct Pairs(TcpListener);
 impl Pairs {
     fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    /// The same by a duplicate.
+    fn duplicate(&self) -> Self {
+        Self(self.0.try_clone().unwrap())
     }
 
     /// Two ends of one connection.
@@ -441,9 +448,11 @@ fn a_number_used_again_hears_nothing_of_its_last_owner(process: &Process) {
                 let (pairs, mut rng) = (Pairs::new(), Rng::of_this_run(n));
                 let mut n_rounds = 0;
                 while !stop.load(Relaxed) {
-                    match rng.below(8) {
+                    match rng.below(10) {
                         0 | 1 => be_short_lived(UnixStream::pair().unwrap(), &mut rng),
-                        2..=5 => be_short_lived(pairs.connect(), &mut rng),
+                        2..=4 => be_short_lived(pairs.connect(), &mut rng),
+                        5 => be_short_lived(pairs.duplicate().connect(), &mut rng),
+                        6 | 7 => be_a_short_lived_pipe(&mut rng),
                         _ => be_a_short_lived_receiver(&mut rng),
                     }
                     n_rounds += 1;
@@ -486,6 +495,31 @@ where
     } else {
         drop(writer);
     }
+}
+
+/// Reads what the other end writes, one of the two by a duplicate, or by a number that is lent.
+fn be_a_short_lived_pipe(rng: &mut Rng) {
+    let (mut reader, mut writer) = pipe().unwrap();
+    match rng.below(6) {
+        0 => reader = reader.try_clone().unwrap(),
+        1 => writer = writer.try_clone().unwrap(),
+        2 => assert!(reader.as_raw_fd() != writer.as_raw_fd()),
+        _ => {}
+    }
+    let token = rng.next().to_ne_bytes();
+    let delay = rng.micros_below(200);
+    let writing = thread::spawn(move || {
+        thread::sleep(delay);
+        writer.write_all(&token).unwrap();
+    });
+    let mut read = [0; 8];
+    reader.read_exact(&mut read).unwrap();
+    assert_eq!(read, token);
+    if rng.below(2) == 0 {
+        assert_eq!(reader.read(&mut read).unwrap(), 0);
+    }
+    drop(reader);
+    writing.join().unwrap();
 }
 
 /// Receives a datagram, or gives up shortly before it comes.
