@@ -5,7 +5,7 @@
 //! loop says that there is something. An ordinary thread's call blocks in the kernel, as std's does.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -229,7 +229,8 @@ pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
 
 /// As [`attach`], for a duplicate of `original` that this process has just made.
 pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
-    reactor::entry(fd).attach_duplicate(reactor::entry(original));
+    let (fd, original) = (fd.as_raw_fd(), original.as_raw_fd());
+    reactor::entry(fd).attach_duplicate(fd, reactor::entry(original), original);
 }
 
 /// As [`attach`], for a connection that was accepted at `listener` just now.
@@ -249,6 +250,20 @@ pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
     #[cfg(not(target_vendor = "apple"))]
     let _ = listener;
     attach(fd, Origin::Fresh);
+}
+
+/// Says that writing to `fd` was shut down. Whoever waits to write, on whatever duplicate that this
+/// process has made, tries again and sees.
+///
+/// # Platform-specific behavior
+///
+/// For Unix sockets alone: of one that is full Linux has no event for this.
+pub fn writing_is_over(fd: BorrowedFd<'_>) {
+    let entry = reactor::entry(fd);
+    entry.nudge(Interest::Write);
+    for sibling in entry.siblings(fd.as_raw_fd()) {
+        reactor::entry(sibling).nudge(Interest::Write);
+    }
 }
 
 /// Says that `fd` is about to be closed. Whoever waits for it tries again and sees.

@@ -1,4 +1,5 @@
-//! `std::net::TcpStream`: what goes over a connection, and how that ends.
+//! `std::net::TcpStream`: what goes over a connection, and how that ends. What it has in common with a
+//! Unix one is in `std_streams`.
 
 /// How long "a while" is where a thread must have begun to wait.
 const A_WHILE: std::time::Duration = std::time::Duration::from_millis(50);
@@ -16,7 +17,7 @@ tests::on_each! {
     items {
         use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
         use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-        use std::os::fd::OwnedFd;
+        use std::os::fd::AsRawFd;
         use std::thread;
         use std::time::Duration;
 
@@ -43,13 +44,6 @@ tests::on_each! {
             pairs
         }
 
-        /// Writes, though the peer does not read, until that is an error.
-        fn write_until_error(mut near: &TcpStream) -> io::Result<()> {
-            loop {
-                near.write_all(&[0; 1 << 16])?;
-            }
-        }
-
         fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
             let error = result.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
@@ -64,58 +58,16 @@ tests::on_each! {
         }
     }
 
-    fn bytes_arrive_both_ways_in_order() {
+    fn both_families_carry_bytes() {
         for (mut near, mut far) in pairs() {
-            let sent = pattern(300_000);
-            let expected = sent.clone();
-            let echo = thread::spawn(move || {
-                let mut buf = [0; 1000];
-                loop {
-                    match far.read(&mut buf).unwrap() {
-                        0 => break,
-                        n => far.write_all(&buf[..n]).unwrap(),
-                    }
-                }
-            });
-            let mut writer = near.try_clone().unwrap();
-            let write = thread::spawn(move || {
-                writer.write_all(&sent).unwrap();
-                writer.shutdown(Shutdown::Write).unwrap();
-            });
+            let echo = thread::spawn(move || io::copy(&mut &far.try_clone().unwrap(), &mut far));
+            near.write_all(&pattern(100_000)).unwrap();
+            near.shutdown(Shutdown::Write).unwrap();
             let mut received = Vec::new();
             near.read_to_end(&mut received).unwrap();
-            write.join().unwrap();
-            echo.join().unwrap();
-            assert!(received == expected);
+            assert!(received == pattern(100_000));
+            assert_eq!(echo.join().unwrap().unwrap(), 100_000);
         }
-    }
-
-    fn a_byte_goes_to_and_fro_a_thousand_times() {
-        for (mut near, mut far) in pairs() {
-            let echo = thread::spawn(move || {
-                let mut buf = [0; 64];
-                for _ in 0..1000 {
-                    let n = far.read(&mut buf).unwrap();
-                    assert_eq!(far.write(&buf[..n]).unwrap(), n);
-                }
-            });
-            for i in 0..1000 {
-                let mut buf = [0; 64];
-                assert_eq!(near.write(&[i as u8]).unwrap(), 1);
-                assert_eq!(near.read(&mut buf).unwrap(), 1);
-                assert_eq!(buf[0], i as u8);
-            }
-            echo.join().unwrap();
-        }
-    }
-
-    fn a_shared_reference_reads_and_writes() {
-        let (near, far) = pair();
-        (&near).write_all(b"by reference").unwrap();
-        let mut buf = [0; 12];
-        (&far).read_exact(&mut buf).unwrap();
-        (&near).flush().unwrap();
-        assert_eq!(&buf, b"by reference");
     }
 
     fn both_ends_know_both_addresses() {
@@ -146,94 +98,6 @@ tests::on_each! {
             assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
             assert_eq!(near.peek(&mut [0; 8]).unwrap(), 0);
         }
-    }
-
-    fn the_end_right_behind_the_data_is_seen() {
-        for _ in 0..20 {
-            let (mut near, mut far) = pair();
-            let reader = thread::spawn(move || {
-                let mut buf = [0; 64];
-                let mut lens = Vec::new();
-                loop {
-                    lens.push(near.read(&mut buf).unwrap());
-                    if lens.last() == Some(&0) {
-                        return lens;
-                    }
-                }
-            });
-            far.write_all(b"abc").unwrap();
-            drop(far);
-            assert_eq!(reader.join().unwrap(), [3, 0]);
-        }
-    }
-
-    fn the_end_that_came_before_the_first_read_is_seen() {
-        let (mut near, mut far) = pair();
-        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        would_block(near.read(&mut [0; 64]));
-        near.set_read_timeout(None).unwrap();
-        far.write_all(b"abc").unwrap();
-        drop(far);
-        thread::sleep(A_WHILE);
-        assert_eq!(near.read(&mut [0; 64]).unwrap(), 3);
-        assert_eq!(near.read(&mut [0; 64]).unwrap(), 0);
-    }
-
-    fn the_end_wakes_a_reader_that_waits() {
-        let (mut near, far) = pair();
-        let reader = thread::spawn(move || near.read(&mut [0; 8]).unwrap());
-        thread::sleep(A_WHILE);
-        drop(far);
-        assert_eq!(reader.join().unwrap(), 0);
-    }
-
-    fn a_half_closed_connection_still_answers() {
-        let (mut near, mut far) = pair();
-        near.write_all(b"question").unwrap();
-        near.shutdown(Shutdown::Write).unwrap();
-        let mut question = String::new();
-        far.read_to_string(&mut question).unwrap();
-        assert_eq!(question, "question");
-        far.write_all(b"answer").unwrap();
-        drop(far);
-        let mut answer = String::new();
-        near.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, "answer");
-    }
-
-    fn writing_is_over_after_shutdown_of_writing() {
-        let (mut near, _far) = pair();
-        near.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
-        let vectored = near.write_vectored(&[IoSlice::new(b"x")]);
-        assert_eq!(vectored.unwrap_err().kind(), ErrorKind::BrokenPipe);
-    }
-
-    fn reading_is_over_after_shutdown_of_reading() {
-        let (mut near, _far) = pair();
-        near.shutdown(Shutdown::Read).unwrap();
-        assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
-        near.write_all(b"x").unwrap();
-    }
-
-    fn shutdown_wakes_a_reader_that_waits() {
-        for how in [Shutdown::Read, Shutdown::Both] {
-            let (near, _far) = pair();
-            let mut waiting = near.try_clone().unwrap();
-            let reader = thread::spawn(move || waiting.read(&mut [0; 8]).unwrap());
-            thread::sleep(A_WHILE);
-            near.shutdown(how).unwrap();
-            assert_eq!(reader.join().unwrap(), 0);
-        }
-    }
-
-    fn shutdown_wakes_a_writer_that_waits() {
-        let (near, _far) = pair();
-        let waiting = near.try_clone().unwrap();
-        let writer = thread::spawn(move || write_until_error(&waiting).unwrap_err().kind());
-        thread::sleep(A_WHILE * 4);
-        near.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(writer.join().unwrap(), ErrorKind::BrokenPipe);
     }
 
     fn shutdown_without_a_peer_is_not_connected() {
@@ -312,55 +176,6 @@ tests::on_each! {
         assert_eq!(reader.join().unwrap(), 0);
     }
 
-    fn a_write_of_no_bytes_returns_at_once() {
-        let (mut near, _far) = pair();
-        assert_eq!(near.write(&[]).unwrap(), 0);
-        assert_eq!(near.write_vectored(&[]).unwrap(), 0);
-        assert_eq!(near.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
-        near.set_write_timeout(Some(A_WHILE)).unwrap();
-        would_block(write_until_error(&near));
-        near.set_write_timeout(None).unwrap();
-        assert_eq!(near.write(&[]).unwrap(), 0);
-        assert_eq!(near.write_vectored(&[IoSlice::new(&[])]).unwrap(), 0);
-    }
-
-    fn a_write_waits_until_all_is_taken() {
-        let (mut near, mut far) = pair();
-        let writer = thread::spawn(move || near.write(&pattern(MUCH)).unwrap());
-        thread::sleep(A_WHILE);
-        let mut received = Vec::new();
-        far.read_to_end(&mut received).unwrap();
-        assert_eq!(writer.join().unwrap(), MUCH);
-        assert!(received == pattern(MUCH));
-    }
-
-    fn a_vectored_write_waits_until_all_is_taken() {
-        let (mut near, mut far) = pair();
-        let sent = pattern(MUCH);
-        let expected = sent.clone();
-        let writer = thread::spawn(move || {
-            let (large, small) = sent.split_at(MUCH - 300_000);
-            let mut bufs = vec![IoSlice::new(&[]), IoSlice::new(large), IoSlice::new(&[])];
-            bufs.extend(small.chunks(1000).map(IoSlice::new));
-            near.write_vectored(&bufs).unwrap()
-        });
-        thread::sleep(A_WHILE);
-        let mut received = Vec::new();
-        far.read_to_end(&mut received).unwrap();
-        assert_eq!(writer.join().unwrap(), MUCH);
-        assert!(received == expected);
-    }
-
-    fn a_vectored_write_takes_1024_buffers_at_most() {
-        let (mut near, mut far) = pair();
-        let bytes = pattern(1500);
-        let bufs: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
-        assert_eq!(near.write_vectored(&bufs).unwrap(), 1024);
-        let mut received = [0; 1024];
-        far.read_exact(&mut received).unwrap();
-        assert_eq!(received, bytes[..1024]);
-    }
-
     fn a_vectored_read_takes_1024_buffers_at_most() {
         let (mut near, mut far) = pair();
         far.write_all(&pattern(1500)).unwrap();
@@ -405,6 +220,9 @@ tests::on_each! {
         near.set_nonblocking(false).unwrap();
         far.write_all(b"e").unwrap();
         assert_eq!(near.peek(&mut buf).unwrap(), 1);
+        assert_eq!(near.read(&mut buf).unwrap(), 1);
+        near.set_read_timeout(Some(A_WHILE)).unwrap();
+        would_block(near.peek(&mut buf));
     }
 
     // Urgent data splits the stream: a read stops in front of it, with more behind.
@@ -426,13 +244,33 @@ tests::on_each! {
         }
     }
 
-    fn a_stream_is_send_sync_unpin_and_unwind_safe() {
-        fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
-        check::<TcpStream>();
+    fn options_are_kept() {
+        let (near, _far) = pair();
+        assert!(!near.nodelay().unwrap());
+        near.set_nodelay(true).unwrap();
+        assert!(near.nodelay().unwrap());
+        near.set_ttl(99).unwrap();
+        assert_eq!(near.ttl().unwrap(), 99);
+        assert!(near.take_error().unwrap().is_none());
     }
 
-    fn a_stream_is_as_large_as_its_descriptor() {
-        assert_eq!(size_of::<TcpStream>(), size_of::<OwnedFd>());
-        assert_eq!(size_of::<Option<TcpStream>>(), size_of::<OwnedFd>());
+    #[cfg(target_os = "linux")]
+    fn quickack_is_kept() {
+        use std::os::linux::net::TcpStreamExt;
+        let (near, _far) = pair();
+        near.set_quickack(false).unwrap();
+        assert!(!near.quickack().unwrap());
+        near.set_quickack(true).unwrap();
+        assert!(near.quickack().unwrap());
+    }
+
+    fn debug_names_both_addresses_and_the_descriptor() {
+        let (near, _far) = pair();
+        let (addr, peer) = (near.local_addr().unwrap(), near.peer_addr().unwrap());
+        let fd = near.as_raw_fd();
+        assert_eq!(
+            format!("{near:?}"),
+            format!("TcpStream {{ addr: {addr}, peer: {peer}, fd: {fd} }}")
+        );
     }
 }

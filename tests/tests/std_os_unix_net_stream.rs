@@ -1,4 +1,5 @@
-//! `std::os::unix::net::UnixStream`: what a connection does at its edges.
+//! `std::os::unix::net::UnixStream`: what a connection does at its edges. What it has in common with
+//! one over TCP is in `std_streams`.
 #![cfg(unix)]
 
 mod std_os_unix_net_support;
@@ -10,27 +11,18 @@ const A_WHILE: std::time::Duration = std::time::Duration::from_millis(50);
 /// More than the kernel buffers between two sockets.
 const MUCH: usize = 4 << 20;
 
-/// The bytes of a transfer, so that a lost or doubled one shows.
-fn pattern(len: usize) -> Vec<u8> {
-    let mut bytes = (0..251).collect::<Vec<u8>>().repeat(len.div_ceil(251));
-    bytes.truncate(len);
-    bytes
-}
-
 tests::on_each! {
     items {
         use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-        use std::net::Shutdown;
-        use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+        use std::os::fd::{AsFd, AsRawFd};
         use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-        use std::sync::Arc;
         use std::thread;
-        use std::time::{Duration, Instant};
+        use std::time::{Duration};
 
         use rustix::fs::{OFlags, fcntl_getfl};
         use rustix::io::{FdFlags, fcntl_getfd};
 
-        use super::{A_WHILE, MUCH, SocketPath, pattern};
+        use super::{A_WHILE, MUCH, SocketPath};
 
         fn pair() -> (UnixStream, UnixStream) {
             UnixStream::pair().unwrap()
@@ -79,24 +71,6 @@ tests::on_each! {
         stream.read_to_string(&mut answer).unwrap();
         assert_eq!(answer, "world!");
         server.join().unwrap();
-    }
-
-    fn a_byte_goes_to_and_fro_a_thousand_times() {
-        let (mut near, mut far) = pair();
-        let echo = thread::spawn(move || {
-            let mut buf = [0; 64];
-            for _ in 0..1000 {
-                let n = far.read(&mut buf).unwrap();
-                assert_eq!(far.write(&buf[..n]).unwrap(), n);
-            }
-        });
-        for i in 0..1000 {
-            let mut buf = [0; 64];
-            assert_eq!(near.write(&[i as u8]).unwrap(), 1);
-            assert_eq!(near.read(&mut buf).unwrap(), 1);
-            assert_eq!(buf[0], i as u8);
-        }
-        echo.join().unwrap();
     }
 
     fn connect_by_address_is_connect_by_path() {
@@ -171,48 +145,6 @@ tests::on_each! {
         assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 
-    fn the_end_wakes_all_who_wait() {
-        let (near, far) = pair();
-        let near = Arc::new(near);
-        let readers: Vec<_> = (0..8)
-            .map(|_| {
-                let near = near.clone();
-                thread::spawn(move || (&*near).read(&mut [0; 8]).unwrap())
-            })
-            .collect();
-        thread::sleep(A_WHILE);
-        drop(far);
-        for reader in readers {
-            assert_eq!(reader.join().unwrap(), 0);
-        }
-    }
-
-    fn a_half_closed_connection_still_answers() {
-        let (mut near, mut far) = pair();
-        near.write_all(b"question").unwrap();
-        near.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(near.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
-        let mut question = String::new();
-        far.read_to_string(&mut question).unwrap();
-        assert_eq!(question, "question");
-        far.write_all(b"answer").unwrap();
-        drop(far);
-        let mut answer = String::new();
-        near.read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, "answer");
-    }
-
-    fn shutdown_wakes_a_reader_that_waits() {
-        for how in [Shutdown::Read, Shutdown::Both] {
-            let (near, _far) = pair();
-            let mut waiting = near.try_clone().unwrap();
-            let reader = thread::spawn(move || waiting.read(&mut [0; 8]).unwrap());
-            thread::sleep(A_WHILE);
-            near.shutdown(how).unwrap();
-            assert_eq!(reader.join().unwrap(), 0);
-        }
-    }
-
     fn the_end_of_the_peer_wakes_a_writer_that_waits() {
         let (near, far) = pair();
         let writer = thread::spawn(move || write_until_error(&near).unwrap_err().kind());
@@ -262,32 +194,6 @@ tests::on_each! {
         assert_eq!(near.write(&[]).unwrap(), 0);
     }
 
-    fn a_write_waits_until_all_is_taken() {
-        let (mut near, mut far) = pair();
-        let writer = thread::spawn(move || near.write(&pattern(MUCH)).unwrap());
-        thread::sleep(A_WHILE);
-        let mut received = Vec::new();
-        far.read_to_end(&mut received).unwrap();
-        assert_eq!(writer.join().unwrap(), MUCH);
-        assert!(received == pattern(MUCH));
-    }
-
-    fn a_vectored_write_waits_until_all_is_taken() {
-        let (mut near, mut far) = pair();
-        let writer = thread::spawn(move || {
-            let sent = pattern(MUCH);
-            let (large, small) = sent.split_at(MUCH - 300_000);
-            let mut bufs = vec![IoSlice::new(&[]), IoSlice::new(large), IoSlice::new(&[])];
-            bufs.extend(small.chunks(1000).map(IoSlice::new));
-            near.write_vectored(&bufs).unwrap()
-        });
-        thread::sleep(A_WHILE);
-        let mut received = Vec::new();
-        far.read_to_end(&mut received).unwrap();
-        assert_eq!(writer.join().unwrap(), MUCH);
-        assert!(received == pattern(MUCH));
-    }
-
     fn vectored_reads_fill_one_buffer_after_the_other() {
         let (mut near, mut far) = pair();
         assert_eq!(far.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"cde")]).unwrap(), 5);
@@ -295,103 +201,6 @@ tests::on_each! {
         let mut bufs = [&mut a, &mut b].map(|buf| IoSliceMut::new(buf));
         assert_eq!(near.read_vectored(&mut bufs).unwrap(), 5);
         assert_eq!((&a, &b), (b"abc", b"de\0"));
-    }
-
-    fn a_nonblocking_stream_says_would_block() {
-        let (mut near, mut far) = pair();
-        near.set_nonblocking(true).unwrap();
-        would_block(near.read(&mut [0; 8]));
-        would_block(near.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]));
-        let part = near.write(&pattern(MUCH)).unwrap();
-        assert!(0 < part && part < MUCH);
-        would_block(write_until_error(&near));
-        far.write_all(b"x").unwrap();
-        assert_eq!(near.read(&mut [0; 8]).unwrap(), 1);
-        near.set_nonblocking(false).unwrap();
-        let late = thread::spawn(move || {
-            thread::sleep(A_WHILE);
-            far.write_all(b"y").unwrap();
-        });
-        assert_eq!(near.read(&mut [0; 8]).unwrap(), 1);
-        late.join().unwrap();
-    }
-
-    fn timeouts_are_none_until_set() {
-        let (near, _far) = pair();
-        assert_eq!(near.read_timeout().unwrap(), None);
-        assert_eq!(near.write_timeout().unwrap(), None);
-        near.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
-        near.set_write_timeout(Some(Duration::from_secs(25))).unwrap();
-        assert_eq!(near.read_timeout().unwrap(), Some(Duration::from_secs(15)));
-        assert_eq!(near.write_timeout().unwrap(), Some(Duration::from_secs(25)));
-        let message = "cannot set a 0 duration timeout";
-        invalid_input(near.set_read_timeout(Some(Duration::ZERO)), message);
-        invalid_input(near.set_write_timeout(Some(Duration::ZERO)), message);
-        near.set_read_timeout(None).unwrap();
-        assert_eq!(near.read_timeout().unwrap(), None);
-    }
-
-    fn a_read_that_times_out_would_block() {
-        let (mut near, mut far) = pair();
-        near.set_read_timeout(Some(A_WHILE)).unwrap();
-        for _ in 0..2 {
-            let start = Instant::now();
-            would_block(near.read(&mut [0; 8]));
-            let waited = start.elapsed();
-            assert!(A_WHILE / 2 < waited && waited < A_WHILE * 20, "{waited:?}");
-        }
-        far.write_all(b"x").unwrap();
-        assert_eq!(near.read(&mut [0; 8]).unwrap(), 1);
-    }
-
-    fn a_write_that_times_out_returns_its_part_or_would_block() {
-        let (mut near, _far) = pair();
-        near.set_write_timeout(Some(A_WHILE)).unwrap();
-        let part = near.write(&vec![0; MUCH]).unwrap();
-        assert!(0 < part && part < MUCH);
-        let start = Instant::now();
-        would_block(write_until_error(&near));
-        assert!(start.elapsed() > A_WHILE / 2);
-    }
-
-    fn a_clone_is_the_same_connection() {
-        let (near, mut far) = pair();
-        let mut clone = near.try_clone().unwrap();
-        near.set_read_timeout(Some(A_WHILE)).unwrap();
-        assert!(clone.read_timeout().unwrap().is_some());
-        would_block(clone.read(&mut [0; 8]));
-        drop(near);
-        clone.write_all(b"still open").unwrap();
-        let mut buf = [0; 10];
-        far.read_exact(&mut buf).unwrap();
-        drop(clone);
-        assert_eq!(far.read(&mut buf).unwrap(), 0);
-    }
-
-    fn many_readers_of_one_descriptor_all_get_theirs() {
-        let (near, mut far) = pair();
-        let near = Arc::new(near);
-        let readers: Vec<_> = (0..16)
-            .map(|_| {
-                let near = near.clone();
-                thread::spawn(move || {
-                    let mut sum = 0;
-                    for _ in 0..50 {
-                        let mut byte = [0; 1];
-                        (&*near).read_exact(&mut byte).unwrap();
-                        sum += u32::from(byte[0]);
-                    }
-                    sum
-                })
-            })
-            .collect();
-        let sent = pattern(16 * 50);
-        for part in sent.chunks(7) {
-            far.write_all(part).unwrap();
-            thread::yield_now();
-        }
-        let sum: u32 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
-        assert_eq!(sum, sent.into_iter().map(u32::from).sum());
     }
 
     // A read stops where a descriptor travels with the bytes, with more behind it.
@@ -415,30 +224,6 @@ tests::on_each! {
             assert_eq!(near.read(&mut buf).unwrap(), 3);
             assert_eq!(near.read(&mut buf).unwrap(), 4);
         }
-    }
-
-    fn a_descriptor_that_goes_out_is_a_plain_blocking_one() {
-        let (mut near, mut far) = pair();
-        let late = thread::spawn(move || {
-            thread::sleep(A_WHILE);
-            far.write_all(b"abc").unwrap();
-            far
-        });
-        assert_eq!(near.read(&mut [0; 1]).unwrap(), 1);
-        let mut far = late.join().unwrap();
-        // SAFETY: `into_raw_fd` gives the descriptor away.
-        let fd = unsafe { OwnedFd::from_raw_fd(near.into_raw_fd()) };
-        assert!(is_blocking(&fd));
-        let mut buf = [0; 8];
-        assert_eq!(rustix::io::read(&fd, &mut buf).unwrap(), 2);
-
-        rustix::io::ioctl_fionbio(&fd, true).unwrap();
-        let mut near = UnixStream::from(fd);
-        would_block(near.read(&mut buf));
-        near.set_nonblocking(false).unwrap();
-        far.write_all(b"d").unwrap();
-        assert_eq!(near.read(&mut buf).unwrap(), 1);
-        assert!(is_blocking(OwnedFd::from(near)));
     }
 
     fn a_pair_is_plain_and_closed_on_exec() {
@@ -465,11 +250,5 @@ tests::on_each! {
             format!("UnixStream {{ fd: {owned}, local: (unnamed), peer: {peer} }}")
         );
         assert!(format!("{far:?}").ends_with(&format!(", local: {peer}, peer: (unnamed) }}")));
-    }
-
-    fn a_stream_is_send_sync_unpin_and_unwind_safe() {
-        fn check<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
-        check::<UnixStream>();
-        assert_eq!(size_of::<Option<UnixStream>>(), size_of::<OwnedFd>());
     }
 }

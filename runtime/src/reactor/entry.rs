@@ -32,7 +32,7 @@
 //! A CLOSED edge wakes all of them.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
@@ -138,7 +138,6 @@ pub(super) fn from_token(token: u64) -> (RawFd, u32) {
 }
 
 fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
-    use std::os::fd::AsRawFd;
     u64::from(generation) << 32 | u64::from(fd.as_raw_fd().cast_unsigned())
 }
 
@@ -222,6 +221,24 @@ impl Entry {
         }
     }
 
+    /// Something has happened that the kernel has no event for: whoever waits tries again, and so
+    /// does whoever is about to wait.
+    pub(crate) fn nudge(&self, interest: Interest) {
+        let mut ready = List::new();
+        let mut state = self.state.lock();
+        self.side(interest).edge(false, false);
+        state.wake(self.side(interest), interest, usize::MAX, &mut ready);
+        drop(state);
+        for task in ready {
+            task.schedule();
+        }
+    }
+
+    /// The other descriptors of the file that are known.
+    pub(crate) fn siblings(&self, fd: RawFd) -> Vec<RawFd> {
+        self.state.lock().flag.siblings(fd)
+    }
+
     /// Parks `task` until there is news since `seen`.
     ///
     /// A call that finds nothing although the direction is CLOSED is made once more before it waits:
@@ -274,12 +291,13 @@ impl Entry {
         deadline_ns: Option<u64>,
         mut state: crate::lock::Guard<'_, State>,
     ) -> io::Result<Readiness> {
+        if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
+            return Ok(Readiness::Ready);
+        }
         if state.registered.is_none() {
             let core = task.core.load(Ordering::Relaxed);
             super::register(core as usize, fd, to_token(fd, state.generation))?;
             state.registered = Some(core);
-        } else if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
-            return Ok(Readiness::Ready);
         }
         if deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok(Readiness::TimedOut);
@@ -327,11 +345,11 @@ impl Entry {
         state.options.reset(origin);
     }
 
-    /// A duplicate of the descriptor of `original` comes in under this number.
-    pub(crate) fn attach_duplicate(&self, original: &Entry) {
-        let mut state = original.state.lock();
+    /// A duplicate of `original`, whose entry is `of`, comes in as `fd` under this number.
+    pub(crate) fn attach_duplicate(&self, fd: RawFd, of: &Entry, original: RawFd) {
+        let mut state = of.state.lock();
         state.options.share();
-        let flag = state.flag.join();
+        let flag = state.flag.join(original, fd);
         drop(state);
         let mut state = self.state.lock();
         self.forget(&mut state);
@@ -345,6 +363,7 @@ impl Entry {
         if let Some(core) = state.registered {
             super::deregister(core as usize, fd);
         }
+        state.flag.leave(fd.as_raw_fd());
         // Whoever waits here under a number that means something else soon: let them try and see.
         state.wake(&self.read, Interest::Read, usize::MAX, &mut ready);
         state.wake(&self.write, Interest::Write, usize::MAX, &mut ready);

@@ -14,7 +14,7 @@
 //! OS thread once.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use rustix::fs::{OFlags, fcntl_getfl};
@@ -35,20 +35,36 @@ pub(super) struct State {
     is_ours: bool,
     /// Others may have a descriptor of the file.
     is_lent: bool,
+    /// The numbers of a family's descriptors.
+    members: Vec<RawFd>,
 }
 
 impl Flag {
     pub(super) const fn new(is_lent: bool) -> Self {
-        Self::Single(State { is_ours: false, is_lent })
+        Self::Single(State { is_ours: false, is_lent, members: Vec::new() })
     }
 
-    /// The flag of a duplicate that is being announced.
-    pub(super) fn join(&mut self) -> Self {
-        if let Self::Single(State { is_ours, is_lent }) = *self {
-            *self = Self::Family(Arc::new(Lock::new(State { is_ours, is_lent })));
+    /// The flag of `duplicate`, which is being announced, when this is that of `original`.
+    pub(super) fn join(&mut self, original: RawFd, duplicate: RawFd) -> Self {
+        if let Self::Single(State { is_ours, is_lent, .. }) = *self {
+            let members = vec![original];
+            *self = Self::Family(Arc::new(Lock::new(State { is_ours, is_lent, members })));
         }
         let Self::Family(state) = self else { unreachable!("made one above") };
+        state.lock().members.push(duplicate);
         Self::Family(Arc::clone(state))
+    }
+
+    /// The descriptor is about to be closed.
+    pub(super) fn leave(&mut self, number: RawFd) {
+        self.with(|state| state.members.retain(|member| *member != number));
+    }
+
+    /// The numbers of the file's other descriptors, as far as the runtime knows them.
+    pub(super) fn siblings(&mut self, number: RawFd) -> Vec<RawFd> {
+        let of =
+            |state: &mut State| state.members.iter().copied().filter(|n| *n != number).collect();
+        self.with(of)
     }
 
     /// Whether the flag is set by the runtime.

@@ -200,7 +200,11 @@ impl UnixStream {
     ///
     /// What the kernel says: `NotConnected` if there is no peer.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.shutdown(how)
+        self.0.shutdown(how)?;
+        if how != Shutdown::Read {
+            bridge::io::writing_is_over(self.0.as_fd());
+        }
+        Ok(())
     }
 }
 
