@@ -3,6 +3,8 @@
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
@@ -44,6 +46,23 @@ pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
     let _ = unsafe { munmap(start.as_ptr().cast::<c_void>(), len) };
 }
 
+/// Whether `MADV_GUARD_INSTALL` makes a guard of the range that starts here. Older kernels refuse it;
+/// what emulates a kernel may ignore advice, and say that all is well. So something is to be written
+/// into the guard.
+///
+/// # Safety
+///
+/// As for [`guard`].
+#[cfg(target_os = "linux")]
+unsafe fn advice_guards(start: *mut c_void, len: usize) -> bool {
+    // SAFETY: as the caller promises. The one byte that may be written is nobody's.
+    unsafe {
+        libc::madvise(start, len, MADV_GUARD_INSTALL) == 0
+            && libc::syscall(libc::SYS_getrandom, start, 1, libc::GRND_NONBLOCK) == -1
+            && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+    }
+}
+
 /// Makes any access to the range a fault; `true` if that took no mapping of its own.
 ///
 /// # Safety
@@ -53,13 +72,14 @@ pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
     let start = start.as_ptr().cast::<c_void>();
     #[cfg(target_os = "linux")]
     {
+        static ADVICE_GUARDS: OnceLock<bool> = OnceLock::new();
         // SAFETY: as the caller promises.
-        if unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } == 0 {
-            return Ok(true);
-        }
-        let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(libc::EINVAL) {
-            return Err(error);
+        if *ADVICE_GUARDS.get_or_init(|| unsafe { advice_guards(start, len) }) {
+            // SAFETY: as the caller promises.
+            return match unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } {
+                0 => Ok(true),
+                _ => Err(io::Error::last_os_error()),
+            };
         }
     }
     // SAFETY: as the caller promises.
