@@ -16,10 +16,9 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use rustix::net::sockopt::{Timeout, socket_timeout};
-
 use super::Interest;
 use crate::primitive::{AtomicU32, Ordering, global};
+use crate::sys::socket;
 
 global! {
     /// Settings so far, of any descriptor.
@@ -103,9 +102,7 @@ impl Options {
         let counter = N_SET.load(Ordering::Acquire);
         if !self.known || self.shared && self.seen != counter {
             self.nonblocking = is_nonblocking()?;
-            // What is no socket has no timeouts.
-            self.read_timeout = socket_timeout(fd, Timeout::Recv).unwrap_or(None);
-            self.write_timeout = socket_timeout(fd, Timeout::Send).unwrap_or(None);
+            [self.read_timeout, self.write_timeout] = socket::timeouts(fd);
             self.known = true;
             self.seen = counter;
         }

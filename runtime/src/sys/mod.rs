@@ -35,6 +35,7 @@ pub(crate) mod poller;
 pub(crate) mod futex;
 
 pub(crate) mod memory;
+pub(crate) mod socket;
 pub(crate) mod thread;
 
 /// What the kernel said of one descriptor.
