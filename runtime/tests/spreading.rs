@@ -1,12 +1,15 @@
 //! What is runnable runs, while there is a core to run it: also next to threads that compute.
 #![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// Held by the test that runs: two cores are not enough for the threads that compute of both.
+static CORES: Mutex<()> = Mutex::new(());
 
 fn compute_until(flag: &AtomicBool) -> bool {
     let start = Instant::now();
@@ -21,6 +24,7 @@ fn compute_until(flag: &AtomicBool) -> bool {
 
 #[test]
 fn a_thread_that_was_stolen_with_another_runs_while_the_other_computes() {
+    let _cores = CORES.lock().unwrap_or_else(PoisonError::into_inner);
     let parent = sylvan::spawn(|| {
         for _ in 0..5 {
             let flag = Arc::new(AtomicBool::new(false));
@@ -37,6 +41,7 @@ fn a_thread_that_was_stolen_with_another_runs_while_the_other_computes() {
 
 #[test]
 fn the_second_of_a_burst_from_outside_runs_while_the_first_computes() {
+    let _cores = CORES.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..5 {
         // Let the cores fall asleep, so that the burst meets one that is about to search.
         sleep(Duration::from_millis(20));
