@@ -165,11 +165,21 @@ impl Own {
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
         let Segments { found, any_dynamic } = Segments::search(here, below, above);
-        // SAFETY: the calling thread's own block, and the `dtv` that it points to.
-        let generation = unsafe {
-            let dtv = ((here.wrapping_add_signed(pthread) + dtv) as *const *const Dynamic).read();
-            (*dtv).value.addr()
+        let generation_here = move || {
+            let this = thread_pointer::get().wrapping_add_signed(pthread);
+            // SAFETY: the calling thread's own block, and the `dtv` that it points to.
+            unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() }
         };
+        let probed = std::thread::Builder::new()
+            .stack_size(64 << 10)
+            .spawn(move || {
+                let here = thread_pointer::get();
+                let this = here.wrapping_add_signed(pthread);
+                let (block, pthread) = (here - below..here + above, this..this + pthread_size);
+                Probed::new(&block, &pthread)
+            })?
+            .join()
+            .map_err(|_| unsupported("probing a thread has panicked"))??;
         // SAFETY: functions and data of these types in every glibc that exports them.
         unsafe {
             Ok(Self {
@@ -195,13 +205,9 @@ impl Own {
                 first_table,
                 specific_used,
                 rseq: rseq_offset(),
-                probed: std::thread::Builder::new()
-                    .stack_size(64 << 10)
-                    .spawn(move || Probed::new(below, above))?
-                    .join()
-                    .map_err(|_| unsupported("probing a thread has panicked"))??,
+                probed,
                 segments: found,
-                generation: (!any_dynamic).then_some(generation),
+                generation: (!any_dynamic).then(generation_here),
             })
         }
     }
@@ -222,15 +228,15 @@ impl Own {
     fn create(&self, stack: &mut Stack) {
         let tp = (stack.top() - self.above) & !(self.align - 1);
         let base = (tp - self.below) & !(self.align - 1);
+        let pthread = tp.wrapping_add_signed(self.pthread);
         // SAFETY: the range from `base` to the top is the stack's headroom, which is zero (fresh
         // from the kernel) and nobody else's. The words written are those that glibc writes when
         // it makes a thread; their offsets are glibc's own.
         unsafe {
-            header(tp);
+            header(tp, pthread);
             if (self.allocate)(tp as *mut c_void).is_null() {
                 crate::report::fatal(format_args!("failed to allocate thread-locals"));
             }
-            let pthread = tp.wrapping_add_signed(self.pthread);
             let tid = NEXT_TID.fetch_add(1, Ordering::Relaxed);
             ((pthread + self.tid) as *mut u32).write(tid);
             let list = pthread + self.list;
@@ -352,33 +358,46 @@ impl Own {
 }
 
 impl Probed {
-    /// Looks at the calling thread, which `pthread_create` has made.
-    fn new(below: usize, above: usize) -> io::Result<Self> {
-        let here = thread_pointer::get();
+    /// Looks at the calling thread, which `pthread_create` has made, and its `struct pthread`.
+    fn new(block: &Range<usize>, pthread: &Range<usize>) -> io::Result<Self> {
         // `dlsym` answers for the calling thread.
         let resolver = symbol(c"__resp")?.cast::<usize>();
-        let mut robust = ptr::null_mut::<usize>();
-        let mut len = 0_usize;
-        // SAFETY: libc's own pointer; and a question to the kernel about the calling thread.
-        let (state, asked) = unsafe {
-            let asked = libc::syscall(libc::SYS_get_robust_list, 0, &raw mut robust, &raw mut len);
-            (resolver.read(), asked)
-        };
-        let block = here.wrapping_sub(below)..here.wrapping_add(above);
-        let known = asked == 0
-            && [resolver.addr(), state, robust.addr()].iter().all(|at| block.contains(at))
-            // SAFETY: in the calling thread's block, as the line above says. The thread holds no
-            // robust mutex, so both words point to the head.
-            && unsafe { robust.read() == robust.addr() && robust.sub(1).read() == robust.addr() };
-        if !known {
+        // SAFETY: libc's own pointer.
+        let state = unsafe { resolver.read() };
+        // SAFETY: the caller's own `struct pthread`.
+        let robust = unsafe { find_robust(pthread) };
+        let known = [resolver.addr(), state].iter().all(|at| block.contains(at));
+        let (true, Some(robust)) = (known, robust) else {
             return Err(unsupported("this glibc lays out its threads in an unknown way"));
-        }
-        let offset = |at: usize| at.wrapping_sub(here).cast_signed();
+        };
+        let offset = |at: usize| at.wrapping_sub(thread_pointer::get()).cast_signed();
         Ok(Self {
             resolver: offset(resolver.addr()),
             resolver_state: offset(state),
-            robust: offset(robust.addr()),
+            robust: offset(robust),
         })
+    }
+}
+
+/// Where the head of the list of robust mutexes is in the `struct pthread` of a thread that holds none:
+/// two words that point to the second of them, and then the way from an element to its mutex.
+///
+/// # Safety
+///
+/// `pthread` is that of the calling thread, which `pthread_create` has made.
+unsafe fn find_robust(pthread: &Range<usize>) -> Option<usize> {
+    const WORD: usize = size_of::<usize>();
+    /// From an element of the list, which is the last part of a mutex, back to its beginning.
+    const TO_MUTEX: Range<isize> = -64..0;
+    // SAFETY: a word of the caller's own `struct pthread`.
+    let word = |at: usize| unsafe { (at as *const usize).read() };
+    let mut heads = (pthread.start + WORD..pthread.end - WORD).step_by(WORD).filter(|&at| {
+        let to_mutex = word(at + WORD).cast_signed();
+        word(at - WORD) == at && word(at) == at && TO_MUTEX.contains(&to_mutex)
+    });
+    match (heads.next(), heads.next()) {
+        (Some(head), None) => Some(head),
+        _ => None,
     }
 }
 
@@ -398,9 +417,9 @@ fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
 ///
 /// # Safety
 ///
-/// `tp` points into zeroed memory that is to become a block.
+/// `tp` and `pthread` point into zeroed memory that is to become a block.
 #[cfg(target_arch = "x86_64")]
-unsafe fn header(tp: usize) {
+unsafe fn header(tp: usize, _: usize) {
     /// Words of `tcbhead_t`.
     const SELF: [usize; 2] = [0x00, 0x10];
     const MULTIPLE_THREADS: usize = 0x18;
@@ -420,8 +439,11 @@ unsafe fn header(tp: usize) {
 }
 
 #[cfg(target_arch = "aarch64")]
-unsafe fn header(_: usize) {
-    // The head is the `dtv` pointer alone, which `_dl_allocate_tls` sets; guards are globals.
+unsafe fn header(_: usize, pthread: usize) {
+    // At the thread pointer is the `dtv` pointer alone, which `_dl_allocate_tls` sets; guards are
+    // globals. `struct pthread` begins with `multiple_threads`, which glibc has as a global, too.
+    // SAFETY: as the caller promises.
+    unsafe { (pthread as *mut u32).write(1) };
 }
 
 /// Whether user space may move the thread pointer.
