@@ -15,13 +15,15 @@ use sylvan::{TlsMode, WaitReason, wait, wake};
 const SOURCE: &str = "__thread int count = 5; int next(void) { return count++; }";
 
 /// Builds the library with the C compiler that Rust links with, and loads it.
-fn load() -> extern "C" fn() -> c_int {
+fn load(name: &str, options: &[&str]) -> extern "C" fn() -> c_int {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (dir.join("counting.c"), dir.join("libcounting.so"));
+    let (source, library) = (dir.join(format!("{name}.c")), dir.join(format!("lib{name}.so")));
     fs::write(&source, SOURCE).unwrap();
     let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let built = Command::new(compiler)
-        .args(["-shared", "-fPIC", "-o"])
+        .args(["-shared", "-fPIC"])
+        .args(options)
+        .arg("-o")
         .args([&library, &source])
         .status()
         .expect("a C compiler, which Rust needs to link");
@@ -36,8 +38,8 @@ fn load() -> extern "C" fn() -> c_int {
     }
 }
 
-#[test]
-fn a_library_loaded_later_has_thread_locals_in_running_and_in_new_green_threads() {
+/// Loads the library, and says what it is to say.
+fn thread_locals_are_found(name: &str, options: &[&str]) {
     if sylvan::tls_mode().unwrap() == TlsMode::Shared {
         println!("skipped: thread-locals are the worker's in this mode");
         return;
@@ -58,7 +60,7 @@ fn a_library_loaded_later_has_thread_locals_in_running_and_in_new_green_threads(
             })
         })
         .collect();
-    next.set(load()).unwrap();
+    next.set(load(name, options)).unwrap();
     loaded.store(1, Ordering::Release);
     wake(&*loaded, usize::MAX);
     for thread in running {
@@ -70,4 +72,30 @@ fn a_library_loaded_later_has_thread_locals_in_running_and_in_new_green_threads(
         let next = move || next.get().unwrap()();
         assert_eq!(sylvan::spawn(next).join().unwrap(), 5);
     }
+}
+
+#[test]
+fn a_library_loaded_later_has_thread_locals_in_running_and_in_new_green_threads() {
+    thread_locals_are_found("counting", &[]);
+}
+
+/// Of small libraries of this kind `ld.so` would have the thread-locals in the static block, where
+/// green threads that run already would find zeros.
+#[test]
+fn a_library_that_finds_its_thread_locals_by_descriptors_has_them_too() {
+    let descriptors = if cfg!(target_arch = "x86_64") { "gnu2" } else { "desc" };
+    thread_locals_are_found("describing", &[&format!("-mtls-dialect={descriptors}")]);
+}
+
+#[test]
+fn the_thread_that_loads_a_library_has_its_thread_locals() {
+    if sylvan::tls_mode().unwrap() == TlsMode::Shared {
+        println!("skipped: thread-locals are the worker's in this mode");
+        return;
+    }
+    let thread = sylvan::spawn(|| {
+        let next = load("own", &[]);
+        (next(), next())
+    });
+    assert_eq!(thread.join().unwrap(), (5, 6));
 }

@@ -34,12 +34,15 @@
 //! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
 //!   so that whoever reads it asks the kernel.
 
+mod loader;
+
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::mem;
 use std::ops::Range;
 use std::ptr;
 
+use self::loader::Expected;
 use super::unsupported;
 use crate::context::thread_pointer;
 use crate::primitive::{AtomicU32, Ordering};
@@ -164,22 +167,29 @@ impl Own {
         }
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
-        let Segments { found, any_dynamic } = Segments::search(here, below, above);
+        let Segments { found, any_dynamic, static_used } = Segments::search(here, below, above);
         let generation_here = move || {
             let this = thread_pointer::get().wrapping_add_signed(pthread);
             // SAFETY: the calling thread's own block, and the `dtv` that it points to.
             unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() }
         };
-        let probed = std::thread::Builder::new()
+        let (probed, new_generation) = std::thread::Builder::new()
             .stack_size(64 << 10)
             .spawn(move || {
                 let here = thread_pointer::get();
                 let this = here.wrapping_add_signed(pthread);
                 let (block, pthread) = (here - below..here + above, this..this + pthread_size);
-                Probed::new(&block, &pthread)
+                Ok::<_, io::Error>((Probed::new(&block, &pthread)?, generation_here()))
             })?
             .join()
             .map_err(|_| unsupported("probing a thread has panicked"))??;
+        if let (Ok(global), Ok(modules)) =
+            (symbol(c"_rtld_global"), field(c"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list"))
+        {
+            let expected = Expected { static_size: size, static_used, generation: new_generation };
+            // SAFETY: where glibc says that the list of modules hangs.
+            unsafe { loader::withhold_static_block(global.byte_add(modules).cast(), &expected) };
+        }
         // SAFETY: functions and data of these types in every glibc that exports them.
         unsafe {
             Ok(Self {
@@ -515,11 +525,13 @@ struct Segments {
     found: Vec<Segment>,
     /// There are others.
     any_dynamic: bool,
+    /// How far the static block is in use, from the thread pointer; libc and the loader included.
+    static_used: usize,
 }
 
 impl Segments {
     fn search(here: usize, below: usize, above: usize) -> Self {
-        let found = Self { found: Vec::new(), any_dynamic: false };
+        let found = Self { found: Vec::new(), any_dynamic: false, static_used: 0 };
         let mut search = Search { found, here, block: here - below..here + above };
         // SAFETY: `visit` is given the search that it expects, for the length of the call.
         unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
@@ -545,18 +557,28 @@ unsafe extern "C" fn visit(
 ) -> c_int {
     // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
     let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
-    if info.dlpi_tls_modid == 0 || is_libc(info.dlpi_name) {
+    if info.dlpi_tls_modid == 0 {
         return 0;
     }
+    let is_libc = is_libc(info.dlpi_name);
     let start = info.dlpi_tls_data.addr();
     if !search.block.contains(&start) {
-        search.found.any_dynamic = true;
+        search.found.any_dynamic |= !is_libc;
         return 0;
     }
     for index in 0..usize::from(info.dlpi_phnum) {
         // SAFETY: the object has that many program headers.
         let header = unsafe { &*info.dlpi_phdr.add(index) };
-        if header.p_type == libc::PT_TLS {
+        if header.p_type != libc::PT_TLS {
+            continue;
+        }
+        let used = if start < search.here {
+            search.here - start
+        } else {
+            start + header.p_memsz as usize - search.here
+        };
+        search.found.static_used = search.found.static_used.max(used);
+        if !is_libc {
             let image = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
             search.found.found.push(Segment {
                 offset: start.wrapping_sub(search.here).cast_signed(),
