@@ -21,6 +21,9 @@ use crate::rng;
 /// Tells a child which test it is to run.
 const SCENE: &str = "SYLVAN_TEST_SCENE";
 
+/// What runs this binary, if the processor does not.
+const RUNNER: &str = "SYLVAN_TEST_RUNNER";
+
 /// How long a child may take before it counts as stuck, beside the time that a test of stress is to
 /// go on.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -177,7 +180,7 @@ impl Process {
             panic::resume_unwind(Box::new(SceneIsOver));
         }
         let seed = rng::seed_from_env().unwrap_or_else(rng::new_seed);
-        let child = Command::new(env::current_exe().expect("the path of this test"))
+        let child = this_test()
             .args(["--exact", &self.test, "--nocapture", "--test-threads=1"])
             .env(SCENE, &self.test)
             .env(rng::SEED, seed.to_string())
@@ -223,6 +226,21 @@ impl Ended {
     pub fn said(&self, what: &str) -> &str {
         let (_, rest) = self.stdout.split_once(what).expect("the scene says so");
         rest.lines().next().unwrap_or_default().trim()
+    }
+}
+
+/// This test binary once more, by what it is run with where the processor is another one: the words of
+/// `SYLVAN_TEST_RUNNER`.
+fn this_test() -> Command {
+    let path = env::current_exe().expect("the path of this test");
+    match env::var(RUNNER) {
+        Ok(runner) => {
+            let mut words = runner.split_whitespace();
+            let mut command = Command::new(words.next().expect("a program to run the tests with"));
+            command.args(words).arg(path);
+            command
+        }
+        Err(_) => Command::new(path),
     }
 }
 
