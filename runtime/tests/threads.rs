@@ -87,7 +87,7 @@ fn wake_wakes_as_many_as_it_says_oldest_first() {
                 wait(&word, 0, None, WaitReason::Futex);
                 assert_eq!(order.fetch_add(1, Ordering::SeqCst), n);
             });
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(100));
             thread
         })
         .collect();
@@ -129,16 +129,14 @@ fn a_green_thread_and_an_os_thread_wake_each_other() {
 #[test]
 fn blocking_sections_hold_nobody_up() {
     let sleepers: Vec<_> = (0..16)
-        .map(|_| {
-            sylvan::spawn(|| sylvan::blocking(|| std::thread::sleep(Duration::from_millis(800))))
-        })
+        .map(|_| sylvan::spawn(|| sylvan::blocking(|| std::thread::sleep(Duration::from_secs(2)))))
         .collect();
     let start = Instant::now();
     sylvan::spawn(|| ()).join().unwrap();
     let waited = start.elapsed();
     sleepers.into_iter().for_each(|thread| thread.join().unwrap());
-    assert!(waited < Duration::from_millis(400), "{waited:?}");
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
 }
 
 #[test]
