@@ -3,10 +3,17 @@
 #
 #   strace                  the proof that a program is an event loop
 #   redis-server            the server that some examples and tests talk to, each to one of its own
-#   rustc-web, rust-web-src std's source with its compiler, to type-check the kqueue backend
+#   rustc-web, rust-web-src std's source with its compiler, for targets that rustup does not have
+#   qemu-user               the emulator that the tests on aarch64 run under
+#   gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
+#                           what they are linked with
 set -euo pipefail
 
-packages=(strace redis-server rustc-web rust-web-src)
+packages=(
+    strace redis-server
+    rustc-web rust-web-src
+    qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+)
 
 missing=()
 for package in "${packages[@]}"; do
