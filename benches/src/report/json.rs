@@ -45,9 +45,9 @@ fn case(finding: &Finding) -> Value {
     })
 }
 
-/// A number to six places, which is more than any clock here tells.
+/// A number to nine places, so that what is shown of it does not change.
 fn significant(number: f64) -> f64 {
-    format!("{number:.5e}").parse().unwrap_or(number)
+    format!("{number:.8e}").parse().unwrap_or(number)
 }
 
 /// Reads what [`render`] has written; nothing where it is something else.
