@@ -2,7 +2,7 @@
 
 mod examples_support;
 
-use examples_support::{Build, Program, n_helped_max, n_os_threads_of, on_both};
+use examples_support::{Build, Program, assert_os_threads, n_helped_max, n_os_threads_of, on_both};
 
 /// Runs an example to its end, which has to be a success, and returns the lines it printed.
 fn output(name: &str) -> Vec<String> {
@@ -99,9 +99,6 @@ fn run_children(build: Build, n: &str, seconds: &str) -> Option<usize> {
 fn children_are_started_and_awaited_at_once_on_few_os_threads() {
     for (n, seconds) in [("100", "0.5"), ("200", "0.3")] {
         run_children(Build::OsThreads, n, seconds);
-        // A machine that keeps a worker waiting makes the runtime take on another.
-        let attempts: Vec<_> = (0..3).map(|_| run_children(Build::Shim, n, seconds)).collect();
-        let fewest = attempts.into_iter().min().unwrap();
-        assert!(fewest <= Some(n_helped_max()), "{fewest:?} OS threads");
+        assert_os_threads(n_helped_max(), || run_children(Build::Shim, n, seconds));
     }
 }

@@ -49,6 +49,13 @@ pub(crate) fn n_helped_max() -> usize {
     n_os_threads_min() + n_processors().max(2) + 2
 }
 
+/// Plays `scene` until it has taken no more OS threads than `most`, some times: where thread-locals
+/// are a thread's own, a machine that keeps a worker waiting makes the runtime take on another.
+pub(crate) fn assert_os_threads(most: usize, scene: impl Fn() -> Option<usize>) {
+    let counts: Vec<usize> = (0..10).map_while(|_| scene().filter(|n| *n > most)).collect();
+    assert!(counts.len() < 10, "{counts:?} OS threads, expected at most {most}");
+}
+
 fn n_processors() -> usize {
     std::thread::available_parallelism().expect("the number of processors").get()
 }
