@@ -146,6 +146,10 @@ tests::on_each! {
             assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::ConnectionReset);
             assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::BrokenPipe);
         });
+        // What has come says that the write has begun.
+        while rustix::io::ioctl_fionread(&far).unwrap() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
         thread::sleep(A_WHILE * 2);
         drop(far);
         writer.join().unwrap();

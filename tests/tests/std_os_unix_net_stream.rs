@@ -165,6 +165,10 @@ tests::on_each! {
             assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::BrokenPipe);
             assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
         });
+        // What has come says that the write has begun.
+        while rustix::io::ioctl_fionread(&far).unwrap() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
         thread::sleep(A_WHILE * 2);
         drop(far);
         writer.join().unwrap();
