@@ -32,7 +32,7 @@
 //!   threads would use that of the main thread, at the same time.
 //! - `robust_head`, the list of robust mutexes: it is empty, which is to say points to itself.
 //! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
-//!   so that whoever reads it asks the kernel.
+//!   so that whoever reads it asks the kernel, and no OS thread begins to use its own because of it.
 
 mod loader;
 
@@ -214,7 +214,7 @@ impl Own {
                 specific,
                 first_table,
                 specific_used,
-                rseq: rseq_offset(),
+                rseq: rseq_offset(below, above),
                 probed,
                 segments: found,
                 generation: (!any_dynamic).then(generation_here),
@@ -511,12 +511,14 @@ fn find_specific_used(pthread: usize, specific: usize) -> Option<usize> {
     found.then_some(offset)
 }
 
-/// Where the `rseq` area lies (glibc 2.35 and later, unless it is switched off).
-fn rseq_offset() -> Option<isize> {
-    let size = symbol(c"__rseq_size").ok()?.cast::<u32>();
+/// Where the `rseq` area lies (glibc 2.35 and later), used or not: whether an OS thread gets to use its
+/// own is decided by what the thread that makes it has there.
+fn rseq_offset(below: usize, above: usize) -> Option<isize> {
     let offset = symbol(c"__rseq_offset").ok()?.cast::<isize>();
-    // SAFETY: public constants of glibc, of these types.
-    unsafe { (size.read() != 0).then(|| offset.read()) }
+    // SAFETY: a public constant of glibc, of this type.
+    let offset = unsafe { offset.read() };
+    let block = -below.cast_signed()..above.cast_signed();
+    (offset != 0 && block.contains(&offset)).then_some(offset)
 }
 
 /// The thread-locals of every loaded object but libc and the loader.
