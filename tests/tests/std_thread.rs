@@ -10,7 +10,7 @@ tests::on_each! {
         use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
         use std::sync::mpsc::{self, Sender};
         use std::thread::{self, Builder, JoinHandle, Thread, ThreadId};
-        use std::time::Duration;
+        use std::time::{Duration, Instant};
 
         /// Says on which thread it is dropped.
         struct Tell(Sender<ThreadId>);
@@ -167,6 +167,17 @@ tests::on_each! {
         }));
         go.send(()).unwrap();
         dropped.recv().unwrap();
+    }
+
+    fn a_sleep_of_a_tenth_of_a_millisecond_takes_less_than_half_a_millisecond() {
+        let time = Duration::from_micros(100);
+        // Whatever else the machine does: once in so many.
+        let is_short = || {
+            let begin = Instant::now();
+            thread::sleep(time);
+            begin.elapsed() < 5 * time
+        };
+        assert!((0..2_000).any(|_| is_short()));
     }
 
     fn is_finished_turns_true_when_the_closure_is_done() {
