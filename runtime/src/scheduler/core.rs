@@ -12,8 +12,10 @@ use crate::sys::poller::Events;
 use crate::sys::thread;
 use crate::task::list::List;
 
-/// How many free stacks a core keeps for itself.
+/// How many free stacks a core keeps for itself, and how many of them while it sleeps: what these
+/// have touched is not given back.
 const STACKS_MAX: usize = 64;
+const STACKS_ASLEEP_MAX: usize = 2;
 
 pub(crate) struct Core {
     pub(super) index: usize,
@@ -122,6 +124,12 @@ impl Local {
     /// A free stack of the class that most threads have.
     pub(super) fn pop_stack(&mut self) -> Option<Stack> {
         self.stacks.pop()
+    }
+
+    /// The free stacks that it gives up before it sleeps, coldest first.
+    pub(super) fn spare_stacks(&mut self) -> impl Iterator<Item = Stack> {
+        let n = self.stacks.len().saturating_sub(STACKS_ASLEEP_MAX);
+        self.stacks.drain(..n)
     }
 
     /// Keeps a free stack, or gives it back when there are enough.

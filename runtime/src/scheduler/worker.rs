@@ -350,6 +350,7 @@ impl Scheduler {
 
     /// Waits until there is something to do; see `idle`.
     fn sleep(&self, core: &Core, local: &mut Local) {
+        local.spare_stacks().for_each(stack::release);
         let is_there_work = || self.is_there_work(core);
         let wait = || {
             let deadline_ns = timer::shard(core.index).sleep();
