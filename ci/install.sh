@@ -2,6 +2,7 @@
 # Installs what the other jobs need from Debian's packages; needs root.
 #
 #   strace                  the proof that a program is an event loop
+#   valgrind, libc6-dbg     memcheck, which needs the C library's symbols
 #   redis-server            the server that some examples and tests talk to, each to one of its own
 #   rustc-web, rust-web-src std's source with its compiler, for targets that rustup does not have
 #   qemu-user               the emulator that the tests on aarch64 run under
@@ -10,7 +11,7 @@
 set -euo pipefail
 
 packages=(
-    strace redis-server
+    strace valgrind libc6-dbg redis-server
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 )

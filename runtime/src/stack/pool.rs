@@ -1,7 +1,10 @@
 //! The pool: slabs by size class, and the stacks that are free.
 
 use std::io;
-use std::ptr::NonNull;
+use std::mem;
+use std::ptr::{self, NonNull};
+
+use corosensei::stack::valgrind::ValgrindStackRegistration;
 
 use super::{GUARD_PAGES, HEADROOM_PAGES, Stack};
 use crate::lock::Lock;
@@ -227,6 +230,9 @@ impl Slots {
             // SAFETY: the slab has another stride behind this one.
             slab.start = unsafe { slab.start.add(stride) };
         }
+        // Valgrind is to see a switch to here as one. The slot stays a stack for good.
+        let usable = ptr::without_provenance_mut(limit + GUARD_PAGES * page_size());
+        mem::forget(ValgrindStackRegistration::new(usable, top - usable.addr()));
         Ok(Stack { top, limit, base: top, thread_pointer: 0, class })
     }
 }

@@ -10,13 +10,24 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
 
+use crate::primitive::{AtomicUsize, Ordering};
+
 /// `MADV_GUARD_INSTALL` (Linux 6.13): a guard that is a mark in the page table, not a mapping.
 #[cfg(target_os = "linux")]
 const MADV_GUARD_INSTALL: i32 = 102;
 
 /// Bytes in a page.
 pub(crate) fn page_size() -> usize {
-    rustix::param::page_size()
+    /// 0 until it is known. A constant of the machine: whoever finds it, finds the same.
+    static KNOWN: AtomicUsize = AtomicUsize::new(0);
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => {
+            let size = rustix::param::page_size();
+            KNOWN.store(size, Ordering::Relaxed);
+            size
+        }
+        size => size,
+    }
 }
 
 /// Reserves `len` bytes that read as zero and cost nothing until touched.
