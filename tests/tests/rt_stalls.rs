@@ -58,6 +58,7 @@ tests::on_std_and_in_each_mode! {
         use std::thread::{self, JoinHandle};
         use std::time::{Duration, Instant};
 
+        use tests::counts::os_threads;
         use tests::process::{Process, Way};
 
         const TICK: Duration = Duration::from_millis(2);
@@ -167,6 +168,42 @@ tests::on_std_and_in_each_mode! {
                     }
                 };
                 (0..8).map(|_| thread::spawn(spins)).collect()
+            });
+        }
+    }
+
+    fn workers_that_wait_for_a_processor_get_no_helpers(process) {
+        if process.way() != Way::OsThreads {
+            let _turn = super::TURN.lock();
+            process.env("SYLVAN_WORKERS", "2").passes(|| {
+                // Goal: a worker that others keep from the processors is not taken for stuck.
+                // Method: green threads compute a little, again and again, beside many OS threads
+                // that never stop; the kernel has each wait for tens of milliseconds.
+                thread::spawn(|| ()).join().unwrap();
+                let before = os_threads();
+                let stop = Arc::new(AtomicBool::new(false));
+                let computes = |stop: Arc<AtomicBool>, pause: fn()| {
+                    move || {
+                        while !stop.load(Relaxed) {
+                            (0..1_000).for_each(|_| ::std::hint::spin_loop());
+                            pause();
+                        }
+                    }
+                };
+                let n_spinning = 8 * thread::available_parallelism().unwrap().get();
+                let spinning: Vec<_> = (0..n_spinning)
+                    .map(|_| ::std::thread::spawn(computes(stop.clone(), || ())))
+                    .collect();
+                let green: Vec<_> = (0..8)
+                    .map(|_| thread::spawn(computes(stop.clone(), thread::yield_now)))
+                    .collect();
+                ::std::thread::sleep(Duration::from_millis(1_500));
+                let during = os_threads() - n_spinning;
+                println!("{before} OS threads, {during} meanwhile");
+                assert!(during <= before, "{before} OS threads, then {during}");
+                stop.store(true, Relaxed);
+                spinning.into_iter().for_each(|thread| thread.join().unwrap());
+                green.into_iter().for_each(|thread| thread.join().unwrap());
             });
         }
     }

@@ -104,6 +104,11 @@ impl Core {
         thread::processor_time_ns(self.worker.load(Ordering::Relaxed))
     }
 
+    /// Whether the OS thread that has the core waits for something other than a processor.
+    pub(super) fn worker_waits(&self) -> Option<bool> {
+        thread::waits(self.worker.load(Ordering::Relaxed))
+    }
+
     /// Has the worker look at the event loop before its next run.
     pub(super) fn ask_to_look(&self) {
         // A hint, here and below: it orders nothing.

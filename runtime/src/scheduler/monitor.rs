@@ -7,17 +7,36 @@
 //! | parked | not at all | a core wakes up |
 //!
 //! At either pace it looks every 10 ms for runs that go on since the last look. A core is taken from
-//! such a run if anything else waits for the core; otherwise nothing is gained, and the worker
-//! keeps it. It is taken from a blocking section that was seen twice in a row at the fast pace if
-//! anything waits, and after a millisecond in any case, so that the monitor may slow down. How it
-//! slows down and misses nothing is in `pace`.
+//! such a run if its OS thread is stuck (below) and anything else waits for the core; otherwise
+//! nothing is gained, and the worker keeps it. It is taken from a blocking section that was seen
+//! twice in a row at the fast pace if anything waits, and after a millisecond in any case, so that
+//! the monitor may slow down. How it slows down and misses nothing is in `pace`.
+//!
+//! # What is stuck
+//!
+//! A run that goes on for long need not be a long one. Where other processes want the processors too
+//! the kernel lets the worker wait for its turn, and a spare thread would have to wait just as well.
+//! So the OS thread is asked, by its clock and its state (`sys::thread`):
+//!
+//! | its processor time since the run was first seen | its state | |
+//! |---|---|---|
+//! | 500 µs or more | any | it computes: stuck |
+//! | less | waits, in the kernel | it blocks: stuck |
+//! | less | would run | it waits for a processor: left alone |
+//!
+//! 500 µs is more than a run takes that only sees to a socket or a lock, so that it is not taken for
+//! one that computes when it loses its processor in the middle. And it is less than the kernel's
+//! usual turn, about 3 ms: one that computes has used as much after the first turn that it gets, and
+//! does not hold up the rest for as many turns as would make up 10 ms. Where the system tells
+//! nothing the run is stuck.
 //!
 //! # One after the other
 //!
 //! Where one thread blocks in a way that the runtime does not see, others of its kind often queue
 //! behind it, and each would cost the rest another slow period or two. So after a core was taken
-//! from a run the looks at runs are brisk for a while, at every millisecond, and a run that has not
-//! used the processor between two of them loses its core too. A run that computes does not.
+//! from a run the looks at runs are brisk for a while, at every millisecond, and a run that blocks,
+//! and has hardly used the processor between two of them, loses its core too. A run that computes
+//! does not.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +50,9 @@ use crate::sys::futex;
 
 const FAST_PERIOD: Duration = Duration::from_micros(20);
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
+/// The processor time of a long run that counts as computing.
+const COMPUTES: Duration = Duration::from_micros(500);
+
 /// Fast looks without a blocking section before the pace slows down.
 const FAST_LOOKS: u32 = 50;
 /// Slow looks at sleeping cores before the monitor parks.
@@ -131,25 +153,46 @@ fn look_at_sections(scheduler: &'static Scheduler, sections: &mut [Section]) -> 
 #[derive(Clone, Copy)]
 struct Run {
     seen: Sighting,
-    first: Instant,
-    last: Instant,
-    /// For how long its OS thread had used a processor at the last look.
+    first: Look,
+    last: Look,
+}
+
+/// What its OS thread had used, and when.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Instant,
     processor_ns: Option<u64>,
+}
+
+impl Look {
+    /// For how long the OS thread has used a processor since `before`.
+    fn used_since(self, before: Self) -> Option<Duration> {
+        let used_ns = self.processor_ns?.saturating_sub(before.processor_ns?);
+        Some(Duration::from_nanos(used_ns))
+    }
 }
 
 impl Run {
     /// Looks at the run on `core` once more, if it is the one of `before`.
     fn look(core: &Core, seen: Sighting, before: Option<Self>, now: Instant) -> Self {
-        let first = before.map_or(now, |before| before.first);
-        Self { seen, first, last: now, processor_ns: core.processor_time_ns() }
+        let last = Look { at: now, processor_ns: core.processor_time_ns() };
+        Self { seen, first: before.map_or(last, |before| before.first), last }
     }
 
-    /// Whether it has used a processor for less than a quarter of the time since `before`.
-    fn is_blocked(&self, before: Self) -> bool {
-        let (Some(now_ns), Some(then_ns)) = (self.processor_ns, before.processor_ns) else {
-            return false;
-        };
-        4 * u128::from(now_ns.saturating_sub(then_ns)) < (self.last - before.last).as_nanos()
+    /// Whether it goes on for long.
+    fn lasts(&self) -> bool {
+        self.last.at - self.first.at >= SLOW_PERIOD
+    }
+
+    /// Whether it has hardly used a processor since `before`.
+    fn is_idle(&self, before: Self) -> bool {
+        let used = self.last.used_since(before.last);
+        used.is_some_and(|used| 4 * used < self.last.at - before.last.at)
+    }
+
+    /// Whether it has used a processor for long.
+    fn computes(&self) -> bool {
+        self.last.used_since(self.first).is_none_or(|used| used >= COMPUTES)
     }
 }
 
@@ -166,9 +209,12 @@ fn look_at_runs(scheduler: &'static Scheduler, runs: &mut [Option<Run>], now: In
         }
         let before = known.filter(|run| run.seen.is_same_run(seen));
         let run = Run::look(core, seen, before, now);
-        let is_long = now - run.first >= SLOW_PERIOD;
-        let is_stuck = is_long || before.is_some_and(|before| run.is_blocked(before));
-        if is_stuck && scheduler.is_awaited(core) {
+        let is_due = run.lasts() || before.is_some_and(|before| run.is_idle(before));
+        // The questions that cost most come last.
+        if is_due
+            && scheduler.is_awaited(core)
+            && (run.computes() || core.worker_waits().unwrap_or(true))
+        {
             scheduler.take_from(core, seen);
             any = true;
         }

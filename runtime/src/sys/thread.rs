@@ -10,7 +10,7 @@ pub(crate) fn is_main() -> bool {
     main
 }
 
-/// The number of the calling OS thread, for [`processor_time_ns`].
+/// The number of the calling OS thread, for [`processor_time_ns`] and [`waits`].
 pub(crate) fn id() -> u32 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
@@ -35,6 +35,36 @@ pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {
 /// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
+    None
+}
+
+/// Whether an OS thread of this process waits for something other than a processor: for the kernel to
+/// answer, for a lock, for a signal; `None` where nobody can tell. One that has merely lost its
+/// processor to others does not.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn waits(id: u32) -> Option<bool> {
+    use std::ffi::CStr;
+    use std::io::Write;
+
+    use rustix::fs::{Mode, OFlags};
+
+    let mut path = [0; 40];
+    write!(&mut path[..], "/proc/self/task/{id}/stat\0").ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
+    let stat = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut line = [0; 128];
+    let n = rustix::io::read(stat, &mut line).ok()?;
+    // The number, the name in parentheses, which may itself contain some, and the state.
+    let name_end = line[..n].iter().rposition(|byte| *byte == b')')?;
+    let state = line[name_end..n].get(2)?;
+    // Asleep, or asleep and deaf to signals. Others: running or runnable, stopped by a debugger.
+    Some(matches!(state, b'S' | b'D'))
+}
+
+/// Whether an OS thread of this process waits for something other than a processor; `None` where
+/// nobody can tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn waits(_: u32) -> Option<bool> {
     None
 }
 
