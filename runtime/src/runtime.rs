@@ -3,12 +3,13 @@
 use std::env;
 use std::io;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use crate::context::tls::{self, TlsMode};
 use crate::lock::Lock;
 use crate::panic;
 use crate::primitive::{AtomicBool, Ordering};
-use crate::scheduler::{self, Scheduler};
+use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
 
 /// OS threads at most, unless it is said otherwise.
@@ -24,6 +25,7 @@ const N_THREADS_MAX: usize = 512;
 /// | [`workers`](Self::workers) | `SYLVAN_WORKERS` | [`std::thread::available_parallelism`] |
 /// | [`max_threads`](Self::max_threads) | `SYLVAN_MAX_THREADS` | 512 |
 /// | [`tls`](Self::tls) | `SYLVAN_TLS` (`own` or `shared`) | own where it can be had |
+/// | [`warn_blocking`](Self::warn_blocking) | `SYLVAN_WARN_BLOCKING` (`100ms`, `2s`) | no warnings |
 ///
 /// ```
 /// sylvan::Config::new().workers(2).start()?;
@@ -35,6 +37,7 @@ pub struct Config {
     workers: Option<usize>,
     max_threads: Option<usize>,
     tls: Option<TlsMode>,
+    warn_blocking: Option<Duration>,
 }
 
 impl Config {
@@ -62,11 +65,23 @@ impl Config {
         self
     }
 
+    /// Warns on standard error of each green thread that holds its worker for longer than `limit`,
+    /// other than by [`blocking`](crate::blocking()): it computes, or makes a call that blocks its OS
+    /// thread.
+    ///
+    /// A line names the thread and what it does once it is seen, up to 10 ms later than that, and
+    /// another line says in the end how long it took. Off, this costs nothing; on, about as much as
+    /// two looks at a clock at each switch.
+    pub fn warn_blocking(mut self, limit: Duration) -> Self {
+        self.warn_blocking = Some(limit);
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if it has started before; `InvalidInput` if a number is zero, or if a
+    /// `AlreadyExists` if it has started before; `InvalidInput` if a number or a limit is zero, or if a
     /// variable of the environment that is asked has no usable value (the message names both);
     /// `Unsupported` if [`TlsMode::Own`] cannot be had; what the kernel says if it refuses an event
     /// loop or a thread. The next start tries again; when the kernel had refused a thread, with the
@@ -108,9 +123,21 @@ impl Config {
             None => tls_from_env()?,
         };
         let mode = tls::choose(wanted)?;
+        let warn_blocking = match self.warn_blocking {
+            Some(Duration::ZERO) => {
+                return Err(invalid("`warn_blocking` expected a time above `0ms`".into()));
+            }
+            Some(limit) => Some(limit),
+            None => duration_from_env("SYLVAN_WARN_BLOCKING")?,
+        };
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
-        scheduler::start(workers, max_threads, mode)
+        scheduler::start(Settings {
+            n_cores: workers,
+            n_threads_max: max_threads,
+            tls_mode: mode,
+            warn_blocking,
+        })
     }
 }
 
@@ -161,6 +188,20 @@ fn positive_from_env(name: &str) -> io::Result<Option<usize>> {
     let parsed = value.to_str().and_then(|value| value.parse().ok()).filter(|n| *n > 0);
     parsed.map(Some).ok_or_else(|| {
         invalid(format!("`{name}` expected a positive integer, got `{}`", value.to_string_lossy()))
+    })
+}
+
+/// A time as `100ms` or `2s`.
+fn duration_from_env(name: &str) -> io::Result<Option<Duration>> {
+    let Some(value) = env::var_os(name) else { return Ok(None) };
+    let parse = |value: &str| match value.strip_suffix("ms") {
+        Some(n) => n.parse().ok().map(Duration::from_millis),
+        None => value.strip_suffix('s')?.parse().ok().map(Duration::from_secs),
+    };
+    let parsed = value.to_str().and_then(parse).filter(|limit| !limit.is_zero());
+    parsed.map(Some).ok_or_else(|| {
+        let value = value.to_string_lossy();
+        invalid(format!("`{name}` expected a time such as `100ms` or `2s`, got `{value}`"))
     })
 }
 

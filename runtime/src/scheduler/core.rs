@@ -99,14 +99,19 @@ impl Core {
         self.worker.store(thread::id(), Ordering::Relaxed);
     }
 
-    /// For how long the OS thread that has the core has used a processor.
-    pub(super) fn processor_time_ns(&self) -> Option<u64> {
-        thread::processor_time_ns(self.worker.load(Ordering::Relaxed))
+    /// The OS thread that has the core, as `sys::thread` numbers them.
+    pub(super) fn worker(&self) -> u32 {
+        self.worker.load(Ordering::Relaxed)
     }
 
-    /// Whether the OS thread that has the core waits for something other than a processor.
+    /// For how long that thread has used a processor.
+    pub(super) fn processor_time_ns(&self) -> Option<u64> {
+        thread::processor_time_ns(self.worker())
+    }
+
+    /// Whether that thread waits for something other than a processor.
     pub(super) fn worker_waits(&self) -> Option<bool> {
-        thread::waits(self.worker.load(Ordering::Relaxed))
+        thread::waits(self.worker())
     }
 
     /// Has the worker look at the event loop before its next run.

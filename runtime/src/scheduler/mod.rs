@@ -29,7 +29,7 @@
 //! # Files
 //!
 //! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck
-//! (and `pace` how often it looks), `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! (and `pace` how often it looks), `watch` what somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod core;
 mod idle;
@@ -40,11 +40,13 @@ mod owner;
 mod pace;
 mod queue;
 mod spare;
+mod watch;
 mod worker;
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use self::core::Core;
 use self::idle::Idle;
@@ -52,6 +54,7 @@ use self::inject::Inject;
 use self::monitor::Monitor;
 use self::owner::Sighting;
 use self::spare::{Assignment, Job, Spares};
+use self::watch::Watch;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
@@ -67,6 +70,8 @@ pub(crate) struct Scheduler {
     idle: Idle,
     spares: Spares,
     monitor: Monitor,
+    /// Runs that last, if somebody wants to know.
+    watch: Option<Watch>,
     tls_mode: TlsMode,
     /// OS threads of the start: a worker for each core, then the monitor.
     n_started: AtomicUsize,
@@ -79,12 +84,23 @@ pub(crate) fn get() -> &'static Scheduler {
     SCHEDULER.get().expect("the runtime has started")
 }
 
+/// How it is to be set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) n_cores: usize,
+    pub(crate) n_threads_max: usize,
+    pub(crate) tls_mode: TlsMode,
+    /// Warn of runs that last longer.
+    pub(crate) warn_blocking: Option<Duration>,
+}
+
 /// Makes the scheduler and starts its OS threads.
 ///
 /// # Errors
 ///
 /// What the kernel says. When it has refused a thread, `start_missing` may go on from there later.
-pub(crate) fn start(n_cores: usize, n_threads_max: usize, tls_mode: TlsMode) -> io::Result<()> {
+pub(crate) fn start(settings: Settings) -> io::Result<()> {
+    let Settings { n_cores, n_threads_max, tls_mode, warn_blocking } = settings;
     timer::init(n_cores);
     reactor::init(n_cores)?;
     let scheduler = SCHEDULER.get_or_init(|| Scheduler {
@@ -93,6 +109,7 @@ pub(crate) fn start(n_cores: usize, n_threads_max: usize, tls_mode: TlsMode) -> 
         idle: Idle::new(n_cores),
         spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
         monitor: Monitor::new(),
+        watch: warn_blocking.map(Watch::new),
         tls_mode,
         n_started: AtomicUsize::new(0),
     });
@@ -199,7 +216,10 @@ impl Scheduler {
     /// Runs `f`, which blocks, on behalf of a green thread.
     pub(crate) fn blocking<T>(&'static self, task: &Header, f: impl FnOnce() -> T) -> T {
         match self.tls_mode {
-            TlsMode::Own => self.block_in_place(task, f),
+            TlsMode::Own => {
+                let _section = self.watch.as_ref().map(|watch| watch.section(task));
+                self.block_in_place(task, f)
+            }
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
                 self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
             }),

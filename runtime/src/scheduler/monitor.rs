@@ -51,7 +51,7 @@ use crate::sys::futex;
 const FAST_PERIOD: Duration = Duration::from_micros(20);
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
 /// The processor time of a long run that counts as computing.
-const COMPUTES: Duration = Duration::from_micros(500);
+pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 
 /// Fast looks without a blocking section before the pace slows down.
 const FAST_LOOKS: u32 = 50;
@@ -99,7 +99,10 @@ impl Monitor {
                 n_brisk = if taken { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
                 scheduler.wake_for_stranded();
-                n_sleepy = if scheduler.all_sleep() { n_sleepy + 1 } else { 0 };
+                // A run that has lost its core goes on while all sleep. None does unseen: it is only
+                // here that cores are lost.
+                let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
+                n_sleepy = if scheduler.all_sleep() && !watched { n_sleepy + 1 } else { 0 };
                 stack::trim(if n_sleepy < SLEEPY_LOOKS { TRIM_A_LOOK } else { usize::MAX });
             }
             if n_quiet < FAST_LOOKS {

@@ -101,11 +101,17 @@ impl Scheduler {
         if shared {
             current::set_green(&*task);
         }
+        if let Some(watch) = &self.watch {
+            watch.begin(&task, core.worker());
+        }
         let context = task.context().as_mut().expect("prepared above");
         // SAFETY: this is a worker, on its own stack, and `home` is its thread pointer.
         let switch = unsafe { context.resume(home) };
         if shared {
             current::set_green(ptr::null());
+        }
+        if let Some(watch) = &self.watch {
+            watch.end(&task);
         }
         let kept = core.owner.stop(epoch);
         if !kept {

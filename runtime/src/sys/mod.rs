@@ -11,8 +11,9 @@
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 //! - `thread`: `id`, and of another thread by its `id`: `processor_time_ns`, for how long it has used
-//!   a processor, and `waits`, whether it waits for something other than a processor. Either is
-//!   `None` where the system does not tell; the scheduler then goes by the clock on the wall alone.
+//!   a processor; `waits`, whether it waits for something other than a processor; `system_call`, in
+//!   which. Each is `None` where the system does not tell; the scheduler then goes by the clock on
+//!   the wall alone.
 
 #[cfg(not(any(
     target_os = "linux",

@@ -10,7 +10,7 @@ pub(crate) fn is_main() -> bool {
     main
 }
 
-/// The number of the calling OS thread, for [`processor_time_ns`] and [`waits`].
+/// The number of the calling OS thread, for what asks about one.
 pub(crate) fn id() -> u32 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let id = rustix::thread::gettid().as_raw_nonzero().get().cast_unsigned();
@@ -43,28 +43,51 @@ pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
 /// processor to others does not.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn waits(id: u32) -> Option<bool> {
+    let mut stat = [0; 128];
+    let stat = read_about(id, "stat", &mut stat)?;
+    // The number, the name in parentheses, which may itself contain some, and the state.
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let state = stat.get(name_end + 2)?;
+    // Asleep, or asleep and deaf to signals. Others: running or runnable, stopped by a debugger.
+    Some(matches!(state, b'S' | b'D'))
+}
+
+/// The number of the system call that an OS thread of this process waits in; `None` if it does not,
+/// and where nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn system_call(id: u32) -> Option<u32> {
+    let mut call = [0; 256];
+    let call = std::str::from_utf8(read_about(id, "syscall", &mut call)?).ok()?;
+    call.split(' ').next()?.parse().ok()
+}
+
+/// What the kernel says of an OS thread of this process in one of its files.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn read_about<'a>(id: u32, file: &str, into: &'a mut [u8]) -> Option<&'a [u8]> {
     use std::ffi::CStr;
     use std::io::Write;
 
     use rustix::fs::{Mode, OFlags};
 
-    let mut path = [0; 40];
-    write!(&mut path[..], "/proc/self/task/{id}/stat\0").ok()?;
+    let mut path = [0; 48];
+    write!(&mut path[..], "/proc/self/task/{id}/{file}\0").ok()?;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
-    let stat = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let mut line = [0; 128];
-    let n = rustix::io::read(stat, &mut line).ok()?;
-    // The number, the name in parentheses, which may itself contain some, and the state.
-    let name_end = line[..n].iter().rposition(|byte| *byte == b')')?;
-    let state = line[name_end..n].get(2)?;
-    // Asleep, or asleep and deaf to signals. Others: running or runnable, stopped by a debugger.
-    Some(matches!(state, b'S' | b'D'))
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let n = rustix::io::read(file, &mut *into).ok()?;
+    Some(&into[..n])
 }
 
 /// Whether an OS thread of this process waits for something other than a processor; `None` where
 /// nobody can tell.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn waits(_: u32) -> Option<bool> {
+    None
+}
+
+/// The number of the system call that an OS thread of this process waits in; `None` if it does not,
+/// and where nobody can tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn system_call(_: u32) -> Option<u32> {
     None
 }
 
