@@ -16,6 +16,7 @@ use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
 use crate::reactor::{self, Call, Readiness, block_until_ready};
+use crate::scheduler;
 
 /// How an attempt is to call the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub fn attempt<T>(
             match op(Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
+                    scheduler::give_way(task);
                     return Ok(value);
                 }
                 Ok(Attempt::Drained(value)) => {
@@ -148,6 +150,7 @@ pub fn attempt_unflagged<T>(
                 }
                 other => {
                     entry.pass_on(interest);
+                    scheduler::give_way(task);
                     return other;
                 }
             }

@@ -136,6 +136,8 @@ mod scheduler {
     pub(crate) mod owner;
     pub(crate) mod pace;
     pub(crate) mod queue;
+
+    pub(crate) use crate::tests::machine::give_way;
 }
 #[cfg(loom)]
 #[allow(unsafe_code, reason = "wakes who has parked")]

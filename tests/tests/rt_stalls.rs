@@ -63,9 +63,10 @@ tests::on_std_and_in_each_mode! {
 
         const TICK: Duration = Duration::from_millis(2);
 
-        /// Repeats `step` until told to stop; the longest that one took.
+        /// Repeats `step` until told to stop; the longest that one took, after the first.
         fn worst(stop: &AtomicBool, mut step: impl FnMut()) -> Duration {
             let mut worst = Duration::ZERO;
+            step();
             while !stop.load(Relaxed) {
                 let begin = Instant::now();
                 step();
@@ -258,6 +259,42 @@ tests::on_std_and_in_each_mode! {
                 }
             };
             (0..4).map(|_| thread::spawn(yields)).collect()
+        });
+    }
+
+    fn threads_that_compute_and_yield_stall_nobody(process) {
+        // Goal: who waits for an event is not behind all those that always have something to do:
+        // these go round in a second on two workers. So it is in both modes, and not on OS threads:
+        // there the kernel has them all compete.
+        if process.way() != Way::OsThreads {
+            stall_nobody(process, 400, || {
+                let begin = Instant::now();
+                let computes = move || {
+                    while begin.elapsed() < Duration::from_millis(1_500) {
+                        let turn = Instant::now();
+                        while turn.elapsed() < Duration::from_millis(5) {
+                            ::std::hint::spin_loop();
+                        }
+                        thread::yield_now();
+                    }
+                };
+                (0..400).map(|_| thread::spawn(computes)).collect()
+            });
+        }
+    }
+
+    fn calls_that_never_have_to_wait_stall_nobody(process) {
+        // Goal: a thread gives way although its sockets are always ready. In both modes.
+        stall_nobody(process, 250, || {
+            let begin = Instant::now();
+            let talks_to_itself = move || {
+                let (mut near, mut far) = UnixStream::pair().unwrap();
+                while begin.elapsed() < Duration::from_millis(900) {
+                    near.write_all(&[1; 64]).unwrap();
+                    far.read_exact(&mut [0; 64]).unwrap();
+                }
+            };
+            (0..4).map(|_| thread::spawn(talks_to_itself)).collect()
         });
     }
 

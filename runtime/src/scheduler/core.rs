@@ -6,6 +6,7 @@ use super::idle::Asleep;
 use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
+use super::turns::Turns;
 use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::poller::Events;
@@ -24,11 +25,15 @@ pub(crate) struct Core {
     pub(super) inbox: Inbox,
     /// Tasks that may run on any core.
     pub(super) queue: Queue,
+    /// The same, of those that an event has woken: see `turns`.
+    pub(super) woken: Queue,
     pub(super) asleep: Asleep,
     /// Set by the monitor now and then: look at the event loop, however few runs there were.
     look: AtomicBool,
     /// The OS thread that has the core.
     worker: AtomicU32,
+    /// Calls in the present run that had no need to wait.
+    n_calls: AtomicU32,
     local: UnsafeCell<Local>,
 }
 
@@ -38,6 +43,8 @@ pub(super) struct Local {
     pub(super) tick: u32,
     /// Tasks run in a row because they were the last to be woken.
     pub(super) streak: u32,
+    /// Whose turn it is among those that no event has woken.
+    pub(super) pinned_first: bool,
     /// This core counts as a searcher in `idle`.
     pub(super) searching: bool,
     /// Where a search starts.
@@ -47,6 +54,9 @@ pub(super) struct Local {
     pub(super) ready: List,
     /// Tasks that have to stay on this core (the shared mode).
     pub(super) pinned: List,
+    /// The same, of those that an event has woken.
+    pub(super) pinned_woken: List,
+    pub(super) turns: Turns,
     /// Tasks that are on their way to the shared queue.
     pub(super) left: List,
     stacks: Vec<Stack>,
@@ -65,17 +75,22 @@ impl Core {
             owner: Owner::new(),
             inbox: Inbox::new(),
             queue: Queue::new(),
+            woken: Queue::new(),
             asleep: Asleep::new(),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
+            n_calls: AtomicU32::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
                 streak: 0,
+                pinned_first: false,
                 searching: false,
                 victim: index,
                 events: Events::new(),
                 ready: List::new(),
                 pinned: List::new(),
+                pinned_woken: List::new(),
+                turns: Turns::new(),
                 left: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
             }),
@@ -91,6 +106,26 @@ impl Core {
     pub(super) unsafe fn local(&self) -> &mut Local {
         // SAFETY: as the caller promises.
         unsafe { &mut *self.local.get() }
+    }
+
+    /// A run begins.
+    #[inline]
+    pub(super) fn begin_run(&self) {
+        // A run that has lost the core may count here too, which does no harm.
+        self.n_calls.store(0, Ordering::Relaxed);
+    }
+
+    /// The number of a call of the present run that had no need to wait.
+    #[inline]
+    pub(super) fn count_call(&self) -> u32 {
+        let n = self.n_calls.load(Ordering::Relaxed).wrapping_add(1);
+        self.n_calls.store(n, Ordering::Relaxed);
+        n
+    }
+
+    /// Whether there is anything that another core might run.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty() || !self.woken.is_empty()
     }
 
     /// Says that the calling OS thread has the core now.
@@ -120,9 +155,15 @@ impl Core {
         self.look.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the worker was asked to look.
+    /// Whether the worker is asked to look.
+    #[inline]
     pub(super) fn is_asked_to_look(&self) -> bool {
-        let asked = self.look.load(Ordering::Relaxed);
+        self.look.load(Ordering::Relaxed)
+    }
+
+    /// Whether the worker was asked to look, which it does now.
+    pub(super) fn take_request_to_look(&self) -> bool {
+        let asked = self.is_asked_to_look();
         if asked {
             self.look.store(false, Ordering::Relaxed);
         }

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | a green thread, in the shared mode, by spawning it | the queue that all share |
 //! | a green thread otherwise | the inbox of the core it runs on |
-//! | a worker, from its event loop or deadlines | the core's own list |
+//! | a worker, from its event loop or deadlines | the core's queue for those |
 //! | any other OS thread | the queue that all share |
 //! | anybody, for a task that is pinned (the shared mode) | the inbox of its core |
 //!
@@ -21,15 +21,19 @@
 //! # What a worker runs next
 //!
 //! The last task that was woken from the run before, if it was that run that woke it (up to a limit
-//! in a row, so that two that keep waking each other do not shut out the rest); else the oldest in
-//! the run queue; else its share of the shared queue; else what can be stolen; else what the event
-//! loop and the deadlines have, or will have. Every few dozen runs the event loop, the deadlines and the shared
-//! queue come first.
+//! in a row, so that two that keep waking each other do not shut out the rest); else the oldest of
+//! those that an event has woken or of the others, in fair turns (`turns`); else its share of the
+//! shared queue; else what can be stolen; else what the event loop and the deadlines have, or will
+//! have. Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the
+//! shared queue come first.
+//!
+//! A thread whose calls never have to wait, since its socket is always ready, gives way when 10 ms
+//! have passed (`give_way`).
 //!
 //! # Files
 //!
 //! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck
-//! (and `pace` how often it looks), `watch` what somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! (and `pace` how often it looks), `turns` who is next, `watch` what somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod core;
 mod idle;
@@ -40,6 +44,7 @@ mod owner;
 mod pace;
 mod queue;
 mod spare;
+mod turns;
 mod watch;
 mod worker;
 
@@ -116,6 +121,20 @@ pub(crate) fn start(settings: Settings) -> io::Result<()> {
     scheduler.start_missing()
 }
 
+/// Calls in a run that had no need to wait before it gives way: so many that it is its own doing
+/// that 10 ms have passed.
+const CALLS_MIN: u32 = 32;
+
+/// For a call of `task` that had no need to wait: lets others run first, if this run is made of such
+/// calls and somebody is to look at the event loop.
+#[inline]
+pub(crate) fn give_way(task: &Header) {
+    let core = get().core_of(task);
+    if core.count_call() >= CALLS_MIN && core.is_asked_to_look() {
+        task.exit().suspend(Switch::Yielded);
+    }
+}
+
 /// The scheduler of a start that was made or tried.
 pub(crate) fn tried() -> Option<&'static Scheduler> {
     SCHEDULER.get()
@@ -163,6 +182,7 @@ impl Scheduler {
         &self.cores
     }
 
+    #[inline]
     fn core_of(&self, task: &Header) -> &Core {
         &self.cores[task.core.load(Ordering::Relaxed) as usize]
     }
@@ -193,7 +213,7 @@ impl Scheduler {
     /// For the monitor: whether anything waits for this core.
     fn is_awaited(&self, core: &Core) -> bool {
         self.tls_mode == TlsMode::Own
-            && (!core.queue.is_empty()
+            && (core.has_queued()
                 || !core.inbox.is_empty()
                 || !self.inject.is_empty()
                 || reactor::has_registrations(core.index)
@@ -207,7 +227,7 @@ impl Scheduler {
 
     /// For the monitor: tasks whose core is busy while another one sleeps.
     fn wake_for_stranded(&self) {
-        let stranded = |core: &Core| !core.queue.is_empty() || !core.inbox.is_empty();
+        let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
         if self.idle.any_sleeps() && self.cores.iter().any(stranded) {
             self.wake_one();
         }

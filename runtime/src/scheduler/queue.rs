@@ -55,8 +55,9 @@ impl Queue {
         self.tail.load(Ordering::Acquire).wrapping_sub(head).min(CAPACITY) as usize
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.head.load(Ordering::Acquire) == self.tail.load(Ordering::Acquire)
     }
 
     /// Appends a task, or gives it back when the ring is full.

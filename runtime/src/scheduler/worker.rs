@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::core::{Core, Local};
 use super::queue::Queue;
 use super::spare::Assignment;
+use super::turns::Kind;
 use super::{Scheduler, TlsMode};
 use crate::clock;
 use crate::context::{self, Context, Switch};
@@ -24,6 +25,9 @@ const LOOK_EVERY: u32 = 61;
 
 /// Runs in a row of the task that was woken last.
 const STREAK_MAX: u32 = 16;
+
+/// The same while tasks wait that an event has woken: see `turns`.
+const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
 
 /// Tasks to take from the shared queue at a time.
 const SHARE_MAX: usize = 128;
@@ -96,6 +100,7 @@ impl Scheduler {
             self.prepare(core, &mut task);
             task.pinned.set(shared);
         }
+        core.begin_run();
         let epoch = core.owner.run();
         task.epoch.set(epoch);
         if shared {
@@ -124,6 +129,9 @@ impl Scheduler {
                 if task.state.commit() {
                     // It belongs to its wakers now, and may be running elsewhere already.
                     let _ = task.into_raw();
+                } else if kept {
+                    // SAFETY: as in `prepare`.
+                    enqueue_woken(core, unsafe { core.local() }, task);
                 } else {
                     self.requeue(core, task, kept);
                 }
@@ -228,9 +236,14 @@ impl Scheduler {
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);
-            if local.tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() {
+            let asked = core.take_request_to_look();
+            if asked || local.tick.is_multiple_of(LOOK_EVERY) {
                 self.poll(core, local, Some(Duration::ZERO));
                 self.take_share(core, local);
+                if asked && local.streak > 0 {
+                    // Two that wake each other have had their time, however few their runs.
+                    local.streak = STREAK_MAX;
+                }
             }
             if let Some(task) = self.collect(core, local) {
                 return self.found(core, local, task);
@@ -259,7 +272,7 @@ impl Scheduler {
             // so it looks once more on their behalf, as it does before it sleeps.
             spread = self.idle.found(|| self.is_there_work(core));
         }
-        if self.idle.any_sleeps() && (spread || !core.queue.is_empty()) {
+        if self.idle.any_sleeps() && (spread || core.has_queued()) {
             self.wake_one();
         }
         task
@@ -268,7 +281,7 @@ impl Scheduler {
     /// Queues what has been woken; the last one is to run at once if it is its turn.
     fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
         for task in std::mem::replace(&mut local.ready, List::new()) {
-            self.enqueue(core, local, task);
+            enqueue_woken(core, local, task);
         }
         let (youngest, older) = core.inbox.take_all();
         for task in older {
@@ -278,23 +291,34 @@ impl Scheduler {
             self.share_left(local);
         }
         let youngest = youngest?;
-        if local.streak < STREAK_MAX {
+        let events_wait = !core.woken.is_empty() || !local.pinned_woken.is_empty();
+        let streak_max = if events_wait { STREAK_MAX_BEFORE_EVENTS } else { STREAK_MAX };
+        if local.streak < streak_max {
             local.streak += 1;
+            if events_wait {
+                local.turns.go_before(clock::now_ns());
+            }
             return Some(youngest);
         }
         self.enqueue(core, local, youngest);
         None
     }
 
+    /// The oldest task of the kind whose turn it is.
     fn pop(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
-        // In turn, so that neither kind keeps the other waiting.
-        if local.tick.is_multiple_of(2)
-            && let Some(task) = local.pinned.pop_front()
-        {
-            return Some(task);
+        if core.woken.is_empty() && local.pinned_woken.is_empty() {
+            local.turns.alone();
+            return pop_other(core, local);
         }
-        // SAFETY: this worker has the core.
-        unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
+        if core.queue.is_empty() && local.pinned.is_empty() {
+            local.turns.alone();
+            return pop_woken(core, local);
+        }
+        // A thief may have been faster.
+        match local.turns.next(clock::now_ns()) {
+            Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
+            Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
+        }
     }
 
     /// Trades with the shared queue: what was left for it against this core's share. Whether there
@@ -335,9 +359,12 @@ impl Scheduler {
                 if victim.index == core.index {
                     continue;
                 }
-                // SAFETY: this worker has the core, and its queue is empty: that is why it searches.
-                if let Some(task) = unsafe { victim.queue.steal_into(&core.queue) } {
-                    return Some(task);
+                // SAFETY: this worker has the core, and its queues are empty: that is why it searches.
+                let woken = unsafe { victim.woken.steal_into(&core.woken) };
+                // SAFETY: as above.
+                let stolen = woken.or_else(|| unsafe { victim.queue.steal_into(&core.queue) });
+                if stolen.is_some() {
+                    return stolen;
                 }
                 if with_inbox && self.tls_mode == TlsMode::Own {
                     let (youngest, older) = victim.inbox.take_all();
@@ -370,13 +397,50 @@ impl Scheduler {
     }
 
     /// The last look before sleeping: at every queue that this core may take from.
+    ///
+    /// But not at the inbox of a core that is in a run: what is there is to run right after it, where
+    /// its data is, and two that wake each other keep it filled most of the time; a core that took
+    /// it for work would never sleep. If the run goes on instead of parking the monitor sees that
+    /// within 10 ms, by `wake_for_stranded`. Nobody can tell the two apart earlier: it would take a
+    /// clock at each wake-up, and somebody to look at it.
     fn is_there_work(&self, core: &Core) -> bool {
         let own = self.tls_mode == TlsMode::Own;
         !self.inject.is_empty()
             || !core.inbox.is_empty()
             || self.cores.iter().any(|other| {
-                !other.queue.is_empty()
+                other.has_queued()
                     || (own && other.owner.look().is_scheduling() && !other.inbox.is_empty())
             })
     }
+}
+
+/// Appends a task to those that events have woken, or leaves it for the shared queue.
+fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
+    if task.pinned.get() {
+        local.pinned_woken.push_back(task);
+    // SAFETY: the calling worker has the core.
+    } else if let Err(task) = unsafe { core.woken.push(task) } {
+        local.left.push_back(task);
+    }
+}
+
+/// The oldest of the tasks that an event has woken.
+fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
+    // Started, all of them: pinned in the shared mode, and in the own mode none.
+    // SAFETY: the calling worker has the core.
+    unsafe { core.woken.pop() }.or_else(|| local.pinned_woken.pop_front())
+}
+
+/// The oldest of the others.
+fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
+    if !local.pinned.is_empty() {
+        // Pinned ones and those that have not started, in turn, so that neither keeps the other
+        // waiting.
+        local.pinned_first = !local.pinned_first;
+        if local.pinned_first {
+            return local.pinned.pop_front();
+        }
+    }
+    // SAFETY: the calling worker has the core.
+    unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
 }
