@@ -5,7 +5,7 @@ mod examples_support;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -79,6 +79,46 @@ fn fib_rate_counts_each_second_while_a_long_request_runs() {
             assert!(rate > 0, "{line}");
         }
         assert_eq!(long.line(), "14930352");
+    });
+}
+
+#[test]
+fn fib_rate_never_falls_to_zero_while_more_clients_compute_than_there_are_processors() {
+    // Goal: long requests do not shut out short ones, without any pool in the program. Method: long
+    // requests follow each other on more connections than there are processors, for all the time.
+    if tests::are_thread_locals_shared() {
+        println!("a thread that computes keeps its worker then");
+        return;
+    }
+    /// Has the long requests end, also when something fails.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let n_long = 2 * thread::available_parallelism().unwrap().get();
+    on_both(|build| {
+        let (_server, address) = Program::serve(build, "fib_server", &[]);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _over = Over(&over);
+            for _ in 0..n_long {
+                scope.spawn(|| {
+                    let mut long = Client::connect(address);
+                    while !over.load(Ordering::Relaxed) {
+                        long.say("36\n");
+                        assert_eq!(long.line(), "14930352");
+                    }
+                });
+            }
+            let load = Program::start(build, "fib_rate", &[&address.to_string(), "3"]);
+            let (printed, status) = load.wait();
+            assert!(status.success(), "{status}");
+            assert_eq!(printed.len(), 3);
+            assert!(!printed.contains(&"0 requests/s".to_owned()), "{printed:?}");
+        });
     });
 }
 
