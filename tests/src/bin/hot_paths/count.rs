@@ -15,6 +15,8 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::ptr;
+use std::thread;
+use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
 
@@ -76,12 +78,18 @@ fn step_to_mark(thread: pid_t) -> io::Result<u64> {
     }
 }
 
+/// The OS thread of that name. A thread names itself once it runs, so it may take a while to appear.
 fn thread_named(name: &str, process: u32) -> io::Result<pid_t> {
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?;
-        if fs::read_to_string(thread.path().join("comm"))?.trim_end() == name {
-            return thread.file_name().to_string_lossy().parse().map_err(io::Error::other);
+    for _ in 0..5_000 {
+        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+            let thread = thread?;
+            if fs::read_to_string(thread.path().join("comm"))
+                .is_ok_and(|comm| comm.trim_end() == name)
+            {
+                return thread.file_name().to_string_lossy().parse().map_err(io::Error::other);
+            }
         }
+        thread::sleep(Duration::from_millis(2));
     }
     Err(io::Error::other(format!("the child has no thread called {name}")))
 }
