@@ -205,6 +205,16 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod sys {
+    pub(crate) mod socket {
+        use std::os::fd::BorrowedFd;
+        use std::time::Duration;
+
+        /// Nobody has set any.
+        pub(crate) fn timeouts(_: BorrowedFd<'_>) -> [Option<Duration>; 2] {
+            [None; 2]
+        }
+    }
+
     pub(crate) mod futex {
         use std::sync::Mutex;
         use std::time::Duration;
