@@ -153,6 +153,12 @@ impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
     }
 }
 
+/// Says to the compiler what std's says: what the value or its closure refers to is still there
+/// when the `LazyLock` is dropped. The slot drops what it holds by itself.
+impl<T, F> Drop for LazyLock<T, F> {
+    fn drop(&mut self) {}
+}
+
 #[cold]
 #[inline(never)]
 fn poisoned() -> ! {

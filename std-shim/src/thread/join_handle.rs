@@ -1,6 +1,9 @@
 //! The right to wait for a thread and to have its result.
 
+use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::Result;
 use super::thread::Thread;
@@ -23,7 +26,11 @@ use crate::bridge;
 /// let failure = thread::spawn(|| panic!("no answer")).join().unwrap_err();
 /// assert_eq!(failure.downcast_ref(), Some(&"no answer"));
 /// ```
-pub struct JoinHandle<T>(bridge::thread::JoinHandle<T>);
+pub struct JoinHandle<T> {
+    handle: bridge::thread::JoinHandle<T>,
+    /// To the compiler, as std's: a place that the thread shares, into which it puts its result.
+    result: PhantomData<Arc<UnsafeCell<T>>>,
+}
 
 // SAFETY: a handle is made only by a `spawn` that demands `T: Send`, whatever `T` the type may be
 // named with, and for such a `T` the runtime's handle is `Send`: see `runtime_handle_is_shared`.
@@ -42,7 +49,7 @@ const _: () = {
 
 impl<T> JoinHandle<T> {
     pub(super) fn new(handle: bridge::thread::JoinHandle<T>) -> JoinHandle<T> {
-        JoinHandle(handle)
+        JoinHandle { handle, result: PhantomData }
     }
 
     /// Returns a handle to the thread itself.
@@ -50,7 +57,7 @@ impl<T> JoinHandle<T> {
     /// This corresponds to [`std::thread::JoinHandle::thread`].
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        Thread::from_ref(self.0.thread())
+        Thread::from_ref(self.handle.thread())
     }
 
     /// Waits for the thread to end, its thread-locals' destructors included, and returns its
@@ -65,7 +72,7 @@ impl<T> JoinHandle<T> {
     ///
     /// What the thread panicked with.
     pub fn join(self) -> Result<T> {
-        self.0.join()
+        self.handle.join()
     }
 
     /// Tells whether the thread's closure is done, so that [`join`](Self::join) takes no more
@@ -73,7 +80,7 @@ impl<T> JoinHandle<T> {
     ///
     /// This corresponds to [`std::thread::JoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        self.0.is_finished()
+        self.handle.is_finished()
     }
 }
 

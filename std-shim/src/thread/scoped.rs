@@ -22,6 +22,7 @@
 //! increment can be relaxed: who starts a thread in a scope is the scope's own closure or holds a
 //! ticket, so the count cannot be seen at zero meanwhile.
 
+use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -51,7 +52,15 @@ pub struct Scope<'scope, 'env: 'scope> {
 pub struct ScopedJoinHandle<'scope, T> {
     handle: bridge::thread::JoinHandle<Outcome<T>>,
     scope: PhantomData<&'scope ()>,
+    /// To the compiler, as std's: a place that the thread shares, into which it puts its result.
+    result: PhantomData<Arc<UnsafeCell<T>>>,
 }
+
+// SAFETY: what the handle gives access to is the result, once, by value: that is sent. The
+// runtime's handle may be used from any thread.
+unsafe impl<T: Send> Send for ScopedJoinHandle<'_, T> {}
+// SAFETY: as above; and through a shared handle nobody reaches the result.
+unsafe impl<T: Send> Sync for ScopedJoinHandle<'_, T> {}
 
 /// Runs `f` with a scope to start threads in, and returns when all of them have ended.
 ///
@@ -157,7 +166,7 @@ impl Builder {
         // SAFETY: the body, and then the outcome, hold a ticket, which is dropped after all else
         // in them; `scope` returns, and so ends `'scope`, only when there is no ticket left.
         let handle = unsafe { self.into_runtime().spawn_unchecked(body) }?;
-        Ok(ScopedJoinHandle { handle, scope: PhantomData })
+        Ok(ScopedJoinHandle { handle, scope: PhantomData, result: PhantomData })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Write};
-use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::reentrant::{ReentrantLock, ReentrantLockGuard};
@@ -62,8 +61,7 @@ pub struct Stdout(());
 /// This corresponds to [`std::io::StdoutLock`].
 #[must_use = "if unused stdout will immediately unlock"]
 pub struct StdoutLock<'a> {
-    _guard: ReentrantLockGuard,
-    lifetime: PhantomData<&'a ()>,
+    _guard: ReentrantLockGuard<'a>,
 }
 
 /// Stands for the standard error of the process, which has no buffer.
@@ -81,8 +79,7 @@ pub struct Stderr(());
 /// This corresponds to [`std::io::StderrLock`].
 #[must_use = "if unused stderr will immediately unlock"]
 pub struct StderrLock<'a> {
-    _guard: ReentrantLockGuard,
-    lifetime: PhantomData<&'a ()>,
+    _guard: ReentrantLockGuard<'a>,
 }
 
 impl Stdout {
@@ -92,7 +89,7 @@ impl Stdout {
     ///
     /// This corresponds to [`std::io::Stdout::lock`].
     pub fn lock(&self) -> StdoutLock<'static> {
-        StdoutLock { _guard: STDOUT.lock(), lifetime: PhantomData }
+        StdoutLock { _guard: STDOUT.lock() }
     }
 }
 
@@ -103,7 +100,7 @@ impl Stderr {
     ///
     /// This corresponds to [`std::io::Stderr::lock`].
     pub fn lock(&self) -> StderrLock<'static> {
-        StderrLock { _guard: STDERR.lock(), lifetime: PhantomData }
+        StderrLock { _guard: STDERR.lock() }
     }
 }
 

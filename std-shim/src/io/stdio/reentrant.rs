@@ -38,8 +38,8 @@ struct Held {
 unsafe impl Sync for ReentrantLock {}
 
 /// One taking of the lock. Stays with the thread that took it.
-pub(super) struct ReentrantLockGuard {
-    lock: &'static ReentrantLock,
+pub(super) struct ReentrantLockGuard<'a> {
+    lock: &'a ReentrantLock,
     not_send: PhantomData<*const ()>,
 }
 
@@ -52,7 +52,7 @@ impl ReentrantLock {
         }
     }
 
-    pub(super) fn lock(&'static self) -> ReentrantLockGuard {
+    pub(super) fn lock(&'static self) -> ReentrantLockGuard<'static> {
         let caller = bridge::current().id().get();
         let guard = (self.holder.load(Relaxed) != caller)
             .then(|| self.mutex.lock().unwrap_or_else(PoisonError::into_inner));
@@ -67,7 +67,7 @@ impl ReentrantLock {
     }
 }
 
-impl Drop for ReentrantLockGuard {
+impl Drop for ReentrantLockGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: whoever has a guard is the holder, and a guard does not change threads.
         let held = unsafe { &mut *self.lock.held.get() };
