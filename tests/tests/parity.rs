@@ -1,341 +1,181 @@
-//! The mirror has what std has: name for name, method for method, implementation for
-//! implementation.
+//! The mirror has what std has, and a caller sees no difference: names, signatures, bounds,
+//! implementations, auto traits, variance.
 //!
-//! `data/std-api.txt` lists std's stable API. Each of its lines becomes a check, a line of Rust in
-//! std's own paths:
+//! `data/std-api.txt` lists std's stable API. Of each of its lines the compiler is asked the same
+//! twice, about std and about the mirror (`parity_support/questions.rs` has the questions): whether
+//! it compiles, and if not, why not. It has to say the same of both, but for the mirror's own types
+//! in place of std's. So nothing of std's source is needed, nor any compiler but the one at hand;
+//! what std changes in a later version, the comparison sees.
 //!
-//! ```text
-//! struct std::thread::Thread              use std::thread::Thread as _;
-//! method std::thread::Thread::unpark      fn c1() { let _ = std::thread::Thread::unpark; }
-//! impl Clone for Thread @ std::thread::…  fn c2() where std::thread::Thread: Clone {}
-//! ```
-//!
-//! The checks are one program, compiled twice: as it is, and with `std` renamed to mean the
-//! mirror. What the compiler rejects the second time only is what the mirror lacks; the first time
-//! proves the checks themselves.
+//! What the mirror adds comes from its own documentation. All of it makes `docs/std-parity.md`,
+//! which `PARITY=write cargo test -p tests --test parity` writes anew.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod parity_support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 use std::{env, fs};
 
-/// The modules that are compared, with all in them; `std` is the whole.
-const MODULES: &[&str] = &["std"];
+use parity_support::comparison::{Comparison, compare};
+use parity_support::compiler::Mirror;
+use parity_support::list::{Fact, LIST, facts};
+use parity_support::{document, pages};
 
-const LIST: &str = include_str!("../data/std-api.txt");
-
-/// What the list has, and stable std on Unix has not: unstable, or of other systems.
-const NOT_STABLE: &[&str] = &[
-    "!",
-    "Allocator",
-    "BorrowedCursor",
-    "ByteStr",
-    "CloneFromCell",
-    "CoerceUnsized",
-    "DerefPure",
-    "Dir",
-    "DirEntryExt2",
-    "DispatchFromDyn",
-    "ExitCodeExt",
-    "ExitStatusError",
-    "FileTimesExt",
-    "OpenOptionsExt2",
-    "PidFd",
-    "PinCoerceUnsized",
-    "RecvTimeoutError<T>",
-    "SendTimeoutError",
-    "StdioExt",
-    "Step",
-    "TrustedStep",
-    "TryRecvError<T>",
-    "UniqueRc",
-    "UnixSocketExt",
-    "UseCloned",
-    "std::io::const_error!",
-];
-
-/// What the mirror leaves out.
-const NOT_GREEN: &[&str] = &[
-    // They are dropped as any enum is: written by hand, the drop check would reject a cell that
-    // refers to what is dropped before it, which std's accepts.
-    "impl Drop for LazyLock<T, F> @ std::sync::LazyLock",
-    "impl Drop for OnceLock<T> @ std::sync::OnceLock",
-    // Neither the traits nor `Arc` are the mirror's, so it may not implement the one for the other.
-    "impl Read for Arc<File> @ std::io::Read",
-    "impl Read for Arc<File> @ std::sync::Arc",
-    "impl Seek for Arc<File> @ std::io::Seek",
-    "impl Seek for Arc<File> @ std::sync::Arc",
-    "impl Write for Arc<File> @ std::io::Write",
-    "impl Write for Arc<File> @ std::sync::Arc",
+/// What the mirror leaves out, and why it has to.
+const JUSTIFIED: &[(&str, &[&str])] = &[
+    (
+        "`OnceLock` is dropped as an enum is. Written by hand, the drop check would reject a cell \
+         that refers to what is dropped before it, which std's accepts by an unstable attribute. \
+         Only a bound `T: Drop` could tell, and the compiler warns of such bounds",
+        &["impl Drop for OnceLock<T> @ std::sync::OnceLock"],
+    ),
+    (
+        "Neither the traits nor `Arc` are the mirror's, so it may not implement the one for the \
+         other. `&File` implements them: use `&*file`",
+        &[
+            "impl Read for Arc<File> @ std::io::Read",
+            "impl Read for Arc<File> @ std::sync::Arc",
+            "impl Seek for Arc<File> @ std::io::Seek",
+            "impl Seek for Arc<File> @ std::sync::Arc",
+            "impl Write for Arc<File> @ std::io::Write",
+            "impl Write for Arc<File> @ std::sync::Arc",
+        ],
+    ),
 ];
 
 #[test]
-fn the_checks_hold_on_std() {
-    let failed = rejected(&checks_of_list(LIST, &["std"]), Std::Real, "list_std");
-    assert!(failed.is_empty(), "not in std, or not checked rightly:\n{}", lines(&failed));
-}
-
-#[test]
-fn what_does_not_exist_is_reported() {
-    let there = [
-        "struct std::thread::Thread",
-        "method std::thread::Thread::unpark",
-        "impl Clone for Thread @ std::thread::Thread",
+fn the_comparison_can_tell_what_differs() {
+    let alike = [
+        "fn std::fs::rename",
+        "fn std::sync::mpsc::channel",
+        "method std::io::IsTerminal::is_terminal",
+        "method std::net::ToSocketAddrs::to_socket_addrs",
+        "method std::sync::OnceLock::new",
+        "struct std::fs::ReadDir",
+        "struct std::sync::Barrier",
+        "struct std::sync::OnceLock",
+        "trait std::net::ToSocketAddrs",
     ];
-    let made_up = [
-        "fn std::thread::made_up",
-        "impl Clone for MadeUp @ std::thread::MadeUp",
-        "impl Copy for Thread @ std::thread::Thread",
-        "method std::thread::Thread::made_up",
-        "struct std::thread::MadeUp",
+    let different = [
+        "fn std::fs::read",
+        "fn std::fs::read_dir",
+        "fn std::fs::write",
+        "impl Clone for OnceLock<T> @ std::sync::OnceLock",
+        "impl Debug for Barrier @ std::sync::Barrier",
+        "impl Debug for OnceLock<T> @ std::sync::OnceLock",
+        "method std::sync::Barrier::new",
+        "method std::sync::Barrier::wait",
+        "method std::sync::OnceLock::get",
+        "struct std::fs::File",
+        "trait std::io::IsTerminal",
     ];
-    let checks = checks_of_list(&[&there[..], &made_up[..]].concat().join("\n"), &["std"]);
-    for (std, program) in [(Std::Real, "made_up_std"), (Std::Mirror, "made_up_mirror")] {
-        let failed = rejected(&checks, std, program);
-        assert!(failed.keys().eq(&made_up), "{}", lines(&failed));
-    }
+    let made_up = ["fn std::fs::made_up", "method std::sync::Barrier::made_up"];
+    let other = ["impl Debug for ReadDir @ std::fs::ReadDir"];
+
+    let list = [&alike[..], &different, &made_up, &other].concat().join("\n");
+    let comparison = compare(&facts(&list), &FAKE, "parity_fake_questions");
+    assert!(comparison.differences.keys().eq(&different), "{}", lines(&comparison));
+    assert!(comparison.green.contains("fn std::fs::rename"), "{:?}", comparison.green);
+    assert!(!comparison.green.contains("fn std::sync::mpsc::channel"), "{:?}", comparison.green);
+    let not_in_std: Vec<&str> = comparison.not_in_std.keys().map(String::as_str).collect();
+    assert_eq!(not_in_std, made_up);
 }
 
 #[test]
-fn the_mirror_has_all_that_std_has() {
-    let mut checks = checks_of_list(LIST, MODULES);
-    checks.retain(|fact, _| !NOT_GREEN.contains(&fact.as_str()));
-    let missing = rejected(&checks, Std::Mirror, "list_mirror");
-    assert!(
-        missing.is_empty(),
-        "of {} items in {MODULES:?} the mirror lacks {}:\n{}",
-        checks.len(),
-        missing.len(),
-        lines(&missing)
-    );
+fn the_list_holds_on_std() {
+    let wrong = &COMPARISON.not_in_std;
+    assert!(wrong.is_empty(), "not in std, or not asked rightly: {wrong:#?}");
 }
 
 #[test]
-fn the_mirrors_types_cross_threads_as_stds_do() {
-    let checks = checks_of_auto_traits(LIST, MODULES);
-    let on_std = rejected(&checks, Std::Real, "auto_std");
-    let on_mirror = rejected(&checks, Std::Mirror, "auto_mirror");
-    let only_in = |here: &Rejected, there: &Rejected| {
-        let held = checks.keys().filter(|fact| !here.contains_key(*fact));
-        held.filter(|fact| there.contains_key(*fact)).cloned().collect::<Vec<_>>()
-    };
-    let lost = only_in(&on_std, &on_mirror);
-    let mut gained = only_in(&on_mirror, &on_std);
-    // To unwind more freely than std's type harms nobody, to cross threads more freely does.
-    gained.retain(|fact| fact.ends_with(" Send") || fact.ends_with(" Sync"));
-    // A scoped handle is made for what is `Send` alone; what it would be else matters not.
-    gained.retain(|fact| !fact.starts_with("std::thread::ScopedJoinHandle<"));
-    assert!(lost.is_empty(), "holds in std, and not in the mirror: {lost:#?}");
-    assert!(gained.is_empty(), "holds in the mirror, and not in std: {gained:#?}");
+fn a_caller_sees_no_difference_but_those_justified() {
+    let justified: BTreeSet<&str> =
+        JUSTIFIED.iter().flat_map(|(_, lines)| *lines).copied().collect();
+    let different: BTreeSet<&str> = COMPARISON.differences.keys().map(String::as_str).collect();
+    assert_eq!(different, justified, "\n{}", lines(&COMPARISON));
 }
 
-/// Facts, each with the Rust that compiles if it holds.
-type Checks = BTreeMap<String, String>;
-
-/// Facts that do not hold, each with the compiler's reason.
-type Rejected = BTreeMap<String, String>;
-
-/// The checks of those lines of `list` that are about `modules`.
-fn checks_of_list(list: &str, modules: &[&str]) -> Checks {
-    let names = Names::of(list);
-    let facts = list.lines().filter(|line| {
-        let path = line.rsplit(' ').next().unwrap_or_default();
-        is_in(modules, path) && !NOT_STABLE.iter().any(|name| has_word(line, name))
-    });
-    let code = facts.filter_map(|fact| {
-        let (kind, rest) = fact.split_once(' ')?;
-        let code = match kind {
-            "impl" => {
-                let (implementation, page) = rest.rsplit_once(" @ ")?;
-                let (bound, implementor) = implementation.split_once(" for ")?;
-                // Of `impl<T, F: FnOnce() -> T> Deref for …` the list has kept what follows `->`.
-                let bound = bound.strip_prefix("T> ").unwrap_or(bound);
-                // What std rules out, the comparison of auto traits rules out.
-                if bound.starts_with('!') {
-                    return None;
-                }
-                let (head, arguments) = bound.split_at(bound.find('<').unwrap_or(bound.len()));
-                let head = find(&names.traits, head, page).unwrap_or(head);
-                let arguments = names.spell_out(arguments, page);
-                let implementor = names.spell_out(implementor, page);
-                format!("where {implementor}: {head}{arguments} {{}}")
-            }
-            "method" => format!("{{ let _ = {rest}; }}"),
-            _ => format!("{{ use {} as _; }}", rest.trim_end_matches('!')),
-        };
-        Some((fact.to_owned(), code))
-    });
-    code.collect()
-}
-
-/// For each type of `modules`, that it is `Send`, `Sync` and so on, whatever it carries.
-fn checks_of_auto_traits(list: &str, modules: &[&str]) -> Checks {
-    let names = Names::of(list);
-    // Every public type is `Debug`, and its page says so with the type's parameters.
-    let types = list.lines().filter_map(|line| {
-        let (implementor, page) = line.strip_prefix("impl Debug for ")?.rsplit_once(" @ ")?;
-        is_in(modules, page).then(|| names.spell_out(implementor, page))
-    });
-    let mut checks = Checks::new();
-    for name in types {
-        for parameter in ["Anything", "Cell<u8>", "Rc<u8>", "SyncOnly"] {
-            let name = replace_words(&name, |word| if word == "T" { parameter } else { word });
-            for bound in ["Send", "Sync", "Unpin", "UnwindSafe", "RefUnwindSafe"] {
-                checks.insert(format!("{name}: {bound}"), format!("where {name}: {bound} {{}}"));
-            }
-        }
+#[test]
+fn the_document_is_up_to_date() {
+    assert!(document::notes_are_about(&FACTS));
+    let own = pages::own_facts(&documentation());
+    assert!(own.contains("method std::net::TcpStream::connect"), "the pages are read: {own:#?}");
+    let additions = pages::additions(&own, LIST);
+    let text = document::text(&FACTS, &COMPARISON, JUSTIFIED, &additions);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/std-parity.md");
+    if env::var_os("PARITY").is_some_and(|wanted| wanted == "write") {
+        fs::write(&path, &text).expect("written");
     }
-    checks
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let changed = text.lines().zip(written.lines()).find(|(now, then)| now != then);
+    assert!(text == written, "PARITY=write writes it anew; the first change: {changed:#?}");
 }
 
-fn is_in(modules: &[&str], path: &str) -> bool {
-    modules.iter().any(|module| {
-        path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-    })
+static FACTS: LazyLock<Vec<Fact<'static>>> = LazyLock::new(|| facts(LIST));
+
+static COMPARISON: LazyLock<Comparison> =
+    LazyLock::new(|| compare(&FACTS, &MIRROR, "parity_questions"));
+
+/// std-shim, built if need be.
+static MIRROR: LazyLock<Mirror> = LazyLock::new(|| {
+    cargo(&["build", "--quiet", "--package=std-shim"]);
+    let built = target().join("debug");
+    let flags = vec![
+        format!("--extern=std_shim={}", built.join("libstd_shim.rlib").display()),
+        format!("-Ldependency={}", built.join("deps").display()),
+    ];
+    Mirror { name: "std_shim", flags }
+});
+
+/// A mirror in which things differ.
+static FAKE: LazyLock<Mirror> = LazyLock::new(|| {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/parity_fake.rs");
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libparity_fake.rmeta");
+    let rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
+        .args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "-o"])
+        .args([&built, &source])
+        .status();
+    assert!(rustc.expect("rustc").success(), "the fake is built");
+    let flags = vec![format!("--extern=parity_fake={}", built.display())];
+    Mirror { name: "parity_fake", flags }
+});
+
+/// Where the documentation of std-shim is, which is made if need be.
+fn documentation() -> PathBuf {
+    cargo(&["doc", "--quiet", "--no-deps", "--package=std-shim"]);
+    target().join("doc/std_shim")
 }
 
-/// Finds the paths of the names that stand without one in the list's implementations.
-struct Names<'a> {
-    types: BTreeMap<&'a str, Vec<&'a str>>,
-    traits: BTreeMap<&'a str, Vec<&'a str>>,
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's target directory")
 }
 
-impl<'a> Names<'a> {
-    fn of(list: &'a str) -> Names<'a> {
-        let mut names = Names { types: BTreeMap::new(), traits: BTreeMap::new() };
-        for (kind, path) in list.lines().filter_map(|line| line.split_once(' ')) {
-            let table = match kind {
-                "struct" | "enum" => &mut names.types,
-                "trait" => &mut names.traits,
-                _ => continue,
-            };
-            let name = path.rsplit("::").next().unwrap_or(path);
-            table.entry(name).or_default().push(path);
-        }
-        names
-    }
-
-    /// Types as they can be written anywhere: with paths, for `'static`, with std's allocator.
-    fn spell_out(&self, types: &str, page: &str) -> String {
-        let types = types.replace(", A>", ">").replace('&', "&'static ");
-        replace_words(&types.replace("'static 'a", "'static"), |word| match word {
-            _ if word.starts_with('\'') => "'static",
-            _ => find(&self.types, word, page).unwrap_or(word),
-        })
-    }
-}
-
-/// The path of `name` where the page's reader would look for it: the page's own item, one of the
-/// same module, the only one. Other names are in scope in the program.
-fn find<'a>(table: &BTreeMap<&str, Vec<&'a str>>, name: &str, page: &str) -> Option<&'a str> {
-    let paths = table.get(name)?;
-    let module = |path: &'a str| path.rsplit_once("::").map(|(module, _)| module);
-    let page_module = page.rsplit_once("::").map(|(module, _)| module);
-    let own = paths.iter().find(|path| **path == page);
-    let near = paths.iter().find(|path| module(path) == page_module);
-    own.or(near).or(paths.first().filter(|_| paths.len() == 1)).copied()
-}
-
-/// Words are names, paths and lifetimes.
-fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || "_:'".contains(c)
-}
-
-fn replace_words<'a>(text: &'a str, replacement: impl Fn(&'a str) -> &'a str) -> String {
-    let mut replaced = String::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (between, at_word) = rest.split_at(rest.find(is_of_word).unwrap_or(rest.len()));
-        let end = at_word.find(|c| !is_of_word(c)).unwrap_or(at_word.len());
-        let (word, after) = at_word.split_at(end);
-        replaced += between;
-        replaced += replacement(word);
-        rest = after;
-    }
-    replaced
-}
-
-fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(start, _)| {
-        let (before, after) = (&text[..start], &text[start + word.len()..]);
-        !before.ends_with(is_of_word) && !after.starts_with(is_of_word)
-    })
-}
-
-/// What `std` means to a program.
-#[derive(Clone, Copy, PartialEq)]
-enum Std {
-    Real,
-    Mirror,
-}
-
-/// Errors by which the compiler says that it has found a method, and needs to know for which type.
-const FOUND: [&str; 5] = ["E0034", "E0282", "E0283", "E0284", "E0790"];
-
-/// Compiles the checks, and returns those that fail.
-///
-/// The compiler stops early where a path leads nowhere, so what it has judged is taken out and the
-/// rest tried again, until all that is left compiles.
-fn rejected(checks: &Checks, std: Std, program: &str) -> Rejected {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let source = directory.join(format!("{program}.rs"));
-    let head = include_str!("../data/parity_probe.rs");
-    let numbers = head.lines().count() + 1..;
-    let mut open: BTreeMap<usize, _> = numbers.clone().zip(checks).collect();
-    let mut rejected = Rejected::new();
-    loop {
-        let body = numbers.clone().take(checks.len()).map(|number| match open.get(&number) {
-            Some((_, code)) => format!("fn check_{number}() {code}\n"),
-            None => String::from("\n"),
-        });
-        fs::write(&source, String::from(head) + &body.collect::<String>()).expect("written");
-        let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
-        rustc.args(["--edition=2024", "--emit=metadata", "--error-format=short"]);
-        if std == Std::Mirror {
-            rustc.args(MIRROR_AS_STD.iter());
-        }
-        let output = rustc.arg("--out-dir").arg(directory).arg(&source).output().expect("rustc");
-        if output.status.success() {
-            return rejected;
-        }
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let before = open.len();
-        for (line, code, message) in errors.lines().filter_map(error) {
-            let Some((fact, _)) = open.remove(&line) else { continue };
-            if !(fact.starts_with("method ") && FOUND.contains(&code)) {
-                rejected.insert(fact.clone(), message.to_owned());
-            }
-        }
-        assert!(open.len() < before, "not an error of a check:\n{errors}");
-    }
-}
-
-/// Line, code and text of an error as rustc's short format has it.
-fn error(text: &str) -> Option<(usize, &str, &str)> {
-    let (place, error) = text.split_once(": error")?;
-    let line = place.rsplit(':').nth(1)?.parse().ok()?;
-    let (code, message) = error.split_once(": ")?;
-    Some((line, code.trim_matches(['[', ']']), message))
-}
-
-/// What makes rustc take the mirror for `std`. Builds it, if need be.
-static MIRROR_AS_STD: LazyLock<[String; 2]> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's target directory");
+fn cargo(arguments: &[&str]) {
     let cargo = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package=std-shim", "--target-dir"])
-        .arg(target)
+        .args(arguments)
+        .arg("--target-dir")
+        .arg(target())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_remove("CARGO_BUILD_TARGET")
         .status();
-    assert!(cargo.expect("cargo").success(), "std-shim is built");
-    let built = target.join("debug");
-    [
-        format!("--extern=std={}", built.join("libstd_shim.rlib").display()),
-        format!("-Ldependency={}", built.join("deps").display()),
-    ]
-});
+    assert!(cargo.expect("cargo").success(), "cargo {arguments:?}");
+}
 
-fn lines(facts: &Rejected) -> String {
-    facts.iter().map(|(fact, why)| format!("  {fact}\n      {why}\n")).collect()
+fn lines(comparison: &Comparison) -> String {
+    /// Of each line this many differences are enough to see what is wrong.
+    const SHOWN: usize = 3;
+    let mut text = String::new();
+    for (line, differences) in &comparison.differences {
+        text += &format!("{line}\n");
+        for difference in differences.iter().take(SHOWN) {
+            let (of_std, of_mirror) = (&difference.of_std, &difference.of_mirror);
+            let asked = &difference.asked;
+            text += &format!(
+                "    {asked}\n        std:    {of_std:?}\n        mirror: {of_mirror:?}\n"
+            );
+        }
+    }
+    text
 }
