@@ -16,7 +16,8 @@
 //! | [`io::ready`] | parks until a descriptor is readable or writable |
 //! | [`blocking()`] | makes a call that really blocks, without holding up anybody else |
 //!
-//! Nothing else parks a green thread.
+//! Nothing else parks a green thread. On top of them, for code that waits for many descriptors at
+//! once: [`poll()`], as POSIX has it.
 //!
 //! # What runs where
 //!
@@ -38,7 +39,7 @@
 //! The modules, bottom to top; each knows only those above it in this list: `sys` (the kernel),
 //! `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch and the
 //! thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, and the public
-//! `io`, `thread` and `runtime`.
+//! `io`, `poll`, `thread` and `runtime`.
 
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -99,6 +100,10 @@ mod blocking;
 pub mod io;
 
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "asks about descriptors by number")]
+mod poll;
+
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "compares two hooks by their tables")]
 mod panic;
 
@@ -153,6 +158,8 @@ pub use context::tls::TlsMode;
 #[cfg(not(loom))]
 pub use panic::install_panic_hook;
 pub use park::{Sleeper, Wait, WaitReason, sleep_until, wait, wake};
+#[cfg(not(loom))]
+pub use poll::poll;
 #[cfg(not(loom))]
 pub use runtime::{Config, tls_mode, workers};
 pub use task::id::ThreadId;

@@ -76,6 +76,17 @@ fn echo_with_explicit_imports_does_what_the_other_builds_do() {
 }
 
 #[test]
+fn echo_poll_does_what_the_other_echoes_do() {
+    assert_eq!(conversation(Build::Shim, "echo_poll"), ONE_CONVERSATION);
+    bulk(Build::Shim, "echo_poll", &[]);
+}
+
+#[test]
+fn echo_poll_serves_many_and_leaves_the_processor_alone() {
+    serves_many_and_leaves_the_processor_alone(Build::Shim, "echo_poll");
+}
+
+#[test]
 fn every_echo_returns_a_mebibyte() {
     on_both(|build| bulk(build, "echo", &["--quiet"]));
     for name in ["echo", "echo_one_at_a_time", "echo_pool", "echo_processes", "echo_nonblocking"] {
@@ -230,21 +241,23 @@ fn kill(process: &str) {
 
 #[test]
 fn echo_nonblocking_serves_many_and_leaves_the_processor_alone() {
-    on_both(|build| {
-        let (server, address) = Program::serve(build, "echo_nonblocking", &[]);
-        let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
-        for i in 0..3 {
-            for client in &mut clients {
-                client.echo(&format!("message {i}\n"));
-            }
+    on_both(|build| serves_many_and_leaves_the_processor_alone(build, "echo_nonblocking"));
+}
+
+fn serves_many_and_leaves_the_processor_alone(build: Build, name: &str) {
+    let (server, address) = Program::serve(build, name, &[]);
+    let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
+    for i in 0..3 {
+        for client in &mut clients {
+            client.echo(&format!("message {i}\n"));
         }
-        let before = server.processor_time();
-        thread::sleep(Duration::from_secs(1));
-        if let (Some(before), Some(after)) = (before, server.processor_time()) {
-            let used = after - before;
-            assert!(used < Duration::from_millis(400), "used {used:?} of one idle second");
-        }
-    });
+    }
+    let before = server.processor_time();
+    thread::sleep(Duration::from_secs(1));
+    if let (Some(before), Some(after)) = (before, server.processor_time()) {
+        let used = after - before;
+        assert!(used < Duration::from_millis(400), "used {used:?} of one idle second");
+    }
 }
 
 #[test]

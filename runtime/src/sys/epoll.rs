@@ -5,7 +5,7 @@
 //! deadlines are late by up to a millisecond.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -29,6 +29,34 @@ static IN_MILLISECONDS: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Poller {
     epoll: OwnedFd,
     wake: OwnedFd,
+}
+
+/// An event loop within the event loop: a descriptor that is readable while one of those in it is
+/// ready, by their levels.
+#[derive(Debug)]
+pub(crate) struct Nested(OwnedFd);
+
+impl Nested {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(epoll::create(epoll::CreateFlags::CLOEXEC)?))
+    }
+
+    /// Puts `fd` in, with the `events` of `poll`, of which epoll's are the same bits; `false` if it
+    /// is not open.
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, events: i16) -> io::Result<bool> {
+        let flags = epoll::EventFlags::from_bits_retain(events.cast_unsigned().into());
+        match epoll::add(&self.0, fd, epoll::EventData::new_u64(0), flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::BADF) => Ok(false),
+            // What cannot be waited for is always ready, for whatever `poll` would have told.
+            Err(Errno::PERM) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Where a wait puts what it found.

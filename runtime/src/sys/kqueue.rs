@@ -1,7 +1,7 @@
 //! `kqueue`, edge-triggered (`EV_CLEAR`), with a user event to wake a wait.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -22,6 +22,53 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Poller {
     queue: OwnedFd,
+}
+
+/// An event loop within the event loop: a descriptor that is readable while one of those in it is
+/// ready, by their levels.
+#[derive(Debug)]
+pub(crate) struct Nested(OwnedFd);
+
+impl Nested {
+    pub(crate) fn new() -> io::Result<Self> {
+        let queue = kqueue()?;
+        fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
+        Ok(Self(queue))
+    }
+
+    /// Puts `fd` in, with the `events` of `poll`; `false` if it is not open.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for what the filters for reading and writing would not tell, or not alone.
+    pub(crate) fn add(&self, fd: BorrowedFd<'_>, events: i16) -> io::Result<bool> {
+        const READ: i16 = libc::POLLIN | libc::POLLRDNORM;
+        const WRITE: i16 = libc::POLLOUT | libc::POLLWRNORM;
+        if events & (READ | WRITE) == 0 || events & !(READ | WRITE) != 0 {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let fd = fd.as_raw_fd();
+        for (asked, filter) in [(READ, EventFilter::Read(fd)), (WRITE, EventFilter::Write(fd))] {
+            if events & asked == 0 {
+                continue;
+            }
+            let change = KEvent::new(filter, EventFlags::ADD, ptr::null_mut());
+            // SAFETY: the caller borrows the descriptor, and the queue is closed before whoever
+            // closes it could mind.
+            match unsafe {
+                kevent(&self.0, &[change], &mut [] as &mut [KEvent], Some(Duration::ZERO))
+            } {
+                Ok(_) => {}
+                Err(Errno::BADF) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Where a wait puts what it found.

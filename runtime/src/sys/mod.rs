@@ -8,6 +8,8 @@
 //! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
 //!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
 //!   `wake`, including one that came before it.
+//! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), `as_fd()`,
+//!   which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 //! - `thread`: `id`, and of another thread by its `id`: `processor_time_ns`, for how long it has used
