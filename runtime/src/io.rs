@@ -211,7 +211,7 @@ pub fn ready(
         }
     };
     let entry = reactor::entry(fd);
-    let deadline_ns = deadline.map(clock::ns);
+    let mut call = Call::until(deadline.map(clock::ns));
     loop {
         let seen = entry.look(interest);
         if is_ready(fd, interest)? {
@@ -219,7 +219,7 @@ pub fn ready(
             entry.pass_on(interest);
             return Ok(true);
         }
-        if entry.wait_until(task, fd, interest, seen, deadline_ns)? == Readiness::TimedOut {
+        if entry.wait_until(task, fd, interest, seen, &mut call)? == Readiness::TimedOut {
             return Ok(false);
         }
     }

@@ -80,6 +80,24 @@ impl<T: Linked> Ring<T> {
         }
     }
 
+    /// Links `element` in before `at`, which is in this ring.
+    ///
+    /// # Safety
+    ///
+    /// As [`push_back`](Self::push_back).
+    pub(crate) unsafe fn insert_before(&mut self, at: &T, element: &T) {
+        let links = element.links();
+        let before = at.links().prev.get();
+        links.next.set(at);
+        links.prev.set(before);
+        // SAFETY: as in `push_back`.
+        unsafe { (*before).links().next.set(element) };
+        at.links().prev.set(element);
+        if ptr::eq(self.first, at) {
+            self.first = element;
+        }
+    }
+
     /// Unlinks `element`.
     ///
     /// # Safety
@@ -141,12 +159,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ring_holds_what_a_vector_holds(steps in prop::collection::vec((any::<bool>(), 0_usize..12), 0..60)) {
+        fn a_ring_holds_what_a_vector_holds(steps in prop::collection::vec((any::<bool>(), 0_usize..12, 0_usize..12), 0..60)) {
             let elements: Vec<_> =
                 (0..12).map(|n| Box::new(Element { n, links: Links::new() })).collect();
             let mut ring: Ring<Element> = Ring::new();
             let mut model: Vec<usize> = Vec::new();
-            for (remove, n) in steps {
+            for (remove, n, place) in steps {
                 match (model.iter().position(|m| *m == n), remove) {
                     (None, true) => {
                         let popped = ring.pop_front();
@@ -156,8 +174,13 @@ mod tests {
                     }
                     (None, false) => {
                         // SAFETY: it is in no ring, and outlives this one.
-                        unsafe { ring.push_back(&elements[n]) };
-                        model.push(n);
+                        unsafe {
+                            match model.get(place) {
+                                Some(at) => ring.insert_before(&elements[*at], &elements[n]),
+                                None => ring.push_back(&elements[n]),
+                            }
+                        }
+                        model.insert(place.min(model.len()), n);
                     }
                     (Some(at), _) => {
                         // SAFETY: the model says that it is in the ring.

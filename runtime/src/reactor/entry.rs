@@ -28,7 +28,8 @@
 //!
 //! The oldest waiter of the direction. It takes what it came for and, unless it knows that nothing
 //! is left, wakes the next ([`Entry::pass_on`]); so does any caller that succeeds while others wait.
-//! Ten threads that accept on one listener are woken one per connection, in turn.
+//! Ten threads that accept on one listener are woken one per connection, in turn. Who is woken and
+//! finds nothing, since another one was faster, waits on in the place that it had.
 //! A CLOSED edge wakes all of them.
 
 use std::io;
@@ -78,10 +79,19 @@ impl Seen {
 /// What one call has been through so far.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
-    /// Set from the descriptor's timeout at the first wait.
+    /// Set from the descriptor's timeout at the first wait, or by who calls.
     deadline_ns: Option<u64>,
     /// It has found nothing although the direction is CLOSED.
     found_nothing_at_end: bool,
+    /// Its place among those who wait, from the first wait on.
+    turn: Option<u64>,
+}
+
+impl Call {
+    /// One that waits until then at most, whatever the descriptor's timeout.
+    pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
+        Self { deadline_ns, ..Self::default() }
+    }
 }
 
 /// How a wait for readiness ended.
@@ -115,6 +125,8 @@ struct State {
     generation: u32,
     flag: Flag,
     options: Options,
+    /// The turn of who comes to wait next.
+    next_turn: u64,
     readers: Ring<Waiter>,
     writers: Ring<Waiter>,
 }
@@ -123,6 +135,7 @@ struct State {
 struct Waiter {
     task: NonNull<Header>,
     woken: AtomicU32,
+    turn: u64,
     links: Links<Waiter>,
 }
 
@@ -152,6 +165,7 @@ impl Entry {
                 generation: 0,
                 flag: Flag::new(true),
                 options: Options::new(),
+                next_turn: 0,
                 readers: Ring::new(),
                 writers: Ring::new(),
             }),
@@ -264,20 +278,20 @@ impl Entry {
         {
             call.deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
         }
-        self.park(task, fd, side, interest, seen, call.deadline_ns, state)
+        self.park(task, fd, side, interest, seen, call, state)
     }
 
-    /// As `wait`, whatever the program has set: until `deadline_ns` alone.
+    /// As `wait`, whatever the program has set: until the call's deadline alone.
     pub(crate) fn wait_until(
         &self,
         task: &Header,
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        deadline_ns: Option<u64>,
+        call: &mut Call,
     ) -> io::Result<Readiness> {
         let state = self.state.lock();
-        self.park(task, fd, self.side(interest), interest, seen, deadline_ns, state)
+        self.park(task, fd, self.side(interest), interest, seen, call, state)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the one place where all of it meets")]
@@ -288,7 +302,7 @@ impl Entry {
         side: &Side,
         interest: Interest,
         seen: Seen,
-        deadline_ns: Option<u64>,
+        call: &mut Call,
         mut state: crate::lock::Guard<'_, State>,
     ) -> io::Result<Readiness> {
         if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
@@ -299,13 +313,20 @@ impl Entry {
             super::register(core as usize, fd, to_token(fd, state.generation))?;
             state.registered = Some(core);
         }
-        if deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
+        if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok(Readiness::TimedOut);
         }
-        let waiter =
-            Waiter { task: NonNull::from(task), woken: AtomicU32::new(0), links: Links::new() };
+        let is_first_wait = call.turn.is_none();
+        let turn = *call.turn.get_or_insert(state.next_turn);
+        state.next_turn += u64::from(is_first_wait);
+        let waiter = Waiter {
+            task: NonNull::from(task),
+            woken: AtomicU32::new(0),
+            turn,
+            links: Links::new(),
+        };
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
-        unsafe { state.queue(interest).push_back(&waiter) };
+        unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         side.count_waiting(1);
         drop(state);
 
@@ -315,7 +336,7 @@ impl Entry {
         };
         // Acquire pairs with the release in `State::wake`.
         let is_woken = || waiter.woken.load(Ordering::Acquire) != 0;
-        let Some(deadline_ns) = deadline_ns else {
+        let Some(deadline_ns) = call.deadline_ns else {
             park::park_until(task, reason, is_woken);
             return Ok(Readiness::Ready);
         };
@@ -457,6 +478,27 @@ impl State {
             Interest::Read => &mut self.readers,
             Interest::Write => &mut self.writers,
         }
+    }
+
+    /// Queues a waiter: behind all others, unless it has waited before.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in no queue, and stays where it is until it has been taken out.
+    unsafe fn enqueue(&mut self, interest: Interest, waiter: &Waiter, is_first_wait: bool) {
+        let queue = self.queue(interest);
+        let mut at = if is_first_wait { None } else { queue.first() };
+        while let Some(other) = at {
+            // SAFETY: waiters in the queue are alive while the entry's lock is held.
+            let other = unsafe { other.as_ref() };
+            if other.turn > waiter.turn {
+                // SAFETY: the caller's promise; `other` is in this queue.
+                return unsafe { queue.insert_before(other, waiter) };
+            }
+            at = queue.after(other);
+        }
+        // SAFETY: the caller's promise.
+        unsafe { queue.push_back(waiter) };
     }
 
     /// Takes up to `n` waiters out and claims their tasks.
