@@ -1,6 +1,6 @@
 //! What a thread is given before it starts.
 
-use std::io;
+use std::{fmt, io};
 
 use super::join_handle::JoinHandle;
 use crate::bridge;
@@ -26,7 +26,6 @@ use crate::bridge;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[must_use = "must eventually spawn the thread"]
-#[derive(Debug)]
 pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
@@ -125,5 +124,16 @@ impl Builder {
             builder = builder.stack_size(size);
         }
         builder
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("stack_size", &self.stack_size)
+            // What std's prints of a wish that cannot be made here, nor in stable std.
+            .field("no_hooks", &false)
+            .finish()
     }
 }

@@ -39,6 +39,8 @@ use crate::bridge::{self, WaitReason};
 /// This corresponds to [`std::thread::Scope`].
 pub struct Scope<'scope, 'env: 'scope> {
     data: Arc<ScopeData>,
+    /// Whose scope it is.
+    main_thread: Thread,
     /// Makes `'scope` invariant: it can be neither shortened nor stretched behind our back.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
@@ -96,7 +98,8 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let scope = Scope { data: Arc::default(), scope: PhantomData, env: PhantomData };
+    let main_thread = super::current();
+    let scope = Scope { data: Arc::default(), main_thread, scope: PhantomData, env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
     scope.data.wait_for_all();
     match result {
@@ -207,6 +210,7 @@ impl fmt::Debug for Scope<'_, '_> {
         f.debug_struct("Scope")
             .field("num_running_threads", &self.data.running.load(Ordering::Relaxed))
             .field("a_thread_panicked", &self.data.a_thread_panicked.load(Ordering::Relaxed))
+            .field("main_thread", &self.main_thread)
             .finish_non_exhaustive()
     }
 }
