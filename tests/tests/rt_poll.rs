@@ -376,8 +376,9 @@ fn many_wait_on_no_os_thread(process: &Process) {
         }
         let os_threads_during = os_threads();
         assert!(waiting.into_iter().all(|thread| thread.join().unwrap() == 2));
+        // A loaded machine calls for a spare now and then; those who wait call for none.
         assert!(
-            os_threads_during <= os_threads_before + 4,
+            os_threads_during < os_threads_before + N / 4,
             "{os_threads_during} OS threads, {os_threads_before} before"
         );
         drop(speakers);

@@ -259,6 +259,19 @@ tests::on_each! {
         assert_eq!(Mutex::from(3).into_inner().unwrap(), 3);
     }
 
+    fn who_locks_what_it_has_locked_waits_for_ever() {
+        let mutex = Arc::new(Mutex::new(()));
+        let guard = mutex.lock().unwrap();
+        let own = Arc::clone(&mutex);
+        let stuck = thread::spawn(move || {
+            let _first = own.lock();
+            let _second = own.lock();
+        });
+        drop(guard);
+        thread::sleep(Duration::from_millis(20));
+        assert!(!stuck.is_finished());
+    }
+
     fn a_guard_may_be_forgotten() {
         let mutex = Mutex::new(1);
         std::mem::forget(mutex.lock().unwrap());

@@ -187,6 +187,22 @@ tests::on_each! {
         assert_eq!(order, ["inner", "outer"]);
     }
 
+    fn a_closure_that_asks_for_its_own_once_waits_for_ever() {
+        let (once, begun) = (Arc::new(Once::new()), Arc::new(AtomicBool::new(false)));
+        let (own, has_begun) = (Arc::clone(&once), Arc::clone(&begun));
+        let stuck = thread::spawn(move || {
+            own.call_once(|| {
+                has_begun.store(true, Ordering::Release);
+                own.call_once(|| ());
+            });
+        });
+        while !begun.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        thread::sleep(A_WHILE);
+        assert!(!stuck.is_finished() && !once.is_completed());
+    }
+
     fn debug_and_the_old_constant() {
         #[expect(deprecated, reason = "it is there")]
         let once = std::sync::ONCE_INIT;

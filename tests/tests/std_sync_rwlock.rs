@@ -308,6 +308,20 @@ tests::on_each! {
         assert_eq!(*lock.read().unwrap(), [3, 2]);
     }
 
+    fn who_writes_while_it_reads_waits_for_ever() {
+        let lock = Arc::new(RwLock::new(()));
+        let own = Arc::clone(&lock);
+        let stuck = thread::spawn(move || {
+            let _first = own.read();
+            let _second = own.write();
+        });
+        while lock.try_write().is_ok() {
+            thread::yield_now();
+        }
+        thread::sleep(A_WHILE);
+        assert!(!stuck.is_finished());
+    }
+
     fn a_read_guard_is_covariant() {
         fn shorten<'a>(
             guard: RwLockReadGuard<'a, &'static str>,

@@ -1,0 +1,136 @@
+//! Who waits longest for a socket is served first.
+//!
+//! Of a stream the kernel wakes all who read, and lets them race; on the mirror these are served in
+//! turn, too.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+tests::on_each! {
+    items {
+        use std::net::{TcpListener, TcpStream, UdpSocket};
+        use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+        use std::sync::{Arc, Mutex};
+        use std::thread;
+        use std::time::{Duration, Instant};
+
+        const N: usize = 5;
+        /// Long enough for a thread to have begun to wait, unless the machine is busy with others.
+        const A_WHILE: Duration = Duration::from_millis(30);
+        const LONG: Duration = Duration::from_secs(20);
+
+        /// Lets threads wait on `socket`, one after the other, and gives each something to take;
+        /// the order in which they had it.
+        fn order<S: Send + Sync + 'static>(
+            socket: S,
+            take: fn(&S),
+            mut give: impl FnMut(),
+        ) -> Vec<usize> {
+            let (socket, served) = (Arc::new(socket), Arc::new(Mutex::new(Vec::new())));
+            let waiting: Vec<_> = (0..N)
+                .map(|i| {
+                    let (socket, served) = (Arc::clone(&socket), Arc::clone(&served));
+                    let thread = thread::spawn(move || {
+                        take(&socket);
+                        served.lock().unwrap().push(i);
+                    });
+                    thread::sleep(A_WHILE);
+                    thread
+                })
+                .collect();
+            for n in 1..=N {
+                give();
+                let begin = Instant::now();
+                while served.lock().unwrap().len() < n {
+                    assert!(begin.elapsed() < LONG, "nobody takes what is there");
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+            waiting.into_iter().for_each(|thread| thread.join().unwrap());
+            Arc::into_inner(served).unwrap().into_inner().unwrap()
+        }
+
+        /// A thread that did not get to wait in time makes an attempt void, not three in a row.
+        fn is_first_come_first_served(mut attempt: impl FnMut() -> Vec<usize>) {
+            let orders: Vec<_> = (0..3).map(|_| attempt()).collect();
+            let in_turn = (0..N).collect::<Vec<_>>();
+            assert!(orders.contains(&in_turn), "{orders:?}");
+        }
+    }
+
+    fn those_who_accept_over_tcp_are_served_in_turn() {
+        is_first_come_first_served(|| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let addr = listener.local_addr().unwrap();
+            order(listener, |listener| drop(listener.accept().unwrap()), || {
+                TcpStream::connect(addr).unwrap();
+            })
+        });
+    }
+
+    fn those_who_accept_at_a_path_are_served_in_turn() {
+        is_first_come_first_served(|| {
+            let name = format!("order-{}-{:?}.sock", std::process::id(), thread::current().id());
+            let path = std::env::temp_dir().join(name);
+            let listener = UnixListener::bind(&path).unwrap();
+            let order = order(listener, |listener| drop(listener.accept().unwrap()), || {
+                UnixStream::connect(&path).unwrap();
+            });
+            std::fs::remove_file(&path).unwrap();
+            order
+        });
+    }
+
+    fn those_who_receive_over_udp_are_served_in_turn() {
+        is_first_come_first_served(|| {
+            let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let addr = receiver.local_addr().unwrap();
+            let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+            order(receiver, |receiver| _ = receiver.recv_from(&mut [0]).unwrap(), || {
+                sender.send_to(b"x", addr).unwrap();
+            })
+        });
+    }
+
+    fn those_who_receive_unix_datagrams_are_served_in_turn() {
+        is_first_come_first_served(|| {
+            let (sender, receiver) = UnixDatagram::pair().unwrap();
+            order(receiver, |receiver| _ = receiver.recv(&mut [0]).unwrap(), || {
+                sender.send(b"x").unwrap();
+            })
+        });
+    }
+}
+
+#[test]
+fn green_threads_that_read_a_stream_are_served_in_turn() {
+    const N: u8 = 5;
+    let a_while = Duration::from_millis(30);
+    let attempt = || {
+        let (mut near, far) = std_shim::os::unix::net::UnixStream::pair().unwrap();
+        let (far, served) = (Arc::new(far), Arc::new(Mutex::new(Vec::new())));
+        let waiting: Vec<_> = (0..N)
+            .map(|i| {
+                let (far, served) = (Arc::clone(&far), Arc::clone(&served));
+                let thread = sylvan::spawn(move || {
+                    let mut byte = [0];
+                    (&*far).read_exact(&mut byte).unwrap();
+                    served.lock().unwrap().push((i, byte[0]));
+                });
+                std::thread::sleep(a_while);
+                thread
+            })
+            .collect();
+        // All at once: each takes one, and wakes the next.
+        near.write_all(&(0..N).collect::<Vec<_>>()).unwrap();
+        waiting.into_iter().for_each(|thread| thread.join().unwrap());
+        Arc::into_inner(served).unwrap().into_inner().unwrap()
+    };
+    let orders: Vec<_> = (0..3).map(|_| attempt()).collect();
+    let in_turn: Vec<_> = (0..N).map(|i| (i, i)).collect();
+    assert!(
+        orders.iter().any(|order| order.iter().all(|served| in_turn.contains(served))),
+        "{orders:?}"
+    );
+}
