@@ -9,6 +9,7 @@ tests::on_each! {
         use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
         use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
         use std::sync::Arc;
+        use std::sync::atomic::{AtomicU16, Ordering};
         use std::thread;
         use std::time::{Duration, Instant};
 
@@ -404,11 +405,14 @@ tests::on_each! {
         let (near, far) = pair();
         let near = Arc::new(near);
         let receiving = near.clone();
+        let n_received = Arc::new(AtomicU16::new(0));
+        let count = n_received.clone();
         let receiver = thread::spawn(move || {
             for i in 0..500u16 {
                 let mut buf = [0; 8];
                 assert_eq!(receiving.recv(&mut buf).unwrap(), 2);
                 assert_eq!(buf[..2], i.to_ne_bytes());
+                count.store(i + 1, Ordering::Relaxed);
             }
         });
         let echo = thread::spawn(move || {
@@ -421,8 +425,8 @@ tests::on_each! {
         // Few enough at once that no queue overflows.
         for i in 0..500u16 {
             near.send(&i.to_ne_bytes()).unwrap();
-            if i % 50 == 49 {
-                thread::sleep(Duration::from_millis(2));
+            while i > n_received.load(Ordering::Relaxed) + 50 && !receiver.is_finished() {
+                thread::yield_now();
             }
         }
         receiver.join().unwrap();
