@@ -57,10 +57,10 @@ pub(crate) fn text(
         text,
         "# std, item by item\n\n\
          <!-- Written by `{COMMAND}`; a test fails when it is out of date. -->\n\n\
-         The stable API of the modules that the mirror has for itself: {} items, methods and \
-         implementations.\n\
+         The stable API of the modules that the mirror has for itself, and the other modules and \
+         the macros by name: {} items, methods and implementations.\n\
          {} are *re-exported*: std's own. {n_green} are *green*: the mirror's, under std's names.\n\
-         All others of std's modules are re-exported as a whole.\n\n\
+         What has no place here is in a module that is re-exported as a whole.\n\n\
          For each item the compiler was asked the same of std and of the mirror, and said the \
          same: the signature, the bounds of each parameter, `const`, `unsafe`, `#[must_use]`, \
          `#[deprecated]`, associated types, auto traits, variance, and what the drop check \
@@ -129,7 +129,15 @@ fn row(item: &Fact<'_>, facts: &[Fact<'_>], comparison: &Comparison) -> String {
     let Is::Item { kind, path } = item.is else { return String::new() };
     let of_page: Vec<&Fact<'_>> = facts.iter().filter(|fact| fact.page() == path).collect();
     let is_green = |fact: &Fact<'_>| comparison.green.contains(fact.line);
-    let whose = if is_green(item) { "green" } else { "re-exported" };
+    let is_green_inside = kind == "mod" && {
+        let inside = format!("{path}::");
+        facts.iter().any(|fact| is_green(fact) && fact.page().starts_with(&inside))
+    };
+    let whose = match (is_green(item), is_green_inside) {
+        (true, _) => "green",
+        (false, true) => "green in part",
+        (false, false) => "re-exported",
+    };
 
     let mut content = Vec::new();
     let methods: Vec<String> = of_page

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::words::{has_word, replace_words};
 
-/// What std has, a line each; made from its documentation.
-pub(crate) const LIST: &str = include_str!("../../data/std-api.txt");
+/// What std has, a line each; made from its documentation. In full the modules of which the mirror
+/// has its own, and the others by name.
+pub(crate) const LIST: &str =
+    concat!(include_str!("../../data/std-api.txt"), include_str!("../../data/std-modules.txt"));
 
 /// What the list has, and stable std on Unix has not: unstable, or of other systems.
 const NOT_STABLE: &[&str] = &[
