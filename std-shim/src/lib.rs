@@ -76,7 +76,7 @@
 //! | `impl Read for Arc<File>`, and so `Write` and `Seek` | | different: only std can implement them; use `&*file` |
 //! | `std::os::unix::thread::JoinHandleExt` | [`os`] | different: panics, for a green thread has no `pthread_t` |
 //! | the rest of `std::os` | [`os`] | re-exported |
-//! | `std::panic::take_hook` | [`panic`] | same: the default hook names green threads |
+//! | `std::panic::take_hook` | [`panic`](mod@panic) | same: the default hook names green threads |
 //! | `std::time` and all other modules | as in std | re-exported: nothing in them blocks |
 //! | all macros, `std::prelude` | at the root, as in std | re-exported |
 //!

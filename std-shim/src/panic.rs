@@ -1,6 +1,6 @@
 //! Panics: std's own, with a default report that knows the names of green threads.
 //!
-//! This corresponds to [`std::panic`]; only [`take_hook`] is another one.
+//! This corresponds to [`std::panic`](mod@std::panic); only [`take_hook`] is another one.
 
 #[doc(no_inline)]
 pub use ::std::panic::*;
