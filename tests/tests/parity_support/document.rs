@@ -37,6 +37,10 @@ const NOTES: &[(&str, &str)] = &[
         "std::os::unix::thread::JoinHandleExt",
         "re-exported, and implemented for the mirror's handle; its methods panic, for a green thread has no `pthread_t`",
     ),
+    (
+        "std::panic::take_hook",
+        "the default hook that it puts back knows the names of green threads",
+    ),
     ("std::thread::JoinHandle", "`JoinHandleExt` panics"),
 ];
 
