@@ -47,6 +47,12 @@
     allow(dead_code, unreachable_pub, reason = "a model uses what its protocol needs")
 )]
 
+#[cfg(sylvan)]
+compile_error!(
+    "`cargo sylvan` has put std-shim in the place of std; take `std-shim` and `sylvan` out of \
+     Cargo.toml, for the runtime cannot stand on itself"
+);
+
 mod primitive;
 
 #[allow(unsafe_code, reason = "the cell behind the runtime's own lock")]

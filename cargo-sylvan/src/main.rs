@@ -1,0 +1,89 @@
+//! `cargo sylvan COMMAND`: cargo's own command, with `std-shim` in the place of std, for a program
+//! and for all its dependencies.
+//!
+//! # The idea
+//!
+//! `--extern std=FILE` tells the compiler which library a crate means by `std`. It is what cargo
+//! says for a dependency that is renamed to `std`; here every crate hears it, in `RUSTFLAGS`. It
+//! holds for each edition, for paths in macros, and for `extern crate std` in a crate that is
+//! `no_std`.
+//!
+//! # What is done
+//!
+//! 1. `std-shim` is built with the real std, in a target directory of its own, for it and its
+//!    dependencies cannot stand on themselves ([`mirror`]).
+//! 2. Cargo runs with the flags that name it ([`flags`]), and with a target. Where it has been told
+//!    one, even this machine's own, cargo keeps what runs while building (build scripts, procedural
+//!    macros and their dependencies) apart, and gives them no `RUSTFLAGS`. So they keep the real
+//!    std, and nothing of the runtime gets into the compiler.
+#![deny(unsafe_code)]
+
+mod arguments;
+mod flags;
+mod mirror;
+
+use std::env;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use crate::arguments::Arguments;
+use crate::flags::Flags;
+use crate::mirror::Mirror;
+
+const HELP: &str = "\
+Runs a command of cargo with a std in which everything that blocks is green, for the program and
+for all its dependencies.
+
+usage: cargo sylvan COMMAND [ARGS...]
+
+  cargo sylvan run --release
+  cargo sylvan test
+  cargo sylvan build --target x86_64-unknown-linux-musl
+
+What it builds is below `target/TARGET/`, as for any build with `--target`. Without `--target` it is
+for this machine; `build.target` of a configuration file is not read. RUSTFLAGS and RUSTDOCFLAGS are
+passed on; while they are in use, cargo takes no such flags from configuration files.
+";
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(env::args_os().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return failed(&error),
+    };
+    match run(&arguments) {
+        Ok(never) => match never {},
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(2)
+}
+
+/// Builds the mirror, and becomes cargo.
+fn run(arguments: &Arguments) -> Result<std::convert::Infallible, String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = match &arguments.target {
+        Some(target) => target.clone(),
+        None => mirror::this_machine()?,
+    };
+    flags::warn_of_configured();
+    let mirror = Mirror::build(&cargo, &target)?;
+
+    let mut command = Command::new(&cargo);
+    command.args(&arguments.cargos).env("CARGO_BUILD_TARGET", &target);
+    for variable in [flags::RUST, flags::RUSTDOC] {
+        Flags::of_environment(variable).and(mirror.flags()).set_for(&mut command);
+    }
+    Err(cannot_run(&cargo, &command.exec()))
+}
+
+fn cannot_run(program: &std::ffi::OsStr, error: &io::Error) -> String {
+    format!("failed to run `{}`: {error}", program.display())
+}
