@@ -5,3 +5,4 @@ cd "$(dirname "$0")/.."
 
 echo "checking the format"
 cargo fmt --all --check
+cargo fmt --manifest-path crates/Cargo.toml --all --check

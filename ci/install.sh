@@ -8,12 +8,15 @@
 #   qemu-user               the emulator that the tests on aarch64 run under
 #   gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
 #                           what they are linked with
+#   mariadb-server-core, mariadb-client-core, apache2-utils, openssl
+#                           peers of the crates that are tested on the mirror
 set -euo pipefail
 
 packages=(
     strace valgrind libc6-dbg redis-server
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    mariadb-server-core mariadb-client-core apache2-utils openssl
 )
 
 missing=()
