@@ -51,7 +51,9 @@
 //! }
 //! ```
 //!
-//! Both ways give the same types, and `std_shim::net::TcpStream` is another type than the
+//! **Or build with `cargo sylvan`**, which takes all dependencies along and needs neither.
+//!
+//! All ways give the same types, and `std_shim::net::TcpStream` is another type than the
 //! `std::net::TcpStream` of a package that has not been moved over. Traits are shared: the
 //! mirror's streams are [`std::io::Read`] for everybody.
 //!
