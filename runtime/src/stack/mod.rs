@@ -34,7 +34,7 @@ use crate::sys::memory::page_size;
 const GUARD_PAGES: usize = 4;
 
 /// Pages above the usable part.
-const HEADROOM_PAGES: usize = 2;
+const HEADROOM_PAGES: usize = 3;
 
 /// A stack out of the pool. Whoever holds it is the only one to use its memory.
 #[derive(Debug)]

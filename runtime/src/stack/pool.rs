@@ -20,6 +20,10 @@ const N_CLASSES: usize = 30;
 /// Stacks in the first slab of a class; each further one has twice as many.
 const FIRST_SLAB: usize = 64;
 
+/// The topmost pages of a stack, which its next thread will touch at once: they stay when it is
+/// trimmed.
+const KEPT_PAGES: usize = 2;
+
 /// A slab reserves no more address space than this (32 GiB), whatever its class.
 const SLAB_MAX: usize = 32 << 30;
 
@@ -155,9 +159,9 @@ pub(crate) fn trim(limit: usize) -> usize {
             let mut slots = state.slots.lock();
             let index = slots.trimmed;
             let Some(stack) = slots.free.get(index) else { break };
-            // What reaches further down than the headroom stays, too.
-            let headroom = stack.top - HEADROOM_PAGES * page_size();
-            let end = headroom.min(stack.base & !(page_size() - 1));
+            // What reaches further down stays, too.
+            let kept = stack.top - KEPT_PAGES * page_size();
+            let end = kept.min(stack.base & !(page_size() - 1));
             let (_, bottom) = stack.guard_range();
             let len = end.saturating_sub(bottom);
             let start = NonNull::new(bottom as *mut u8).expect("a stack is not at address zero");

@@ -47,6 +47,11 @@ use super::unsupported;
 use crate::context::thread_pointer;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
+use crate::sys::memory::page_size;
+
+/// On x86-64, where `struct pthread` lies above the thread pointer: how much of it is touched by more
+/// than a thread's start and end.
+const HOT: Option<usize> = if cfg!(target_arch = "x86_64") { Some(128) } else { None };
 
 /// The first `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
 const FIRST_TID: u32 = 1 << 23;
@@ -224,7 +229,21 @@ impl Own {
 
     /// Bytes that a block takes at the top of a stack, at most.
     pub(crate) fn block_len(&self) -> usize {
-        self.below + self.above + 2 * self.align
+        self.below + self.above + 2 * self.align + HOT.map_or(0, |_| page_size())
+    }
+
+    /// Where the thread pointer of a block below `top` is.
+    ///
+    /// What every switch touches lies around it. Where that is the end of the block that is next to
+    /// the first frames, it goes into their page: a switch needs one page less. What is touched at
+    /// the start and the end of a thread lies in the page above.
+    fn place(&self, top: usize) -> usize {
+        let highest = top - self.above;
+        let tp = match HOT {
+            Some(hot) => ((highest + hot) & !(page_size() - 1)) - hot,
+            None => highest,
+        };
+        tp & !(self.align - 1)
     }
 
     /// Gives `stack` a block, or its block the initial contents again.
@@ -236,7 +255,7 @@ impl Own {
     }
 
     fn create(&self, stack: &mut Stack) {
-        let tp = (stack.top() - self.above) & !(self.align - 1);
+        let tp = self.place(stack.top());
         let base = (tp - self.below) & !(self.align - 1);
         let pthread = tp.wrapping_add_signed(self.pthread);
         // SAFETY: the range from `base` to the top is the stack's headroom, which is zero (fresh
