@@ -24,7 +24,8 @@ for program in qemu-aarch64 aarch64-linux-gnu-gcc; do
 done
 
 # Its own target directory: another compiler may be at work.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/aarch64"
+# Its path is absolute, for std is looked for by it from the folder of each crate.
+export CARGO_TARGET_DIR="$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/aarch64"
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L $libraries"
 # For tests that run themselves once more, and one that builds a library.
