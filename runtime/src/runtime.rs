@@ -11,6 +11,7 @@ use crate::panic;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
+use crate::sys::barrier;
 
 /// OS threads at most, unless it is said otherwise.
 const N_THREADS_MAX: usize = 512;
@@ -122,6 +123,10 @@ impl Config {
             Some(mode) => Some(mode),
             None => tls_from_env()?,
         };
+        if wanted != Some(TlsMode::Shared) {
+            // The first thing that starts a thread is below.
+            barrier::init();
+        }
         let mode = tls::choose(wanted)?;
         let warn_blocking = match self.warn_blocking {
             Some(Duration::ZERO) => {

@@ -15,6 +15,7 @@ use tests::process::Process;
 tests::in_each_mode!(
     without_epoll_pwait2_waits_end_late_but_not_early,
     without_epoll_pwait2_a_wait_may_be_longer_than_the_older_call_can_say,
+    without_membarrier_cores_are_lost_and_kept,
     without_light_guards_each_stack_has_its_own_mapping,
     without_light_guards_an_overflow_is_reported,
 );
@@ -98,6 +99,34 @@ fn without_epoll_pwait2_a_wait_may_be_longer_than_the_older_call_can_say(process
             sleeper.thread().unpark();
             sleeper.join().unwrap();
         }
+    });
+}
+
+fn without_membarrier_cores_are_lost_and_kept(process: &Process) {
+    const ROUNDS: u32 = 200;
+    process.env("SYLVAN_WORKERS", "2").passes(|| {
+        refuse(libc::SYS_membarrier, None, libc::ENOSYS);
+        let sections = || {
+            for round in 0..ROUNDS {
+                // Some last long enough to lose the core, and some just about.
+                let time = Duration::from_micros(u64::from(round % 8) * 15);
+                sylvan::blocking(|| std::thread::sleep(time));
+            }
+        };
+        let stuck = || {
+            for _ in 0..ROUNDS / 50 {
+                std::thread::sleep(Duration::from_millis(25));
+            }
+        };
+        let yields = || {
+            for _ in 0..ROUNDS * 100 {
+                thread::yield_now();
+            }
+        };
+        let threads: Vec<_> = (0..4)
+            .flat_map(|_| [thread::spawn(sections), thread::spawn(stuck), thread::spawn(yields)])
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 

@@ -382,7 +382,11 @@ impl Entry {
         let mut ready = List::new();
         let mut state = self.state.lock();
         if let Some(core) = state.registered {
-            super::deregister(core as usize, fd);
+            // The kernel forgets a file with its last descriptor. A copy that a child has between
+            // its fork and its exec makes that a little later; what is told of it meanwhile has the
+            // old generation.
+            let known = (!state.flag.is_only_one()).then_some(fd);
+            super::deregister(core as usize, known);
         }
         state.flag.leave(fd.as_raw_fd());
         // Whoever waits here under a number that means something else soon: let them try and see.

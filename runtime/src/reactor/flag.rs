@@ -67,6 +67,11 @@ impl Flag {
         self.with(of)
     }
 
+    /// Whether this is the only descriptor of its file that there is.
+    pub(super) fn is_only_one(&self) -> bool {
+        matches!(self, Self::Single(State { is_lent: false, .. }))
+    }
+
     /// Whether the flag is set by the runtime.
     pub(super) fn is_ours(&mut self) -> bool {
         self.with(|state| state.is_ours)

@@ -54,10 +54,13 @@ fn register(core: usize, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn deregister(core: usize, fd: BorrowedFd<'_>) {
+/// One descriptor less. `known` is one that the kernel would go on to watch.
+fn deregister(core: usize, known: Option<BorrowedFd<'_>>) {
     let event_loop = event_loop(core);
-    // Fails where the descriptor was closed behind our back: nothing is left to remove.
-    let _ = event_loop.poller.remove(fd);
+    if let Some(fd) = known {
+        // Fails where the descriptor was closed behind our back: nothing is left to remove.
+        let _ = event_loop.poller.remove(fd);
+    }
     event_loop.n_registered.fetch_sub(1, Ordering::Relaxed);
 }
 

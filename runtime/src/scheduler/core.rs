@@ -8,7 +8,7 @@ use super::owner::Owner;
 use super::queue::Queue;
 use super::turns::Turns;
 use crate::primitive::{AtomicBool, AtomicU32, Ordering};
-use crate::stack::Stack;
+use crate::stack::{self, Class, Stack};
 use crate::sys::poller::Events;
 use crate::sys::thread;
 use crate::task::list::List;
@@ -18,6 +18,11 @@ use crate::task::list::List;
 const STACKS_MAX: usize = 64;
 const STACKS_ASLEEP_MAX: usize = 2;
 
+/// How many reservations a core holds back at most.
+const SURPLUS_MAX: usize = 64;
+
+// Neighbours share no cache line.
+#[repr(align(128))]
 pub(crate) struct Core {
     pub(super) index: usize,
     pub(super) owner: Owner,
@@ -60,6 +65,8 @@ pub(super) struct Local {
     /// Tasks that are on their way to the shared queue.
     pub(super) left: List,
     stacks: Vec<Stack>,
+    /// Reservations that are left over, all of one class, to be given back many at a time.
+    surplus: Option<(Class, usize)>,
 }
 
 // SAFETY: `local` belongs to the one worker that has the core, as `owner` says; the rest is atomic.
@@ -69,13 +76,14 @@ unsafe impl Sync for Core {}
 unsafe impl Send for Core {}
 
 impl Core {
-    pub(super) fn new(index: usize) -> Self {
+    /// One of `n_cores` cores.
+    pub(super) fn new(index: usize, n_cores: usize) -> Self {
         Self {
             index,
             owner: Owner::new(),
             inbox: Inbox::new(),
-            queue: Queue::new(),
-            woken: Queue::new(),
+            queue: Queue::new(n_cores),
+            woken: Queue::new(n_cores),
             asleep: Asleep::new(),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
@@ -93,6 +101,7 @@ impl Core {
                 turns: Turns::new(),
                 left: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
+                surplus: None,
             }),
         }
     }
@@ -177,10 +186,29 @@ impl Local {
         self.stacks.pop()
     }
 
-    /// The free stacks that it gives up before it sleeps, coldest first.
-    pub(super) fn spare_stacks(&mut self) -> impl Iterator<Item = Stack> {
+    /// Gives up what others may need while it sleeps: free stacks, coldest first, and reservations.
+    pub(super) fn give_up_stacks(&mut self) {
+        self.unreserve_surplus();
         let n = self.stacks.len().saturating_sub(STACKS_ASLEEP_MAX);
-        self.stacks.drain(..n)
+        self.stacks.drain(..n).for_each(stack::release);
+    }
+
+    /// A reservation is left over: its thread runs on a stack that has one.
+    #[inline]
+    pub(super) fn add_surplus(&mut self, class: Class) {
+        match &mut self.surplus {
+            Some((of, n)) if *of == class && *n < SURPLUS_MAX => *n += 1,
+            _ => {
+                self.unreserve_surplus();
+                self.surplus = Some((class, 1));
+            }
+        }
+    }
+
+    fn unreserve_surplus(&mut self) {
+        if let Some((class, n)) = self.surplus.take() {
+            stack::unreserve(class, n);
+        }
     }
 
     /// Keeps a free stack, or gives it back when there are enough.

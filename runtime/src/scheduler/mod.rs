@@ -32,8 +32,10 @@
 //!
 //! # Files
 //!
-//! `owner` says who has a core, `idle` who sleeps and whom to wake, `monitor` what is stuck
-//! (and `pace` how often it looks), `turns` who is next, `watch` what somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
+//! wake, `monitor` what is stuck (and `pace` how often it looks), `turns` who is next, `watch` what
+//! somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and
+//! `inject` hold tasks.
 
 mod core;
 mod idle;
@@ -57,7 +59,7 @@ use self::core::Core;
 use self::idle::Idle;
 use self::inject::Inject;
 use self::monitor::Monitor;
-use self::owner::Sighting;
+use self::owner::{Leases, Sighting};
 use self::spare::{Assignment, Job, Spares};
 use self::watch::Watch;
 use crate::context::Switch;
@@ -66,6 +68,7 @@ use crate::current;
 use crate::primitive::{AtomicUsize, Ordering};
 use crate::reactor;
 use crate::report;
+use crate::task::lease::Lease;
 use crate::task::{Header, Runnable, Schedule};
 use crate::timer;
 
@@ -75,6 +78,7 @@ pub(crate) struct Scheduler {
     idle: Idle,
     spares: Spares,
     monitor: Monitor,
+    leases: Leases,
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
     tls_mode: TlsMode,
@@ -109,11 +113,12 @@ pub(crate) fn start(settings: Settings) -> io::Result<()> {
     timer::init(n_cores);
     reactor::init(n_cores)?;
     let scheduler = SCHEDULER.get_or_init(|| Scheduler {
-        cores: (0..n_cores).map(Core::new).collect(),
+        cores: (0..n_cores).map(|index| Core::new(index, n_cores)).collect(),
         inject: Inject::new(),
         idle: Idle::new(n_cores),
         spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
         monitor: Monitor::new(),
+        leases: Leases::new(),
         watch: warn_blocking.map(Watch::new),
         tls_mode,
         n_started: AtomicUsize::new(0),
@@ -251,30 +256,32 @@ impl Scheduler {
         /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
         /// and its worker finds out at the next switch.
         struct Section<'a> {
-            core: &'a Core,
-            epoch: u64,
+            task: &'a Header,
         }
         impl Section<'_> {
             fn end(self) -> bool {
-                let kept = self.core.owner.end_blocking(self.epoch);
+                let kept = lease(self.task).end_section();
                 std::mem::forget(self);
                 kept
             }
         }
         impl Drop for Section<'_> {
             fn drop(&mut self) {
-                let _ = self.core.owner.end_blocking(self.epoch);
+                let _ = lease(self.task).end_section();
             }
         }
 
-        let core = self.core_of(task);
-        let epoch = task.epoch.get();
-        if !core.owner.begin_blocking(epoch) {
+        // Of the worker that runs it now: a function that parks may come back on another one.
+        fn lease(task: &Header) -> &'static Lease {
+            task.lease.get().expect("a task that calls is in a run")
+        }
+
+        if !lease(task).begin_section() {
             // No core to lose: taken earlier in this run, or in a section already.
             return f();
         }
         self.monitor.on_blocking();
-        let section = Section { core, epoch };
+        let section = Section { task };
         let result = f();
         if !section.end() {
             // To the back of the shared queue, until a worker with a core takes it on.

@@ -46,7 +46,7 @@ use super::owner::Sighting;
 use super::pace::{Pace, Slow};
 use crate::primitive::AtomicU32;
 use crate::stack;
-use crate::sys::futex;
+use crate::sys::{barrier, futex};
 
 const FAST_PERIOD: Duration = Duration::from_micros(20);
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
@@ -114,7 +114,9 @@ impl Monitor {
                 } else {
                     let left = next_slow.saturating_duration_since(now);
                     self.pace.slow_down(Slow::Slow, Some(left), || {
-                        scheduler.cores().iter().any(|core| core.owner.look().is_blocking())
+                        // Pairs with the barrier of a section that begins.
+                        barrier::heavy();
+                        scheduler.cores().iter().any(|core| core.owner.blocks())
                     })
                 };
                 n_quiet = if nudged { 0 } else { FAST_LOOKS };
@@ -134,11 +136,10 @@ struct Section {
 fn look_at_sections(scheduler: &'static Scheduler, sections: &mut [Section]) -> bool {
     let mut any = false;
     for (core, section) in scheduler.cores().iter().zip(sections) {
-        let now = core.owner.look();
-        if !now.is_blocking() {
+        let Some(now) = core.owner.look().filter(|now| now.doing.is_blocking()) else {
             section.seen = None;
             continue;
-        }
+        };
         any = true;
         if section.seen.is_some_and(|seen| seen.is_same_section(now)) {
             section.n_looks += 1;
@@ -205,11 +206,10 @@ fn look_at_runs(scheduler: &'static Scheduler, runs: &mut [Option<Run>], now: In
     let mut any = false;
     for (core, known) in scheduler.cores().iter().zip(runs) {
         core.ask_to_look();
-        let seen = core.owner.look();
-        if !seen.is_running() {
+        let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_running()) else {
             *known = None;
             continue;
-        }
+        };
         let before = known.filter(|run| run.seen.is_same_run(seen));
         let run = Run::look(core, seen, before, now);
         let is_due = run.lasts() || before.is_some_and(|before| run.is_idle(before));

@@ -1,9 +1,10 @@
 //! How often the monitor looks: a word that it waits at when it does not look fast.
 //!
 //! The monitor writes the slower pace and then looks at the cores once more; who begins a blocking
-//! section (or wakes up) changes the core's state first and looks at the pace afterwards. All four
-//! are sequentially consistent, so one of them sees the other: the monitor stays awake, or it is
-//! nudged.
+//! section (or wakes up) changes the core's state first and looks at the pace afterwards. So one of
+//! them sees the other: the monitor stays awake, or it is nudged. Between the two steps of a section
+//! and of the monitor is a barrier each (`sys::barrier`); those of a wake-up are sequentially
+//! consistent.
 
 use std::time::Duration;
 

@@ -24,6 +24,8 @@ use crate::task::{Header, Runnable};
 const CAPACITY: u32 = if cfg!(loom) { 4 } else { 256 };
 
 pub(crate) struct Queue {
+    /// Nobody steals: there is no other core.
+    alone: bool,
     head: AtomicU32,
     tail: AtomicU32,
     slots: Box<[AtomicPtr<Header>]>,
@@ -32,8 +34,10 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const CAPACITY: usize = CAPACITY as usize;
 
-    pub(crate) fn new() -> Self {
+    /// One of `n_cores` queues.
+    pub(crate) fn new(n_cores: usize) -> Self {
         Self {
+            alone: n_cores == 1,
             head: AtomicU32::new(0),
             tail: AtomicU32::new(0),
             slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
@@ -89,12 +93,7 @@ impl Queue {
         while head != tail {
             let task = self.slot(head).load(Ordering::Relaxed);
             // Release pairs with the acquire in `push`.
-            match self.head.compare_exchange_weak(
-                head,
-                head.wrapping_add(1),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
+            match self.advance(head) {
                 Ok(_) => {
                     let task = NonNull::new(task).expect("a slot between head and tail is filled");
                     // SAFETY: advancing `head` past the slot made the task this thread's.
@@ -104,6 +103,17 @@ impl Queue {
             }
         }
         None
+    }
+
+    /// For the owner: moves `head` by one, unless a thief was faster.
+    #[inline]
+    fn advance(&self, head: u32) -> Result<u32, u32> {
+        let next = head.wrapping_add(1);
+        if self.alone {
+            self.head.store(next, Ordering::Release);
+            return Ok(head);
+        }
+        self.head.compare_exchange_weak(head, next, Ordering::AcqRel, Ordering::Acquire)
     }
 
     /// Moves half of the tasks, rounded up, to the thief's own queue, which is empty, and takes one

@@ -16,6 +16,7 @@ use crate::primitive::Ordering;
 use crate::reactor;
 use crate::stack;
 use crate::task::Runnable;
+use crate::task::lease::Lease;
 use crate::task::list::List;
 use crate::timer;
 
@@ -75,11 +76,13 @@ impl Scheduler {
 
     /// Runs the tasks of `core` until it is taken.
     fn run(&'static self, core: &'static Core) {
-        core.owner.adopt();
+        let lease = self.leases.take();
+        core.owner.adopt(lease);
         core.set_worker();
         CORE.set(core);
         let home = context::home();
-        while self.run_next(core, home) {}
+        while self.run_next(core, lease, home) {}
+        self.leases.give_back(lease);
     }
 
     /// What a worker does that has lost its core.
@@ -90,7 +93,7 @@ impl Scheduler {
     }
 
     /// Runs one task; `false` if the core was taken meanwhile.
-    fn run_next(&'static self, core: &'static Core, home: usize) -> bool {
+    fn run_next(&'static self, core: &'static Core, lease: &'static Lease, home: usize) -> bool {
         // SAFETY: this worker has the core, and this is between runs. The reference is not used
         // across the run below, or by what is called here, which goes through `local` anew.
         let mut task = unsafe { self.next(core) };
@@ -101,8 +104,8 @@ impl Scheduler {
             task.pinned.set(shared);
         }
         core.begin_run();
-        let epoch = core.owner.run();
-        task.epoch.set(epoch);
+        task.lease.set(Some(lease));
+        lease.run();
         if shared {
             current::set_green(&*task);
         }
@@ -118,7 +121,7 @@ impl Scheduler {
         if let Some(watch) = &self.watch {
             watch.end(&task);
         }
-        let kept = core.owner.stop(epoch);
+        let kept = lease.stop();
         if !kept {
             CORE.set(ptr::null());
             self.spares.announce_return();
@@ -149,7 +152,7 @@ impl Scheduler {
         let stack = match local.pop_stack() {
             Some(stack) if stack.class() == class => {
                 // It brings its own reservation, so that of the task is left over.
-                stack::unreserve(class);
+                local.add_surplus(class);
                 stack
             }
             Some(other) => {
@@ -181,24 +184,29 @@ impl Scheduler {
         self.enqueue(core, local, task);
     }
 
-    /// Appends a task to the core's queue, or leaves it for the shared one.
+    /// Appends a task to the core's queue, or leaves it for the shared one; whether the core has taken
+    /// it.
     ///
     /// What is in the shared queue has waited longer than this task. So, while there is anything,
     /// half of the core's queue is kept free for it: else a queue full of tasks that wake each other
     /// would never let others in.
-    fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) {
+    fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
         if task.pinned.get() {
             local.pinned.push_back(task);
-            return;
+            return true;
         }
         let others_wait = !local.left.is_empty() || !self.inject.is_empty();
         if others_wait && 2 * core.queue.room() <= Queue::CAPACITY {
             local.left.push_back(task);
-            return;
+            return false;
         }
         // SAFETY: this worker has the core.
-        if let Err(task) = unsafe { core.queue.push(task) } {
-            local.left.push_back(task);
+        match unsafe { core.queue.push(task) } {
+            Ok(()) => true,
+            Err(task) => {
+                local.left.push_back(task);
+                false
+            }
         }
     }
 
@@ -283,9 +291,13 @@ impl Scheduler {
         for task in std::mem::replace(&mut local.ready, List::new()) {
             enqueue_woken(core, local, task);
         }
-        let (youngest, older) = core.inbox.take_all();
-        for task in older {
-            self.enqueue(core, local, task);
+        let (youngest, mut older) = core.inbox.take_all();
+        while let Some(task) = older.pop_front() {
+            let taken = self.enqueue(core, local, task);
+            if !taken && self.tls_mode == TlsMode::Own {
+                // Nor will it take any of the others: all at once, without a look at each.
+                local.left.append(&mut older);
+            }
         }
         if local.left.len() >= LEFT_MAX {
             self.share_left(local);
@@ -383,7 +395,7 @@ impl Scheduler {
 
     /// Waits until there is something to do; see `idle`.
     fn sleep(&self, core: &Core, local: &mut Local) {
-        local.spare_stacks().for_each(stack::release);
+        local.give_up_stacks();
         let is_there_work = || self.is_there_work(core);
         let wait = || {
             let deadline_ns = timer::shard(core.index).sleep();
@@ -408,8 +420,7 @@ impl Scheduler {
         !self.inject.is_empty()
             || !core.inbox.is_empty()
             || self.cores.iter().any(|other| {
-                other.has_queued()
-                    || (own && other.owner.look().is_scheduling() && !other.inbox.is_empty())
+                other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())
             })
     }
 }

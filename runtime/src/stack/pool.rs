@@ -124,9 +124,9 @@ pub(crate) fn reserve(class: Class) -> io::Result<()> {
     }
 }
 
-/// Gives a reservation back.
-pub(crate) fn unreserve(class: Class) {
-    class.state().available.fetch_add(1, Ordering::Relaxed);
+/// Gives `n` reservations back.
+pub(crate) fn unreserve(class: Class, n: usize) {
+    class.state().available.fetch_add(n, Ordering::Relaxed);
 }
 
 /// Takes a stack that was reserved.
@@ -147,7 +147,7 @@ pub(crate) fn take(class: Class) -> Stack {
 pub(crate) fn release(stack: Stack) {
     let class = stack.class;
     class.state().slots.lock().free.push(stack);
-    unreserve(class);
+    unreserve(class, 1);
 }
 
 /// Takes the memory of stacks back that lie unused: all but the topmost pages of up to `limit` of

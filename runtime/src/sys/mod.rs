@@ -40,6 +40,7 @@ pub(crate) mod poller;
 #[cfg_attr(any(target_os = "macos", target_os = "ios"), path = "futex_apple.rs")]
 pub(crate) mod futex;
 
+pub(crate) mod barrier;
 pub(crate) mod memory;
 pub(crate) mod socket;
 pub(crate) mod thread;

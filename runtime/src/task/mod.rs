@@ -18,12 +18,13 @@
 //! | field | who |
 //! |---|---|
 //! | `next` | whoever holds the `Runnable` |
-//! | `context`, `guard`, `pinned`, `core`, `epoch` | the worker that runs the task writes; the task itself reads |
+//! | `context`, `guard`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
 //! | `id`, `name`, `class`, `vtable`, `scheduler` | never change |
 
 pub(crate) mod id;
+pub(crate) mod lease;
 pub(crate) mod list;
 pub(crate) mod state;
 
@@ -36,6 +37,7 @@ use crate::primitive::{
 };
 use crate::stack::Class;
 use id::ThreadId;
+use lease::Lease;
 use state::State;
 
 /// What `task` needs of the layer that runs tasks.
@@ -69,8 +71,8 @@ pub(crate) struct Header {
     exit: Cell<*const Exit>,
     /// The index of the core that it runs on or ran on last.
     pub(crate) core: AtomicU32,
-    /// The core's epoch of the present run.
-    pub(crate) epoch: Cell<u64>,
+    /// That of the worker that runs it; set before each run.
+    pub(crate) lease: Cell<Option<&'static Lease>>,
     context: UnsafeCell<Option<Context>>,
     // What is above is touched at each switch; what is below is not.
     /// The addresses below its stack that fault; set before it starts.
@@ -113,7 +115,7 @@ impl Header {
             exit: Cell::new(ptr::null()),
             guard: Cell::new((0, 0)),
             core: AtomicU32::new(0),
-            epoch: Cell::new(0),
+            lease: Cell::new(None),
             scheduler,
             vtable,
             count: AtomicUsize::new(count),

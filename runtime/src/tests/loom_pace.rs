@@ -3,8 +3,8 @@
 //! Time does not pass here, so a monitor that misses what it waits for waits for ever.
 //!
 //! Fails if the monitor looks before it writes the pace; if a section or a wake-up does not look at
-//! the pace, or looks before it changes the core's state; if any of the four is not sequentially
-//! consistent.
+//! the pace, or looks before it changes the core's state; if either side goes without its barrier, or
+//! any of the four of a wake-up is not sequentially consistent.
 
 use std::sync::Arc;
 
@@ -13,22 +13,28 @@ use super::machine::Sent;
 use crate::scheduler::idle::{Asleep, Idle};
 use crate::scheduler::owner::Owner;
 use crate::scheduler::pace::{Pace, Slow};
+use crate::sys::barrier;
+use crate::task::lease::Lease;
 
 #[test]
 fn a_blocking_section_is_not_missed() {
     explore(5, || {
+        let lease: &Lease = Box::leak(Box::new(Lease::new()));
         let shared = Arc::new((Pace::new(), Owner::new()));
+        shared.1.adopt(lease);
         let theirs = Arc::clone(&shared);
         let monitor = loom::thread::spawn(move || {
             let (pace, owner) = &*theirs;
-            while !owner.look().is_blocking() {
-                pace.slow_down(Slow::Slow, None, || owner.look().is_blocking());
+            while !owner.blocks() {
+                pace.slow_down(Slow::Slow, None, || {
+                    barrier::heavy();
+                    owner.blocks()
+                });
             }
         });
-        let (pace, owner) = &*shared;
-        let epoch = owner.run();
-        assert!(owner.begin_blocking(epoch));
-        pace.on_blocking();
+        lease.run();
+        assert!(lease.begin_section());
+        shared.0.on_blocking();
         monitor.join().unwrap();
     });
 }

@@ -45,7 +45,7 @@ pub(super) fn taken(task: Runnable) {
 
 /// A queue whose first slots have been used.
 fn begun() -> Queue {
-    let queue = Queue::new();
+    let queue = Queue::new(2);
     let tasks = Tasks::new(1);
     for _ in 0..3 {
         // SAFETY: nobody else knows of the queue.
@@ -79,7 +79,7 @@ fn an_owner_and_a_thief_share_the_tasks() {
         let queue = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));
         let theirs = Arc::clone(&queue);
-        let thief = loom::thread::spawn(move || steal(&theirs.0, &Queue::new()));
+        let thief = loom::thread::spawn(move || steal(&theirs.0, &Queue::new(2)));
         for i in 0..4 {
             // SAFETY: this thread owns the queue.
             unsafe { queue.0.push(tasks.make(i)) }.unwrap();
@@ -104,7 +104,7 @@ fn a_full_ring_takes_no_more_until_somebody_has_stolen() {
             unsafe { queue.0.push(tasks.make(i)) }.unwrap();
         }
         let theirs = Arc::clone(&queue);
-        let thief = loom::thread::spawn(move || steal(&theirs.0, &Queue::new()));
+        let thief = loom::thread::spawn(move || steal(&theirs.0, &Queue::new(2)));
         for i in 4..6 {
             // SAFETY: as above.
             if let Err(task) = unsafe { queue.0.push(tasks.make(i)) } {
@@ -128,7 +128,7 @@ fn two_thieves_get_different_tasks() {
         }
         let thieves = [(); 2].map(|()| {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || steal(&queue.0, &Queue::new()))
+            loom::thread::spawn(move || steal(&queue.0, &Queue::new(2)))
         });
         // SAFETY: as above.
         unsafe { queue.0.push(tasks.make(3)) }.unwrap();
@@ -149,7 +149,7 @@ fn a_thief_is_robbed() {
         let (from, into) = (Arc::clone(&queue), Arc::clone(&loot));
         let thief = loom::thread::spawn(move || steal(&from.0, &into.0));
         let from = Arc::clone(&loot);
-        let robber = loom::thread::spawn(move || steal(&from.0, &Queue::new()));
+        let robber = loom::thread::spawn(move || steal(&from.0, &Queue::new(2)));
         for i in 0..4 {
             // SAFETY: this thread owns the queue.
             unsafe { queue.0.push(tasks.make(i)) }.unwrap();

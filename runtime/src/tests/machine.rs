@@ -205,6 +205,19 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod sys {
+    /// Where the kernel does not help: loom sees every thread.
+    pub(crate) mod barrier {
+        use crate::primitive::{Ordering, fence};
+
+        pub(crate) fn light() {
+            fence(Ordering::SeqCst);
+        }
+
+        pub(crate) fn heavy() {
+            fence(Ordering::SeqCst);
+        }
+    }
+
     pub(crate) mod socket {
         use std::os::fd::BorrowedFd;
         use std::time::Duration;
@@ -323,7 +336,7 @@ pub(crate) mod reactor {
         Ok(())
     }
 
-    pub(crate) fn deregister(_: usize, _: BorrowedFd<'_>) {}
+    pub(crate) fn deregister(_: usize, _: Option<BorrowedFd<'_>>) {}
 
     /// Something comes.
     pub(crate) fn arrive() {

@@ -1,0 +1,220 @@
+//! What a worker holds its core by: a lease, which the monitor may revoke.
+//!
+//! ```text
+//!                run                        stop (park, yield, return)
+//!   SCHEDULING ------> RUNNING ------------------------------------------> SCHEDULING, kept or
+//!                        |  ^                              |               without the core
+//!                  begin |  | end (a blocking section)     | monitor, after 10 ms
+//!                        v  |                              v
+//!                      BLOCKING ------------------------> revoked
+//!                                 monitor, ~20 µs
+//! ```
+//!
+//! The word says what the worker does, and its worker alone writes it: the state, the number of the
+//! run, and that of the blocking section in the run. In SCHEDULING nobody may revoke the lease.
+//! The claim says what others want: FREE, or a word that somebody has seen and asks about, or
+//! REVOKED.
+//!
+//! # Why one of the two gets the core
+//!
+//! A worker leaves a word by a plain store of the next one; then it looks at the claim. A taker
+//! leaves the word that it has seen in the claim; then it looks at the worker's word once more. In
+//! between both pass a barrier, so that one of them at least sees the other:
+//!
+//! - The taker finds another word: it withdraws.
+//! - The taker finds the word that it has seen. Then the worker, when it leaves that word, sees the
+//!   claim. Both go for it by compare-exchange: the taker turns it into REVOKED, the worker into FREE,
+//!   and the first one has the core.
+//!
+//! A worker that has lost goes on to the end of the run without a core, and finds REVOKED whenever
+//! it looks. What it stores meanwhile goes to its own word, not to one of the core's, where the
+//! core's next worker would find it: that is why the lease belongs to the worker.
+//!
+//! A taker that has looked long ago asks about a word that is over. When the number of the section
+//! has come round, it asks about a section as good as the one that it has seen.
+//!
+//! # What it costs
+//!
+//! Runs end millions of times a second, and cores are taken now and then. So the worker's barrier
+//! is one for the compiler alone, and the taker has the kernel put the real one into every OS thread
+//! that runs (`sys::barrier`).
+//!
+//! # Memory ordering
+//!
+//! What the worker did to the core is released by each store to its word, and acquired by who looks at
+//! the word, to take the core or to have it taken; what the taker hands on goes through the worker
+//! that it gives the core to.
+
+use crate::primitive::{AtomicU64, Ordering};
+use crate::sys::barrier;
+
+const SCHEDULING: u64 = 0;
+const RUNNING: u64 = 1;
+const BLOCKING: u64 = 2;
+const STATE: u64 = 3;
+
+const SECTION: u64 = STATE + 1;
+const SECTIONS: u64 = 0xffff * SECTION;
+const RUN: u64 = SECTIONS + SECTION;
+
+const FREE: u64 = 0;
+/// No word: its state is none.
+const REVOKED: u64 = u64::MAX;
+
+// Lines of their own: the worker writes at each switch.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Lease {
+    word: AtomicU64,
+    claim: AtomicU64,
+}
+
+/// What a worker did when somebody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doing(u64);
+
+impl Doing {
+    pub(crate) fn is_scheduling(self) -> bool {
+        self.0 & STATE == SCHEDULING
+    }
+
+    pub(crate) fn is_running(self) -> bool {
+        self.0 & STATE == RUNNING
+    }
+
+    pub(crate) fn is_blocking(self) -> bool {
+        self.0 & STATE == BLOCKING
+    }
+
+    /// Whether both are of one run.
+    pub(crate) fn is_same_run(self, other: Self) -> bool {
+        self.0 / RUN == other.0 / RUN
+    }
+}
+
+impl Lease {
+    pub(crate) fn new() -> Self {
+        Self { word: AtomicU64::new(SCHEDULING), claim: AtomicU64::new(FREE) }
+    }
+
+    /// What the worker does, for others.
+    pub(crate) fn look(&self) -> Doing {
+        // Acquire pairs with the release in `set`.
+        Doing(self.word.load(Ordering::Acquire))
+    }
+
+    /// The worker's own word, for itself.
+    #[inline]
+    fn word(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn set(&self, word: u64) {
+        // Release pairs with the acquire in `look`.
+        self.word.store(word, Ordering::Release);
+    }
+
+    /// A run begins. By the worker, here and below.
+    #[inline]
+    pub(crate) fn run(&self) {
+        let run = self.word() / RUN + 1;
+        self.set(run * RUN + RUNNING);
+    }
+
+    /// The run ends; `false` if the core was taken in the meantime. Then the lease is as new.
+    #[inline]
+    #[must_use]
+    pub(crate) fn stop(&self) -> bool {
+        // Also from BLOCKING: a run may end inside a section whose function parks.
+        self.set(self.word() & !STATE | SCHEDULING);
+        let kept = self.is_kept();
+        if !kept {
+            self.claim.store(FREE, Ordering::Relaxed);
+        }
+        kept
+    }
+
+    /// A blocking section begins in this run; `false` if there is no core to lose: it was taken
+    /// earlier in the run, or the run is in a section already.
+    #[inline]
+    #[must_use]
+    pub(crate) fn begin_section(&self) -> bool {
+        let word = self.word();
+        if word & STATE != RUNNING {
+            return false;
+        }
+        let section = (word + SECTION) & SECTIONS;
+        self.set(word & !(SECTIONS | STATE) | section | BLOCKING);
+        self.is_kept()
+    }
+
+    /// The blocking section ends; `false` if the core was taken in the meantime.
+    #[inline]
+    #[must_use]
+    pub(crate) fn end_section(&self) -> bool {
+        let word = self.word();
+        if word & STATE != BLOCKING {
+            // Its function has parked: the section has ended with that run.
+            return true;
+        }
+        self.set(word & !STATE | RUNNING);
+        self.is_kept()
+    }
+
+    /// Whether the word that was just left was left with the core.
+    #[inline]
+    fn is_kept(&self) -> bool {
+        // Pairs with the one in `revoke`.
+        barrier::light();
+        self.claim.load(Ordering::Relaxed) == FREE || self.refuse()
+    }
+
+    /// Refuses what is claimed; `false` if it was granted before.
+    #[cold]
+    fn refuse(&self) -> bool {
+        loop {
+            match self.claim.load(Ordering::Relaxed) {
+                FREE => return true,
+                REVOKED => return false,
+                asked => {
+                    // Orders nothing, like all that is done to the claim: it decides, and what the
+                    // core holds comes with the word.
+                    let refused = self.claim.compare_exchange(
+                        asked,
+                        FREE,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                    if refused.is_ok() {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// For others: revokes the lease of a worker that does what was seen; `false` if it does something
+    /// else by now.
+    #[must_use]
+    pub(crate) fn revoke(&self, seen: Doing) -> bool {
+        debug_assert!(seen.is_running() || seen.is_blocking());
+        let Doing(seen) = seen;
+        let change = |from, to| {
+            self.claim.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        if !change(FREE, seen) {
+            return false;
+        }
+        // Pairs with the one in `is_kept`.
+        barrier::heavy();
+        // Whoever has seen the word has acquired what came with it, in `look`.
+        if self.word.load(Ordering::Relaxed) == seen {
+            change(seen, REVOKED)
+        } else {
+            // Unless the worker has refused.
+            let _ = change(seen, FREE);
+            false
+        }
+    }
+}
