@@ -76,6 +76,7 @@ const TARGETS: &[Target] = &[
     shim("echo-tcp", "1024 connections, 64 B, 2 workers", RATE, LeastTimes(1.0, EveryPeer)),
     shim("accept", "64 connections at a time, 64 B, 1 worker", "conn/s", FASTEST),
     shim("accept", "64 connections at a time, 64 B, 2 workers", "conn/s", FASTEST),
+    shim("accept", "64 connections at a time, 64 B, accepted", "conn/s", FASTEST),
     shim("http", "64 connections, 1 at", RATE, LeastTimes(1.1, The("may_minihttp"))),
     shim("http", "64 connections, 1 at", RATE, LeastTimes(1.0, The("tokio"))),
     shim("http", "64 connections, 1 at", RATE, LeastTimes(1.0, The("tokio-local"))),

@@ -11,7 +11,8 @@ pub(super) const CHURN: Scene = Scene {
     needs: None,
     cases: |bench| {
         let workers: &[usize] = if bench.quick { &[1] } else { &[1, 2] };
-        workers.iter().map(|&workers| accept(bench, workers)).collect()
+        let main = workers.iter().map(|&workers| accept(bench, workers, "main"));
+        main.chain([accept(bench, 1, "thread")]).collect()
     },
 };
 
@@ -24,12 +25,15 @@ const COLUMNS: &[Column] = &[
     aside("server %"),
 ];
 
-fn accept(bench: &Bench, workers: usize) -> Case {
+/// `acceptor` is who accepts where there are threads: `main`, which is an OS thread, or another one.
+fn accept(bench: &Bench, workers: usize, acceptor: &'static str) -> Case {
     let under_way = 64;
-    let title = format!("{under_way} connections at a time, 64 B, {}", bench.placement(workers));
+    let by = if acceptor == "main" { "" } else { "accepted by a thread, " };
+    let placement = bench.placement(workers);
+    let title = format!("{under_way} connections at a time, 64 B, {by}{placement}");
     let run = move |bench: &Bench, peer: &Peer| {
         bench
-            .start(peer, "echo-tcp", workers, Vec::new())?
+            .start(peer, "echo-tcp", workers, vec![("acceptor", acceptor.to_owned())])?
             .serve(|server| served(&churn::run(server, under_way, 64, bench.span)?))
     };
     Case { scene: "accept", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }

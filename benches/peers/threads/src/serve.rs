@@ -1,4 +1,4 @@
-//! Echo and HTTP: `main` accepts, each client has its own thread.
+//! Echo and HTTP: `main` accepts, or a thread if that is asked for; each client has its own thread.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
@@ -12,10 +12,16 @@ pub(crate) fn echo_tcp(args: &Args) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     kit::ready(listener.local_addr().expect("a bound listener has an address"));
     let buffer = args.buffer();
-    for stream in listener.incoming() {
-        let stream = stream.expect("a client");
-        stream.set_nodelay(true).expect("a TCP socket has the option");
-        thread::spawn(move || echo(stream, buffer));
+    let accept = move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("a client");
+            stream.set_nodelay(true).expect("a TCP socket has the option");
+            thread::spawn(move || echo(stream, buffer));
+        }
+    };
+    match args.text("acceptor") {
+        Some("thread") => thread::spawn(accept).join().expect("no panic"),
+        _ => accept(),
     }
 }
 
