@@ -34,7 +34,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -42,11 +42,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::flag::Flag;
 use super::options::{Options, Origin, Patience};
 use crate::clock;
-use crate::lock::Lock;
+use crate::lock::{Guard, Lock};
 use crate::park::{self, WaitReason};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links, Ring};
-use crate::sys::Event;
+use crate::sys::{Event, cache};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
@@ -63,6 +63,15 @@ pub enum Interest {
     Read,
     /// There is room to write, or a connection has come about.
     Write,
+}
+
+impl Interest {
+    fn reason(self) -> WaitReason {
+        match self {
+            Self::Read => WaitReason::Read,
+            Self::Write => WaitReason::Write,
+        }
+    }
 }
 
 /// The readiness of a direction as a caller saw it.
@@ -137,6 +146,22 @@ struct Waiter {
     woken: AtomicU32,
     turn: u64,
     links: Links<Waiter>,
+}
+
+impl Waiter {
+    fn is_woken(&self) -> bool {
+        // Acquire pairs with the release in `State::wake`.
+        self.woken.load(Ordering::Acquire) != 0
+    }
+
+    /// The thread runs soon, and touches its frames from the switch on up to where it called.
+    #[inline]
+    fn prefetch_stack(&self) {
+        /// Of the frame that the waiter is in, those below it, and those above.
+        const LINES: (usize, usize) = (2, 9);
+        let lowest = ptr::from_ref(self).cast::<u8>().wrapping_sub(LINES.0 * cache::LINE);
+        cache::prefetch(lowest, LINES.0 + LINES.1);
+    }
 }
 
 impl Linked for Waiter {
@@ -218,6 +243,12 @@ impl Entry {
         }
     }
 
+    /// It will be needed soon.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        cache::prefetch(self, size_of::<Self>() / cache::LINE);
+    }
+
     /// An event of the kernel's.
     pub(crate) fn dispatch(&self, generation: u32, event: Event, ready: &mut List) {
         let mut state = self.state.lock();
@@ -265,20 +296,13 @@ impl Entry {
         seen: Seen,
         call: &mut Call,
     ) -> io::Result<Readiness> {
-        let side = self.side(interest);
         let mut state = self.state.lock();
-        let Some(patience) = state.patience(fd, interest)? else {
-            return Ok(Readiness::Unwanted);
-        };
-        if seen.0 & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
-            return Ok(Readiness::Ready);
-        }
-        if call.deadline_ns.is_none()
-            && let Some(timeout) = patience
+        if (seen.0 & CLOSED != 0 || !state.options.wait_is_plain(interest))
+            && let Some(answer) = state.prepare_wait(fd, interest, seen, call)?
         {
-            call.deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
+            return Ok(answer);
         }
-        self.park(task, fd, side, interest, seen, call, state)
+        self.park(task, fd, interest, seen, call, state)
     }
 
     /// As `wait`, whatever the program has set: until the call's deadline alone.
@@ -291,27 +315,27 @@ impl Entry {
         call: &mut Call,
     ) -> io::Result<Readiness> {
         let state = self.state.lock();
-        self.park(task, fd, self.side(interest), interest, seen, call, state)
+        self.park(task, fd, interest, seen, call, state)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the one place where all of it meets")]
+    // Here and above, what is seldom needed is out of line: each line of the frames of who waits has
+    // to be brought back into the cache before it can go on.
+    #[inline(always)]
     fn park(
         &self,
         task: &Header,
         fd: BorrowedFd<'_>,
-        side: &Side,
         interest: Interest,
         seen: Seen,
         call: &mut Call,
-        mut state: crate::lock::Guard<'_, State>,
+        mut state: Guard<'_, State>,
     ) -> io::Result<Readiness> {
+        let side = self.side(interest);
         if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
             return Ok(Readiness::Ready);
         }
         if state.registered.is_none() {
-            let core = task.core.load(Ordering::Relaxed);
-            super::register(core as usize, fd, to_token(fd, state.generation))?;
-            state.registered = Some(core);
+            state.register(task, fd)?;
         }
         if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok(Readiness::TimedOut);
@@ -329,33 +353,42 @@ impl Entry {
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         side.count_waiting(1);
         drop(state);
+        match call.deadline_ns {
+            None => park::park_until(task, interest.reason(), || waiter.is_woken()),
+            Some(deadline_ns) => {
+                if !self.park_with_deadline(task, interest, &waiter, deadline_ns) {
+                    return Ok(Readiness::TimedOut);
+                }
+            }
+        }
+        Ok(Readiness::Ready)
+    }
 
-        let reason = match interest {
-            Interest::Read => WaitReason::Read,
-            Interest::Write => WaitReason::Write,
-        };
-        // Acquire pairs with the release in `State::wake`.
-        let is_woken = || waiter.woken.load(Ordering::Acquire) != 0;
-        let Some(deadline_ns) = call.deadline_ns else {
-            park::park_until(task, reason, is_woken);
-            return Ok(Readiness::Ready);
-        };
+    /// Parks until the waiter is woken: `true`; or until the deadline: `false`.
+    #[inline(never)]
+    fn park_with_deadline(
+        &self,
+        task: &Header,
+        interest: Interest,
+        waiter: &Waiter,
+        deadline_ns: u64,
+    ) -> bool {
         let alarm = Alarm::new(task, deadline_ns);
         timer::set(&alarm);
-        while !is_woken() && !alarm.has_rung() {
-            park::park(task, reason);
+        while !waiter.is_woken() && !alarm.has_rung() {
+            park::park(task, interest.reason());
         }
         // Two wakers: both locks before the frame ends (see `park`).
         timer::cancel(&alarm);
         let mut state = self.state.lock();
         park::settle(task);
-        if is_woken() {
-            return Ok(Readiness::Ready);
+        if waiter.is_woken() {
+            return true;
         }
         // SAFETY: not woken, hence still queued.
-        unsafe { state.queue(interest).remove(&waiter) };
-        side.count_waiting(-1);
-        Ok(Readiness::TimedOut)
+        unsafe { state.queue(interest).remove(waiter) };
+        self.side(interest).count_waiting(-1);
+        false
     }
 
     /// A descriptor comes in under this number.
@@ -473,6 +506,38 @@ impl Side {
 }
 
 impl State {
+    /// What comes before a wait that is not plain: the answer, if there is to be none.
+    #[cold]
+    fn prepare_wait(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        seen: Seen,
+        call: &mut Call,
+    ) -> io::Result<Option<Readiness>> {
+        let Some(patience) = self.patience(fd, interest)? else {
+            return Ok(Some(Readiness::Unwanted));
+        };
+        if seen.0 & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
+            return Ok(Some(Readiness::Ready));
+        }
+        if call.deadline_ns.is_none()
+            && let Some(timeout) = patience
+        {
+            call.deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
+        }
+        Ok(None)
+    }
+
+    /// Has the event loop of the task's core watch the descriptor.
+    #[cold]
+    fn register(&mut self, task: &Header, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let core = task.core.load(Ordering::Relaxed);
+        super::register(core as usize, fd, to_token(fd, self.generation))?;
+        self.registered = Some(core);
+        Ok(())
+    }
+
     fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {
         self.options.patience(fd, interest, || self.flag.is_programs(fd))
     }
@@ -512,8 +577,9 @@ impl State {
             side.count_waiting(-1);
             // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock.
             let waiter = unsafe { waiter.as_ref() };
+            waiter.prefetch_stack();
             let task = waiter.task;
-            // Release pairs with the acquire in `Entry::park`.
+            // Release pairs with the acquire in `Waiter::is_woken`.
             waiter.woken.store(1, Ordering::Release);
             // SAFETY: the task waits here, so it is alive until the lock is released; the claim says
             // whether the right to run it is ours.

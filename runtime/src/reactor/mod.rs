@@ -70,13 +70,20 @@ pub(crate) fn has_registrations(core: usize) -> bool {
 }
 
 /// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`.
+///
+/// With thousands of connections an entry, and the stack of who waits there, are in no cache any
+/// more. So all entries are asked for before the first one is read, and so is each stack when its
+/// place is known: their ways from memory overlap.
 pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, ready: &mut List) {
-    let polled = event_loop(core).poller.wait(events, timeout, |event| {
+    if let Err(error) = event_loop(core).poller.wait(events, timeout) {
+        crate::report::fatal(format_args!("failed to wait for events: {error}"));
+    }
+    for event in events.iter() {
+        entry(entry::from_token(event.token).0).prefetch();
+    }
+    for event in events.iter() {
         let (fd, generation) = entry::from_token(event.token);
         entry(fd).dispatch(generation, event, ready);
-    });
-    if let Err(error) = polled {
-        crate::report::fatal(format_args!("failed to wait for events: {error}"));
     }
 }
 

@@ -90,6 +90,18 @@ impl Options {
         count_setting();
     }
 
+    /// Whether a call that found nothing is known to wait for ever: `patience` would say so, too.
+    pub(super) fn wait_is_plain(&self, interest: Interest) -> bool {
+        self.known && !self.shared && !self.nonblocking && self.timeout(interest).is_none()
+    }
+
+    fn timeout(&self, interest: Interest) -> Patience {
+        match interest {
+            Interest::Read => self.read_timeout,
+            Interest::Write => self.write_timeout,
+        }
+    }
+
     /// How a call that found nothing is to wait: `None` if not at all, else for how long at most.
     /// `is_nonblocking` asks the kernel whether the program has set `O_NONBLOCK`.
     pub(super) fn patience(
@@ -109,10 +121,7 @@ impl Options {
         if self.nonblocking {
             return Ok(None);
         }
-        Ok(Some(match interest {
-            Interest::Read => self.read_timeout,
-            Interest::Write => self.write_timeout,
-        }))
+        Ok(Some(self.timeout(interest)))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::current;
 use crate::primitive::Ordering;
 use crate::reactor;
 use crate::stack;
+use crate::sys::BATCH;
 use crate::task::Runnable;
 use crate::task::lease::Lease;
 use crate::task::list::List;
@@ -29,6 +30,9 @@ const STREAK_MAX: u32 = 16;
 
 /// The same while tasks wait that an event has woken: see `turns`.
 const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
+
+/// Tasks woken by events beside which no further events are asked for.
+const WOKEN_ENOUGH: usize = BATCH / 2;
 
 /// Tasks to take from the shared queue at a time.
 const SHARE_MAX: usize = 128;
@@ -246,7 +250,7 @@ impl Scheduler {
             local.tick = local.tick.wrapping_add(1);
             let asked = core.take_request_to_look();
             if asked || local.tick.is_multiple_of(LOOK_EVERY) {
-                self.poll(core, local, Some(Duration::ZERO));
+                self.look(core, local);
                 self.take_share(core, local);
                 if asked && local.streak > 0 {
                     // Two that wake each other have had their time, however few their runs.
@@ -349,9 +353,13 @@ impl Scheduler {
         any
     }
 
-    /// Looks at the event loop, for at most `timeout`, and at the deadlines.
-    fn poll(&self, core: &Core, local: &mut Local, timeout: Option<Duration>) {
-        reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+    /// Looks at the event loop and at the deadlines.
+    fn look(&self, core: &Core, local: &mut Local) {
+        // Further events are as well off in the kernel while many wait here.
+        if core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
+            let now = Some(Duration::ZERO);
+            reactor::poll(core.index, now, &mut local.events, &mut local.ready);
+        }
         timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
     }
 

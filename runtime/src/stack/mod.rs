@@ -50,6 +50,10 @@ pub(crate) struct Stack {
     class: Class,
 }
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu")),
+    allow(dead_code, reason = "two of them are for thread-locals of a thread's own")
+)]
 impl Stack {
     pub(crate) fn top(&self) -> usize {
         self.top

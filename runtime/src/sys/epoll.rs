@@ -12,14 +12,11 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
 
-use super::Event;
+use super::{BATCH, Event};
 use crate::primitive::{AtomicBool, Ordering};
 
 /// The token of the wake-up descriptor; no registration has it.
 const WAKE: u64 = u64::MAX;
-
-/// How many events one wait takes over.
-const BATCH: usize = 256;
 
 /// Whether the kernel has been found to have the older call alone.
 static IN_MILLISECONDS: AtomicBool = AtomicBool::new(false);
@@ -66,6 +63,25 @@ impl Events {
     pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(BATCH))
     }
+
+    /// What the last wait has found.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
+        let registered = self.0.iter().filter(|event| event.data.u64() != WAKE);
+        registered.map(|event| {
+            let flags = event.flags;
+            let has = |any| flags.intersects(any);
+            let (hung_up, failed) = (epoll::EventFlags::HUP, epoll::EventFlags::ERR);
+            let shut = epoll::EventFlags::RDHUP | hung_up;
+            Event {
+                token: event.data.u64(),
+                readable: has(epoll::EventFlags::IN | epoll::EventFlags::PRI | shut | failed),
+                writable: has(epoll::EventFlags::OUT | hung_up | failed),
+                read_closed: has(shut),
+                write_closed: has(hung_up),
+                unsteady: has(epoll::EventFlags::PRI | failed),
+            }
+        })
+    }
 }
 
 impl Poller {
@@ -101,14 +117,9 @@ impl Poller {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
-    /// Waits for events, for at most `timeout` (`None`: without limit), and hands each to `on_event`.
-    /// An interrupted wait is an empty one.
-    pub(crate) fn wait(
-        &self,
-        events: &mut Events,
-        timeout: Option<Duration>,
-        mut on_event: impl FnMut(Event),
-    ) -> io::Result<()> {
+    /// Waits for events, for at most `timeout` (`None`: without limit). An interrupted wait is an empty
+    /// one.
+    pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         let waited = if IN_MILLISECONDS.load(Ordering::Relaxed) {
             self.fill_in_milliseconds(events, timeout)
@@ -123,28 +134,9 @@ impl Poller {
             }
         };
         match waited {
-            Err(Errno::INTR) => return Ok(()),
-            other => other?,
+            Err(Errno::INTR) => Ok(()),
+            other => Ok(other?),
         }
-        for event in &events.0 {
-            let token = event.data.u64();
-            if token == WAKE {
-                continue;
-            }
-            let flags = event.flags;
-            let has = |any| flags.intersects(any);
-            let (hung_up, failed) = (epoll::EventFlags::HUP, epoll::EventFlags::ERR);
-            let shut = epoll::EventFlags::RDHUP | hung_up;
-            on_event(Event {
-                token,
-                readable: has(epoll::EventFlags::IN | epoll::EventFlags::PRI | shut | failed),
-                writable: has(epoll::EventFlags::OUT | hung_up | failed),
-                read_closed: has(shut),
-                write_closed: has(hung_up),
-                unsteady: has(epoll::EventFlags::PRI | failed),
-            });
-        }
-        Ok(())
     }
 
     fn fill(&self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Errno> {

@@ -10,13 +10,10 @@ use rustix::event::kqueue::{
 };
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
-use super::Event;
+use super::{BATCH, Event};
 
 /// The identity of the wake-up event among the user events.
 const WAKE: isize = 0;
-
-/// How many events one wait takes over.
-const BATCH: usize = 256;
 
 /// One event loop of the kernel.
 #[derive(Debug)]
@@ -78,6 +75,26 @@ impl Events {
     pub(crate) fn new() -> Self {
         Self(Vec::with_capacity(BATCH))
     }
+
+    /// What the last wait has found.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
+        self.0.iter().filter_map(|event| {
+            let closed = event.flags().contains(EventFlags::EOF);
+            let (readable, writable) = match event.filter() {
+                EventFilter::Read(_) => (true, false),
+                EventFilter::Write(_) => (false, true),
+                _ => return None,
+            };
+            Some(Event {
+                token: event.udata().addr() as u64,
+                readable,
+                writable,
+                read_closed: readable && closed,
+                write_closed: writable && closed,
+                unsteady: event.flags().contains(EventFlags::ERROR),
+            })
+        })
+    }
 }
 
 impl Poller {
@@ -117,40 +134,18 @@ impl Poller {
         read.and(write)
     }
 
-    /// Waits for events, for at most `timeout` (`None`: without limit), and hands each to `on_event`.
-    /// An interrupted wait is an empty one.
-    pub(crate) fn wait(
-        &self,
-        events: &mut Events,
-        timeout: Option<Duration>,
-        mut on_event: impl FnMut(Event),
-    ) -> io::Result<()> {
+    /// Waits for events, for at most `timeout` (`None`: without limit). An interrupted wait is an empty
+    /// one.
+    pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         // SAFETY: no change is passed, so no descriptor has to stay open on its behalf.
         let waited = unsafe {
             kevent(&self.queue, &[], rustix::buffer::spare_capacity(&mut events.0), timeout)
         };
         match waited {
-            Err(Errno::INTR) => return Ok(()),
-            other => other?,
-        };
-        for event in &events.0 {
-            let closed = event.flags().contains(EventFlags::EOF);
-            let (readable, writable) = match event.filter() {
-                EventFilter::Read(_) => (true, false),
-                EventFilter::Write(_) => (false, true),
-                _ => continue,
-            };
-            on_event(Event {
-                token: event.udata().addr() as u64,
-                readable,
-                writable,
-                read_closed: readable && closed,
-                write_closed: writable && closed,
-                unsteady: event.flags().contains(EventFlags::ERROR),
-            });
+            Err(Errno::INTR) => Ok(()),
+            other => Ok(other.map(drop)?),
         }
-        Ok(())
     }
 
     /// Ends the wait that is going on, or the next one.

@@ -7,7 +7,7 @@
 //!
 //! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
 //!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
-//!   `wake`, including one that came before it.
+//!   `wake`, including one that came before it. `Events::iter` gives what it has found.
 //! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), `as_fd()`,
 //!   which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
@@ -41,9 +41,15 @@ pub(crate) mod poller;
 pub(crate) mod futex;
 
 pub(crate) mod barrier;
+pub(crate) mod cache;
 pub(crate) mod memory;
 pub(crate) mod socket;
 pub(crate) mod thread;
+
+/// How many events one wait takes over: so many that the call is divided among them, and so few that
+/// what is touched when they are taken over is still in the second-level cache when they are acted
+/// upon. What is left waits in the kernel, which keeps the order, for nothing.
+pub(crate) const BATCH: usize = 32;
 
 /// What the kernel said of one descriptor.
 #[derive(Clone, Copy, Debug)]

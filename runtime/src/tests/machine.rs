@@ -205,6 +205,13 @@ pub(crate) mod clock {
 }
 
 pub(crate) mod sys {
+    /// There is no cache here.
+    pub(crate) mod cache {
+        pub(crate) const LINE: usize = 64;
+
+        pub(crate) fn prefetch<T>(_: *const T, _: usize) {}
+    }
+
     /// Where the kernel does not help: loom sees every thread.
     pub(crate) mod barrier {
         use crate::primitive::{Ordering, fence};
