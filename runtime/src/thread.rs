@@ -117,8 +117,10 @@ impl Builder {
             name.into_string().expect("it was a string").into_boxed_str()
         });
         let scheduler = runtime::scheduler()?;
-        let size = self.stack_size.unwrap_or_else(default_stack_size);
-        let class = Class::for_size(size, tls::block_len())?;
+        let class = match self.stack_size {
+            Some(size) => Class::for_size(size, tls::block_len())?,
+            None => default_class()?,
+        };
         stack::reserve(class)?;
         let vtable = const { &VTable { run: run::<F, T>, free: free::<Task<F, T>> } };
         // Written in place: a value that is made first would be copied there.
@@ -154,12 +156,17 @@ where
     Builder::new().spawn(f).expect("failed to spawn thread")
 }
 
-fn default_stack_size() -> usize {
-    static SIZE: OnceLock<usize> = OnceLock::new();
-    *SIZE.get_or_init(|| {
-        let wanted = env::var("RUST_MIN_STACK").ok();
-        wanted.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE)
-    })
+/// The stacks of threads whose builder says nothing of it.
+#[inline]
+fn default_class() -> io::Result<Class> {
+    static CLASS: OnceLock<Class> = OnceLock::new();
+    if let Some(class) = CLASS.get() {
+        return Ok(*class);
+    }
+    let wanted = env::var("RUST_MIN_STACK").ok();
+    let size = wanted.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE);
+    let class = Class::for_size(size, tls::block_len())?;
+    Ok(*CLASS.get_or_init(|| class))
 }
 
 /// The whole life of a green thread, on its own stack.

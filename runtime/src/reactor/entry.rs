@@ -2,18 +2,19 @@
 //!
 //! # Readiness
 //!
-//! Each direction has a word of a *tick* and three flags:
+//! Each direction has a word of a *tick*, which counts the kernel's edges, and two flags:
 //!
-//! | part | meaning |
+//! | flag | meaning |
 //! |---|---|
-//! | tick | counts the kernel's edges |
-//! | EMPTY | since that tick a call has found nothing, or has left nothing: trying is in vain |
-//! | UNSTEADY | a call may stop short although more is there, since an error or urgent data is: not EMPTY until the next edge |
+//! | UNSTEADY | a call may stop short although more is there, since an error or urgent data is: never EMPTY until the next edge |
 //! | CLOSED | no further edge is to be expected, since the direction is shut: never EMPTY again |
 //!
-//! A caller looks at the word first ([`Entry::look`]). Unless it is EMPTY it tries. What it learns
-//! it notes by compare-exchange against the word that it saw: an edge in between has changed the
-//! tick, and the note, which would be out of date, fails.
+//! And it has a note: the word at which a call has last found nothing, or has left nothing. While the
+//! two are the same the direction is EMPTY, and trying is in vain.
+//!
+//! A caller looks at both first ([`Entry::look`]). Unless the direction is EMPTY it tries. What it
+//! learns it notes of the word that it saw: an edge in between has changed the tick, and the note
+//! means nothing. Nor does it when another one overwrites it: then a try is made that was in vain.
 //!
 //! So a stream that was read short is EMPTY, and the next read waits without a system call.
 //!
@@ -44,17 +45,20 @@ use super::options::{Options, Origin, Patience};
 use crate::clock;
 use crate::lock::{Guard, Lock};
 use crate::park::{self, WaitReason};
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::{Linked, Links, Ring};
 use crate::sys::{Event, cache};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
 
-const EMPTY: u32 = 1;
-const UNSTEADY: u32 = 2;
-const CLOSED: u32 = 4;
-const TICK: u32 = 8;
+const UNSTEADY: u64 = 1;
+const CLOSED: u64 = 2;
+/// Nothing below is a word of which an edge is known.
+const TICK: u64 = 4;
+
+/// No word.
+const NEVER: u64 = u64::MAX;
 
 /// A direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +80,15 @@ impl Interest {
 
 /// The readiness of a direction as a caller saw it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen(u32);
+pub(crate) struct Seen {
+    word: u64,
+    is_empty: bool,
+}
 
 impl Seen {
     /// Whether a try would find nothing.
     pub(crate) fn is_empty(self) -> bool {
-        self.0 & EMPTY != 0
+        self.is_empty
     }
 }
 
@@ -122,7 +129,9 @@ pub(crate) struct Entry {
 }
 
 struct Side {
-    word: AtomicU32,
+    word: AtomicU64,
+    /// The word at which there was nothing.
+    empty_at: AtomicU64,
     /// How many wait, to be read without the lock.
     n_waiting: AtomicU32,
 }
@@ -181,7 +190,11 @@ fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
 
 impl Entry {
     pub(crate) fn new() -> Self {
-        let side = || Side { word: AtomicU32::new(0), n_waiting: AtomicU32::new(0) };
+        let side = || Side {
+            word: AtomicU64::new(0),
+            empty_at: AtomicU64::new(NEVER),
+            n_waiting: AtomicU32::new(0),
+        };
         Self {
             read: side(),
             write: side(),
@@ -207,22 +220,19 @@ impl Entry {
     /// What is known of a direction.
     #[inline]
     pub(crate) fn look(&self, interest: Interest) -> Seen {
+        let side = self.side(interest);
         // Acquire pairs with the release in `Side::edge`: the try that follows sees what came.
-        Seen(self.side(interest).word.load(Ordering::Acquire))
+        let word = side.word.load(Ordering::Acquire);
+        // Orders nothing, like the note itself: a hint about the kernel's state at that word.
+        Seen { word, is_empty: side.empty_at.load(Ordering::Relaxed) == word }
     }
 
     /// A call has found nothing, or has left nothing, since `seen`.
     #[inline]
     pub(crate) fn note_empty(&self, interest: Interest, seen: Seen) {
-        // Before the registration no edge will come that could take the note back.
-        if seen.0 & (CLOSED | UNSTEADY) == 0 && seen.0 >= TICK {
-            // Orders nothing: a hint about the kernel's state, void when the tick has moved.
-            let _ = self.side(interest).word.compare_exchange(
-                seen.0,
-                seen.0 | EMPTY,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+        // Before the registration no edge will come that could make the note void.
+        if seen.word & (CLOSED | UNSTEADY) == 0 && seen.word >= TICK {
+            self.side(interest).empty_at.store(seen.word, Ordering::Relaxed);
         }
     }
 
@@ -297,7 +307,7 @@ impl Entry {
         call: &mut Call,
     ) -> io::Result<Readiness> {
         let mut state = self.state.lock();
-        if (seen.0 & CLOSED != 0 || !state.options.wait_is_plain(interest))
+        if (seen.word & CLOSED != 0 || !state.options.wait_is_plain(interest))
             && let Some(answer) = state.prepare_wait(fd, interest, seen, call)?
         {
             return Ok(answer);
@@ -331,7 +341,7 @@ impl Entry {
         mut state: Guard<'_, State>,
     ) -> io::Result<Readiness> {
         let side = self.side(interest);
-        if side.word.load(Ordering::Relaxed) & !EMPTY != seen.0 & !EMPTY {
+        if side.word.load(Ordering::Relaxed) != seen.word {
             return Ok(Readiness::Ready);
         }
         if state.registered.is_none() {
@@ -440,6 +450,7 @@ impl Entry {
         state.options.reset(Origin::Adopted);
         // Nobody is between a look and a wait here: a descriptor that goes out is not in use.
         for side in [&self.read, &self.write] {
+            side.empty_at.store(NEVER, Ordering::Relaxed);
             side.word.store(0, Ordering::Release);
         }
     }
@@ -495,12 +506,9 @@ impl Side {
     /// The kernel's edge. Under the entry's lock.
     fn edge(&self, closed: bool, unsteady: bool) {
         let flag = |set, flag| if set { flag } else { 0 };
-        let word = self.word.load(Ordering::Relaxed) & !(EMPTY | UNSTEADY);
-        let next = word.wrapping_add(TICK) | flag(closed, CLOSED) | flag(unsteady, UNSTEADY);
-        // Zero means that no edge is known of: skip it when the count wraps.
-        let next = if next < TICK { next + TICK } else { next };
-        // Release pairs with the acquire in `look`. A note of EMPTY that comes in between belongs to
-        // the tick before, and is overwritten.
+        let word = self.word.load(Ordering::Relaxed) & !UNSTEADY;
+        let next = (word + TICK) | flag(closed, CLOSED) | flag(unsteady, UNSTEADY);
+        // Release pairs with the acquire in `look`.
         self.word.store(next, Ordering::Release);
     }
 }
@@ -518,7 +526,7 @@ impl State {
         let Some(patience) = self.patience(fd, interest)? else {
             return Ok(Some(Readiness::Unwanted));
         };
-        if seen.0 & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
+        if seen.word & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
             return Ok(Some(Readiness::Ready));
         }
         if call.deadline_ns.is_none()

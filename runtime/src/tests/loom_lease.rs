@@ -5,8 +5,8 @@
 //!
 //! Fails if either side goes without its barrier, or looks before it stores; if a worker that finds a
 //! claim keeps its core without a compare-exchange; if a taker goes by what it has seen without
-//! another look; if the store of the worker's word is relaxed; if `take`
-//! leaves the lease with the core while it revokes it.
+//! another look; if the store of the worker's word is relaxed; if `take` leaves the lease with the
+//! core while it revokes it.
 
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@
 //!
 //! A reader that waits while there is something to take, and nobody awake to take it, is a deadlock.
 //!
-//! Fails if a waiter does not compare the tick, or not under the lock; if an edge does not count, or
-//! leaves EMPTY; if `note_empty` overwrites an edge, or notes something before the registration; if
+//! Fails if a waiter does not compare the tick, or not under the lock; if an edge does not count; if
 //! a reader that succeeds does not pass on; if `wake` claims before it marks; if a wait that has
 //! timed out returns without either lock, or does not settle.
 
