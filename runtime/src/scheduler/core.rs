@@ -46,6 +46,8 @@ pub(crate) struct Core {
 pub(super) struct Local {
     /// Counts tasks that were run.
     pub(super) tick: u32,
+    /// When it has last looked at the event loop between two runs.
+    pub(super) looked_ns: u64,
     /// Tasks run in a row because they were the last to be woken.
     pub(super) streak: u32,
     /// Whose turn it is among those that no event has woken.
@@ -90,6 +92,7 @@ impl Core {
             n_calls: AtomicU32::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
+                looked_ns: 0,
                 streak: 0,
                 pinned_first: false,
                 searching: false,

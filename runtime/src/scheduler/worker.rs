@@ -25,6 +25,10 @@ use crate::timer;
 /// prime, so that no pattern of the program's falls in step with it.
 const LOOK_EVERY: u32 = 61;
 
+/// Time between looks at the event loop and the deadlines, at least: the system call is to be divided
+/// among runs that are worth it, and be they as short as a `yield`.
+const LOOK_PAUSE_NS: u64 = 20_000;
+
 /// Runs in a row of the task that was woken last.
 const STREAK_MAX: u32 = 16;
 
@@ -250,7 +254,7 @@ impl Scheduler {
             local.tick = local.tick.wrapping_add(1);
             let asked = core.take_request_to_look();
             if asked || local.tick.is_multiple_of(LOOK_EVERY) {
-                self.look(core, local);
+                self.look(core, local, asked);
                 self.take_share(core, local);
                 if asked && local.streak > 0 {
                     // Two that wake each other have had their time, however few their runs.
@@ -353,8 +357,13 @@ impl Scheduler {
         any
     }
 
-    /// Looks at the event loop and at the deadlines.
-    fn look(&self, core: &Core, local: &mut Local) {
+    /// Looks at the event loop and at the deadlines, unless it has just done so and nobody asks for it.
+    fn look(&self, core: &Core, local: &mut Local, asked: bool) {
+        let now_ns = clock::now_ns();
+        if !asked && now_ns.saturating_sub(local.looked_ns) < LOOK_PAUSE_NS {
+            return;
+        }
+        local.looked_ns = now_ns;
         // Further events are as well off in the kernel while many wait here.
         if core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
