@@ -124,7 +124,7 @@ impl Config {
             None => tls_from_env()?,
         };
         if wanted != Some(TlsMode::Shared) {
-            // The first thing that starts a thread is below.
+            // Before `choose`, which starts a thread: it costs least while there is one.
             barrier::init();
         }
         let mode = tls::choose(wanted)?;

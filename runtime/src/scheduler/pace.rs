@@ -4,7 +4,8 @@
 //! section (or wakes up) changes the core's state first and looks at the pace afterwards. So one of
 //! them sees the other: the monitor stays awake, or it is nudged. Between the two steps of a section
 //! and of the monitor is a barrier each (`sys::barrier`); those of a wake-up are sequentially
-//! consistent.
+//! consistent. The word keeps the pace until somebody nudges, while the monitor looks as well as while
+//! it waits, so that a barrier is passed when a pace begins, not at each look.
 
 use std::time::Duration;
 
@@ -54,8 +55,8 @@ impl Pace {
         }
     }
 
-    /// The monitor's own: waits, for at most `timeout`, unless `stay_awake` says that there is
-    /// something to see already. Whether there is: then the pace is to be fast.
+    /// The monitor's own: waits, for at most `timeout`. Whether there is something to see: then the pace
+    /// is to be fast. `stay_awake` says whether there was before this pace began.
     pub(crate) fn slow_down(
         &self,
         slow: Slow,
@@ -66,11 +67,15 @@ impl Pace {
             Slow::Slow => SLOW,
             Slow::Parked => PARKED,
         };
-        self.0.store(pace, Ordering::SeqCst);
-        let stay_awake = stay_awake();
-        if !stay_awake {
-            futex::wait(&self.0, pace, timeout);
+        // Where the word says so already, since the last look, nobody can have missed it.
+        if self.0.load(Ordering::SeqCst) != pace {
+            self.0.store(pace, Ordering::SeqCst);
+            if stay_awake() {
+                self.0.store(FAST, Ordering::SeqCst);
+                return true;
+            }
         }
-        self.0.swap(FAST, Ordering::SeqCst) == FAST || stay_awake
+        futex::wait(&self.0, pace, timeout);
+        self.0.load(Ordering::SeqCst) != pace
     }
 }
