@@ -67,9 +67,11 @@ pub fn attempt<T>(
     };
     let entry = reactor::entry(fd);
     let mut call = Call::default();
+    // The time is up: what has come by now may not have been told yet.
+    let mut is_last = false;
     loop {
         let seen = entry.look(interest);
-        if !seen.is_empty() {
+        if is_last || !seen.is_empty() {
             match op(Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
@@ -82,6 +84,9 @@ pub fn attempt<T>(
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     entry.note_empty(interest, seen);
+                    if is_last {
+                        return Err(Errno::AGAIN.into());
+                    }
                 }
                 Err(error) => {
                     entry.pass_on(interest);
@@ -91,9 +96,8 @@ pub fn attempt<T>(
         }
         match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
-            Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(Errno::AGAIN.into());
-            }
+            Readiness::TimedOut => is_last = true,
+            Readiness::Unwanted => return Err(Errno::AGAIN.into()),
         }
     }
 }
@@ -134,9 +138,11 @@ pub fn attempt_unflagged<T>(
         }
     };
     let mut call = Call::default();
+    // As in `attempt`.
+    let mut is_last = false;
     loop {
         let seen = entry.look(interest);
-        if !seen.is_empty() {
+        if is_last || !seen.is_empty() {
             let result = if entry.make_nonblocking(fd)? {
                 op()
             } else if is_ready(fd, interest)? {
@@ -147,6 +153,9 @@ pub fn attempt_unflagged<T>(
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     entry.note_empty(interest, seen);
+                    if is_last {
+                        return Err(Errno::AGAIN.into());
+                    }
                 }
                 other => {
                     entry.pass_on(interest);
@@ -157,9 +166,8 @@ pub fn attempt_unflagged<T>(
         }
         match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
-            Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(Errno::AGAIN.into());
-            }
+            Readiness::TimedOut => is_last = true,
+            Readiness::Unwanted => return Err(Errno::AGAIN.into()),
         }
     }
 }
@@ -220,7 +228,8 @@ pub fn ready(
             return Ok(true);
         }
         if entry.wait_until(task, fd, interest, seen, &mut call)? == Readiness::TimedOut {
-            return Ok(false);
+            // As in `attempt`.
+            return is_ready(fd, interest);
         }
     }
 }

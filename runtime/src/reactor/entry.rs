@@ -425,8 +425,8 @@ impl Entry {
         let mut ready = List::new();
         let mut state = self.state.lock();
         if let Some(core) = state.registered {
-            // The kernel forgets a file with its last descriptor. A copy that a child has between
-            // its fork and its exec makes that a little later; what is told of it meanwhile has the
+            // The kernel forgets a file with its last descriptor. A copy that a child has, most often
+            // between its fork and its exec, makes that later; what is told of it meanwhile has the
             // old generation.
             let known = (!state.flag.is_only_one()).then_some(fd);
             super::deregister(core as usize, known);

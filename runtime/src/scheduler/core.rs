@@ -19,7 +19,7 @@ const STACKS_MAX: usize = 64;
 const STACKS_ASLEEP_MAX: usize = 2;
 
 /// How many reservations a core holds back at most.
-const SURPLUS_MAX: usize = 64;
+const SURPLUS_MAX: usize = 16;
 
 // Neighbours share no cache line.
 #[repr(align(128))]

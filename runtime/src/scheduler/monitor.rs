@@ -114,8 +114,9 @@ impl Monitor {
                 } else {
                     let left = next_slow.saturating_duration_since(now);
                     self.pace.slow_down(Slow::Slow, Some(left), || {
-                        // Pairs with the barrier of a section that begins.
-                        barrier::heavy();
+                        // Pairs with the barrier of a section that begins. Without it one may be
+                        // missed until the next slow look.
+                        let _ = barrier::heavy();
                         scheduler.cores().iter().any(|core| core.owner.blocks())
                     })
                 };

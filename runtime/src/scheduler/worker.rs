@@ -35,7 +35,7 @@ const STREAK_MAX: u32 = 16;
 /// The same while tasks wait that an event has woken: see `turns`.
 const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
 
-/// Tasks woken by events beside which no further events are asked for.
+/// Tasks woken by events beside which no further events are asked for until 10 ms have passed.
 const WOKEN_ENOUGH: usize = BATCH / 2;
 
 /// Tasks to take from the shared queue at a time.
@@ -364,8 +364,9 @@ impl Scheduler {
             return;
         }
         local.looked_ns = now_ns;
-        // Further events are as well off in the kernel while many wait here.
-        if core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
+        // Further events are as well off in the kernel while many wait here; but not for longer than
+        // it takes until somebody asks, since deadlines alone may keep as many waiting for good.
+        if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
             reactor::poll(core.index, now, &mut local.events, &mut local.ready);
         }

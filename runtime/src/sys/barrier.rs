@@ -8,44 +8,72 @@
 
 use std::sync::atomic::compiler_fence;
 
-use crate::primitive::{AtomicBool, Ordering, fence};
+use crate::primitive::{AtomicU8, Ordering, fence};
 
-/// Both sides pass a fence. Set before there are threads to pass it.
-static FENCED: AtomicBool = AtomicBool::new(false);
+/// Nobody has called `init`: nobody needs a barrier.
+const UNUSED: u8 = 0;
+/// The kernel does the work.
+const ASYMMETRIC: u8 = 1;
+/// Both sides pass a fence.
+const FENCED: u8 = 2;
 
-/// To be called once, before any thread passes either side.
+static STATE: AtomicU8 = AtomicU8::new(UNUSED);
+
+/// To be called once, before there are threads that pass either side.
 ///
 /// While the process has no other threads it costs next to nothing; else the kernel waits for all
 /// processors.
 pub(crate) fn init() {
-    #[cfg(target_os = "linux")]
-    let agreed = {
-        use rustix::thread::{MembarrierCommand, membarrier};
-        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
-    };
-    #[cfg(not(target_os = "linux"))]
-    let agreed = false;
+    let state = if kernel::register() { ASYMMETRIC } else { FENCED };
     // Orders nothing: threads that are started later see it.
-    FENCED.store(!agreed, Ordering::Relaxed);
+    STATE.store(state, Ordering::Relaxed);
 }
 
-/// The side that passes often. No barrier at all where nobody has called `init`.
+/// The side that passes often.
 #[inline]
 pub(crate) fn light() {
-    if FENCED.load(Ordering::Relaxed) {
+    if STATE.load(Ordering::Relaxed) == FENCED {
         fence(Ordering::SeqCst);
     } else {
         compiler_fence(Ordering::SeqCst);
     }
 }
 
-/// The side that pays.
-pub(crate) fn heavy() {
+/// The side that pays. `false` if the kernel has refused, which it had agreed to do (a sandbox that
+/// the program has entered since): there was no barrier. From here on both sides pass a fence; whoever
+/// asks again does so later than what others were about to store takes to arrive.
+#[must_use]
+pub(crate) fn heavy() -> bool {
     fence(Ordering::SeqCst);
-    #[cfg(target_os = "linux")]
-    if !FENCED.load(Ordering::Relaxed) {
-        use rustix::thread::{MembarrierCommand, membarrier};
-        // Refused only where nobody has called `init`.
-        let _ = membarrier(MembarrierCommand::PrivateExpedited);
+    let refused = STATE.load(Ordering::Relaxed) == ASYMMETRIC && !kernel::interrupt();
+    if refused {
+        STATE.store(FENCED, Ordering::SeqCst);
+    }
+    !refused
+}
+
+#[cfg(target_os = "linux")]
+mod kernel {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    /// Whether the kernel agrees to put barriers into this process's threads.
+    pub(super) fn register() -> bool {
+        membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+    }
+
+    /// Puts one into each thread that runs.
+    pub(super) fn interrupt() -> bool {
+        membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod kernel {
+    pub(super) fn register() -> bool {
+        false
+    }
+
+    pub(super) fn interrupt() -> bool {
+        false
     }
 }

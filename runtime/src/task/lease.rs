@@ -207,9 +207,9 @@ impl Lease {
             return false;
         }
         // Pairs with the one in `is_kept`.
-        barrier::heavy();
+        let passed = barrier::heavy();
         // Whoever has seen the word has acquired what came with it, in `look`.
-        if self.word.load(Ordering::Relaxed) == seen {
+        if passed && self.word.load(Ordering::Relaxed) == seen {
             change(seen, REVOKED)
         } else {
             // Unless the worker has refused.

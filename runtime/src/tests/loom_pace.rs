@@ -27,7 +27,7 @@ fn a_blocking_section_is_not_missed() {
             let (pace, owner) = &*theirs;
             while !owner.blocks() {
                 pace.slow_down(Slow::Slow, None, || {
-                    barrier::heavy();
+                    let _ = barrier::heavy();
                     owner.blocks()
                 });
             }

@@ -220,8 +220,9 @@ pub(crate) mod sys {
             fence(Ordering::SeqCst);
         }
 
-        pub(crate) fn heavy() {
+        pub(crate) fn heavy() -> bool {
             fence(Ordering::SeqCst);
+            true
         }
     }
 

@@ -1,0 +1,90 @@
+//! The event loop is looked at, however many wait for their turn, and what it has not told yet counts.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use std_shim::os::unix::net::UnixStream;
+use std_shim::thread;
+
+use tests::process::Process;
+
+tests::in_each_mode!(
+    an_event_is_heard_beside_more_deadlines_than_can_be_met,
+    data_that_came_in_time_is_read_after_the_timeout,
+);
+
+fn compute(time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Three hundred threads want a tenth of the processor each, thirty times of what there is: their
+/// deadlines alone keep the queue full for good.
+fn an_event_is_heard_beside_more_deadlines_than_can_be_met(process: &Process) {
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let over = Arc::new(AtomicBool::new(false));
+        let tick = |over: Arc<AtomicBool>| {
+            while !over.load(Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+                compute(Duration::from_micros(100));
+            }
+        };
+        let start = |_| {
+            let over = Arc::clone(&over);
+            thread::spawn(move || tick(over))
+        };
+        let tickers: Vec<_> = (0..300).map(start).collect();
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let echo = thread::spawn(move || {
+            let mut byte = [0];
+            while far.read_exact(&mut byte).and_then(|()| far.write_all(&byte)).is_ok() {}
+        });
+        let rounds = thread::spawn(move || {
+            let begin = Instant::now();
+            for _ in 0..5 {
+                near.write_all(&[7]).unwrap();
+                near.read_exact(&mut [0]).unwrap();
+            }
+            begin.elapsed()
+        });
+        // Without a look none of them ever comes back.
+        let until = Instant::now() + Duration::from_secs(20);
+        while !rounds.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(rounds.is_finished(), "nobody has heard of the event");
+        println!("five rounds took {:?}", rounds.join().unwrap());
+        over.store(true, Relaxed);
+        tickers.into_iter().for_each(|ticker| ticker.join().unwrap());
+        echo.join().unwrap();
+    });
+}
+
+/// The only worker computes while data comes for more readers than one look takes over, and on until
+/// their time is up. std's readers have it.
+fn data_that_came_in_time_is_read_after_the_timeout(process: &Process) {
+    const READERS: usize = 100;
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let (nears, fars): (Vec<_>, Vec<_>) =
+            (0..READERS).map(|_| UnixStream::pair().unwrap()).unzip();
+        let read = |mut far: UnixStream| {
+            far.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            thread::spawn(move || far.read(&mut [0]).map_err(|error| error.kind()))
+        };
+        let readers: Vec<_> = fars.into_iter().map(read).collect();
+        std::thread::sleep(Duration::from_millis(30));
+        let busy = thread::spawn(|| compute(Duration::from_millis(200)));
+        std::thread::sleep(Duration::from_millis(5));
+        for mut near in &nears {
+            near.write_all(&[7]).unwrap();
+        }
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), Ok(1));
+        }
+        busy.join().unwrap();
+    });
+}
