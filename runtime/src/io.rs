@@ -67,11 +67,9 @@ pub fn attempt<T>(
     };
     let entry = reactor::entry(fd);
     let mut call = Call::default();
-    // The time is up: what has come by now may not have been told yet.
-    let mut is_last = false;
     loop {
         let seen = entry.look(interest);
-        if is_last || !seen.is_empty() {
+        if !seen.is_empty() {
             match op(Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
@@ -84,9 +82,6 @@ pub fn attempt<T>(
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     entry.note_empty(interest, seen);
-                    if is_last {
-                        return Err(Errno::AGAIN.into());
-                    }
                 }
                 Err(error) => {
                     entry.pass_on(interest);
@@ -96,8 +91,9 @@ pub fn attempt<T>(
         }
         match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
-            Readiness::TimedOut => is_last = true,
-            Readiness::Unwanted => return Err(Errno::AGAIN.into()),
+            Readiness::TimedOut | Readiness::Unwanted => {
+                return Err(Errno::AGAIN.into());
+            }
         }
     }
 }
@@ -138,11 +134,9 @@ pub fn attempt_unflagged<T>(
         }
     };
     let mut call = Call::default();
-    // As in `attempt`.
-    let mut is_last = false;
     loop {
         let seen = entry.look(interest);
-        if is_last || !seen.is_empty() {
+        if !seen.is_empty() {
             let result = if entry.make_nonblocking(fd)? {
                 op()
             } else if is_ready(fd, interest)? {
@@ -153,9 +147,6 @@ pub fn attempt_unflagged<T>(
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     entry.note_empty(interest, seen);
-                    if is_last {
-                        return Err(Errno::AGAIN.into());
-                    }
                 }
                 other => {
                     entry.pass_on(interest);
@@ -166,8 +157,9 @@ pub fn attempt_unflagged<T>(
         }
         match entry.wait(task, fd, interest, seen, &mut call)? {
             Readiness::Ready => {}
-            Readiness::TimedOut => is_last = true,
-            Readiness::Unwanted => return Err(Errno::AGAIN.into()),
+            Readiness::TimedOut | Readiness::Unwanted => {
+                return Err(Errno::AGAIN.into());
+            }
         }
     }
 }
@@ -228,8 +220,7 @@ pub fn ready(
             return Ok(true);
         }
         if entry.wait_until(task, fd, interest, seen, &mut call)? == Readiness::TimedOut {
-            // As in `attempt`.
-            return is_ready(fd, interest);
+            return Ok(false);
         }
     }
 }

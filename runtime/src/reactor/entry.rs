@@ -99,6 +99,8 @@ pub(crate) struct Call {
     deadline_ns: Option<u64>,
     /// It has found nothing although the direction is CLOSED.
     found_nothing_at_end: bool,
+    /// Its time was up, and it was made once more.
+    had_last_try: bool,
     /// Its place among those who wait, from the first wait on.
     turn: Option<u64>,
 }
@@ -348,7 +350,7 @@ impl Entry {
             state.register(task, fd)?;
         }
         if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
-            return Ok(Readiness::TimedOut);
+            return Ok(self.time_is_up(interest, call));
         }
         let is_first_wait = call.turn.is_none();
         let turn = *call.turn.get_or_insert(state.next_turn);
@@ -367,11 +369,22 @@ impl Entry {
             None => park::park_until(task, interest.reason(), || waiter.is_woken()),
             Some(deadline_ns) => {
                 if !self.park_with_deadline(task, interest, &waiter, deadline_ns) {
-                    return Ok(Readiness::TimedOut);
+                    return Ok(self.time_is_up(interest, call));
                 }
             }
         }
         Ok(Readiness::Ready)
+    }
+
+    /// The time of a call is up. What has come by now may not have been told yet, so the call is made
+    /// once more first, whatever was noted.
+    #[cold]
+    fn time_is_up(&self, interest: Interest, call: &mut Call) -> Readiness {
+        if std::mem::replace(&mut call.had_last_try, true) {
+            return Readiness::TimedOut;
+        }
+        self.side(interest).empty_at.store(NEVER, Ordering::Relaxed);
+        Readiness::Ready
     }
 
     /// Parks until the waiter is woken: `true`; or until the deadline: `false`.
