@@ -116,23 +116,7 @@ pub fn attempt_unflagged<T>(
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
-    let Some(task) = current::green() else {
-        loop {
-            match op() {
-                // The flag is the runtime's own, set for a green thread: wait in its place.
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock
-                        && entry.is_nonblocking_by_us() =>
-                {
-                    match block_until_ready(fd, interest, None) {
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        other => drop(other?),
-                    }
-                }
-                other => return other,
-            }
-        }
-    };
+    let Some(task) = current::green() else { return attempt_outside(fd, interest, op) };
     let mut call = Call::default();
     loop {
         let seen = entry.look(interest);
@@ -159,6 +143,43 @@ pub fn attempt_unflagged<T>(
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
                 return Err(Errno::AGAIN.into());
+            }
+        }
+    }
+}
+
+/// How long an ordinary thread leaves it to the event loop to wake it, before it waits in the kernel.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// As [`attempt_unflagged`], from an ordinary thread.
+///
+/// While nobody is busy it blocks in the kernel, as std's does. Beside workers that run it has an event
+/// loop wake it, which they look at in between: where the kernel would switch to it and back for each
+/// connection, it finds several of them.
+fn attempt_outside<T>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    mut op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let entry = reactor::entry(fd);
+    loop {
+        let seen = entry.look(interest);
+        if scheduler::attendant(None).is_some() {
+            entry.make_nonblocking(fd)?;
+        }
+        match op() {
+            // The flag is the runtime's own: wait in its place.
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && entry.is_nonblocking_by_us() => {}
+            other => {
+                entry.pass_on(interest);
+                return other;
+            }
+        }
+        if !entry.wait_outside(fd, interest, seen, scheduler::attendant, PATIENCE)? {
+            match block_until_ready(fd, interest, None) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => drop(other?),
             }
         }
     }

@@ -132,6 +132,7 @@ mod reactor {
     mod entry;
     mod flag;
     mod options;
+    mod waiter;
 
     pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};
     pub use entry::Interest;
@@ -148,7 +149,7 @@ mod scheduler {
     pub(crate) mod pace;
     pub(crate) mod queue;
 
-    pub(crate) use crate::tests::machine::give_way;
+    pub(crate) use crate::tests::machine::{attendant, give_way};
 }
 #[cfg(loom)]
 #[allow(unsafe_code, reason = "wakes who has parked")]

@@ -369,6 +369,9 @@ fn os_thread() -> TaskRef {
         fn schedule(&self, _: Runnable) {
             unreachable!("an OS thread is not scheduled here")
         }
+        fn is_retired(&self, _: usize) -> bool {
+            unreachable!("an OS thread has no core")
+        }
         fn wake_core(&self, _: usize) {
             unreachable!("an OS thread has no core")
         }

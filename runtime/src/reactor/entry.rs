@@ -32,24 +32,28 @@
 //! Ten threads that accept on one listener are woken one per connection, in turn. Who is woken and
 //! finds nothing, since another one was faster, waits on in the place that it had.
 //! A CLOSED edge wakes all of them.
+//!
+//! An OS thread may wait here, too (`waiter`). One that runs out of patience takes itself out, or finds
+//! under the lock that it was woken.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::flag::Flag;
 use super::options::{Options, Origin, Patience};
+use super::waiter::{Outside, Waiter, schedule};
 use crate::clock;
 use crate::lock::{Guard, Lock};
 use crate::park::{self, WaitReason};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
-use crate::ring::{Linked, Links, Ring};
+use crate::ring::Ring;
 use crate::sys::{Event, cache};
+use crate::task::Header;
 use crate::task::list::List;
-use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
 
 const UNSTEADY: u64 = 1;
@@ -123,6 +127,7 @@ pub(crate) enum Readiness {
     Unwanted,
 }
 
+// Two lines, which is what a processor asks for at a time.
 #[repr(align(128))]
 pub(crate) struct Entry {
     read: Side,
@@ -140,7 +145,7 @@ struct Side {
 
 struct State {
     /// The core whose event loop knows the descriptor.
-    registered: Option<u32>,
+    registered: Option<Home>,
     /// Which owner of the number this is.
     generation: u32,
     flag: Flag,
@@ -151,36 +156,6 @@ struct State {
     writers: Ring<Waiter>,
 }
 
-/// A green thread that waits, on its own stack.
-struct Waiter {
-    task: NonNull<Header>,
-    woken: AtomicU32,
-    turn: u64,
-    links: Links<Waiter>,
-}
-
-impl Waiter {
-    fn is_woken(&self) -> bool {
-        // Acquire pairs with the release in `State::wake`.
-        self.woken.load(Ordering::Acquire) != 0
-    }
-
-    /// The thread runs soon, and touches its frames from the switch on up to where it called.
-    #[inline]
-    fn prefetch_stack(&self) {
-        /// Of the frame that the waiter is in, those below it, and those above.
-        const LINES: (usize, usize) = (2, 9);
-        let lowest = ptr::from_ref(self).cast::<u8>().wrapping_sub(LINES.0 * cache::LINE);
-        cache::prefetch(lowest, LINES.0 + LINES.1);
-    }
-}
-
-impl Linked for Waiter {
-    fn links(&self) -> &Links<Self> {
-        &self.links
-    }
-}
-
 /// The descriptor and generation that an event carries.
 pub(super) fn from_token(token: u64) -> (RawFd, u32) {
     (token as u32 as RawFd, (token >> 32) as u32)
@@ -188,6 +163,22 @@ pub(super) fn from_token(token: u64) -> (RawFd, u32) {
 
 fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(fd.as_raw_fd().cast_unsigned())
+}
+
+const _: () = assert!(cfg!(loom) || size_of::<Entry>() == 128);
+
+/// A core, in four bytes if there is one or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Home(NonZeroU32);
+
+impl Home {
+    fn new(core: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(core))
+    }
+
+    fn core(self) -> u32 {
+        self.0.get() - 1
+    }
 }
 
 impl Entry {
@@ -248,11 +239,9 @@ impl Entry {
 
     #[cold]
     fn wake_next(&self, interest: Interest) {
-        let mut ready = List::new();
-        self.state.lock().wake(self.side(interest), interest, 1, &mut ready);
-        for task in ready {
-            task.schedule();
-        }
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        self.state.lock().wake(self.side(interest), interest, 1, &mut ready, &mut outside);
+        schedule(ready, outside);
     }
 
     /// It will be needed soon.
@@ -267,28 +256,29 @@ impl Entry {
         if state.generation != generation {
             return;
         }
+        let mut outside = Outside::default();
         let n = |closed| if closed { usize::MAX } else { 1 };
         if event.readable {
             self.read.edge(event.read_closed, event.unsteady);
-            state.wake(&self.read, Interest::Read, n(event.read_closed), ready);
+            state.wake(&self.read, Interest::Read, n(event.read_closed), ready, &mut outside);
         }
         if event.writable {
             self.write.edge(event.write_closed, event.unsteady);
-            state.wake(&self.write, Interest::Write, n(event.write_closed), ready);
+            state.wake(&self.write, Interest::Write, n(event.write_closed), ready, &mut outside);
         }
+        drop(state);
+        outside.wake();
     }
 
     /// Something has happened that the kernel has no event for: whoever waits tries again, and so
     /// does whoever is about to wait.
     pub(crate) fn nudge(&self, interest: Interest) {
-        let mut ready = List::new();
+        let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
         self.side(interest).edge(false, false);
-        state.wake(self.side(interest), interest, usize::MAX, &mut ready);
+        state.wake(self.side(interest), interest, usize::MAX, &mut ready, &mut outside);
         drop(state);
-        for task in ready {
-            task.schedule();
-        }
+        schedule(ready, outside);
     }
 
     /// The other descriptors of the file that are known.
@@ -346,8 +336,10 @@ impl Entry {
         if side.word.load(Ordering::Relaxed) != seen.word {
             return Ok(Readiness::Ready);
         }
-        if state.registered.is_none() {
-            state.register(task, fd)?;
+        match state.registered {
+            None => state.register(task.core.load(Ordering::Relaxed), fd)?,
+            Some(home) if home.core() == task.core.load(Ordering::Relaxed) => {}
+            Some(home) => state.follow(task, fd, home)?,
         }
         if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok(self.time_is_up(interest, call));
@@ -355,12 +347,7 @@ impl Entry {
         let is_first_wait = call.turn.is_none();
         let turn = *call.turn.get_or_insert(state.next_turn);
         state.next_turn += u64::from(is_first_wait);
-        let waiter = Waiter {
-            task: NonNull::from(task),
-            woken: AtomicU32::new(0),
-            turn,
-            links: Links::new(),
-        };
+        let waiter = Waiter::green(task, turn);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         side.count_waiting(1);
@@ -374,6 +361,48 @@ impl Entry {
             }
         }
         Ok(Readiness::Ready)
+    }
+
+    /// Blocks an OS thread until there is news since `seen`: `true`; or for at most `patience`, or not
+    /// at all where no core attends to an event loop: `false`. `attendant` names a core that does,
+    /// that of the registration if it can.
+    pub(crate) fn wait_outside(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        seen: Seen,
+        attendant: impl FnOnce(Option<u32>) -> Option<u32>,
+        patience: Duration,
+    ) -> io::Result<bool> {
+        let side = self.side(interest);
+        let mut state = self.state.lock();
+        if side.word.load(Ordering::Relaxed) != seen.word {
+            return Ok(true);
+        }
+        let home = state.registered;
+        let Some(core) = attendant(home.map(Home::core)) else { return Ok(false) };
+        match home {
+            None => state.register(core, fd)?,
+            Some(home) if home.core() == core => {}
+            Some(home) => state.move_to(core, fd, home)?,
+        }
+        let turn = state.next_turn;
+        state.next_turn += 1;
+        let waiter = Waiter::outside(turn);
+        // SAFETY: as in `park`.
+        unsafe { state.enqueue(interest, &waiter, true) };
+        side.count_waiting(1);
+        drop(state);
+        if waiter.wait_outside(patience) {
+            return Ok(true);
+        }
+        let mut state = self.state.lock();
+        if !waiter.is_woken() {
+            // SAFETY: not woken, hence still queued.
+            unsafe { state.queue(interest).remove(&waiter) };
+            side.count_waiting(-1);
+        }
+        Ok(waiter.is_woken())
     }
 
     /// The time of a call is up. What has come by now may not have been told yet, so the call is made
@@ -435,24 +464,22 @@ impl Entry {
 
     /// The descriptor is about to be closed.
     pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
-        let mut ready = List::new();
+        let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
-        if let Some(core) = state.registered {
+        if let Some(home) = state.registered {
             // The kernel forgets a file with its last descriptor. A copy that a child has, most often
             // between its fork and its exec, makes that later; what is told of it meanwhile has the
             // old generation.
             let known = (!state.flag.is_only_one()).then_some(fd);
-            super::deregister(core as usize, known);
+            super::deregister(home.core() as usize, known);
         }
         state.flag.leave(fd.as_raw_fd());
         // Whoever waits here under a number that means something else soon: let them try and see.
-        state.wake(&self.read, Interest::Read, usize::MAX, &mut ready);
-        state.wake(&self.write, Interest::Write, usize::MAX, &mut ready);
+        state.wake(&self.read, Interest::Read, usize::MAX, &mut ready, &mut outside);
+        state.wake(&self.write, Interest::Write, usize::MAX, &mut ready, &mut outside);
         self.forget(&mut state);
         drop(state);
-        for task in ready {
-            task.schedule();
-        }
+        schedule(ready, outside);
     }
 
     /// Begins a new generation: nothing is known, nothing registered.
@@ -550,13 +577,30 @@ impl State {
         Ok(None)
     }
 
-    /// Has the event loop of the task's core watch the descriptor.
+    /// Has the event loop of a core watch the descriptor.
     #[cold]
-    fn register(&mut self, task: &Header, fd: BorrowedFd<'_>) -> io::Result<()> {
-        let core = task.core.load(Ordering::Relaxed);
+    fn register(&mut self, core: u32, fd: BorrowedFd<'_>) -> io::Result<()> {
         super::register(core as usize, fd, to_token(fd, self.generation))?;
-        self.registered = Some(core);
+        self.registered = Some(Home::new(core));
         Ok(())
+    }
+
+    /// Has the event loop of the task's core watch the descriptor instead of that of `home`, if that
+    /// core is not to be woken for it.
+    #[cold]
+    fn follow(&mut self, task: &Header, fd: BorrowedFd<'_>, home: Home) -> io::Result<()> {
+        if !task.scheduler().is_retired(home.core() as usize) {
+            return Ok(());
+        }
+        self.move_to(task.core.load(Ordering::Relaxed), fd, home)
+    }
+
+    /// Has another event loop than that of `from` watch the descriptor. What is ready then is an edge
+    /// once more.
+    fn move_to(&mut self, core: u32, fd: BorrowedFd<'_>, from: Home) -> io::Result<()> {
+        super::deregister(from.core() as usize, Some(fd));
+        self.registered = None;
+        self.register(core, fd)
     }
 
     fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {
@@ -592,23 +636,20 @@ impl State {
     }
 
     /// Takes up to `n` waiters out and claims their tasks.
-    fn wake(&mut self, side: &Side, interest: Interest, n: usize, ready: &mut List) {
+    fn wake(
+        &mut self,
+        side: &Side,
+        interest: Interest,
+        n: usize,
+        ready: &mut List,
+        outside: &mut Outside,
+    ) {
         for _ in 0..n {
             let Some(waiter) = self.queue(interest).pop_front() else { return };
             side.count_waiting(-1);
-            // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock.
-            let waiter = unsafe { waiter.as_ref() };
-            waiter.prefetch_stack();
-            let task = waiter.task;
-            // Release pairs with the acquire in `Waiter::is_woken`.
-            waiter.woken.store(1, Ordering::Release);
-            // SAFETY: the task waits here, so it is alive until the lock is released; the claim says
-            // whether the right to run it is ours.
-            unsafe {
-                if task.as_ref().state.claim() {
-                    ready.push_back(Runnable::from_raw(task));
-                }
-            }
+            // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock, which is
+            // held here.
+            unsafe { Waiter::wake(waiter, ready, outside) };
         }
     }
 }

@@ -27,44 +27,53 @@ pub(super) enum Flag {
     /// The descriptor is the only one that the runtime knows.
     Single(State),
     /// It has duplicates.
-    Family(Arc<Lock<State>>),
+    Family(Arc<Lock<Family>>),
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct State {
     /// The flag is set, and it was us.
     is_ours: bool,
     /// Others may have a descriptor of the file.
     is_lent: bool,
-    /// The numbers of a family's descriptors.
+}
+
+pub(super) struct Family {
+    state: State,
+    /// The numbers of its descriptors.
     members: Vec<RawFd>,
 }
 
 impl Flag {
     pub(super) const fn new(is_lent: bool) -> Self {
-        Self::Single(State { is_ours: false, is_lent, members: Vec::new() })
+        Self::Single(State { is_ours: false, is_lent })
     }
 
     /// The flag of `duplicate`, which is being announced, when this is that of `original`.
     pub(super) fn join(&mut self, original: RawFd, duplicate: RawFd) -> Self {
-        if let Self::Single(State { is_ours, is_lent, .. }) = *self {
-            let members = vec![original];
-            *self = Self::Family(Arc::new(Lock::new(State { is_ours, is_lent, members })));
+        if let Self::Single(state) = *self {
+            *self = Self::Family(Arc::new(Lock::new(Family { state, members: vec![original] })));
         }
-        let Self::Family(state) = self else { unreachable!("made one above") };
-        state.lock().members.push(duplicate);
-        Self::Family(Arc::clone(state))
+        let Self::Family(family) = self else { unreachable!("made one above") };
+        family.lock().members.push(duplicate);
+        Self::Family(Arc::clone(family))
     }
 
     /// The descriptor is about to be closed.
-    pub(super) fn leave(&mut self, number: RawFd) {
-        self.with(|state| state.members.retain(|member| *member != number));
+    pub(super) fn leave(&self, number: RawFd) {
+        if let Self::Family(family) = self {
+            family.lock().members.retain(|member| *member != number);
+        }
     }
 
     /// The numbers of the file's other descriptors, as far as the runtime knows them.
-    pub(super) fn siblings(&mut self, number: RawFd) -> Vec<RawFd> {
-        let of =
-            |state: &mut State| state.members.iter().copied().filter(|n| *n != number).collect();
-        self.with(of)
+    pub(super) fn siblings(&self, number: RawFd) -> Vec<RawFd> {
+        match self {
+            Self::Single(_) => Vec::new(),
+            Self::Family(family) => {
+                family.lock().members.iter().copied().filter(|n| *n != number).collect()
+            }
+        }
     }
 
     /// Whether this is the only descriptor of its file that there is.
@@ -116,7 +125,7 @@ impl Flag {
     fn with<T>(&mut self, f: impl FnOnce(&mut State) -> T) -> T {
         match self {
             Self::Single(state) => f(state),
-            Self::Family(state) => f(&mut state.lock()),
+            Self::Family(family) => f(&mut family.lock().state),
         }
     }
 }

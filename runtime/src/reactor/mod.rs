@@ -12,6 +12,7 @@ mod entry;
 mod flag;
 mod options;
 mod table;
+mod waiter;
 
 pub use entry::Interest;
 pub(crate) use entry::{Call, Readiness, block_until_ready};

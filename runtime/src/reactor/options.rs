@@ -42,8 +42,27 @@ pub(super) struct Options {
     /// The counter when the kernel was asked last, of a file that may be shared.
     seen: u32,
     nonblocking: bool,
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    read_timeout: Timeout,
+    write_timeout: Timeout,
+}
+
+/// A timeout in few bytes: ns, of which 0 are none.
+#[derive(Clone, Copy, Debug)]
+struct Timeout(u64);
+
+impl Timeout {
+    const NONE: Self = Self(0);
+
+    fn get(self) -> Patience {
+        (self.0 != 0).then(|| Duration::from_nanos(self.0))
+    }
+}
+
+impl From<Patience> for Timeout {
+    /// One that is too long for the number is as good as none: five hundred years.
+    fn from(timeout: Patience) -> Self {
+        Self(timeout.and_then(|timeout| timeout.as_nanos().try_into().ok()).unwrap_or(0))
+    }
 }
 
 impl Options {
@@ -53,8 +72,8 @@ impl Options {
             shared: true,
             seen: 0,
             nonblocking: false,
-            read_timeout: None,
-            write_timeout: None,
+            read_timeout: Timeout::NONE,
+            write_timeout: Timeout::NONE,
         }
     }
 
@@ -84,8 +103,8 @@ impl Options {
     /// A timeout has been set.
     pub(super) fn set_timeout(&mut self, interest: Interest, timeout: Option<Duration>) {
         match interest {
-            Interest::Read => self.read_timeout = timeout,
-            Interest::Write => self.write_timeout = timeout,
+            Interest::Read => self.read_timeout = timeout.into(),
+            Interest::Write => self.write_timeout = timeout.into(),
         }
         count_setting();
     }
@@ -97,8 +116,8 @@ impl Options {
 
     fn timeout(&self, interest: Interest) -> Patience {
         match interest {
-            Interest::Read => self.read_timeout,
-            Interest::Write => self.write_timeout,
+            Interest::Read => self.read_timeout.get(),
+            Interest::Write => self.write_timeout.get(),
         }
     }
 
@@ -114,7 +133,7 @@ impl Options {
         let counter = N_SET.load(Ordering::Acquire);
         if !self.known || self.shared && self.seen != counter {
             self.nonblocking = is_nonblocking()?;
-            [self.read_timeout, self.write_timeout] = socket::timeouts(fd);
+            [self.read_timeout, self.write_timeout] = socket::timeouts(fd).map(Timeout::from);
             self.known = true;
             self.seen = counter;
         }

@@ -24,6 +24,15 @@
 //! 5. It leaves the list. If somebody has picked it, it is a searcher; and it is one again if it was
 //!    one before step 1 and step 3 has found something, for which nobody may have been woken.
 //!
+//! # Where not all cores may be awake
+//!
+//! On a crowded machine (`crowd`) the monitor allows fewer of them. [`Idle::pick`] then names nobody
+//! while as many are awake. A core that is awake all the same, or that its event loop has woken, is a
+//! *surplus*: it hands over what it has and what its event loop gives to the shared queue, neither takes
+//! from there nor searches, and goes to sleep. In step 3 it looks only at its inbox if as
+//! many as are allowed are awake without it ([`Duty`]). What is watched for it moves to the event loops
+//! of the others when it is next waited for.
+//!
 //! # Why nothing is lost
 //!
 //! What must not be lost is a task that nobody would come across: in the shared queue, or in the
@@ -34,6 +43,11 @@
 //! comes after the read, hence after the push, and its step 3 sees the task. Or it read `searching`
 //! as zero and `sleeping` as zero: then whoever goes to sleep later has its step 2 after that read,
 //! hence after the push, and its step 3 sees the task.
+//!
+//! Where it read that as many are awake as may be, one at least, take of those who were awake then, or
+//! woke up since, the last one to enter the list: that is after the read, hence after the push, and when
+//! it enters it finds nobody else awake, so that its step 3 looks at every queue. A surplus that hands
+//! over is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
 //!
 //! A picker that finds the list empty was taken for a searcher meanwhile: it looks at the counts
 //! again, in the place of those who relied on it.
@@ -52,14 +66,30 @@ pub(crate) struct Idle {
     /// The cores that sleep, the one to wake first last.
     sleepers: Lock<Vec<usize>>,
     n_cores: usize,
+    /// How many cores may be awake: see `crowd`.
+    allowed: AtomicUsize,
 }
 
 /// Whether the worker of a core waits in its reactor, or is about to.
 pub(crate) struct Asleep(AtomicBool);
 
+/// What a core has to look at before it sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// What nobody else would come across.
+    Own,
+    /// Every queue.
+    All,
+}
+
 impl Asleep {
     pub(crate) fn new() -> Self {
         Self(AtomicBool::new(false))
+    }
+
+    /// Whether the worker is asleep, as far as one can tell.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Whether the worker is asleep; if so, whoever asks is the one to wake it.
@@ -76,6 +106,7 @@ impl Idle {
             sleeping: AtomicUsize::new(0),
             sleepers: Lock::new(Vec::with_capacity(n_cores)),
             n_cores,
+            allowed: AtomicUsize::new(n_cores),
         }
     }
 
@@ -104,9 +135,7 @@ impl Idle {
     /// Names a core to wake, which counts as a searcher from now on; see the module's header.
     #[must_use]
     pub(crate) fn pick(&self) -> Option<usize> {
-        while self.searching.load(Ordering::SeqCst) == 0
-            && self.sleeping.load(Ordering::SeqCst) != 0
-        {
+        while self.searching.load(Ordering::SeqCst) == 0 && self.may_wake_another() {
             // Of several pickers one goes on.
             self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).ok()?;
             let mut sleepers = self.sleepers.lock();
@@ -123,6 +152,33 @@ impl Idle {
         None
     }
 
+    /// Whether a core sleeps, and may be awake.
+    fn may_wake_another(&self) -> bool {
+        let sleeping = self.sleeping.load(Ordering::SeqCst);
+        sleeping != 0 && self.n_cores - sleeping < self.allowed()
+    }
+
+    /// How many cores may be awake.
+    pub(crate) fn allowed(&self) -> usize {
+        self.allowed.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many cores may be awake: one at least.
+    pub(crate) fn allow(&self, n_cores: usize) {
+        self.allowed.store(n_cores, Ordering::Relaxed);
+    }
+
+    /// Whether not all cores may be awake.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.allowed() < self.n_cores
+    }
+
+    /// For a core that is awake: whether there are enough without it.
+    #[inline]
+    pub(crate) fn is_surplus(&self) -> bool {
+        self.is_crowded() && self.n_cores - self.sleeping.load(Ordering::SeqCst) > self.allowed()
+    }
+
     /// Sleeps; see the module's header. `is_there_work` looks at every queue, and `wait` waits in the
     /// reactor. Whether the core is a searcher afterwards.
     #[must_use]
@@ -131,15 +187,16 @@ impl Idle {
         core: usize,
         asleep: &Asleep,
         searching: bool,
-        is_there_work: impl FnOnce() -> bool,
+        is_there_work: impl FnOnce(Duty) -> bool,
         wait: impl FnOnce(),
     ) -> bool {
         if searching {
             self.stop_searching();
         }
         asleep.0.store(true, Ordering::SeqCst);
-        self.enter(core);
-        let is_there_work = is_there_work();
+        let n_asleep = self.enter(core);
+        let duty = if self.n_cores - n_asleep >= self.allowed() { Duty::Own } else { Duty::All };
+        let is_there_work = is_there_work(duty);
         if !is_there_work {
             wait();
         }
@@ -154,11 +211,12 @@ impl Idle {
         searches_on
     }
 
-    /// The core enters the list of sleepers.
-    fn enter(&self, core: usize) {
+    /// The core enters the list of sleepers; how many are in it now.
+    fn enter(&self, core: usize) -> usize {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(core);
         self.sleeping.store(sleepers.len(), Ordering::SeqCst);
+        sleepers.len()
     }
 
     /// The core leaves the list by itself; `false` if somebody has picked it.

@@ -34,11 +34,13 @@
 //! # Files
 //!
 //! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
-//! wake, `monitor` what is stuck (and `pace` how often it looks), `turns` who is next, `watch` what
-//! somebody is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and
-//! `inject` hold tasks.
+//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck (and
+//! `pace` how often it looks), `turns` who is next, `watch` what somebody is to be warned of, `spare`
+//! which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
+mod census;
 mod core;
+mod crowd;
 mod idle;
 mod inbox;
 mod inject;
@@ -139,6 +141,15 @@ pub(crate) fn give_way(task: &Header) {
     if core.count_call() >= CALLS_MIN && core.is_asked_to_look() {
         task.exit().suspend(Switch::Yielded);
     }
+}
+
+/// A core that attends to its event loop now: `core` if it does, else another one.
+pub(crate) fn attendant(core: Option<u32>) -> Option<u32> {
+    let scheduler = SCHEDULER.get()?;
+    let is_awake = |core: &&Core| !core.asleep.is_asleep();
+    let same = core.map(|index| &scheduler.cores[index as usize]).filter(is_awake);
+    let core = same.or_else(|| scheduler.cores.iter().find(is_awake))?;
+    Some(core.index as u32)
 }
 
 /// The scheduler of a start that was made or tried.
@@ -323,6 +334,10 @@ impl Schedule for Scheduler {
         } else {
             self.inject(task);
         }
+    }
+
+    fn is_retired(&self, core: usize) -> bool {
+        self.idle.is_crowded() && self.cores[core].asleep.is_asleep()
     }
 
     fn wake_core(&self, core: usize) {

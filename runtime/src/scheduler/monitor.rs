@@ -30,6 +30,10 @@
 //! does not hold up the rest for as many turns as would make up 10 ms. Where the system tells
 //! nothing the run is stuck.
 //!
+//! # How many may be awake
+//!
+//! Every 20 ms it counts what the workers did (`census`), to say how many cores may be awake (`crowd`).
+//!
 //! # One after the other
 //!
 //! Where one thread blocks in a way that the runtime does not see, others of its kind often queue
@@ -41,6 +45,7 @@
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
+use super::census::Census;
 use super::core::Core;
 use super::owner::Sighting;
 use super::pace::{Pace, Slow};
@@ -91,6 +96,7 @@ impl Monitor {
         let mut runs: Vec<Option<Run>> = vec![None; n_cores];
         let (mut n_quiet, mut n_sleepy, mut n_brisk) = (0, 0, 0);
         let mut next_slow = Instant::now();
+        let mut census = Census::new(scheduler);
         loop {
             n_quiet = if look_at_sections(scheduler, &mut sections) { 0 } else { n_quiet + 1 };
             let now = Instant::now();
@@ -98,6 +104,7 @@ impl Monitor {
                 let taken = look_at_runs(scheduler, &mut runs, now);
                 n_brisk = if taken { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
+                census.look(scheduler, now);
                 scheduler.wake_for_stranded();
                 // A run that has lost its core goes on while all sleep. None does unseen: it is only
                 // here that cores are lost.

@@ -18,6 +18,12 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
+    /// How many runs there were from `before` to this; `None` if another worker had the core then.
+    pub(crate) fn runs_since(self, before: Self) -> Option<u64> {
+        let same = ptr::eq(self.lease, before.lease);
+        same.then(|| self.doing.run().wrapping_sub(before.doing.run()))
+    }
+
     /// Whether both are of one run.
     pub(crate) fn is_same_run(self, other: Self) -> bool {
         ptr::eq(self.lease, other.lease) && self.doing.is_same_run(other.doing)

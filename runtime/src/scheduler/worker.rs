@@ -5,6 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::core::{Core, Local};
+use super::idle::Duty;
 use super::queue::Queue;
 use super::spare::Assignment;
 use super::turns::Kind;
@@ -253,8 +254,14 @@ impl Scheduler {
         loop {
             local.tick = local.tick.wrapping_add(1);
             let asked = core.take_request_to_look();
-            if asked || local.tick.is_multiple_of(LOOK_EVERY) {
+            let is_time_to_look = asked || local.tick.is_multiple_of(LOOK_EVERY);
+            if is_time_to_look {
                 self.look(core, local, asked);
+            }
+            if (is_time_to_look || !local.ready.is_empty()) && self.idle.is_surplus() {
+                self.hand_over(core, local);
+            }
+            if is_time_to_look {
                 self.take_share(core, local);
                 if asked && local.streak > 0 {
                     // Two that wake each other have had their time, however few their runs.
@@ -345,6 +352,9 @@ impl Scheduler {
     /// was any.
     fn take_share(&self, core: &Core, local: &mut Local) -> bool {
         self.share_left(local);
+        if self.idle.is_surplus() {
+            return false;
+        }
         let most = SHARE_MAX.min(core.queue.room());
         let share = self.inject.take_share(self.cores.len(), most);
         let any = !share.is_empty();
@@ -355,6 +365,25 @@ impl Scheduler {
             }
         }
         any
+    }
+
+    /// Leaves all that this core has to those that are to do it.
+    #[cold]
+    fn hand_over(&self, core: &Core, local: &mut Local) {
+        let mut all = std::mem::replace(&mut local.ready, List::new());
+        for queue in [&core.woken, &core.queue] {
+            // SAFETY: this worker has the core.
+            while let Some(task) = unsafe { queue.pop() } {
+                all.push_back(task);
+            }
+        }
+        let (youngest, mut older) = core.inbox.take_all();
+        all.append(&mut older);
+        all.append(&mut local.left);
+        if let Some(task) = youngest {
+            all.push_back(task);
+        }
+        self.inject.push_all(&mut all);
     }
 
     /// Looks at the event loop and at the deadlines, unless it has just done so and nobody asks for it.
@@ -375,7 +404,7 @@ impl Scheduler {
 
     /// Looks for something to steal.
     fn search(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
-        if !local.searching && !self.idle.start_searching() {
+        if self.idle.is_surplus() || !local.searching && !self.idle.start_searching() {
             return None;
         }
         local.searching = true;
@@ -414,7 +443,10 @@ impl Scheduler {
     /// Waits until there is something to do; see `idle`.
     fn sleep(&self, core: &Core, local: &mut Local) {
         local.give_up_stacks();
-        let is_there_work = || self.is_there_work(core);
+        let is_there_work = |duty| match duty {
+            Duty::Own => !core.inbox.is_empty(),
+            Duty::All => self.is_there_work(core),
+        };
         let wait = || {
             let deadline_ns = timer::shard(core.index).sleep();
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));

@@ -38,6 +38,23 @@ pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
     None
 }
 
+/// For how long an OS thread of this process has used a processor, and for how long it has waited for
+/// one, in ns; `None` where nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn ran_and_waited_ns(id: u32) -> Option<(u64, u64)> {
+    let mut stat = [0; 96];
+    let stat = std::str::from_utf8(read_about(id, "schedstat", &mut stat)?).ok()?;
+    let mut words = stat.split_ascii_whitespace().map(|word| word.parse().ok());
+    Some((words.next()??, words.next()??))
+}
+
+/// For how long an OS thread of this process has used a processor, and for how long it has waited for
+/// one, in ns; `None` where nobody can tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn ran_and_waited_ns(_: u32) -> Option<(u64, u64)> {
+    None
+}
+
 /// Whether an OS thread of this process waits for something other than a processor: for the kernel to
 /// answer, for a lock, for a signal; `None` where nobody can tell. One that has merely lost its
 /// processor to others does not.

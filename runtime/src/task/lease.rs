@@ -86,6 +86,11 @@ impl Doing {
         self.0 & STATE == BLOCKING
     }
 
+    /// The number of the run, or of the last one.
+    pub(crate) fn run(self) -> u64 {
+        self.0 / RUN
+    }
+
     /// Whether both are of one run.
     pub(crate) fn is_same_run(self, other: Self) -> bool {
         self.0 / RUN == other.0 / RUN

@@ -45,6 +45,9 @@ pub(crate) trait Schedule: Sync {
     /// Sees to it that the task runs soon.
     fn schedule(&self, task: Runnable);
 
+    /// Whether a core sleeps while others are to do its work.
+    fn is_retired(&self, core: usize) -> bool;
+
     /// Sees to it that a core that sleeps looks at its deadlines again.
     fn wake_core(&self, core: usize);
 }

@@ -11,7 +11,7 @@ use super::machine::{CORE, Core, Sent, clock, spawn_green};
 use super::{DEADLINE_NS, explore, ring_at};
 use crate::park::sleep_until;
 use crate::primitive::{AtomicU32, Ordering};
-use crate::scheduler::idle::Idle;
+use crate::scheduler::idle::{Duty, Idle};
 use crate::scheduler::inbox::Inbox;
 use crate::scheduler::inject::Inject;
 use crate::sys::futex;
@@ -82,13 +82,29 @@ impl Scheduler {
         }
     }
 
+    /// An event loop has made a task runnable; by the core's worker.
+    fn wake_by_event(&self, i: usize) {
+        let task = self.tasks.make(i);
+        if self.idle.is_surplus() {
+            self.inject.push(task);
+        } else {
+            self.run(task);
+        }
+    }
+
     /// `Worker::next`, until every task has run.
     fn work(&self, index: usize, mut searching: bool) {
         let (core, inbox) = &self.cores[index];
         while self.n_left.load(Ordering::Acquire) != 0 {
+            let is_surplus = self.idle.is_surplus();
             let (youngest, older) = inbox.take_all();
-            let share = self.inject.take_share(self.cores.len(), 1);
-            let found: Vec<_> = youngest.into_iter().chain(older).chain(share).collect();
+            let mut found: Vec<_> = youngest.into_iter().chain(older).collect();
+            if is_surplus {
+                // `Worker::hand_over`.
+                found.drain(..).for_each(|task| self.inject.push(task));
+            } else {
+                found.extend(self.inject.take_share(self.cores.len(), 1));
+            }
             if !found.is_empty() {
                 if std::mem::take(&mut searching) && self.idle.found(|| !self.inject.is_empty()) {
                     self.wake_one();
@@ -96,10 +112,11 @@ impl Scheduler {
                 found.into_iter().for_each(|task| self.run(task));
                 continue;
             }
-            if !searching {
+            if !searching && !is_surplus {
                 searching = self.idle.start_searching();
             }
-            let is_there_work = || !self.inject.is_empty() || !inbox.is_empty();
+            let is_there_work =
+                |duty| !inbox.is_empty() || duty == Duty::All && !self.inject.is_empty();
             let wait = || core.poll();
             searching = self.idle.sleep(index, &core.asleep, searching, is_there_work, wait);
         }
@@ -153,7 +170,7 @@ fn a_core_that_leaves_the_list_by_itself_is_not_taken_for_a_searcher() {
             let scheduler = &theirs.0;
             // Woken by an event of its own.
             let asleep = &scheduler.cores[0].0.asleep;
-            let searching = scheduler.idle.sleep(0, asleep, false, || false, || ());
+            let searching = scheduler.idle.sleep(0, asleep, false, |_| false, || ());
             scheduler.work(0, searching);
         });
         let theirs = Arc::clone(&scheduler);
@@ -188,6 +205,52 @@ fn tasks_that_need_each_other_run_on_two_cores() {
 }
 
 #[test]
+fn where_one_core_may_be_awake_tasks_from_outside_find_one() {
+    explore(3, || {
+        let scheduler = Scheduler::new(2, 2);
+        scheduler.0.idle.allow(1);
+        let join = workers(&scheduler, 2);
+        scheduler.0.inject(0);
+        scheduler.0.inject(1);
+        join();
+    });
+}
+
+#[test]
+fn what_a_surplus_core_hands_over_is_run() {
+    explore(3, || {
+        let scheduler = Scheduler::new(2, 2);
+        scheduler.0.idle.allow(1);
+        let theirs = Arc::clone(&scheduler);
+        let other = loom::thread::spawn(move || {
+            theirs.0.wake_by_event(0);
+            theirs.0.work(1, false);
+        });
+        scheduler.0.wake_by_event(1);
+        scheduler.0.work(0, false);
+        other.join().unwrap();
+        scheduler.0.tasks.assert_each_was_taken_once();
+    });
+}
+
+#[test]
+fn while_the_number_that_may_be_awake_changes_no_task_is_lost() {
+    explore(2, || {
+        let scheduler = Scheduler::new(2, 2);
+        let theirs = Arc::clone(&scheduler);
+        let monitor = loom::thread::spawn(move || {
+            theirs.0.idle.allow(1);
+            theirs.0.idle.allow(2);
+        });
+        let join = workers(&scheduler, 2);
+        scheduler.0.inject(0);
+        scheduler.0.inject(1);
+        join();
+        monitor.join().unwrap();
+    });
+}
+
+#[test]
 fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
     explore(3, || {
         timer::init(1);
@@ -206,7 +269,7 @@ fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
                 Some(deadline_ns) => now_ns = deadline_ns,
                 None => CORE.poll(),
             };
-            let _ = idle.sleep(0, &CORE.asleep, false, has_rung, wait);
+            let _ = idle.sleep(0, &CORE.asleep, false, |_| has_rung(), wait);
             ring_at(now_ns);
         }
         sleeper.join().unwrap();

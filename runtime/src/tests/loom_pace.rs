@@ -49,7 +49,7 @@ fn a_core_that_wakes_up_is_not_missed() {
             0,
             asleep,
             false,
-            || false,
+            |_| false,
             || {
                 let theirs = Arc::clone(&shared);
                 monitor = Some(loom::thread::spawn(move || {

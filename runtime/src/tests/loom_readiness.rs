@@ -10,7 +10,7 @@ use std::io;
 use std::time::Duration;
 
 use super::machine::reactor::{arrive, close, entry, fd, report_edges, take};
-use super::machine::spawn_green;
+use super::machine::{attendant, spawn_green};
 use super::{DEADLINE_NS, explore, ring};
 use crate::io::{Attempt, Interest, Origin, attach, attempt};
 use crate::timer;
@@ -23,6 +23,20 @@ fn accept() -> io::Result<u32> {
 /// Takes all there is: a short read of a stream.
 fn read() -> io::Result<u32> {
     attempt(fd(), Interest::Read, |_| take(u32::MAX).map(Attempt::Drained))
+}
+
+/// As `accept`, from an OS thread. Time does not pass: nobody runs out of patience.
+fn accept_outside() {
+    let entry = entry(fd());
+    loop {
+        let seen = entry.look(Interest::Read);
+        if take(1).is_ok() {
+            return entry.pass_on(Interest::Read);
+        }
+        let patience = Duration::from_nanos(DEADLINE_NS);
+        let heard = entry.wait_outside(fd(), Interest::Read, seen, attendant, patience);
+        assert!(heard.unwrap());
+    }
 }
 
 /// Runs `n_readers` of `reader`, and two arrivals.
@@ -63,6 +77,37 @@ fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
 fn two_readers_share_one_edge() {
     two_arrive(3, 2, || {
         accept().unwrap();
+    });
+}
+
+#[test]
+fn an_os_thread_and_a_green_one_share_one_edge() {
+    explore(3, || {
+        attach(fd(), Origin::Fresh);
+        let green = spawn_green(|| {
+            accept().unwrap();
+        });
+        let outside = loom::thread::spawn(accept_outside);
+        let events = loom::thread::spawn(report_edges);
+        arrive();
+        arrive();
+        green.join().unwrap();
+        outside.join().unwrap();
+        close();
+        events.join().unwrap();
+    });
+}
+
+#[test]
+fn an_os_thread_that_waits_for_an_event_hears_it() {
+    explore(4, || {
+        attach(fd(), Origin::Fresh);
+        let outside = loom::thread::spawn(accept_outside);
+        let events = loom::thread::spawn(report_edges);
+        arrive();
+        outside.join().unwrap();
+        close();
+        events.join().unwrap();
     });
 }
 

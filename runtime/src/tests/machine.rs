@@ -107,6 +107,10 @@ impl Schedule for Machine {
         green.thread.unpark();
     }
 
+    fn is_retired(&self, _: usize) -> bool {
+        false
+    }
+
     fn wake_core(&self, _: usize) {
         CORE.wake();
     }
@@ -114,6 +118,11 @@ impl Schedule for Machine {
 
 /// Nobody computes for long here.
 pub(crate) fn give_way(_: &Header) {}
+
+/// The one event loop is always attended to.
+pub(crate) fn attendant(_: Option<u32>) -> Option<u32> {
+    Some(0)
+}
 
 pub(crate) mod context {
     use super::Green;

@@ -1,0 +1,107 @@
+//! Who waits for a descriptor: a green thread, or an OS thread that has left it to the event loop to
+//! wake it.
+//!
+//! A waiter is a part of the frame of who waits. Whoever takes it out of its queue, under the entry's
+//! lock, marks it; its frame may end from that moment on. So a green thread is claimed under the lock
+//! and scheduled after it (see `park`); and an OS thread, which waits at the mark itself, is woken after
+//! it by the mark's address, which may be another thing's by then: a futex takes that for a spurious
+//! wake-up.
+
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use crate::primitive::{AtomicU32, Ordering};
+use crate::ring::{Linked, Links};
+use crate::sys::{cache, futex};
+use crate::task::list::List;
+use crate::task::{Header, Runnable};
+
+pub(super) struct Waiter {
+    /// `None`: an OS thread.
+    task: Option<NonNull<Header>>,
+    woken: AtomicU32,
+    /// Its place among those who wait.
+    pub(super) turn: u64,
+    links: Links<Waiter>,
+}
+
+impl Waiter {
+    pub(super) fn green(task: &Header, turn: u64) -> Self {
+        let task = Some(NonNull::from(task));
+        Self { task, woken: AtomicU32::new(0), turn, links: Links::new() }
+    }
+
+    pub(super) fn outside(turn: u64) -> Self {
+        Self { task: None, woken: AtomicU32::new(0), turn, links: Links::new() }
+    }
+
+    pub(super) fn is_woken(&self) -> bool {
+        // Acquire pairs with the release in `wake`.
+        self.woken.load(Ordering::Acquire) != 0
+    }
+
+    /// Blocks the OS thread until it is woken, or for at most `patience`; whether it was woken.
+    pub(super) fn wait_outside(&self, patience: Duration) -> bool {
+        futex::wait(&self.woken, 0, Some(patience));
+        self.is_woken()
+    }
+
+    /// The thread runs soon, and touches its frames from the switch on up to where it called.
+    #[inline]
+    fn prefetch_stack(&self) {
+        /// Of the frame that the waiter is in, those below it, and those above.
+        const LINES: (usize, usize) = (2, 9);
+        let lowest = ptr::from_ref(self).cast::<u8>().wrapping_sub(LINES.0 * cache::LINE);
+        cache::prefetch(lowest, LINES.0 + LINES.1);
+    }
+
+    /// Wakes one that has just been taken out of its queue: what is to follow when the entry's lock is
+    /// released goes into `ready` or `outside`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock of the entry, in whose queue the waiter was.
+    pub(super) unsafe fn wake(this: NonNull<Self>, ready: &mut List, outside: &mut Outside) {
+        // SAFETY: the frame lasts until the mark below.
+        let waiter = unsafe { this.as_ref() };
+        waiter.prefetch_stack();
+        let (task, mark) = (waiter.task, &raw const waiter.woken);
+        // Release pairs with the acquire in `is_woken`.
+        waiter.woken.store(1, Ordering::Release);
+        let Some(task) = task else { return outside.0.push(mark) };
+        // SAFETY: the task waits here, so it is alive until the lock is released; the claim says
+        // whether the right to run it is ours.
+        unsafe {
+            if task.as_ref().state.claim() {
+                ready.push_back(Runnable::from_raw(task));
+            }
+        }
+    }
+}
+
+impl Linked for Waiter {
+    fn links(&self) -> &Links<Self> {
+        &self.links
+    }
+}
+
+/// Where OS threads wait that are to be woken once the entry's lock is released. Seldom any: and then
+/// it takes no memory.
+#[derive(Default)]
+pub(super) struct Outside(Vec<*const AtomicU32>);
+
+impl Outside {
+    pub(super) fn wake(self) {
+        for mark in self.0 {
+            futex::wake(mark, 1);
+        }
+    }
+}
+
+/// Once the entry's lock is released.
+pub(super) fn schedule(ready: List, outside: Outside) {
+    for task in ready {
+        task.schedule();
+    }
+    outside.wake();
+}

@@ -1,0 +1,85 @@
+//! What the workers have done, period by period, for `crowd` to say how many cores may be awake.
+//!
+//! The kernel tells of each OS thread for how long it has run, and for how long it has waited for a
+//! processor while it could have run; the lease of a core tells the number of its runs. A core that has
+//! got another worker since the last count says nothing in this period. Where the kernel does not tell
+//! nothing is ever concluded, and all cores may be awake.
+
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::crowd::{Crowd, Period};
+use super::owner::Sighting;
+use super::{Scheduler, TlsMode};
+use crate::sys::thread;
+
+const PERIOD: Duration = Duration::from_millis(20);
+
+/// Cores for which a period is that long. More make it longer, so that counting takes no more of the
+/// time: some microseconds each.
+const CORES: u32 = 8;
+
+pub(super) struct Census {
+    crowd: Crowd,
+    /// When the period began; `None` where there is nothing to decide.
+    begin: Option<Instant>,
+    length: Duration,
+    /// What was known of each core's worker then.
+    before: Vec<Option<Count>>,
+}
+
+#[derive(Clone, Copy)]
+struct Count {
+    seen: Sighting,
+    worker: u32,
+    ran_ns: u64,
+    waited_ns: u64,
+}
+
+impl Count {
+    fn take(core: &Core) -> Option<Self> {
+        let (seen, worker) = (core.owner.look()?, core.worker());
+        let (ran_ns, waited_ns) = thread::ran_and_waited_ns(worker)?;
+        Some(Self { seen, worker, ran_ns, waited_ns })
+    }
+}
+
+impl Census {
+    pub(super) fn new(scheduler: &Scheduler) -> Self {
+        let n_cores = scheduler.cores().len();
+        let decides = n_cores > 1 && scheduler.tls_mode() == TlsMode::Own;
+        let length = PERIOD * (n_cores as u32 / CORES).max(1);
+        Self {
+            crowd: Crowd::new(n_cores),
+            begin: decides.then(Instant::now),
+            length,
+            before: vec![None; n_cores],
+        }
+    }
+
+    /// Says how many cores may be awake, if a period is over.
+    pub(super) fn look(&mut self, scheduler: &Scheduler, now: Instant) {
+        let Some(begin) = self.begin else { return };
+        if now - begin < self.length {
+            return;
+        }
+        self.begin = Some(now);
+        let mut period = Period { length: now - begin, ..Period::default() };
+        for (core, before) in scheduler.cores().iter().zip(&mut self.before) {
+            let count = Count::take(core);
+            if let (Some(before), Some(count)) = (*before, count)
+                && before.worker == count.worker
+                && let Some(n_runs) = count.seen.runs_since(before.seen)
+            {
+                let ran_ns = count.ran_ns.saturating_sub(before.ran_ns);
+                period.ran_ns += ran_ns;
+                period.waited_ns += count.waited_ns.saturating_sub(before.waited_ns);
+                period.n_runs += n_runs;
+                period.n_active += usize::from(20 * u128::from(ran_ns) > period.length.as_nanos());
+            }
+            *before = count;
+        }
+        let allowed = self.crowd.observe(period, now);
+        scheduler.idle.allow(allowed);
+    }
+}

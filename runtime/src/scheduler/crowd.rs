@@ -1,0 +1,288 @@
+//! How many cores may be awake, where the machine has fewer processors to give than there are cores.
+//!
+//! Where other programs want the processors too, a second worker that is awake is not more work done:
+//! the two get in each other's way, sleep and wake thousands of times a second, and take each other's
+//! tasks, whose data is in the other processor's caches. One worker that stays awake does as much, or
+//! more. So the monitor looks at how long the workers, while they could run, had to wait for a
+//! processor, and when that is a good part of their time it tries with one core less. What becomes of a
+//! core that is one too many is in `idle`.
+//!
+//! ```text
+//!             the workers wait             they wait less, and do as much
+//!   FREE -----------------------> TRIAL ---------------------------------> FEWER
+//!    ^ ^                            |                                       |   ^
+//!    | |      they do not:          |              after a while: one more  |   | they wait again, and
+//!    | +----------------------------+                                       v   | do no more than before:
+//!    |        no trial for a while                                         PROBE  the while doubles
+//!    |                     all cores are allowed again                      |
+//!    +----------------------------------------------------------------------+
+//!                                               else: another one
+//! ```
+//!
+//! How much they do is told by the number of runs. The waiting alone would not do: beside programs that
+//! compute all the time the workers wait as well, but there each of them gets its share of the
+//! processors, and with one worker less the program gets less.
+//!
+//! Where runs are long all cores are allowed at once: a task that waits behind another one waits for
+//! long then. It is only short runs of which one worker has done as many before another one has
+//! woken up.
+
+use std::time::{Duration, Instant};
+
+/// The part of their time that workers wait for a processor at which there are too many of them.
+const CROWDED: f64 = 0.15;
+
+/// Runs that are short, on average.
+const SHORT_NS: u64 = 50_000;
+
+/// The part of a processor below which nothing is concluded.
+const BUSY: f64 = 0.2;
+
+/// By how much the number of runs may differ from what it was and count as the same.
+const TOLERANCE: f64 = 0.05;
+
+/// For how long one core less is allowed, at first and at most.
+const FEWER: Duration = Duration::from_millis(250);
+const FEWER_MAX: Duration = Duration::from_secs(4);
+
+/// For how long no trial follows one that has made no difference, at first and at most.
+const IN_VAIN: Duration = Duration::from_millis(250);
+const IN_VAIN_MAX: Duration = Duration::from_secs(16);
+
+/// What the workers did in some period.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Period {
+    pub(super) length: Duration,
+    /// For how long they ran, all of them, and for how long they waited for a processor.
+    pub(super) ran_ns: u64,
+    pub(super) waited_ns: u64,
+    pub(super) n_runs: u64,
+    /// Workers that did anything worth speaking of.
+    pub(super) n_active: usize,
+}
+
+impl Period {
+    /// The part of their time that the workers have waited; 0 where there was not enough of it.
+    fn waiting(&self) -> f64 {
+        let wanted_ns = (self.ran_ns + self.waited_ns) as f64;
+        let enough_ns = BUSY * self.length.as_nanos() as f64;
+        if wanted_ns < enough_ns { 0.0 } else { self.waited_ns as f64 / wanted_ns }
+    }
+
+    fn has_long_runs(&self) -> bool {
+        let busy = self.ran_ns as f64 >= BUSY * self.length.as_nanos() as f64;
+        busy && self.ran_ns > self.n_runs * SHORT_NS
+    }
+
+    fn runs_per_second(&self) -> f64 {
+        self.n_runs as f64 / self.length.as_secs_f64()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Free,
+    /// One core less since the last period, which was this one.
+    Begun(Period),
+    /// The same, but what was under way then is over.
+    Trial(Period),
+    /// One core less, until then.
+    Fewer(Instant),
+    /// One core more since the last period, which was this one.
+    Probe(Period),
+}
+
+/// The monitor's.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    n_cores: usize,
+    allowed: usize,
+    state: State,
+    fewer: Duration,
+    in_vain: Duration,
+    /// No trial before then.
+    no_trial_before: Option<Instant>,
+}
+
+impl Crowd {
+    pub(super) fn new(n_cores: usize) -> Self {
+        Self {
+            n_cores,
+            allowed: n_cores,
+            state: State::Free,
+            fewer: FEWER,
+            in_vain: IN_VAIN,
+            no_trial_before: None,
+        }
+    }
+
+    /// A period has ended; how many cores may be awake.
+    pub(super) fn observe(&mut self, period: Period, now: Instant) -> usize {
+        let waiting = period.waiting();
+        match self.state {
+            _ if period.has_long_runs() => self.free(),
+            State::Free => {
+                let may_try = self.no_trial_before.is_none_or(|then| now >= then);
+                if waiting > CROWDED && may_try && self.reduce(period.n_active) {
+                    self.state = State::Begun(period);
+                }
+            }
+            State::Begun(before) => self.state = State::Trial(before),
+            State::Trial(before) => {
+                let as_much = (1.0 - TOLERANCE) * before.runs_per_second();
+                if waiting < before.waiting() && period.runs_per_second() >= as_much {
+                    self.in_vain = IN_VAIN;
+                    self.state = State::Fewer(now + self.fewer);
+                } else {
+                    self.free();
+                    self.no_trial_before = Some(now + self.in_vain);
+                    self.in_vain = (self.in_vain * 2).min(IN_VAIN_MAX);
+                }
+            }
+            State::Fewer(until) => {
+                if waiting > CROWDED && self.reduce(period.n_active) {
+                    self.state = State::Begun(period);
+                } else if now >= until {
+                    self.allowed += 1;
+                    self.state = State::Probe(period);
+                }
+            }
+            State::Probe(before) => {
+                let no_more = (1.0 + TOLERANCE) * before.runs_per_second();
+                if waiting > CROWDED && period.runs_per_second() <= no_more {
+                    self.allowed -= 1;
+                    self.fewer = (self.fewer * 2).min(FEWER_MAX);
+                    self.state = State::Fewer(now + self.fewer);
+                } else if self.allowed < self.n_cores {
+                    self.allowed += 1;
+                    self.state = State::Probe(period);
+                } else {
+                    self.free();
+                }
+            }
+        }
+        self.allowed
+    }
+
+    /// All cores may be awake.
+    fn free(&mut self) {
+        (self.allowed, self.state, self.fewer) = (self.n_cores, State::Free, FEWER);
+    }
+
+    /// Allows one less than there were; `false` if one has to remain.
+    fn reduce(&mut self, n_active: usize) -> bool {
+        let fewer = self.allowed.min(n_active).saturating_sub(1);
+        if fewer > 0 {
+            self.allowed = fewer;
+        }
+        fewer > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: Duration = Duration::from_millis(20);
+
+    /// A machine that goes on in steps of a period.
+    struct Machine {
+        crowd: Crowd,
+        now: Instant,
+        allowed: usize,
+    }
+
+    impl Machine {
+        fn new(n_cores: usize) -> Self {
+            Self { crowd: Crowd::new(n_cores), now: Instant::now(), allowed: n_cores }
+        }
+
+        /// A period in which the workers that may be awake wait for this part of their time.
+        fn step(&mut self, waiting: impl Fn(usize) -> f64, run_ns: u64) {
+            self.now += LENGTH;
+            let n_active = self.allowed;
+            let wanted_ns = (n_active as u128 * LENGTH.as_nanos()) as u64;
+            let waited_ns = (wanted_ns as f64 * waiting(n_active)) as u64;
+            let ran_ns = wanted_ns - waited_ns;
+            let n_runs = ran_ns / run_ns;
+            let period = Period { length: LENGTH, ran_ns, waited_ns, n_runs, n_active };
+            self.allowed = self.crowd.observe(period, self.now);
+            assert!((1..=self.crowd.n_cores).contains(&self.allowed));
+        }
+
+        /// The part of `n` periods in which all cores might be awake, in hundredths.
+        fn free(&mut self, n: usize, waiting: impl Fn(usize) -> f64, run_ns: u64) -> usize {
+            let mut n_free = 0;
+            for _ in 0..n {
+                self.step(&waiting, run_ns);
+                n_free += usize::from(self.allowed == self.crowd.n_cores);
+            }
+            100 * n_free / n
+        }
+    }
+
+    /// There are so many processors for the workers.
+    fn processors(n: usize) -> impl Fn(usize) -> f64 {
+        move |n_active| 1.0 - (n as f64 / n_active as f64).min(1.0)
+    }
+
+    #[test]
+    fn as_many_cores_are_awake_as_there_are_processors_for() {
+        for n_processors in 1..4 {
+            let mut machine = Machine::new(4);
+            (0..20).for_each(|_| machine.step(processors(n_processors), 3_000));
+            assert_eq!(machine.allowed, n_processors);
+            // One more now and then, to see.
+            let mut n_more = 0;
+            for _ in 0..1_000 {
+                machine.step(processors(n_processors), 3_000);
+                assert!(machine.allowed - n_processors <= 1);
+                n_more += machine.allowed - n_processors;
+            }
+            assert!((1..20).contains(&n_more), "{n_more} of 1000 periods");
+        }
+    }
+
+    #[test]
+    fn all_cores_come_back_with_the_processors() {
+        let mut machine = Machine::new(4);
+        machine.free(500, processors(1), 3_000);
+        assert_eq!(machine.allowed, 1);
+        machine.free(2 * FEWER_MAX.as_millis() as usize / 20, processors(4), 3_000);
+        assert_eq!(machine.allowed, 4);
+    }
+
+    #[test]
+    fn with_a_processor_for_each_core_all_may_be_awake() {
+        assert_eq!(Machine::new(2).free(1_000, |_| 0.1, 3_000), 100);
+    }
+
+    #[test]
+    fn where_fewer_workers_wait_as_long_all_may_be_awake_but_for_rare_trials() {
+        let mut machine = Machine::new(4);
+        machine.free(1_000, |_| 0.5, 3_000);
+        assert!(machine.free(5_000, |_| 0.5, 3_000) >= 99);
+    }
+
+    #[test]
+    fn where_runs_are_long_all_may_be_awake() {
+        assert_eq!(Machine::new(2).free(1_000, processors(1), 1_000_000), 100);
+        let mut machine = Machine::new(2);
+        machine.free(100, processors(1), 3_000);
+        machine.step(processors(1), 1_000_000);
+        assert_eq!(machine.allowed, 2);
+    }
+
+    #[test]
+    fn of_workers_that_hardly_do_anything_nothing_is_concluded() {
+        let mut crowd = Crowd::new(2);
+        let period = Period {
+            length: LENGTH,
+            ran_ns: 100_000,
+            waited_ns: 900_000,
+            n_runs: 100,
+            n_active: 2,
+        };
+        assert_eq!(crowd.observe(period, Instant::now()), 2);
+    }
+}
