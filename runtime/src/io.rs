@@ -15,8 +15,10 @@ pub use crate::reactor::{Interest, Origin};
 use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
-use crate::reactor::{self, Call, Readiness, block_until_ready};
+use crate::primitive::{AtomicU32, Ordering, global};
+use crate::reactor::{self, Call, Readiness, Seen, block_until_ready};
 use crate::scheduler;
+use crate::task::Header;
 
 /// How an attempt is to call the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,10 +115,101 @@ pub fn attempt<T>(
 pub fn attempt_unflagged<T>(
     fd: BorrowedFd<'_>,
     interest: Interest,
+    op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    match current::green() {
+        Some(task) => attempt_green(task, fd, interest, op),
+        None => attempt_outside(fd, interest, false, op),
+    }
+}
+
+/// As [`attempt_unflagged`], for a call that accepts a connection at the listener `fd`.
+///
+/// # Platform-specific behavior
+///
+/// While nobody is busy an ordinary thread blocks in the kernel, as std's does. Beside workers that run
+/// it has an event loop wake it, which they look at in between, for a millisecond at most: where the
+/// kernel would switch to it and back for each connection, it finds several of them.
+///
+/// # Errors
+///
+/// As [`attempt`].
+pub fn attempt_accept<T>(
+    listener: BorrowedFd<'_>,
+    op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    match current::green() {
+        Some(task) => attempt_green(task, listener, Interest::Read, op),
+        None => attempt_outside(listener, Interest::Read, true, op),
+    }
+}
+
+/// How long an ordinary thread leaves it to the event loop to wake it, before it waits in the kernel;
+/// and how many calls wait there at once after one for which that was too short.
+const PATIENCE: Duration = Duration::from_millis(1);
+const IMPATIENT: u32 = 32;
+
+global! {
+    /// Calls that are to wait in the kernel. A hint: it orders nothing.
+    static N_IMPATIENT: AtomicU32 = AtomicU32::new(0);
+}
+
+/// Has an event loop wake an ordinary thread; `false` if there is nobody to do so.
+fn wait_outside(listener: BorrowedFd<'_>, seen: Seen) -> bool {
+    let n_impatient = N_IMPATIENT.load(Ordering::Relaxed);
+    if n_impatient > 0 {
+        N_IMPATIENT.store(n_impatient - 1, Ordering::Relaxed);
+        return false;
+    }
+    let entry = reactor::entry(listener);
+    let heard = entry.wait_outside(listener, Interest::Read, seen, scheduler::attendant, PATIENCE);
+    if heard == Some(false) {
+        N_IMPATIENT.store(IMPATIENT, Ordering::Relaxed);
+    }
+    heard == Some(true)
+}
+
+/// The calls of an ordinary thread: they block, unless the descriptor was made non-blocking for green
+/// ones; or, when it `accepts`, is so that an event loop may wake the thread.
+fn attempt_outside<T>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    accepts: bool,
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
-    let Some(task) = current::green() else { return attempt_outside(fd, interest, op) };
+    loop {
+        let seen = entry.look(interest);
+        let is_ours = if accepts && scheduler::attendant(None).is_some() {
+            entry.is_made_nonblocking(fd)?
+        } else {
+            entry.is_nonblocking_by_us()
+        };
+        match op() {
+            // The flag is, or was, the runtime's own: wait in its place.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_ours => {}
+            other => {
+                entry.pass_on(interest);
+                return other;
+            }
+        }
+        if !accepts || !wait_outside(fd, seen) {
+            match block_until_ready(fd, interest, None) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => drop(other?),
+            }
+        }
+    }
+}
+
+/// The calls of a green thread.
+fn attempt_green<T>(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    mut op: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let entry = reactor::entry(fd);
     let mut call = Call::default();
     loop {
         let seen = entry.look(interest);
@@ -143,43 +236,6 @@ pub fn attempt_unflagged<T>(
             Readiness::Ready => {}
             Readiness::TimedOut | Readiness::Unwanted => {
                 return Err(Errno::AGAIN.into());
-            }
-        }
-    }
-}
-
-/// How long an ordinary thread leaves it to the event loop to wake it, before it waits in the kernel.
-const PATIENCE: Duration = Duration::from_millis(1);
-
-/// As [`attempt_unflagged`], from an ordinary thread.
-///
-/// While nobody is busy it blocks in the kernel, as std's does. Beside workers that run it has an event
-/// loop wake it, which they look at in between: where the kernel would switch to it and back for each
-/// connection, it finds several of them.
-fn attempt_outside<T>(
-    fd: BorrowedFd<'_>,
-    interest: Interest,
-    mut op: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
-    let entry = reactor::entry(fd);
-    loop {
-        let seen = entry.look(interest);
-        if scheduler::attendant(None).is_some() {
-            entry.make_nonblocking(fd)?;
-        }
-        match op() {
-            // The flag is the runtime's own: wait in its place.
-            Err(error)
-                if error.kind() == io::ErrorKind::WouldBlock && entry.is_nonblocking_by_us() => {}
-            other => {
-                entry.pass_on(interest);
-                return other;
-            }
-        }
-        if !entry.wait_outside(fd, interest, seen, scheduler::attendant, PATIENCE)? {
-            match block_until_ready(fd, interest, None) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => drop(other?),
             }
         }
     }

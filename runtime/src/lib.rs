@@ -129,14 +129,16 @@ use tests::machine::{blocking, clock, context, current, stack, sys};
 #[cfg(loom)]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor {
+    mod call;
     mod entry;
     mod flag;
     mod options;
     mod waiter;
 
     pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};
-    pub use entry::Interest;
-    pub(crate) use entry::{Call, Entry, Readiness, block_until_ready};
+    pub use call::Interest;
+    pub(crate) use call::{Call, Readiness};
+    pub(crate) use entry::{Entry, Seen, block_until_ready};
     pub use options::Origin;
 }
 #[cfg(loom)]

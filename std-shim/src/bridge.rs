@@ -1,7 +1,8 @@
 //! The only file that names the runtime.
 #![allow(unused_imports, reason = "each module takes what it needs")]
 pub(crate) use sylvan::io::{
-    self, Attempt, Interest, Mode, Origin, attempt, attempt_unflagged, detach, ready,
+    self, Attempt, Interest, Mode, Origin, attempt, attempt_accept, attempt_unflagged, detach,
+    ready,
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{

@@ -1,12 +1,14 @@
 //! An OS thread that accepts beside green ones: the event loop wakes it while workers are busy, and the
 //! kernel does otherwise.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_getfl};
 use std_shim::net::{TcpListener, TcpStream};
@@ -19,6 +21,8 @@ tests::in_each_mode!(
     a_worker_that_computes_does_not_keep_an_os_thread_from_accepting,
     an_os_thread_and_green_ones_accept_at_one_listener,
     whoever_gets_the_listener_finds_that_it_blocks,
+    who_accepts_beside_others_keeps_its_thread_locals,
+    a_child_of_a_fork_accepts_as_if_there_were_no_workers,
 );
 
 /// Keeps a worker busy until it is dropped.
@@ -134,5 +138,75 @@ fn whoever_gets_the_listener_finds_that_it_blocks(process: &Process) {
         client.join().expect("all were answered");
         let flags = fcntl_getfl(listener.as_fd()).expect("its flags");
         assert!(!flags.contains(OFlags::NONBLOCK), "{flags:?}");
+    });
+}
+
+/// The event loop that hears of the listener may be another core's than that of who is woken.
+fn who_accepts_beside_others_keeps_its_thread_locals(process: &Process) {
+    thread_local! {
+        static MINE: Cell<usize> = const { Cell::new(0) };
+    }
+    process.env("SYLVAN_WORKERS", "2").passes(|| {
+        let (listener, address) = listen();
+        let listener = Arc::new(listener);
+        let greens: Vec<_> = (0..8)
+            .map(|_| {
+                let listener = Arc::clone(&listener);
+                thread::spawn(move || {
+                    let place = || MINE.with(|mine| ptr::from_ref(mine).addr());
+                    // For so long that the other worker takes some of them, too.
+                    let begin = Instant::now();
+                    while begin.elapsed() < Duration::from_millis(2) {}
+                    let first = place();
+                    for _ in 0..50 {
+                        answer(listener.accept().expect("a connection").0);
+                        assert_eq!(place(), first, "the thread-locals of another worker");
+                        thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        let clients = [(); 4].map(|()| start_clients(address, 100));
+        for client in clients {
+            client.join().expect("all were answered");
+        }
+        for green in greens {
+            green.join().expect("fifty connections");
+        }
+    });
+}
+
+/// It has one thread, and shares its files with its parent.
+fn a_child_of_a_fork_accepts_as_if_there_were_no_workers(process: &Process) {
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let _busy = Busy::start(thread::yield_now);
+        let (ours, our_address) = listen();
+        let green = thread::spawn(move || {
+            for _ in 0..2 {
+                answer(ours.accept().expect("a connection").0);
+            }
+        });
+        start_clients(our_address, 1).join().expect("an answer");
+        let (theirs, their_address) = listen();
+        // SAFETY: the child calls what this thread might have called, and takes no lock that another
+        // thread may have held: it accepts, reads and writes.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            for _ in 0..3 {
+                answer(theirs.accept().expect("a connection").0);
+            }
+            // SAFETY: ends the child, without the destructors of what is its parent's.
+            unsafe { libc::_exit(0) };
+        }
+        start_clients(their_address, 2).join().expect("answers of the child");
+        let flags = fcntl_getfl(theirs.as_fd()).expect("its flags");
+        assert!(!flags.contains(OFlags::NONBLOCK), "{flags:?}");
+        start_clients(their_address, 1).join().expect("an answer of the child");
+        start_clients(our_address, 1).join().expect("an answer of the parent");
+        green.join().expect("two connections");
+        let mut status = 0;
+        // SAFETY: waits for the child that was made above.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
     });
 }

@@ -43,12 +43,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::call::{Call, Interest, Readiness};
 use super::flag::Flag;
 use super::options::{Options, Origin, Patience};
 use super::waiter::{Outside, Waiter, schedule};
 use crate::clock;
 use crate::lock::{Guard, Lock};
-use crate::park::{self, WaitReason};
+use crate::park;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::Ring;
 use crate::sys::{Event, cache};
@@ -64,24 +65,6 @@ const TICK: u64 = 4;
 /// No word.
 const NEVER: u64 = u64::MAX;
 
-/// A direction of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interest {
-    /// There is something to read, to accept, or an end of file to see.
-    Read,
-    /// There is room to write, or a connection has come about.
-    Write,
-}
-
-impl Interest {
-    fn reason(self) -> WaitReason {
-        match self {
-            Self::Read => WaitReason::Read,
-            Self::Write => WaitReason::Write,
-        }
-    }
-}
-
 /// The readiness of a direction as a caller saw it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
@@ -94,37 +77,6 @@ impl Seen {
     pub(crate) fn is_empty(self) -> bool {
         self.is_empty
     }
-}
-
-/// What one call has been through so far.
-#[derive(Debug, Default)]
-pub(crate) struct Call {
-    /// Set from the descriptor's timeout at the first wait, or by who calls.
-    deadline_ns: Option<u64>,
-    /// It has found nothing although the direction is CLOSED.
-    found_nothing_at_end: bool,
-    /// Its time was up, and it was made once more.
-    had_last_try: bool,
-    /// Its place among those who wait, from the first wait on.
-    turn: Option<u64>,
-}
-
-impl Call {
-    /// One that waits until then at most, whatever the descriptor's timeout.
-    pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
-        Self { deadline_ns, ..Self::default() }
-    }
-}
-
-/// How a wait for readiness ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    /// Try again.
-    Ready,
-    /// The deadline has passed.
-    TimedOut,
-    /// The program has asked not to wait (`O_NONBLOCK`).
-    Unwanted,
 }
 
 // Two lines, which is what a processor asks for at a time.
@@ -339,7 +291,7 @@ impl Entry {
         match state.registered {
             None => state.register(task.core.load(Ordering::Relaxed), fd)?,
             Some(home) if home.core() == task.core.load(Ordering::Relaxed) => {}
-            Some(home) => state.follow(task, fd, home)?,
+            Some(home) => state.follow(task, fd, home),
         }
         if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
             return Ok(self.time_is_up(interest, call));
@@ -363,9 +315,9 @@ impl Entry {
         Ok(Readiness::Ready)
     }
 
-    /// Blocks an OS thread until there is news since `seen`: `true`; or for at most `patience`, or not
-    /// at all where no core attends to an event loop: `false`. `attendant` names a core that does,
-    /// that of the registration if it can.
+    /// Blocks an OS thread until there is news since `seen`, or for at most `patience`: whether there is;
+    /// `None` where no core attends to an event loop that can watch the descriptor. `attendant` names a
+    /// core that does, that of the registration if it can.
     pub(crate) fn wait_outside(
         &self,
         fd: BorrowedFd<'_>,
@@ -373,18 +325,21 @@ impl Entry {
         seen: Seen,
         attendant: impl FnOnce(Option<u32>) -> Option<u32>,
         patience: Duration,
-    ) -> io::Result<bool> {
+    ) -> Option<bool> {
         let side = self.side(interest);
         let mut state = self.state.lock();
         if side.word.load(Ordering::Relaxed) != seen.word {
-            return Ok(true);
+            return Some(true);
         }
         let home = state.registered;
-        let Some(core) = attendant(home.map(Home::core)) else { return Ok(false) };
+        let Some(core) = attendant(home.map(Home::core)) else {
+            self.forget_if_unused(&mut state, fd);
+            return None;
+        };
         match home {
-            None => state.register(core, fd)?,
-            Some(home) if home.core() == core => {}
-            Some(home) => state.move_to(core, fd, home)?,
+            None if state.register(core, fd).is_err() => return None,
+            Some(home) if home.core() != core => state.move_to(core, fd, home),
+            _ => {}
         }
         let turn = state.next_turn;
         state.next_turn += 1;
@@ -394,15 +349,30 @@ impl Entry {
         side.count_waiting(1);
         drop(state);
         if waiter.wait_outside(patience) {
-            return Ok(true);
+            return Some(true);
         }
         let mut state = self.state.lock();
         if !waiter.is_woken() {
             // SAFETY: not woken, hence still queued.
             unsafe { state.queue(interest).remove(&waiter) };
             side.count_waiting(-1);
+            self.forget_if_unused(&mut state, fd);
         }
-        Ok(waiter.is_woken())
+        Some(waiter.is_woken())
+    }
+
+    /// Where nobody waits for it by the event loop the descriptor is not to wake a core.
+    fn forget_if_unused(&self, state: &mut State, fd: BorrowedFd<'_>) {
+        if !state.readers.is_empty() || !state.writers.is_empty() {
+            return;
+        }
+        if let Some(home) = state.registered.take() {
+            super::deregister(home.core() as usize, Some(fd));
+            // No edge makes the notes void any more.
+            for side in [&self.read, &self.write] {
+                side.empty_at.store(NEVER, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The time of a call is up. What has come by now may not have been told yet, so the call is made
@@ -524,6 +494,16 @@ impl Entry {
             || state.flag.set(fd)?)
     }
 
+    /// As `make_nonblocking`, and without asking the kernel anything: whether the flag is the runtime's
+    /// own now.
+    pub(crate) fn is_made_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        if state.flag.is_lent() || state.patience(fd, Interest::Read)?.is_none() {
+            return Ok(false);
+        }
+        state.flag.set(fd)
+    }
+
     /// Whether a call that would block has failed because of a flag that the runtime has set.
     pub(crate) fn is_nonblocking_by_us(&self) -> bool {
         self.state.lock().flag.is_ours()
@@ -588,19 +568,18 @@ impl State {
     /// Has the event loop of the task's core watch the descriptor instead of that of `home`, if that
     /// core is not to be woken for it.
     #[cold]
-    fn follow(&mut self, task: &Header, fd: BorrowedFd<'_>, home: Home) -> io::Result<()> {
-        if !task.scheduler().is_retired(home.core() as usize) {
-            return Ok(());
+    fn follow(&mut self, task: &Header, fd: BorrowedFd<'_>, home: Home) {
+        if task.scheduler().is_retired(home.core() as usize) {
+            self.move_to(task.core.load(Ordering::Relaxed), fd, home);
         }
-        self.move_to(task.core.load(Ordering::Relaxed), fd, home)
     }
 
-    /// Has another event loop than that of `from` watch the descriptor. What is ready then is an edge
-    /// once more.
-    fn move_to(&mut self, core: u32, fd: BorrowedFd<'_>, from: Home) -> io::Result<()> {
-        super::deregister(from.core() as usize, Some(fd));
-        self.registered = None;
-        self.register(core, fd)
+    /// Has another event loop than that of `from` watch the descriptor, if the kernel lets it; whoever
+    /// waits is heard in any case. What is ready then is an edge once more.
+    fn move_to(&mut self, core: u32, fd: BorrowedFd<'_>, from: Home) {
+        if self.register(core, fd).is_ok() {
+            super::deregister(from.core() as usize, Some(fd));
+        }
     }
 
     fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {

@@ -81,6 +81,11 @@ impl Flag {
         matches!(self, Self::Single(State { is_lent: false, .. }))
     }
 
+    /// Whether others may have a descriptor of the file.
+    pub(super) fn is_lent(&mut self) -> bool {
+        self.with(|state| state.is_lent)
+    }
+
     /// Whether the flag is set by the runtime.
     pub(super) fn is_ours(&mut self) -> bool {
         self.with(|state| state.is_ours)

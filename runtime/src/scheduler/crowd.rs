@@ -82,14 +82,21 @@ impl Period {
 #[derive(Clone, Copy, Debug)]
 enum State {
     Free,
-    /// One core less since the last period, which was this one.
-    Begun(Period),
+    /// Fewer cores since the last period.
+    Begun(Before),
     /// The same, but what was under way then is over.
-    Trial(Period),
-    /// One core less, until then.
+    Trial(Before),
+    /// Fewer cores, until then.
     Fewer(Instant),
-    /// One core more since the last period, which was this one.
-    Probe(Period),
+    /// More cores since the last period.
+    Probe(Before),
+}
+
+/// The period before a change, and how many cores were allowed in it.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    period: Period,
+    allowed: usize,
 }
 
 /// The monitor's.
@@ -119,49 +126,61 @@ impl Crowd {
     /// A period has ended; how many cores may be awake.
     pub(super) fn observe(&mut self, period: Period, now: Instant) -> usize {
         let waiting = period.waiting();
+        let before = Before { period, allowed: self.allowed };
+        let may_try = self.no_trial_before.is_none_or(|then| now >= then);
+        let is_crowded = waiting > CROWDED;
         match self.state {
             _ if period.has_long_runs() => self.free(),
             State::Free => {
-                let may_try = self.no_trial_before.is_none_or(|then| now >= then);
-                if waiting > CROWDED && may_try && self.reduce(period.n_active) {
-                    self.state = State::Begun(period);
+                if is_crowded && may_try && self.reduce(period.n_active) {
+                    self.state = State::Begun(before);
                 }
             }
             State::Begun(before) => self.state = State::Trial(before),
             State::Trial(before) => {
-                let as_much = (1.0 - TOLERANCE) * before.runs_per_second();
-                if waiting < before.waiting() && period.runs_per_second() >= as_much {
-                    self.in_vain = IN_VAIN;
-                    self.state = State::Fewer(now + self.fewer);
-                } else {
-                    self.free();
+                let as_much = (1.0 - TOLERANCE) * before.period.runs_per_second();
+                if waiting >= before.period.waiting() || period.runs_per_second() < as_much {
                     self.no_trial_before = Some(now + self.in_vain);
                     self.in_vain = (self.in_vain * 2).min(IN_VAIN_MAX);
+                    self.allowed = before.allowed;
                 }
+                self.settle(now);
             }
             State::Fewer(until) => {
-                if waiting > CROWDED && self.reduce(period.n_active) {
-                    self.state = State::Begun(period);
+                if is_crowded && may_try && self.reduce(period.n_active) {
+                    self.state = State::Begun(before);
                 } else if now >= until {
                     self.allowed += 1;
-                    self.state = State::Probe(period);
+                    self.state = State::Probe(before);
                 }
             }
-            State::Probe(before) => {
-                let no_more = (1.0 + TOLERANCE) * before.runs_per_second();
-                if waiting > CROWDED && period.runs_per_second() <= no_more {
-                    self.allowed -= 1;
+            State::Probe(last) => {
+                let no_more = (1.0 + TOLERANCE) * last.period.runs_per_second();
+                if is_crowded && period.runs_per_second() <= no_more {
                     self.fewer = (self.fewer * 2).min(FEWER_MAX);
-                    self.state = State::Fewer(now + self.fewer);
+                    self.allowed = last.allowed;
+                    self.settle(now);
                 } else if self.allowed < self.n_cores {
-                    self.allowed += 1;
-                    self.state = State::Probe(period);
+                    // Where nobody waits there are many more to be had.
+                    let more = if is_crowded { self.allowed + 1 } else { 2 * self.allowed };
+                    self.allowed = more.min(self.n_cores);
+                    self.state = State::Probe(before);
                 } else {
+                    self.in_vain = IN_VAIN;
                     self.free();
                 }
             }
         }
         self.allowed
+    }
+
+    /// Stays with what is allowed now, for a while.
+    fn settle(&mut self, now: Instant) {
+        if self.allowed == self.n_cores {
+            self.free();
+        } else {
+            self.state = State::Fewer(now + self.fewer);
+        }
     }
 
     /// All cores may be awake.
@@ -271,6 +290,30 @@ mod tests {
         machine.free(100, processors(1), 3_000);
         machine.step(processors(1), 1_000_000);
         assert_eq!(machine.allowed, 2);
+    }
+
+    #[test]
+    fn a_trial_that_goes_too_far_takes_back_only_itself() {
+        // Below two workers less gets done, and above it is as much.
+        let mut machine = Machine::new(4);
+        let two_and_a_half = |n_active: usize| 1.0 - (2.5 / n_active as f64).min(1.0) + 0.2;
+        machine.free(200, two_and_a_half, 3_000);
+        let mut n_low = 0;
+        for _ in 0..1_000 {
+            machine.step(two_and_a_half, 3_000);
+            n_low += usize::from((2..=3).contains(&machine.allowed));
+        }
+        assert!(n_low >= 900, "{n_low} of 1000 periods");
+    }
+
+    #[test]
+    fn many_cores_come_back_soon() {
+        let mut machine = Machine::new(64);
+        machine.free(300, processors(2), 3_000);
+        assert!(machine.allowed <= 3, "{}", machine.allowed);
+        let n_periods = (FEWER_MAX.as_millis() / LENGTH.as_millis()) as usize + 10;
+        machine.free(n_periods, |_| 0.0, 3_000);
+        assert_eq!(machine.allowed, 64);
     }
 
     #[test]

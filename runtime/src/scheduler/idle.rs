@@ -54,7 +54,8 @@
 //!
 //! A task in the run queue of a core that is awake is come across in any case. Other cores are to
 //! share in it soon, not at once: pushes there, and some looks at `sleeping`, are cheaper than that,
-//! and the monitor makes up for a sleeper that was missed.
+//! and the monitor makes up for a sleeper that was missed. Where no more may be awake it takes a core
+//! from a run that lasts, and nobody else shares in the rest.
 
 use crate::lock::Lock;
 use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
@@ -171,6 +172,12 @@ impl Idle {
     /// Whether not all cores may be awake.
     pub(crate) fn is_crowded(&self) -> bool {
         self.allowed() < self.n_cores
+    }
+
+    /// Whether not all cores may be awake, and as many are as may be.
+    pub(crate) fn are_enough_awake(&self) -> bool {
+        let sleeping = self.sleeping.load(Ordering::Relaxed);
+        self.is_crowded() && self.n_cores - sleeping >= self.allowed()
     }
 
     /// For a core that is awake: whether there are enough without it.

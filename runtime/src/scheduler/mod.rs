@@ -71,6 +71,7 @@ use crate::current;
 use crate::primitive::{AtomicUsize, Ordering};
 use crate::reactor;
 use crate::report;
+use crate::sys;
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable, Schedule};
 use crate::timer;
@@ -85,6 +86,8 @@ pub(crate) struct Scheduler {
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
     tls_mode: TlsMode,
+    /// The process that it was started in.
+    process: u32,
     /// OS threads of the start: a worker for each core, then the monitor.
     n_started: AtomicUsize,
 }
@@ -124,6 +127,7 @@ pub(crate) fn start(settings: Settings) -> io::Result<()> {
         leases: Leases::new(),
         watch: warn_blocking.map(Watch::new),
         tls_mode,
+        process: sys::thread::process(),
         n_started: AtomicUsize::new(0),
     });
     scheduler.start_missing()
@@ -145,7 +149,9 @@ pub(crate) fn give_way(task: &Header) {
 
 /// A core that attends to its event loop now: `core` if it does, else another one.
 pub(crate) fn attendant(core: Option<u32>) -> Option<u32> {
-    let scheduler = SCHEDULER.get()?;
+    // A child that a fork has left with one thread has no workers.
+    let scheduler =
+        SCHEDULER.get().filter(|scheduler| scheduler.process == sys::thread::process())?;
     let is_awake = |core: &&Core| !core.asleep.is_asleep();
     let same = core.map(|index| &scheduler.cores[index as usize]).filter(is_awake);
     let core = same.or_else(|| scheduler.cores.iter().find(is_awake))?;
@@ -217,6 +223,13 @@ impl Scheduler {
         }
     }
 
+    /// Leaves a task to the core that it has to stay with.
+    fn send_home(&self, task: Runnable) {
+        let core = self.core_of(&task);
+        core.inbox.push(task);
+        self.wake(core);
+    }
+
     fn all_sleep(&self) -> bool {
         self.idle.all_sleep()
     }
@@ -242,10 +255,11 @@ impl Scheduler {
         self.spares.hand_over(core, seen, |a| get().work(a));
     }
 
-    /// For the monitor: tasks whose core is busy while another one sleeps.
+    /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
-        if self.idle.any_sleeps() && self.cores.iter().any(stranded) {
+        let any = !self.inject.is_empty() || self.cores.iter().any(stranded);
+        if any && self.idle.any_sleeps() {
             self.wake_one();
         }
     }
@@ -311,8 +325,7 @@ impl Schedule for Scheduler {
                 // SAFETY: the calling worker has the core and is between runs.
                 unsafe { core.local() }.ready.push_back(task);
             } else {
-                core.inbox.push(task);
-                self.wake(core);
+                self.send_home(task);
             }
             return;
         }
@@ -337,7 +350,7 @@ impl Schedule for Scheduler {
     }
 
     fn is_retired(&self, core: usize) -> bool {
-        self.idle.is_crowded() && self.cores[core].asleep.is_asleep()
+        self.idle.are_enough_awake() && self.cores[core].asleep.is_asleep()
     }
 
     fn wake_core(&self, core: usize) {

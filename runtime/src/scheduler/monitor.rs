@@ -32,7 +32,7 @@
 //!
 //! # How many may be awake
 //!
-//! Every 20 ms it counts what the workers did (`census`), to say how many cores may be awake (`crowd`).
+//! Now and then it counts what the workers did (`census`), to say how many cores may be awake (`crowd`).
 //!
 //! # One after the other
 //!

@@ -304,7 +304,12 @@ impl Scheduler {
     /// Queues what has been woken; the last one is to run at once if it is its turn.
     fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
         for task in std::mem::replace(&mut local.ready, List::new()) {
-            enqueue_woken(core, local, task);
+            if task.pinned.get() && !ptr::eq(self.core_of(&task), core) {
+                // It waited for a descriptor that this core watches, together with others.
+                self.send_home(task);
+            } else {
+                enqueue_woken(core, local, task);
+            }
         }
         let (youngest, mut older) = core.inbox.take_all();
         while let Some(task) = older.pop_front() {

@@ -19,6 +19,11 @@ pub(crate) fn id() -> u32 {
     id
 }
 
+/// The number of the calling process.
+pub(crate) fn process() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
+}
+
 /// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 
-use crate::bridge::{self, Interest, attempt_unflagged};
+use crate::bridge::{self, attempt_accept};
 use crate::net::socket_addr::each_addr;
 use crate::net::{TcpStream, ToSocketAddrs};
 use crate::os::fd::Attached;
@@ -82,7 +82,7 @@ impl TcpListener {
     /// What the kernel says: no more descriptors, say. The listener stays usable.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accept = || self.0.accept();
-        let (stream, from) = attempt_unflagged(self.0.as_fd(), Interest::Read, accept)?;
+        let (stream, from) = attempt_accept(self.0.as_fd(), accept)?;
         Ok((TcpStream(self.0.accepted(stream)), from))
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::UnixStream;
-use crate::bridge::{self, Interest, attempt_unflagged};
+use crate::bridge::{self, attempt_accept};
 use crate::net::transfer::is_over;
 use crate::os::fd::Attached;
 
@@ -70,7 +70,7 @@ impl UnixListener {
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let fd = self.0.as_fd();
         let mut asked = false;
-        let (stream, from) = attempt_unflagged(fd, Interest::Read, || match self.0.accept() {
+        let (stream, from) = attempt_accept(fd, || match self.0.accept() {
             // What the call says that blocks.
             Err(error) if error.kind() == WouldBlock && is_over(fd, &mut asked) => {
                 Err(Errno::INVAL.into())
