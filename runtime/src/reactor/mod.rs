@@ -2,8 +2,9 @@
 //!
 //! Each core has an event loop of the kernel (`sys::poller`). A descriptor is registered once, with
 //! the core that its first waiter runs on, at its first `EAGAIN`, in both directions,
-//! edge-triggered. It moves to another core if that one is to sleep (`scheduler::crowd`). What the kernel says goes to the descriptor's entry in a table by number
-//! (`table`); an entry has the readers and the writers that wait, oldest first (`entry`).
+//! edge-triggered. It moves to another core if that one is to sleep (`scheduler::crowd`). What the
+//! kernel says goes to the descriptor's entry in a table by number (`table`); an entry has the readers
+//! and the writers that wait, oldest first (`entry`, `waiter`).
 //!
 //! A registration carries a generation, and so does every event: one that was meant for an earlier
 //! owner of the number is recognized and dropped.

@@ -160,7 +160,7 @@ impl Idle {
     }
 
     /// How many cores may be awake.
-    pub(crate) fn allowed(&self) -> usize {
+    fn allowed(&self) -> usize {
         self.allowed.load(Ordering::Relaxed)
     }
 
@@ -170,7 +170,7 @@ impl Idle {
     }
 
     /// Whether not all cores may be awake.
-    pub(crate) fn is_crowded(&self) -> bool {
+    fn is_crowded(&self) -> bool {
         self.allowed() < self.n_cores
     }
 

@@ -181,8 +181,7 @@ impl Scheduler {
     fn requeue(&self, core: &Core, task: Runnable, kept: bool) {
         if !kept {
             if task.pinned.get() {
-                core.inbox.push(task);
-                self.wake(core);
+                self.send_home(task);
             } else {
                 self.inject(task);
             }

@@ -12,8 +12,8 @@
 //!   which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
-//! - `thread`: `id`, and of another thread by its `id`: `processor_time_ns`, for how long it has used
-//!   a processor; `waits`, whether it waits for something other than a processor; `system_call`, in
+//! - `thread`: `id` and `process`, and of another thread by its `id`: `processor_time_ns`, for how long
+//!   it has used a processor; `ran_and_waited_ns`, that and for how long it has waited for one; `waits`, whether it waits for something other than a processor; `system_call`, in
 //!   which. Each is `None` where the system does not tell; the scheduler then goes by the clock on
 //!   the wall alone.
 
