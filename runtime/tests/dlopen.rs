@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::env;
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,10 +12,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sylvan::{TlsMode, WaitReason, wait, wake};
 
-const SOURCE: &str = "__thread int count = 5; int next(void) { return count++; }";
+const SOURCE: &str = "
+__thread int count = 5;
+int next(void) { return count++; }
+#ifdef FILL
+__thread unsigned char filler[FILL];
+int fill(int with) {
+    for (int at = 0; at < FILL; at++) filler[at] = with;
+    return 0;
+}
+int is_filled(int with) {
+    for (int at = 0; at < FILL; at++) if (filler[at] != with) return 0;
+    return 1;
+}
+#endif
+";
 
 /// Builds the library with the C compiler that Rust links with, and loads it.
-fn load(name: &str, options: &[&str]) -> extern "C" fn() -> c_int {
+fn load(name: &str, options: &[&str]) -> *mut c_void {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (source, library) = (dir.join(format!("{name}.c")), dir.join(format!("lib{name}.so")));
     fs::write(&source, SOURCE).unwrap();
@@ -29,13 +43,24 @@ fn load(name: &str, options: &[&str]) -> extern "C" fn() -> c_int {
         .expect("a C compiler, which Rust needs to link");
     assert!(built.success());
     let path = CString::new(library.to_str().unwrap()).unwrap();
-    // SAFETY: loads what was just built; the symbol is a function of this type.
-    unsafe {
-        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
-        assert!(!library.is_null());
-        let next = libc::dlsym(library, c"next".as_ptr());
-        std::mem::transmute::<*mut libc::c_void, extern "C" fn() -> c_int>(next)
-    }
+    // SAFETY: loads what was just built.
+    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+    assert!(!library.is_null());
+    library
+}
+
+/// The library's function that counts.
+fn next_of(library: *mut c_void) -> extern "C" fn() -> c_int {
+    // SAFETY: the symbol is a function of this type.
+    unsafe { std::mem::transmute(libc::dlsym(library, c"next".as_ptr())) }
+}
+
+/// A function of the library that fills its thread-local with a byte, or says whether it is.
+type Fill = extern "C" fn(c_int) -> c_int;
+
+fn of_a_byte(library: *mut c_void, name: &CStr) -> Fill {
+    // SAFETY: as above.
+    unsafe { std::mem::transmute(libc::dlsym(library, name.as_ptr())) }
 }
 
 /// Loads the library, and says what it is to say.
@@ -60,7 +85,7 @@ fn thread_locals_are_found(name: &str, options: &[&str]) {
             })
         })
         .collect();
-    next.set(load(name, options)).unwrap();
+    next.set(next_of(load(name, options))).unwrap();
     loaded.store(1, Ordering::Release);
     wake(&*loaded, usize::MAX);
     for thread in running {
@@ -87,6 +112,56 @@ fn a_library_that_finds_its_thread_locals_by_descriptors_has_them_too() {
     thread_locals_are_found("describing", &[&format!("-mtls-dialect={descriptors}")]);
 }
 
+/// The block of a green thread has less room for such libraries than an OS thread's. There is what glibc
+/// reckons for them, and no frame lies there.
+#[test]
+fn a_library_that_was_built_for_the_static_block_has_a_place_there() {
+    if sylvan::tls_mode().unwrap() == TlsMode::Shared {
+        println!("skipped: thread-locals are the worker's in this mode");
+        return;
+    }
+    const THREADS: u32 = 100;
+    // One when the library is loaded, and one more for each thread that has filled its own.
+    let stage = Arc::new(AtomicU32::new(0));
+    let step = |stage: &AtomicU32| {
+        stage.fetch_add(1, Ordering::Release);
+        wake(stage, usize::MAX);
+    };
+    let wait_for = |stage: &AtomicU32, wanted: u32| {
+        while let now = stage.load(Ordering::Acquire)
+            && now < wanted
+        {
+            wait(stage, now, None, WaitReason::Futex);
+        }
+    };
+    let functions = Arc::new(std::sync::OnceLock::new());
+    // All of them run until the last one has filled its own: no block is used twice.
+    let spawn = |byte: u32| {
+        let (stage, functions) = (Arc::clone(&stage), Arc::clone(&functions));
+        sylvan::spawn(move || {
+            wait_for(&stage, 1);
+            let &(fill, is_filled): &(Fill, Fill) = functions.get().unwrap();
+            assert_eq!(is_filled(0), 1);
+            fill(byte.cast_signed());
+            step(&stage);
+            wait_for(&stage, 1 + THREADS);
+            // Frames below: those of a formatted text.
+            let text = format!("{byte:>10} {:?}", Some(byte));
+            assert_eq!(is_filled(byte.cast_signed()), 1);
+            text
+        })
+    };
+    let mut threads: Vec<_> = (1..=THREADS / 2).map(spawn).collect();
+    sylvan::yield_now();
+    let library = load("static", &["-ftls-model=initial-exec", "-DFILL=256"]);
+    functions.set((of_a_byte(library, c"fill"), of_a_byte(library, c"is_filled"))).unwrap();
+    threads.extend((THREADS / 2 + 1..=THREADS).map(spawn));
+    step(&stage);
+    for (thread, byte) in threads.into_iter().zip(1..) {
+        assert_eq!(thread.join().unwrap(), format!("{byte:>10} Some({byte})"));
+    }
+}
+
 #[test]
 fn the_thread_that_loads_a_library_has_its_thread_locals() {
     if sylvan::tls_mode().unwrap() == TlsMode::Shared {
@@ -94,7 +169,7 @@ fn the_thread_that_loads_a_library_has_its_thread_locals() {
         return;
     }
     let thread = sylvan::spawn(|| {
-        let next = load("own", &[]);
+        let next = next_of(load("own", &[]));
         (next(), next())
     });
     assert_eq!(thread.join().unwrap(), (5, 6));

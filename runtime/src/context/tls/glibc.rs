@@ -12,7 +12,8 @@
 //! aarch64  base | struct pthread | tcb (thread pointer here) | static thread-locals … | top
 //! ```
 //!
-//! It lies in the headroom of a stack and stays there when the stack goes back to the pool: making
+//! It lies in the headroom of a stack, so that what every thread touches is in as few pages as can be
+//! ([`Own::place`]), and stays there when the stack goes back to the pool: making
 //! one takes a heap allocation (its `dtv`), reusing one does not. On reuse the thread-locals of the
 //! program and its libraries are set to their initial image. Those of libc itself stay, so that
 //! the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
@@ -20,7 +21,8 @@
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
 //! first access; on reuse they are freed, so that the next thread begins anew. An object loaded
 //! later whose thread-locals are in the static block all the same (the initial-exec model, of
-//! libraries that were built for it) finds them zeroed in blocks that exist already.
+//! libraries that were built for it) finds them zeroed in blocks that exist already. There is less room
+//! for such libraries than glibc leaves them (`loader`).
 //!
 //! # What glibc and the kernel keep in `struct pthread`
 //!
@@ -42,16 +44,12 @@ use std::mem;
 use std::ops::Range;
 use std::ptr;
 
-use self::loader::Expected;
+use self::loader::{Loader, StaticBlock};
 use super::unsupported;
 use crate::context::thread_pointer;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::memory::page_size;
-
-/// On x86-64, where `struct pthread` lies above the thread pointer: how much of it is touched by more
-/// than a thread's start and end.
-const HOT: Option<usize> = if cfg!(target_arch = "x86_64") { Some(128) } else { None };
 
 /// The first `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
 const FIRST_TID: u32 = 1 << 23;
@@ -104,6 +102,8 @@ pub(crate) struct Own {
     below: usize,
     above: usize,
     align: usize,
+    /// How much of the upper end is in the page above that of the first frames.
+    apart: usize,
     allocate: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     call_destructors: unsafe extern "C" fn(),
     init_ctype: unsafe extern "C" fn(),
@@ -150,15 +150,9 @@ impl Own {
         if !may_move_thread_pointer() {
             return Err(unsupported("this processor or kernel has no FSGSBASE"));
         }
-        let (mut size, mut align) = (0_usize, 0_usize);
-        // SAFETY: the symbol is a function of this type in every glibc that has it.
-        unsafe {
-            let info: unsafe extern "C" fn(*mut usize, *mut usize) =
-                mem::transmute(symbol(c"_dl_get_tls_static_info")?);
-            info(&mut size, &mut align);
-        }
+        let block = StaticBlock::current()?;
         let pthread_size = described(c"_thread_db_sizeof_pthread")?;
-        let (below, above, pthread) = layout(size, pthread_size);
+        let (below, above, pthread) = layout(block.size, pthread_size);
         let specific = field(c"_thread_db_pthread_specific")?;
         let here = thread_pointer::get();
         // SAFETY: the calling thread's own block, at the offset that glibc describes.
@@ -188,19 +182,30 @@ impl Own {
             })?
             .join()
             .map_err(|_| unsupported("probing a thread has panicked"))??;
-        if let (Ok(global), Ok(modules)) =
-            (symbol(c"_rtld_global"), field(c"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list"))
-        {
-            let expected = Expected { static_size: size, static_used, generation: new_generation };
+        let loader = match field(c"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list") {
             // SAFETY: where glibc says that the list of modules hangs.
-            unsafe { loader::withhold_static_block(global.byte_add(modules).cast(), &expected) };
+            Ok(modules) => unsafe {
+                let modules = symbol(c"_rtld_global")?.byte_add(modules).cast();
+                Loader::find(modules, block, static_used, new_generation)
+            },
+            Err(_) => None,
+        };
+        if let Some(loader) = loader {
+            loader.withhold_optional();
         }
+        let align = block.align.max(64);
+        let cut = loader.zip(smaller(below, above, static_used, align));
+        let below = match cut.map(|(loader, below)| loader.cut(block, below + above)) {
+            Some(Ok(block)) => layout(block.size, pthread_size).0,
+            Some(Err(_)) | None => below,
+        };
         // SAFETY: functions and data of these types in every glibc that exports them.
         unsafe {
             Ok(Self {
                 below,
                 above,
-                align: align.max(64),
+                align,
+                apart: apart(below, above, static_used),
                 allocate: mem::transmute::<
                     *mut c_void,
                     unsafe extern "C" fn(*mut c_void) -> *mut c_void,
@@ -229,21 +234,17 @@ impl Own {
 
     /// Bytes that a block takes at the top of a stack, at most.
     pub(crate) fn block_len(&self) -> usize {
-        self.below + self.above + 2 * self.align + HOT.map_or(0, |_| page_size())
+        self.below + self.above + 2 * self.align + if self.apart > 0 { page_size() } else { 0 }
     }
 
     /// Where the thread pointer of a block below `top` is.
     ///
-    /// What every switch touches lies around it. Where that is the end of the block that is next to
-    /// the first frames, it goes into their page: a switch needs one page less. What is touched at
-    /// the start and the end of a thread lies in the page above.
+    /// The end of the block that is next to the first frames goes into their page: all of it, where it
+    /// is small enough, so that a thread that waits takes one page. Else it is what every switch
+    /// touches, and what is touched at the start and the end of a thread alone is in the page above.
     fn place(&self, top: usize) -> usize {
-        let highest = top - self.above;
-        let tp = match HOT {
-            Some(hot) => ((highest + hot) & !(page_size() - 1)) - hot,
-            None => highest,
-        };
-        tp & !(self.align - 1)
+        let page_end = (top - self.apart) & !(page_size() - 1);
+        (page_end + self.apart - self.above) & !(self.align - 1)
     }
 
     /// Gives `stack` a block, or its block the initial contents again.
@@ -440,6 +441,41 @@ fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
 fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
     // Here the size does not include `struct pthread`, which lies in front of it.
     (pthread_size, size, -(pthread_size.cast_signed()))
+}
+
+/// What a thread's first frames take of the page that they share with its block. It takes 800 bytes to
+/// start and to wait.
+#[cfg(target_arch = "x86_64")]
+const FRAMES: usize = 1024;
+
+/// How many bytes below the thread pointer the block has to end for it to fit into a page with the first
+/// frames, if it does not, and can.
+#[cfg(target_arch = "x86_64")]
+fn smaller(below: usize, above: usize, used: usize, align: usize) -> Option<usize> {
+    /// What glibc reckons for the libraries of the program that are loaded later.
+    const ROOM: usize = 288;
+    let fitting = page_size().checked_sub(above + FRAMES)? & !(align - 1);
+    (used + ROOM <= fitting && fitting < below).then_some(fitting)
+}
+
+#[cfg(target_arch = "aarch64")]
+fn smaller(_: usize, _: usize, _: usize, _: usize) -> Option<usize> {
+    // What is left for libraries that are loaded later is on the other side of the block.
+    None
+}
+
+/// How much of the upper end of the block goes into the page above that of the first frames.
+#[cfg(target_arch = "x86_64")]
+fn apart(below: usize, above: usize, _: usize) -> usize {
+    /// How much of `struct pthread` is touched by more than a thread's start and end.
+    const HOT: usize = 128;
+    if below + above + FRAMES <= page_size() { 0 } else { above - HOT }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn apart(_: usize, above: usize, used: usize) -> usize {
+    // What is left for libraries that are loaded later.
+    above - used
 }
 
 /// Writes the head of a block, as the architecture's ABI lays it out.

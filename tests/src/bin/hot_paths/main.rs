@@ -1,6 +1,7 @@
-//! Counts the instructions of the hot paths, and compares them with a table of what they were.
+//! Counts the instructions of the hot paths and the memory of a thread that waits, and compares them
+//! with a table of what they were.
 //!
-//! `hot_paths TABLE` fails if a path takes over a tenth more than the table says; `hot_paths TABLE
+//! `hot_paths TABLE` fails if one is over a tenth more than the table says; `hot_paths TABLE
 //! --update` writes the table anew. Counts hold on a busy machine, where times do not; another
 //! compiler or C library changes them by some percent.
 #![deny(unsafe_code)]
@@ -8,6 +9,8 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "traces a child process")]
 mod count;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod memory;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod paths;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -19,6 +22,10 @@ fn main() -> std::process::ExitCode {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--play", name] => {
             paths::play(name);
+            std::process::ExitCode::SUCCESS
+        }
+        ["--wait"] => {
+            memory::wait();
             std::process::ExitCode::SUCCESS
         }
         [path] => table::check(path.as_ref()),

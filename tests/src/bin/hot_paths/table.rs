@@ -1,34 +1,43 @@
 //! The table: a line for each path, with its instructions where a thread has its own thread-locals
-//! and where it shares its worker's.
+//! and where it shares its worker's, and a line with the memory of a thread that waits.
 
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::{count, paths};
+use crate::{count, memory, paths};
 
 /// By how much a count may differ from the table's: compilers and C libraries differ.
 const TOLERANCE: f64 = 0.10;
 
 const MODES: [&str; 2] = ["own", "shared"];
 
-/// What one operation of a path takes in each mode.
+/// What one operation of a path takes in each mode, or a thread.
 struct Row {
     name: &'static str,
     about: &'static str,
     counts: [f64; 2],
 }
 
-/// Counts all paths, one after the other.
+/// Counts all paths, one after the other, and then the memory.
 fn count_all() -> impl Iterator<Item = io::Result<Row>> {
-    paths::ALL.into_iter().map(|(name, about, _)| {
-        let mut counts = [0.0; 2];
-        for (count, mode) in counts.iter_mut().zip(MODES) {
-            *count = count::between_marks(name, mode)? as f64 / paths::COUNTED as f64;
-        }
-        Ok(Row { name, about, counts })
-    })
+    let paths = paths::ALL.into_iter().map(|(name, about, _)| {
+        in_each_mode(name, about, |mode| {
+            Ok(count::between_marks(name, mode)? as f64 / paths::COUNTED as f64)
+        })
+    });
+    let about = "bytes of memory of a thread that waits, not instructions";
+    paths.chain(iter::once_with(|| in_each_mode("waiting", about, memory::of_a_thread)))
+}
+
+fn in_each_mode(
+    name: &'static str,
+    about: &'static str,
+    count: impl Fn(&str) -> io::Result<f64>,
+) -> io::Result<Row> {
+    Ok(Row { name, about, counts: [count(MODES[0])?, count(MODES[1])?] })
 }
 
 /// Writes the table anew.
@@ -39,7 +48,8 @@ pub(crate) fn update(path: &Path) -> ExitCode {
 fn write(path: &Path) -> io::Result<()> {
     let mut text = String::from(
         "# Instructions of an operation of each hot path, in user space, on one worker: with\n\
-         # thread-locals of its own, and with the worker's. `ci/instructions.sh --update` writes this.\n",
+         # thread-locals of its own, and with the worker's. Last the bytes of memory of a thread that\n\
+         # waits. `ci/instructions.sh --update` writes this.\n",
     );
     for row in count_all() {
         let Row { name, counts: [own, shared], about } = row?;
