@@ -54,7 +54,7 @@ tests::on_std_and_in_each_mode! {
         use std::net::{TcpListener, TcpStream, ToSocketAddrs};
         use std::os::unix::net::UnixStream;
         use std::sync::Arc;
-        use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+        use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
         use std::thread::{self, JoinHandle};
         use std::time::{Duration, Instant};
 
@@ -328,6 +328,36 @@ tests::on_std_and_in_each_mode! {
                 assert!(n_at_once <= most, "{n_at_once} at once");
             };
             (0..100).map(|_| thread::spawn(look_up)).collect()
+        });
+    }
+
+    fn a_thread_that_spins_until_those_spawned_before_it_have_run_keeps_none_of_them(process) {
+        // Goal: however many there are, none is where only the worker that spins would find it.
+        // Method: as many as fill all the places on the way to a worker, and all counts around.
+        static RUN: AtomicUsize = AtomicUsize::new(0);
+
+        let _turn = super::TURN.lock();
+        // The kernel's threads take their time.
+        let step = if process.way() == Way::OsThreads { 900 } else { 31 };
+        process.env("SYLVAN_WORKERS", "2").passes(|| {
+            for n in (100..3_000).step_by(step) {
+                RUN.store(0, Relaxed);
+                thread::spawn(move || {
+                    let runs = || _ = RUN.fetch_add(1, Relaxed);
+                    let mut threads: Vec<_> = (0..n).map(|_| thread::spawn(runs)).collect();
+                    threads.push(thread::spawn(move || {
+                        let begin = Instant::now();
+                        while RUN.load(Relaxed) < n {
+                            let waited = begin.elapsed();
+                            assert!(waited < Duration::from_secs(5), "{} of {n}", RUN.load(Relaxed));
+                            ::std::hint::spin_loop();
+                        }
+                    }));
+                    threads.into_iter().for_each(|thread| thread.join().unwrap());
+                })
+                .join()
+                .unwrap();
+            }
         });
     }
 

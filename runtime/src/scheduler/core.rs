@@ -33,6 +33,8 @@ pub(crate) struct Core {
     /// The same, of those that an event has woken: see `turns`.
     pub(super) woken: Queue,
     pub(super) asleep: Asleep,
+    /// Some tasks are on their way to the shared queue, and known to the worker alone.
+    any_left: AtomicBool,
     /// Set by the monitor now and then: look at the event loop, however few runs there were.
     look: AtomicBool,
     /// The OS thread that has the core.
@@ -87,6 +89,7 @@ impl Core {
             queue: Queue::new(n_cores),
             woken: Queue::new(n_cores),
             asleep: Asleep::new(),
+            any_left: AtomicBool::new(false),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
             n_calls: AtomicU32::new(0),
@@ -138,6 +141,17 @@ impl Core {
     /// Whether there is anything that another core might run.
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty() || !self.woken.is_empty()
+    }
+
+    /// Says whether tasks are on their way to the shared queue.
+    pub(super) fn set_any_left(&self, any: bool) {
+        // For the monitor, which comes again: it orders nothing.
+        self.any_left.store(any, Ordering::Relaxed);
+    }
+
+    /// Whether tasks are on their way to the shared queue, and the present run keeps them from it.
+    pub(super) fn any_left(&self) -> bool {
+        self.any_left.load(Ordering::Relaxed)
     }
 
     /// Says that the calling OS thread has the core now.

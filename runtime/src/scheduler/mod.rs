@@ -244,6 +244,7 @@ impl Scheduler {
     fn is_awaited(&self, core: &Core) -> bool {
         self.tls_mode == TlsMode::Own
             && (core.has_queued()
+                || core.any_left()
                 || !core.inbox.is_empty()
                 || !self.inject.is_empty()
                 || reactor::has_registrations(core.index)

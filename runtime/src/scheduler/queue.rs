@@ -21,7 +21,7 @@ use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::{Header, Runnable};
 
 /// Slots. Loom tries every interleaving: few.
-const CAPACITY: u32 = if cfg!(loom) { 4 } else { 256 };
+const CAPACITY: u32 = if cfg!(loom) { 4 } else { 1024 };
 
 pub(crate) struct Queue {
     /// Nobody steals: there is no other core.

@@ -42,7 +42,8 @@ const WOKEN_ENOUGH: usize = BATCH / 2;
 /// Tasks to take from the shared queue at a time.
 const SHARE_MAX: usize = 128;
 
-/// Tasks that are left for the shared queue before the next look takes them there.
+/// Tasks that are left for the shared queue before the next look takes them there, while all cores are
+/// awake. A run in between may be a long one: then the monitor takes the core, and so the tasks.
 const LEFT_MAX: usize = 64;
 
 thread_local! {
@@ -205,23 +206,24 @@ impl Scheduler {
         }
         let others_wait = !local.left.is_empty() || !self.inject.is_empty();
         if others_wait && 2 * core.queue.room() <= Queue::CAPACITY {
-            local.left.push_back(task);
+            leave(core, local, task);
             return false;
         }
         // SAFETY: this worker has the core.
         match unsafe { core.queue.push(task) } {
             Ok(()) => true,
             Err(task) => {
-                local.left.push_back(task);
+                leave(core, local, task);
                 false
             }
         }
     }
 
     /// Moves what was left for it to the shared queue, all at once.
-    fn share_left(&self, local: &mut Local) {
+    fn share_left(&self, core: &Core, local: &mut Local) {
         if !local.left.is_empty() {
             self.inject.push_all(&mut local.left);
+            core.set_any_left(false);
             self.wake_one();
         }
     }
@@ -318,8 +320,9 @@ impl Scheduler {
                 local.left.append(&mut older);
             }
         }
-        if local.left.len() >= LEFT_MAX {
-            self.share_left(local);
+        let n_left = local.left.len();
+        if n_left > 0 && (n_left >= LEFT_MAX || self.idle.any_sleeps()) {
+            self.share_left(core, local);
         }
         let youngest = youngest?;
         let events_wait = !core.woken.is_empty() || !local.pinned_woken.is_empty();
@@ -355,7 +358,7 @@ impl Scheduler {
     /// Trades with the shared queue: what was left for it against this core's share. Whether there
     /// was any.
     fn take_share(&self, core: &Core, local: &mut Local) -> bool {
-        self.share_left(local);
+        self.share_left(core, local);
         if self.idle.is_surplus() {
             return false;
         }
@@ -384,6 +387,7 @@ impl Scheduler {
         let (youngest, mut older) = core.inbox.take_all();
         all.append(&mut older);
         all.append(&mut local.left);
+        core.set_any_left(false);
         if let Some(task) = youngest {
             all.push_back(task);
         }
@@ -485,8 +489,15 @@ fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
         local.pinned_woken.push_back(task);
     // SAFETY: the calling worker has the core.
     } else if let Err(task) = unsafe { core.woken.push(task) } {
-        local.left.push_back(task);
+        leave(core, local, task);
     }
+}
+
+/// Leaves a task for the shared queue.
+#[cold]
+fn leave(core: &Core, local: &mut Local, task: Runnable) {
+    local.left.push_back(task);
+    core.set_any_left(true);
 }
 
 /// The oldest of the tasks that an event has woken.
