@@ -212,11 +212,11 @@ tests::on_each! {
     fn a_descriptor_on_the_way_does_not_hide_what_follows_it() {
         use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
         let (mut near, mut far) = pair();
-        let mut buf = [0; 64];
+        let mut buf = [0; 4096];
         near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         would_block(near.read(&mut buf));
         near.set_read_timeout(None).unwrap();
-        for _ in 0..3 {
+        for room in [4096, 64, 4096] {
             let passed = [far.as_fd()];
             let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
             let mut control = SendAncillaryBuffer::new(&mut space);
@@ -225,8 +225,55 @@ tests::on_each! {
             sendmsg(&far, &bytes, &mut control, SendFlags::empty()).unwrap();
             far.write_all(b"defg").unwrap();
             thread::sleep(A_WHILE);
-            assert_eq!(near.read(&mut buf).unwrap(), 3);
-            assert_eq!(near.read(&mut buf).unwrap(), 4);
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 3);
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 4);
+        }
+    }
+
+    // Nor do two that are told apart by their credentials get their bytes into one read.
+    #[cfg(target_os = "linux")]
+    fn another_writer_does_not_hide_what_follows_it() {
+        use rustix::net::sockopt::set_socket_passcred;
+        use std::os::fd::OwnedFd;
+        use std::process::Command;
+        let (mut near, mut far) = pair();
+        let mut buf = [0; 4096];
+        set_socket_passcred(&near, true).unwrap();
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut buf));
+        near.set_read_timeout(None).unwrap();
+        for room in [4096, 64, 4096] {
+            far.write_all(b"abc").unwrap();
+            let passed = OwnedFd::from(far.try_clone().unwrap());
+            assert!(Command::new("printf").arg("defg").stdout(passed).status().unwrap().success());
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 3);
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 4);
+        }
+    }
+
+    // Urgent data splits the stream: a read stops in front of it, with more behind.
+    #[cfg(target_os = "linux")]
+    fn urgent_data_does_not_hide_what_follows_it() {
+        use rustix::io::Errno;
+        use rustix::net::{SendFlags, send};
+        let (mut near, mut far) = pair();
+        let mut buf = [0; 4096];
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut buf));
+        near.set_read_timeout(None).unwrap();
+        for room in [4096, 64, 4096] {
+            far.write_all(b"abc").unwrap();
+            match send(&far, b"!", SendFlags::OOB) {
+                Err(Errno::OPNOTSUPP) => {
+                    println!("skipped: this kernel has no urgent data on Unix sockets");
+                    return;
+                }
+                sent => assert_eq!(sent.unwrap(), 1),
+            }
+            far.write_all(b"defg").unwrap();
+            thread::sleep(A_WHILE);
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 3);
+            assert_eq!(near.read(&mut buf[..room]).unwrap(), 4);
         }
     }
 

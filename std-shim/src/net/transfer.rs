@@ -7,9 +7,11 @@
 //! # What a short transfer says
 //!
 //! A read of TCP that brings less than it had room for has drained the socket, and the next one
-//! may park without asking. Nothing else says so: a datagram ends where it ends, a look
-//! (`MSG_PEEK`) takes nothing away, and a read of a Unix stream also stops where descriptors or
-//! credentials travel with the bytes.
+//! may park without asking. A read of a Unix stream also stops where descriptors or credentials
+//! travel with the bytes, though more follows. Linux says `MSG_CTRUNC` then, for there is no room
+//! for them either: `recvmsg` tells, and `recv` does not, which is cheaper and does where a buffer
+//! will be full. Nothing else tells that a socket is drained: a datagram ends where it ends, and a
+//! look (`MSG_PEEK`) takes nothing away.
 //!
 //! A blocking write returns only when all is taken, or when an error or its timeout ends it: then
 //! it returns how much was. On a green thread the loop is here, inside one `attempt` and so under
@@ -23,7 +25,8 @@ use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::sockopt::socket_error;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny,
+    recvmsg, sendmsg,
 };
 
 use crate::bridge::{Attempt, Interest, Mode, attempt};
@@ -31,6 +34,13 @@ use crate::bridge::{Attempt, Interest, Mode, attempt};
 /// How many buffers one vectored call takes (`IOV_MAX` of Linux, macOS and FreeBSD); as std, the
 /// rest waits for the next call.
 pub(crate) const MAX_BUFFERS: usize = 1024;
+
+/// Whether `recvmsg` says why a read of a Unix stream was short.
+const SAYS_WHY: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// The room from which on a read of a Unix stream is expected to be a short one. It is worth `recvmsg`
+/// then; smaller buffers are mostly those of a `read_exact`.
+const ROOMY: usize = 512;
 
 /// `MSG_NOSIGNAL`: where it is missing, the option `SO_NOSIGPIPE` of the socket stands in, as in std.
 #[cfg(not(target_vendor = "apple"))]
@@ -46,13 +56,17 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Judges a read that brought `n` bytes where there was room for `room`.
+    /// Judges a read that brought `n` bytes where there was room for `room`, and these flags, if it
+    /// has asked for any.
     #[inline]
-    fn read(self, n: usize, room: usize) -> Attempt<usize> {
-        match self {
-            Stream::Tcp if 0 < n && n < room => Attempt::Drained(n),
-            _ => Attempt::Done(n),
-        }
+    fn read(self, n: usize, room: usize, flags: Option<ReturnFlags>) -> Attempt<usize> {
+        let is_told = match self {
+            Stream::Tcp => true,
+            Stream::Unix => {
+                SAYS_WHY && flags.is_some_and(|flags| !flags.contains(ReturnFlags::CTRUNC))
+            }
+        };
+        if is_told && 0 < n && n < room { Attempt::Drained(n) } else { Attempt::Done(n) }
     }
 
     /// Whether an error ends a write half way, and deals with it as the call does that blocks.
@@ -71,9 +85,14 @@ impl Stream {
 /// Reads from a stream.
 #[inline]
 pub(crate) fn read(fd: BorrowedFd<'_>, stream: Stream, buf: &mut [u8]) -> io::Result<usize> {
+    let room = buf.len();
     attempt(fd, Interest::Read, |mode| {
+        let asks_why = SAYS_WHY && stream == Stream::Unix && room >= ROOMY;
+        if asks_why && mode == Mode::NonBlocking {
+            return receive(fd, stream, &mut [IoSliceMut::new(buf)], room, mode);
+        }
         let (_, n) = rustix::net::recv(fd, &mut *buf, recv_flags(mode))?;
-        Ok(stream.read(n, buf.len()))
+        Ok(stream.read(n, room, None))
     })
 }
 
@@ -90,11 +109,19 @@ pub(crate) fn read_vectored(
     if room == 0 {
         return Ok(0);
     }
-    attempt(fd, Interest::Read, |mode| {
-        let mut no_control = RecvAncillaryBuffer::default();
-        let n = recvmsg(fd, bufs, &mut no_control, recv_flags(mode))?.bytes;
-        Ok(stream.read(n, room))
-    })
+    attempt(fd, Interest::Read, |mode| receive(fd, stream, bufs, room, mode))
+}
+
+/// Reads into several buffers, which have this much room, and learns whether that was all.
+fn receive(
+    fd: BorrowedFd<'_>,
+    stream: Stream,
+    bufs: &mut [IoSliceMut<'_>],
+    room: usize,
+    mode: Mode,
+) -> io::Result<Attempt<usize>> {
+    let message = recvmsg(fd, bufs, &mut RecvAncillaryBuffer::default(), recv_flags(mode))?;
+    Ok(stream.read(message.bytes, room, Some(message.flags)))
 }
 
 /// Writes to a stream.
