@@ -18,10 +18,14 @@ use std::ptr;
 use std::ptr::NonNull;
 
 use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
+use crate::sys::cache;
 use crate::task::{Header, Runnable};
 
 /// Slots. Loom tries every interleaving: few.
 const CAPACITY: u32 = if cfg!(loom) { 4 } else { 1024 };
+
+/// Cache lines of a header that a switch touches.
+const SWITCH_LINES: usize = 2;
 
 pub(crate) struct Queue {
     /// Nobody steals: there is no other core.
@@ -95,6 +99,9 @@ impl Queue {
             // Release pairs with the acquire in `push`.
             match self.advance(head) {
                 Ok(_) => {
+                    // A hint, and no more than that: the slot may be an old one, or a thief's by now.
+                    let next = self.slot(head.wrapping_add(1)).load(Ordering::Relaxed);
+                    cache::prefetch(next, SWITCH_LINES);
                     let task = NonNull::new(task).expect("a slot between head and tail is filled");
                     // SAFETY: advancing `head` past the slot made the task this thread's.
                     return Some(unsafe { Runnable::from_raw(task) });
