@@ -154,7 +154,7 @@ impl Idle {
     }
 
     /// Whether a core sleeps, and may be awake.
-    fn may_wake_another(&self) -> bool {
+    pub(crate) fn may_wake_another(&self) -> bool {
         let sleeping = self.sleeping.load(Ordering::SeqCst);
         sleeping != 0 && self.n_cores - sleeping < self.allowed()
     }

@@ -1,5 +1,5 @@
 //! The run queue of a core: a ring that its owner pushes to and pops from, and that others steal
-//! half of.
+//! up to half of.
 //!
 //! The shape is Go's. `tail` is the owner's, `head` is everybody's: who advances it by
 //! compare-exchange owns the tasks that it passed. The owner never overwrites a slot that lies
@@ -23,6 +23,9 @@ use crate::task::{Header, Runnable};
 
 /// Slots. Loom tries every interleaving: few.
 const CAPACITY: u32 = if cfg!(loom) { 4 } else { 1024 };
+
+/// Tasks to steal at a time. The owner of a queue must not take any while a thief copies them.
+const STEAL_MAX: u32 = 128;
 
 /// Cache lines of a header that a switch touches.
 const SWITCH_LINES: usize = 2;
@@ -123,8 +126,8 @@ impl Queue {
         self.head.compare_exchange_weak(head, next, Ordering::AcqRel, Ordering::Acquire)
     }
 
-    /// Moves half of the tasks, rounded up, to the thief's own queue, which is empty, and takes one
-    /// of them.
+    /// Moves half of the tasks, rounded up, or `STEAL_MAX` to the thief's own queue, which is empty, and
+    /// takes one of them.
     ///
     /// # Safety
     ///
@@ -145,7 +148,7 @@ impl Queue {
                 head = self.head.load(Ordering::Acquire);
                 continue;
             }
-            let n = len - len / 2;
+            let n = (len - len / 2).min(STEAL_MAX);
             let first = self.slot(head).load(Ordering::Relaxed);
             for i in 1..n {
                 let task = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);

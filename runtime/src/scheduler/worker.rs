@@ -43,7 +43,8 @@ const WOKEN_ENOUGH: usize = BATCH / 2;
 const SHARE_MAX: usize = 128;
 
 /// Tasks that are left for the shared queue before the next look takes them there, while all cores are
-/// awake. A run in between may be a long one: then the monitor takes the core, and so the tasks.
+/// awake that may be. A run in between may be a long one: then the monitor takes the core, and with it the
+/// tasks.
 const LEFT_MAX: usize = 64;
 
 thread_local! {
@@ -321,7 +322,7 @@ impl Scheduler {
             }
         }
         let n_left = local.left.len();
-        if n_left > 0 && (n_left >= LEFT_MAX || self.idle.any_sleeps()) {
+        if n_left > 0 && (n_left >= LEFT_MAX || self.idle.may_wake_another()) {
             self.share_left(core, local);
         }
         let youngest = youngest?;
@@ -439,6 +440,7 @@ impl Scheduler {
                     for task in older {
                         self.enqueue(core, local, task);
                     }
+                    self.share_left(core, local);
                     if youngest.is_some() {
                         return youngest;
                     }
