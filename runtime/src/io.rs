@@ -304,7 +304,7 @@ pub fn ready(
 
 /// Says that `fd` comes in: whatever was known of its number belongs to somebody else.
 pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
-    reactor::entry(fd).attach(origin);
+    reactor::entry(fd).attach(fd, origin);
 }
 
 /// As [`attach`], for a duplicate of `original` that this process has just made.

@@ -158,7 +158,7 @@ struct Watch(Nested);
 impl Watch {
     fn new() -> io::Result<Self> {
         let nested = Nested::new()?;
-        reactor::entry(nested.as_fd()).attach(Origin::Fresh);
+        reactor::entry(nested.as_fd()).attach(nested.as_fd(), Origin::Fresh);
         Ok(Self(nested))
     }
 }

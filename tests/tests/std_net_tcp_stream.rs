@@ -248,6 +248,27 @@ tests::on_each! {
         }
     }
 
+    // Nor when the program has taken it before.
+    #[cfg(target_os = "linux")]
+    fn urgent_data_that_was_taken_does_not_hide_what_follows_it() {
+        use rustix::net::{RecvFlags, SendFlags, recv, send};
+        let (mut near, mut far) = pair();
+        let mut buf = [0; 64];
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut buf));
+        near.set_read_timeout(None).unwrap();
+        for _ in 0..3 {
+            far.write_all(b"abc").unwrap();
+            assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
+            thread::sleep(A_WHILE);
+            assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
+            far.write_all(b"defg").unwrap();
+            thread::sleep(A_WHILE);
+            assert_eq!(near.read(&mut buf).unwrap(), 3);
+            assert_eq!(near.read(&mut buf).unwrap(), 4);
+        }
+    }
+
     fn options_are_kept() {
         let (near, _far) = pair();
         assert!(!near.nodelay().unwrap());

@@ -277,6 +277,58 @@ tests::on_each! {
         }
     }
 
+    // Nor when the program has taken it before.
+    #[cfg(target_os = "linux")]
+    fn urgent_data_that_was_taken_does_not_hide_what_follows_it() {
+        use rustix::io::Errno;
+        use rustix::net::{RecvFlags, SendFlags, recv, send};
+        let (mut near, mut far) = pair();
+        let mut buf = [0; 4096];
+        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        would_block(near.read(&mut buf));
+        near.set_read_timeout(None).unwrap();
+        for _ in 0..3 {
+            far.write_all(b"abc").unwrap();
+            match send(&far, b"!", SendFlags::OOB) {
+                Err(Errno::OPNOTSUPP) => {
+                    println!("skipped: this kernel has no urgent data on Unix sockets");
+                    return;
+                }
+                sent => assert_eq!(sent.unwrap(), 1),
+            }
+            thread::sleep(A_WHILE);
+            assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
+            far.write_all(b"defg").unwrap();
+            thread::sleep(A_WHILE);
+            assert_eq!(near.read(&mut buf).unwrap(), 3);
+            assert_eq!(near.read(&mut buf).unwrap(), 4);
+        }
+    }
+
+    // A descriptor may be of another kind than the type says.
+    #[cfg(target_os = "linux")]
+    fn messages_that_came_together_are_read_one_by_one() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        for kind in [SocketType::SEQPACKET, SocketType::DGRAM] {
+            let (near, far) =
+                socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap();
+            let (mut near, mut far) = (UnixStream::from(near), UnixStream::from(far));
+            let mut clone = near.try_clone().unwrap();
+            let mut buf = [0; 4096];
+            near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            would_block(near.read(&mut buf));
+            would_block(clone.read(&mut buf));
+            near.set_read_timeout(None).unwrap();
+            for reader in [&mut near, &mut clone] {
+                far.write_all(b"abc").unwrap();
+                far.write_all(b"defg").unwrap();
+                thread::sleep(A_WHILE);
+                assert_eq!(reader.read(&mut buf).unwrap(), 3);
+                assert_eq!(reader.read(&mut buf).unwrap(), 4);
+            }
+        }
+    }
+
     fn a_pair_is_plain_and_closed_on_exec() {
         let (near, far) = pair();
         for end in [near, far] {

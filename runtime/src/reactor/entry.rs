@@ -6,7 +6,7 @@
 //!
 //! | flag | meaning |
 //! |---|---|
-//! | UNSTEADY | a call may stop short although more is there, since an error or urgent data is: never EMPTY until the next edge |
+//! | UNSTEADY | a call may stop short although more is there: an error or urgent data has come, or it is no stream that a program has brought along. Never EMPTY again |
 //! | CLOSED | no further edge is to be expected, since the direction is shut: never EMPTY again |
 //!
 //! And it has a note: the word at which a call has last found nothing, or has left nothing. While the
@@ -52,7 +52,7 @@ use crate::lock::{Guard, Lock};
 use crate::park;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::Ring;
-use crate::sys::{Event, cache};
+use crate::sys::{Event, cache, socket};
 use crate::task::Header;
 use crate::task::list::List;
 use crate::timer::{self, Alarm};
@@ -414,11 +414,25 @@ impl Entry {
     }
 
     /// A descriptor comes in under this number.
-    pub(crate) fn attach(&self, origin: Origin) {
+    pub(crate) fn attach(&self, fd: BorrowedFd<'_>, origin: Origin) {
         let mut state = self.state.lock();
         self.forget(&mut state);
         state.flag = Flag::new(origin == Origin::Adopted);
         state.options.reset(origin);
+        if origin == Origin::Adopted && !socket::is_stream(fd) {
+            self.distrust();
+        }
+    }
+
+    /// Nothing is EMPTY from now on, until the descriptor goes out. Under the lock.
+    fn distrust(&self) {
+        // Release as in `Side::edge`.
+        self.read.word.fetch_or(UNSTEADY, Ordering::Release);
+        self.write.word.fetch_or(UNSTEADY, Ordering::Release);
+    }
+
+    fn is_distrusted(&self) -> bool {
+        self.read.word.load(Ordering::Relaxed) & UNSTEADY != 0
     }
 
     /// A duplicate of `original`, whose entry is `of`, comes in as `fd` under this number.
@@ -426,10 +440,14 @@ impl Entry {
         let mut state = of.state.lock();
         state.options.share();
         let flag = state.flag.join(original, fd);
+        let is_distrusted = of.is_distrusted();
         drop(state);
         let mut state = self.state.lock();
         self.forget(&mut state);
         state.flag = flag;
+        if is_distrusted {
+            self.distrust();
+        }
     }
 
     /// The descriptor is about to be closed.
@@ -526,7 +544,7 @@ impl Side {
     /// The kernel's edge. Under the entry's lock.
     fn edge(&self, closed: bool, unsteady: bool) {
         let flag = |set, flag| if set { flag } else { 0 };
-        let word = self.word.load(Ordering::Relaxed) & !UNSTEADY;
+        let word = self.word.load(Ordering::Relaxed);
         let next = (word + TICK) | flag(closed, CLOSED) | flag(unsteady, UNSTEADY);
         // Release pairs with the acquire in `look`.
         self.word.store(next, Ordering::Release);

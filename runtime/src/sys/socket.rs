@@ -5,6 +5,14 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 use std::time::Duration;
 
+use rustix::net::SocketType;
+use rustix::net::sockopt::socket_type;
+
+/// Whether `fd` is a socket whose bytes are a stream.
+pub(crate) fn is_stream(fd: BorrowedFd<'_>) -> bool {
+    socket_type(fd) == Ok(SocketType::STREAM)
+}
+
 /// How long calls on `fd` wait at most, to read and to write; what is no socket has no timeouts.
 ///
 /// Asked for by libc, under the number that std uses, too: `rustix` has another one, for which

@@ -239,6 +239,10 @@ pub(crate) mod sys {
         use std::os::fd::BorrowedFd;
         use std::time::Duration;
 
+        pub(crate) fn is_stream(_: BorrowedFd<'_>) -> bool {
+            true
+        }
+
         /// Nobody has set any.
         pub(crate) fn timeouts(_: BorrowedFd<'_>) -> [Option<Duration>; 2] {
             [None; 2]
