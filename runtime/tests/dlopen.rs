@@ -30,6 +30,13 @@ int is_filled(int with) {
 
 /// Builds the library with the C compiler that Rust links with, and loads it.
 fn load(name: &str, options: &[&str]) -> *mut c_void {
+    let library = try_to_load(name, options);
+    assert!(!library.is_null());
+    library
+}
+
+/// The same; null if it cannot be loaded.
+fn try_to_load(name: &str, options: &[&str]) -> *mut c_void {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let (source, library) = (dir.join(format!("{name}.c")), dir.join(format!("lib{name}.so")));
     fs::write(&source, SOURCE).unwrap();
@@ -44,9 +51,7 @@ fn load(name: &str, options: &[&str]) -> *mut c_void {
     assert!(built.success());
     let path = CString::new(library.to_str().unwrap()).unwrap();
     // SAFETY: loads what was just built.
-    let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
-    assert!(!library.is_null());
-    library
+    unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) }
 }
 
 /// The library's function that counts.
@@ -160,6 +165,29 @@ fn a_library_that_was_built_for_the_static_block_has_a_place_there() {
     for (thread, byte) in threads.into_iter().zip(1..) {
         assert_eq!(thread.join().unwrap(), format!("{byte:>10} Some({byte})"));
     }
+}
+
+/// There is less room on x86-64, and `ld.so` knows.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_library_that_needs_more_than_a_green_thread_has_fails_to_load() {
+    if sylvan::tls_mode().unwrap() == TlsMode::Shared {
+        println!("skipped: thread-locals are the worker's in this mode");
+        return;
+    }
+    let library = try_to_load("large", &["-ftls-model=initial-exec", "-DFILL=1000"]);
+    assert!(library.is_null());
+    // SAFETY: the calling thread's last error, which there is.
+    let why = unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy();
+    assert!(why.contains("static TLS block"), "{why}");
+    // OS threads that are made with the smaller block have theirs whole.
+    thread_local!(static TEXT: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) });
+    let says = || {
+        TEXT.with_borrow_mut(|text| text.push_str("here"));
+        TEXT.take()
+    };
+    assert_eq!(std::thread::spawn(says).join().unwrap(), "here");
+    assert_eq!(sylvan::spawn(says).join().unwrap(), "here");
 }
 
 #[test]

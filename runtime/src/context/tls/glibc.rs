@@ -167,6 +167,8 @@ impl Own {
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
         let Segments { found, any_dynamic, static_used } = Segments::search(here, below, above);
+        let rseq = rseq_offset(below, above);
+        let static_used = rseq.map_or(static_used, |offset| with_rseq(static_used, offset));
         let generation_here = move || {
             let this = thread_pointer::get().wrapping_add_signed(pthread);
             // SAFETY: the calling thread's own block, and the `dtv` that it points to.
@@ -195,7 +197,7 @@ impl Own {
         }
         let align = block.align.max(64);
         let cut = loader.zip(smaller(below, above, static_used, align));
-        let below = match cut.map(|(loader, below)| loader.cut(block, below + above)) {
+        let below = match cut.map(|(loader, below)| loader.cut(block, below + above, static_used)) {
             Some(Ok(block)) => layout(block.size, pthread_size).0,
             Some(Err(_)) | None => below,
         };
@@ -224,7 +226,7 @@ impl Own {
                 specific,
                 first_table,
                 specific_used,
-                rseq: rseq_offset(below, above),
+                rseq,
                 probed,
                 segments: found,
                 generation: (!any_dynamic).then(generation_here),
@@ -454,8 +456,11 @@ const FRAMES: usize = 1024;
 fn smaller(below: usize, above: usize, used: usize, align: usize) -> Option<usize> {
     /// What glibc reckons for the libraries of the program that are loaded later.
     const ROOM: usize = 288;
+    /// What it sets aside in all. A program that has asked for more, by a tunable, is to have it.
+    const SURPLUS: usize = 1_664;
     let fitting = page_size().checked_sub(above + FRAMES)? & !(align - 1);
-    (used + ROOM <= fitting && fitting < below).then_some(fitting)
+    let is_usual = below - used <= SURPLUS + align;
+    (is_usual && used + ROOM <= fitting && fitting < below).then_some(fitting)
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -574,6 +579,25 @@ fn rseq_offset(below: usize, above: usize) -> Option<isize> {
     let offset = unsafe { offset.read() };
     let block = -below.cast_signed()..above.cast_signed();
     (offset != 0 && block.contains(&offset)).then_some(offset)
+}
+
+/// How far the static block is in use, the `rseq` area at `offset` included: from glibc 2.41 on it comes
+/// after the thread-locals of the program, and before that it is in `struct pthread`.
+#[cfg(target_arch = "x86_64")]
+fn with_rseq(used: usize, offset: isize) -> usize {
+    used.max(offset.min(0).unsigned_abs())
+}
+
+#[cfg(target_arch = "aarch64")]
+fn with_rseq(used: usize, offset: isize) -> usize {
+    /// `AT_RSEQ_FEATURE_SIZE` and `AT_RSEQ_ALIGN`; the area was 32 bytes before there were these.
+    const SIZE_AND_ALIGN: [libc::c_ulong; 2] = [27, 28];
+    // SAFETY: reads the auxiliary vector.
+    let [size, align] = SIZE_AND_ALIGN.map(|of| unsafe { libc::getauxval(of) }.max(32) as usize);
+    match usize::try_from(offset) {
+        Ok(start) => used.max(start + size.next_multiple_of(align)),
+        Err(_) => used,
+    }
 }
 
 /// The thread-locals of every loaded object but libc and the loader.

@@ -17,7 +17,8 @@
 //! On x86-64 the surplus lies in the middle of what every thread touches: thread-locals above it,
 //! frames below it. Without most of it, that fits into one page instead of two. So `ld.so` is told
 //! that the static block is smaller. A library that needs more of it than is left fails to load, with
-//! the error that it gets where it needs more than the surplus.
+//! the error that it gets where it needs more than the surplus. A program that has asked for more than
+//! the usual surplus, by a tunable, keeps it.
 //!
 //! The size is a word that `ld.so` makes read-only after its start, and that an exported function
 //! tells. It is found by its value and its neighbour's, written by way of `/proc/self/mem`, and counts
@@ -153,9 +154,13 @@ impl Loader {
         self.static_optional.store(0, Ordering::Relaxed);
     }
 
-    /// Makes the static block smaller. An error leaves it as it was.
-    pub(super) fn cut(&self, block: StaticBlock, size: usize) -> io::Result<StaticBlock> {
-        let used = self.static_used.load(Ordering::Relaxed);
+    /// Makes the static block smaller, of which this much is in use. An error leaves it as it was.
+    pub(super) fn cut(
+        &self,
+        block: StaticBlock,
+        size: usize,
+        used: usize,
+    ) -> io::Result<StaticBlock> {
         let word = block.find()?;
         write_protected(word, size)?;
         let cut = StaticBlock { size, ..block };
