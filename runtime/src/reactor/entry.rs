@@ -426,9 +426,11 @@ impl Entry {
 
     /// Nothing is EMPTY from now on, until the descriptor goes out. Under the lock.
     fn distrust(&self) {
-        // Release as in `Side::edge`.
-        self.read.word.fetch_or(UNSTEADY, Ordering::Release);
-        self.write.word.fetch_or(UNSTEADY, Ordering::Release);
+        for side in [&self.read, &self.write] {
+            let word = side.word.load(Ordering::Relaxed);
+            // Release as in `Side::edge`.
+            side.word.store(word | UNSTEADY, Ordering::Release);
+        }
     }
 
     fn is_distrusted(&self) -> bool {
