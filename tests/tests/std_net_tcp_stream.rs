@@ -44,6 +44,21 @@ tests::on_each! {
             pairs
         }
 
+        /// A read that waits and finds nothing: from then on the event loop watches the stream.
+        #[cfg(target_os = "linux")]
+        fn read_in_vain(near: &mut TcpStream) {
+            near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            would_block(near.read(&mut [0]));
+            near.set_read_timeout(None).unwrap();
+        }
+
+        /// Three bytes and four, which came together, are read one after the other.
+        #[cfg(target_os = "linux")]
+        fn reads_two_parts(near: &mut TcpStream, buf: &mut [u8]) {
+            assert_eq!(near.read(buf).unwrap(), 3);
+            assert_eq!(near.read(buf).unwrap(), 4);
+        }
+
         fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
             let error = result.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::WouldBlock);
@@ -235,16 +250,13 @@ tests::on_each! {
         use rustix::net::{SendFlags, send};
         let (mut near, mut far) = pair();
         let mut buf = [0; 64];
-        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        would_block(near.read(&mut buf));
-        near.set_read_timeout(None).unwrap();
+        read_in_vain(&mut near);
         for _ in 0..3 {
             far.write_all(b"abc").unwrap();
             assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
             far.write_all(b"defg").unwrap();
             thread::sleep(A_WHILE);
-            assert_eq!(near.read(&mut buf).unwrap(), 3);
-            assert_eq!(near.read(&mut buf).unwrap(), 4);
+            reads_two_parts(&mut near, &mut buf);
         }
     }
 
@@ -254,9 +266,7 @@ tests::on_each! {
         use rustix::net::{RecvFlags, SendFlags, recv, send};
         let (mut near, mut far) = pair();
         let mut buf = [0; 64];
-        near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        would_block(near.read(&mut buf));
-        near.set_read_timeout(None).unwrap();
+        read_in_vain(&mut near);
         for _ in 0..3 {
             far.write_all(b"abc").unwrap();
             assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
@@ -264,8 +274,7 @@ tests::on_each! {
             assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
             far.write_all(b"defg").unwrap();
             thread::sleep(A_WHILE);
-            assert_eq!(near.read(&mut buf).unwrap(), 3);
-            assert_eq!(near.read(&mut buf).unwrap(), 4);
+            reads_two_parts(&mut near, &mut buf);
         }
     }
 
