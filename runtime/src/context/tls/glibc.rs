@@ -192,21 +192,12 @@ impl Own {
             },
             Err(_) => None,
         };
-        if let Some(loader) = loader {
-            loader.withhold_optional();
-        }
-        let align = block.align.max(64);
-        let cut = loader.zip(smaller(below, above, static_used, align));
-        let below = match cut.map(|(loader, below)| loader.cut(block, below + above, static_used)) {
-            Some(Ok(block)) => layout(block.size, pthread_size).0,
-            Some(Err(_)) | None => below,
-        };
         // SAFETY: functions and data of these types in every glibc that exports them.
-        unsafe {
-            Ok(Self {
+        let mut own = unsafe {
+            Self {
                 below,
                 above,
-                align,
+                align: block.align.max(64),
                 apart: apart(below, above, static_used),
                 allocate: mem::transmute::<
                     *mut c_void,
@@ -230,8 +221,19 @@ impl Own {
                 probed,
                 segments: found,
                 generation: (!any_dynamic).then(generation_here),
-            })
+            }
+        };
+        // Last, since it stays: from here on nothing can be missing.
+        if let Some(loader) = loader {
+            loader.withhold_optional();
+            if let Some(smaller) = smaller(below, above, static_used, own.align)
+                && let Ok(block) = loader.cut(block, smaller + above, static_used)
+            {
+                (own.below, ..) = layout(block.size, pthread_size);
+                own.apart = apart(own.below, above, static_used);
+            }
         }
+        Ok(own)
     }
 
     /// Bytes that a block takes at the top of a stack, at most.
