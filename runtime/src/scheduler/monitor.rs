@@ -18,11 +18,15 @@
 //! the kernel lets the worker wait for its turn, and a spare thread would have to wait just as well.
 //! So the OS thread is asked, by its clock and its state (`sys::thread`):
 //!
-//! | its processor time since the run was first seen | its state | |
+//! | its processor time since it was first asked | its state | |
 //! |---|---|---|
 //! | 500 µs or more | any | it computes: stuck |
 //! | less | waits, in the kernel | it blocks: stuck |
 //! | less | would run | it waits for a processor: left alone |
+//!
+//! Nearly all runs that a look finds are over by the next one, so the first look at a run asks
+//! nothing, and a second one, for the first time, only whether it blocks. If it does not, the next
+//! looks are brisk (below): they find out whether it computes within a millisecond or a few.
 //!
 //! 500 µs is more than a run takes that only sees to a socket or a lock, so that it is not taken for
 //! one that computes when it loses its processor in the middle. And it is less than the kernel's
@@ -64,7 +68,7 @@ const FAST_LOOKS: u32 = 50;
 const SLEEPY_LOOKS: u32 = 4;
 
 const BRISK_PERIOD: Duration = Duration::from_millis(1);
-/// Brisk looks after the last one that took a core.
+/// Brisk looks after the last one that gave a reason for them.
 const BRISK_LOOKS: u32 = 8;
 
 pub(super) struct Monitor {
@@ -101,8 +105,8 @@ impl Monitor {
             n_quiet = if look_at_sections(scheduler, &mut sections) { 0 } else { n_quiet + 1 };
             let now = Instant::now();
             if now >= next_slow {
-                let taken = look_at_runs(scheduler, &mut runs, now);
-                n_brisk = if taken { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
+                let again_soon = look_at_runs(scheduler, &mut runs, n_brisk > 0, now);
+                n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
                 census.look(scheduler, now);
                 scheduler.wake_for_stranded();
@@ -165,73 +169,101 @@ fn look_at_sections(scheduler: &'static Scheduler, sections: &mut [Section]) -> 
 #[derive(Clone, Copy)]
 struct Run {
     seen: Sighting,
-    first: Look,
-    last: Look,
+    /// When it was first seen.
+    since: Instant,
+    /// What its OS thread said the first time and the last time that it was asked.
+    asked: Option<(Usage, Usage)>,
 }
 
-/// What its OS thread had used, and when.
+/// What an OS thread had used of a processor, and when.
 #[derive(Clone, Copy)]
-struct Look {
+struct Usage {
     at: Instant,
+    /// `None` where the system does not tell.
     processor_ns: Option<u64>,
 }
 
-impl Look {
+impl Usage {
+    fn of(core: &Core, now: Instant) -> Self {
+        Self { at: now, processor_ns: core.processor_time_ns() }
+    }
+
     /// For how long the OS thread has used a processor since `before`.
-    fn used_since(self, before: Self) -> Option<Duration> {
+    fn since(self, before: Self) -> Option<Duration> {
         let used_ns = self.processor_ns?.saturating_sub(before.processor_ns?);
         Some(Duration::from_nanos(used_ns))
     }
 }
 
+/// What a look at a run has found out.
+enum Finding {
+    /// It is new, or nobody waits for its core.
+    Fine,
+    /// It goes on for long, and was asked for the first time.
+    Unknown,
+    Stuck,
+}
+
 impl Run {
-    /// Looks at the run on `core` once more, if it is the one of `before`.
-    fn look(core: &Core, seen: Sighting, before: Option<Self>, now: Instant) -> Self {
-        let last = Look { at: now, processor_ns: core.processor_time_ns() };
-        Self { seen, first: before.map_or(last, |before| before.first), last }
+    fn new(core: &Core, seen: Sighting, asks: bool, now: Instant) -> Self {
+        let asked = asks.then(|| Usage::of(core, now)).map(|usage| (usage, usage));
+        Self { seen, since: now, asked }
     }
 
-    /// Whether it goes on for long.
-    fn lasts(&self) -> bool {
-        self.last.at - self.first.at >= SLOW_PERIOD
-    }
-
-    /// Whether it has hardly used a processor since `before`.
-    fn is_idle(&self, before: Self) -> bool {
-        let used = self.last.used_since(before.last);
-        used.is_some_and(|used| 4 * used < self.last.at - before.last.at)
-    }
-
-    /// Whether it has used a processor for long.
-    fn computes(&self) -> bool {
-        self.last.used_since(self.first).is_none_or(|used| used >= COMPUTES)
+    /// Looks at it once more.
+    fn look(&mut self, scheduler: &Scheduler, core: &Core, now: Instant) -> Finding {
+        let usage = Usage::of(core, now);
+        let before = self.asked.replace((self.asked.map_or(usage, |(first, _)| first), usage));
+        let lasts = now - self.since >= SLOW_PERIOD;
+        let hardly_used = |(_, last): (Usage, Usage)| {
+            usage.since(last).is_some_and(|used| 4 * used < usage.at - last.at)
+        };
+        if !(lasts || before.is_some_and(hardly_used)) || !scheduler.is_awaited(core) {
+            return Finding::Fine;
+        }
+        let first = before.map_or(usage, |(first, _)| first);
+        let computes = usage.since(first).is_none_or(|used| used >= COMPUTES);
+        // The question that costs most comes last.
+        if computes || core.worker_waits().unwrap_or(true) {
+            Finding::Stuck
+        } else if before.is_none() {
+            Finding::Unknown
+        } else {
+            Finding::Fine
+        }
     }
 }
 
 /// Takes the cores whose runs last, or block behind one that did, and has those that are busy look
-/// at their event loops. Whether it has taken any.
-fn look_at_runs(scheduler: &'static Scheduler, runs: &mut [Option<Run>], now: Instant) -> bool {
-    let mut any = false;
+/// at their event loops. Whether there is reason to look again soon.
+fn look_at_runs(
+    scheduler: &'static Scheduler,
+    runs: &mut [Option<Run>],
+    is_brisk: bool,
+    now: Instant,
+) -> bool {
+    let mut again_soon = false;
     for (core, known) in scheduler.cores().iter().zip(runs) {
         core.ask_to_look();
         let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_running()) else {
             *known = None;
             continue;
         };
-        let before = known.filter(|run| run.seen.is_same_run(seen));
-        let run = Run::look(core, seen, before, now);
-        let is_due = run.lasts() || before.is_some_and(|before| run.is_idle(before));
-        // The questions that cost most come last.
-        if is_due
-            && scheduler.is_awaited(core)
-            && (run.computes() || core.worker_waits().unwrap_or(true))
-        {
-            scheduler.take_from(core, seen);
-            any = true;
+        let Some(run) = known.as_mut().filter(|run| run.seen.is_same_run(seen)) else {
+            *known = Some(Run::new(core, seen, is_brisk, now));
+            continue;
+        };
+        run.seen = seen;
+        match run.look(scheduler, core, now) {
+            Finding::Fine => {}
+            Finding::Unknown => again_soon = true,
+            Finding::Stuck => {
+                scheduler.take_from(core, seen);
+                again_soon = true;
+            }
         }
-        *known = Some(run);
     }
-    any
+    again_soon
 }
 
 /// Stacks to trim at each slow look: some thousands in a second.
