@@ -8,15 +8,13 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
-
 pub use crate::reactor::{Interest, Origin};
 
 use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
 use crate::primitive::{AtomicU32, Ordering, global};
-use crate::reactor::{self, Call, Readiness, Seen, block_until_ready};
+use crate::reactor::{self, Call, Seen, block_until_ready};
 use crate::scheduler;
 use crate::task::Header;
 
@@ -68,7 +66,7 @@ pub fn attempt<T>(
         return op(Mode::Blocking).map(Attempt::into_inner);
     };
     let entry = reactor::entry(fd);
-    let mut call = Call::default();
+    let mut call = Call::new();
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -91,12 +89,7 @@ pub fn attempt<T>(
                 }
             }
         }
-        match entry.wait(task, fd, interest, seen, &mut call)? {
-            Readiness::Ready => {}
-            Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(Errno::AGAIN.into());
-            }
-        }
+        entry.wait(task, fd, interest, seen, &mut call)?;
     }
 }
 
@@ -210,7 +203,7 @@ fn attempt_green<T>(
     mut op: impl FnMut() -> io::Result<T>,
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
-    let mut call = Call::default();
+    let mut call = Call::new();
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -232,12 +225,7 @@ fn attempt_green<T>(
                 }
             }
         }
-        match entry.wait(task, fd, interest, seen, &mut call)? {
-            Readiness::Ready => {}
-            Readiness::TimedOut | Readiness::Unwanted => {
-                return Err(Errno::AGAIN.into());
-            }
-        }
+        entry.wait(task, fd, interest, seen, &mut call)?;
     }
 }
 
@@ -296,8 +284,9 @@ pub fn ready(
             entry.pass_on(interest);
             return Ok(true);
         }
-        if entry.wait_until(task, fd, interest, seen, &mut call)? == Readiness::TimedOut {
-            return Ok(false);
+        match entry.wait_until(task, fd, interest, seen, &mut call) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            other => other?,
         }
     }
 }

@@ -136,8 +136,8 @@ mod reactor {
     mod waiter;
 
     pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};
+    pub(crate) use call::Call;
     pub use call::Interest;
-    pub(crate) use call::{Call, Readiness};
     pub(crate) use entry::{Entry, Seen, block_until_ready};
     pub use options::Origin;
 }

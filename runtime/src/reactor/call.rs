@@ -1,4 +1,4 @@
-//! A call that may have to wait: in which direction, what it has been through, and how a wait ends.
+//! A call that may have to wait: in which direction, and what it has been through.
 
 use crate::park::WaitReason;
 
@@ -20,33 +20,33 @@ impl Interest {
     }
 }
 
-/// What one call has been through so far.
-#[derive(Debug, Default)]
+/// What one call has been through so far. Small, for it lies in the frames of who waits.
+#[derive(Debug)]
 pub(crate) struct Call {
-    /// Set from the descriptor's timeout at the first wait, or by who calls.
-    pub(super) deadline_ns: Option<u64>,
+    /// Set from the descriptor's timeout at the first wait, or by who calls; [`NEVER`](Self::NEVER).
+    pub(super) deadline_ns: u64,
+    /// Its place among those who wait, from the first wait on; 0 before.
+    pub(super) turn: u64,
     /// It has found nothing although the direction is CLOSED.
     pub(super) found_nothing_at_end: bool,
     /// Its time was up, and it was made once more.
     pub(super) had_last_try: bool,
-    /// Its place among those who wait, from the first wait on.
-    pub(super) turn: Option<u64>,
 }
 
 impl Call {
-    /// One that waits until then at most, whatever the descriptor's timeout.
-    pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
-        Self { deadline_ns, ..Self::default() }
-    }
-}
+    /// No deadline: five hundred years.
+    pub(super) const NEVER: u64 = u64::MAX;
 
-/// How a wait for readiness ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
-    /// Try again.
-    Ready,
-    /// The deadline has passed.
-    TimedOut,
-    /// The program has asked not to wait (`O_NONBLOCK`).
-    Unwanted,
+    /// One that waits for as long as the descriptor's timeout says.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self::until(None)
+    }
+
+    /// One that waits until then at most, whatever the descriptor's timeout.
+    #[inline]
+    pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
+        let deadline_ns = deadline_ns.unwrap_or(Self::NEVER);
+        Self { deadline_ns, turn: 0, found_nothing_at_end: false, had_last_try: false }
+    }
 }

@@ -42,8 +42,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
-use super::call::{Call, Interest, Readiness};
+use super::call::{Call, Interest};
 use super::flag::Flag;
 use super::options::{Options, Origin, Patience};
 use super::waiter::{Outside, Waiter, schedule};
@@ -102,8 +103,8 @@ struct State {
     generation: u32,
     flag: Flag,
     options: Options,
-    /// The turn of who comes to wait next.
-    next_turn: u64,
+    /// The turn of who came to wait last.
+    last_turn: u64,
     readers: Ring<Waiter>,
     writers: Ring<Waiter>,
 }
@@ -148,7 +149,7 @@ impl Entry {
                 generation: 0,
                 flag: Flag::new(true),
                 options: Options::new(),
-                next_turn: 0,
+                last_turn: 0,
                 readers: Ring::new(),
                 writers: Ring::new(),
             }),
@@ -238,10 +239,11 @@ impl Entry {
         self.state.lock().flag.siblings(fd)
     }
 
-    /// Parks `task` until there is news since `seen`.
+    /// Parks `task` until there is news since `seen`, for the caller to try again.
     ///
     /// A call that finds nothing although the direction is CLOSED is made once more before it waits:
-    /// see `io::attempt`.
+    /// see `io::attempt`. It is an error of the kind `WouldBlock` that the time is up, or that the
+    /// program has asked not to wait (`O_NONBLOCK`).
     pub(crate) fn wait(
         &self,
         task: &Header,
@@ -249,12 +251,12 @@ impl Entry {
         interest: Interest,
         seen: Seen,
         call: &mut Call,
-    ) -> io::Result<Readiness> {
+    ) -> io::Result<()> {
         let mut state = self.state.lock();
         if (seen.word & CLOSED != 0 || !state.options.wait_is_plain(interest))
-            && let Some(answer) = state.prepare_wait(fd, interest, seen, call)?
+            && state.prepare_wait(fd, interest, seen, call)?
         {
-            return Ok(answer);
+            return Ok(());
         }
         self.park(task, fd, interest, seen, call, state)
     }
@@ -267,7 +269,7 @@ impl Entry {
         interest: Interest,
         seen: Seen,
         call: &mut Call,
-    ) -> io::Result<Readiness> {
+    ) -> io::Result<()> {
         let state = self.state.lock();
         self.park(task, fd, interest, seen, call, state)
     }
@@ -283,36 +285,35 @@ impl Entry {
         seen: Seen,
         call: &mut Call,
         mut state: Guard<'_, State>,
-    ) -> io::Result<Readiness> {
+    ) -> io::Result<()> {
         let side = self.side(interest);
         if side.word.load(Ordering::Relaxed) != seen.word {
-            return Ok(Readiness::Ready);
+            return Ok(());
         }
         match state.registered {
             None => state.register(task.core.load(Ordering::Relaxed), fd)?,
             Some(home) if home.core() == task.core.load(Ordering::Relaxed) => {}
             Some(home) => state.follow(task, fd, home),
         }
-        if call.deadline_ns.is_some_and(|deadline| clock::now_ns() >= deadline) {
-            return Ok(self.time_is_up(interest, call));
+        if call.deadline_ns != Call::NEVER && clock::now_ns() >= call.deadline_ns {
+            return self.time_is_up(interest, call);
         }
-        let is_first_wait = call.turn.is_none();
-        let turn = *call.turn.get_or_insert(state.next_turn);
-        state.next_turn += u64::from(is_first_wait);
-        let waiter = Waiter::green(task, turn);
+        let is_first_wait = call.turn == 0;
+        if is_first_wait {
+            state.last_turn += 1;
+            call.turn = state.last_turn;
+        }
+        let waiter = Waiter::green(task, call.turn);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         side.count_waiting(1);
         drop(state);
-        match call.deadline_ns {
-            None => park::park_until(task, interest.reason(), || waiter.is_woken()),
-            Some(deadline_ns) => {
-                if !self.park_with_deadline(task, interest, &waiter, deadline_ns) {
-                    return Ok(self.time_is_up(interest, call));
-                }
-            }
+        if call.deadline_ns == Call::NEVER {
+            park::park_until(task, interest.reason(), || waiter.is_woken());
+        } else if !self.park_with_deadline(task, interest, &waiter, call.deadline_ns) {
+            return self.time_is_up(interest, call);
         }
-        Ok(Readiness::Ready)
+        Ok(())
     }
 
     /// Blocks an OS thread until there is news since `seen`, or for at most `patience`: whether there is;
@@ -341,9 +342,8 @@ impl Entry {
             Some(home) if home.core() != core => state.move_to(core, fd, home),
             _ => {}
         }
-        let turn = state.next_turn;
-        state.next_turn += 1;
-        let waiter = Waiter::outside(turn);
+        state.last_turn += 1;
+        let waiter = Waiter::outside(state.last_turn);
         // SAFETY: as in `park`.
         unsafe { state.enqueue(interest, &waiter, true) };
         side.count_waiting(1);
@@ -378,12 +378,12 @@ impl Entry {
     /// The time of a call is up. What has come by now may not have been told yet, so the call is made
     /// once more first, whatever was noted.
     #[cold]
-    fn time_is_up(&self, interest: Interest, call: &mut Call) -> Readiness {
+    fn time_is_up(&self, interest: Interest, call: &mut Call) -> io::Result<()> {
         if std::mem::replace(&mut call.had_last_try, true) {
-            return Readiness::TimedOut;
+            return Err(Errno::AGAIN.into());
         }
         self.side(interest).empty_at.store(NEVER, Ordering::Relaxed);
-        Readiness::Ready
+        Ok(())
     }
 
     /// Parks until the waiter is woken: `true`; or until the deadline: `false`.
@@ -554,7 +554,7 @@ impl Side {
 }
 
 impl State {
-    /// What comes before a wait that is not plain: the answer, if there is to be none.
+    /// What comes before a wait that is not plain; whether to try once more instead.
     #[cold]
     fn prepare_wait(
         &mut self,
@@ -562,19 +562,19 @@ impl State {
         interest: Interest,
         seen: Seen,
         call: &mut Call,
-    ) -> io::Result<Option<Readiness>> {
+    ) -> io::Result<bool> {
         let Some(patience) = self.patience(fd, interest)? else {
-            return Ok(Some(Readiness::Unwanted));
+            return Err(Errno::AGAIN.into());
         };
         if seen.word & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
-            return Ok(Some(Readiness::Ready));
+            return Ok(true);
         }
-        if call.deadline_ns.is_none()
+        if call.deadline_ns == Call::NEVER
             && let Some(timeout) = patience
         {
-            call.deadline_ns = Some(clock::now_ns().saturating_add(ns(timeout)));
+            call.deadline_ns = clock::now_ns().saturating_add(ns(timeout));
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Has the event loop of a core watch the descriptor.

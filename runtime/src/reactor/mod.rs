@@ -16,8 +16,8 @@ mod options;
 mod table;
 mod waiter;
 
+pub(crate) use call::Call;
 pub use call::Interest;
-pub(crate) use call::{Call, Readiness};
 pub(crate) use entry::{Seen, block_until_ready};
 pub use options::Origin;
 pub(crate) use table::entry;

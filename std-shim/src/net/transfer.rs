@@ -85,8 +85,9 @@ impl Stream {
 /// Reads from a stream.
 #[inline]
 pub(crate) fn read(fd: BorrowedFd<'_>, stream: Stream, buf: &mut [u8]) -> io::Result<usize> {
-    let room = buf.len();
-    attempt(fd, Interest::Read, |mode| {
+    // The closure has what it needs by value: it lies in the frame of who waits.
+    attempt(fd, Interest::Read, move |mode| {
+        let room = buf.len();
         let asks_why = SAYS_WHY && stream == Stream::Unix && room >= ROOMY;
         if asks_why && mode == Mode::NonBlocking {
             return receive(fd, stream, &mut [IoSliceMut::new(buf)], room, mode);
