@@ -49,7 +49,7 @@ pub(crate) mod thread;
 /// How many events one wait takes over: so many that the call is divided among them, and so few that
 /// what is touched when they are taken over is still in the second-level cache when they are acted
 /// upon. What is left waits in the kernel, which keeps the order, for nothing.
-pub(crate) const BATCH: usize = 32;
+pub(crate) const BATCH: usize = 64;
 
 /// What the kernel said of one descriptor.
 #[derive(Clone, Copy, Debug)]
