@@ -197,7 +197,7 @@ impl Usage {
 
 /// What a look at a run has found out.
 enum Finding {
-    /// It is new, or nobody waits for its core.
+    /// It has not lasted, nobody waits for its core, or it waits for a processor.
     Fine,
     /// It goes on for long, and was asked for the first time.
     Unknown,
