@@ -300,8 +300,7 @@ impl Entry {
         }
         let is_first_wait = call.turn == 0;
         if is_first_wait {
-            state.last_turn += 1;
-            call.turn = state.last_turn;
+            call.turn = state.take_turn();
         }
         let waiter = Waiter::green(task, call.turn);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
@@ -342,8 +341,7 @@ impl Entry {
             Some(home) if home.core() != core => state.move_to(core, fd, home),
             _ => {}
         }
-        state.last_turn += 1;
-        let waiter = Waiter::outside(state.last_turn);
+        let waiter = Waiter::outside(state.take_turn());
         // SAFETY: as in `park`.
         unsafe { state.enqueue(interest, &waiter, true) };
         side.count_waiting(1);
@@ -554,6 +552,12 @@ impl Side {
 }
 
 impl State {
+    /// The turn of one that comes to wait.
+    fn take_turn(&mut self) -> u64 {
+        self.last_turn += 1;
+        self.last_turn
+    }
+
     /// What comes before a wait that is not plain; whether to try once more instead.
     #[cold]
     fn prepare_wait(

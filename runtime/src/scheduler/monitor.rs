@@ -206,27 +206,26 @@ enum Finding {
 
 impl Run {
     fn new(core: &Core, seen: Sighting, asks: bool, now: Instant) -> Self {
-        let asked = asks.then(|| Usage::of(core, now)).map(|usage| (usage, usage));
-        Self { seen, since: now, asked }
+        let usage = asks.then(|| Usage::of(core, now));
+        Self { seen, since: now, asked: usage.map(|usage| (usage, usage)) }
     }
 
     /// Looks at it once more.
     fn look(&mut self, scheduler: &Scheduler, core: &Core, now: Instant) -> Finding {
         let usage = Usage::of(core, now);
-        let before = self.asked.replace((self.asked.map_or(usage, |(first, _)| first), usage));
+        let is_new = self.asked.is_none();
+        let (first, last) = self.asked.unwrap_or((usage, usage));
+        self.asked = Some((first, usage));
         let lasts = now - self.since >= SLOW_PERIOD;
-        let hardly_used = |(_, last): (Usage, Usage)| {
-            usage.since(last).is_some_and(|used| 4 * used < usage.at - last.at)
-        };
-        if !(lasts || before.is_some_and(hardly_used)) || !scheduler.is_awaited(core) {
+        let idles = usage.since(last).is_some_and(|used| 4 * used < usage.at - last.at);
+        if !(lasts || idles) || !scheduler.is_awaited(core) {
             return Finding::Fine;
         }
-        let first = before.map_or(usage, |(first, _)| first);
         let computes = usage.since(first).is_none_or(|used| used >= COMPUTES);
         // The question that costs most comes last.
         if computes || core.worker_waits().unwrap_or(true) {
             Finding::Stuck
-        } else if before.is_none() {
+        } else if is_new {
             Finding::Unknown
         } else {
             Finding::Fine
@@ -253,7 +252,6 @@ fn look_at_runs(
             *known = Some(Run::new(core, seen, is_brisk, now));
             continue;
         };
-        run.seen = seen;
         match run.look(scheduler, core, now) {
             Finding::Fine => {}
             Finding::Unknown => again_soon = true,
