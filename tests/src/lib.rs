@@ -8,6 +8,7 @@
 //! see [`process`].
 
 pub mod counts;
+pub mod expect;
 pub mod process;
 pub mod redis;
 pub mod rng;

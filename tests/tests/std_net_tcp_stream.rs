@@ -21,6 +21,8 @@ tests::on_each! {
         use std::thread;
         use std::time::Duration;
 
+        use tests::expect::would_block;
+
         use super::{A_WHILE, MUCH, pattern};
 
         fn pair_at(addr: impl Into<SocketAddr>) -> (TcpStream, TcpStream) {
@@ -42,27 +44,6 @@ tests::on_each! {
                 Err(error) => println!("skipped: no IPv6 on this host ({error})"),
             }
             pairs
-        }
-
-        /// A read that waits and finds nothing: from then on the event loop watches the stream.
-        #[cfg(target_os = "linux")]
-        fn read_in_vain(near: &mut TcpStream) {
-            near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-            would_block(near.read(&mut [0]));
-            near.set_read_timeout(None).unwrap();
-        }
-
-        /// Three bytes and four, which came together, are read one after the other.
-        #[cfg(target_os = "linux")]
-        fn reads_two_parts(near: &mut TcpStream, buf: &mut [u8]) {
-            assert_eq!(near.read(buf).unwrap(), 3);
-            assert_eq!(near.read(buf).unwrap(), 4);
-        }
-
-        fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
         }
 
         /// Makes the peer of `far` see a reset: `far` closes without having read what came.
@@ -242,40 +223,6 @@ tests::on_each! {
         assert_eq!(near.read(&mut buf).unwrap(), 1);
         near.set_read_timeout(Some(A_WHILE)).unwrap();
         would_block(near.peek(&mut buf));
-    }
-
-    // Urgent data splits the stream: a read stops in front of it, with more behind.
-    #[cfg(target_os = "linux")]
-    fn urgent_data_does_not_hide_what_follows_it() {
-        use rustix::net::{SendFlags, send};
-        let (mut near, mut far) = pair();
-        let mut buf = [0; 64];
-        read_in_vain(&mut near);
-        for _ in 0..3 {
-            far.write_all(b"abc").unwrap();
-            assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
-            far.write_all(b"defg").unwrap();
-            thread::sleep(A_WHILE);
-            reads_two_parts(&mut near, &mut buf);
-        }
-    }
-
-    // Nor when the program has taken it before.
-    #[cfg(target_os = "linux")]
-    fn urgent_data_that_was_taken_does_not_hide_what_follows_it() {
-        use rustix::net::{RecvFlags, SendFlags, recv, send};
-        let (mut near, mut far) = pair();
-        let mut buf = [0; 64];
-        read_in_vain(&mut near);
-        for _ in 0..3 {
-            far.write_all(b"abc").unwrap();
-            assert_eq!(send(&far, b"!", SendFlags::OOB).unwrap(), 1);
-            thread::sleep(A_WHILE);
-            assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
-            far.write_all(b"defg").unwrap();
-            thread::sleep(A_WHILE);
-            reads_two_parts(&mut near, &mut buf);
-        }
     }
 
     fn options_are_kept() {

@@ -5,7 +5,7 @@ const A_WHILE: std::time::Duration = std::time::Duration::from_millis(50);
 
 tests::on_each! {
     items {
-        use std::io::{self, ErrorKind};
+        use std::io::ErrorKind;
         use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
         use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
         use std::sync::Arc;
@@ -15,6 +15,7 @@ tests::on_each! {
 
         use rustix::fs::{OFlags, fcntl_getfl};
         use rustix::io::{FdFlags, fcntl_getfd};
+        use tests::expect::{invalid_input, would_block};
 
         use super::A_WHILE;
 
@@ -39,18 +40,6 @@ tests::on_each! {
                 Err(error) => println!("skipped: no IPv6 on this host ({error})"),
             }
             addrs
-        }
-
-        fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
-        }
-
-        fn invalid_input<T: std::fmt::Debug>(result: io::Result<T>, message: &str) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert_eq!(error.to_string(), message);
         }
 
         fn is_blocking(fd: impl AsFd) -> bool {

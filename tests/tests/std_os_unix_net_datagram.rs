@@ -20,6 +20,7 @@ tests::on_each! {
 
         use rustix::fs::{OFlags, fcntl_getfl};
         use rustix::io::{FdFlags, fcntl_getfd};
+        use tests::expect::{invalid_input, would_block};
 
         use super::{A_WHILE, SocketPath};
 
@@ -37,18 +38,6 @@ tests::on_each! {
             loop {
                 send(&[0; 1 << 12])?;
             }
-        }
-
-        fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
-        }
-
-        fn invalid_input<T: std::fmt::Debug>(result: io::Result<T>, message: &str) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert_eq!(error.to_string(), message);
         }
 
         fn is_blocking(fd: impl AsFd) -> bool {

@@ -21,6 +21,7 @@ tests::on_each! {
 
         use rustix::fs::{OFlags, fcntl_getfl};
         use rustix::io::{FdFlags, fcntl_getfd};
+        use tests::expect::{invalid_input, two_parts, would_block};
 
         use super::{A_WHILE, MUCH, SocketPath};
 
@@ -41,42 +42,6 @@ tests::on_each! {
             near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
             would_block(near.read(&mut [0]));
             near.set_read_timeout(None).unwrap();
-        }
-
-        /// Three bytes and four, which came together, are read one after the other.
-        #[cfg(target_os = "linux")]
-        fn reads_two_parts(near: &mut UnixStream, buf: &mut [u8]) {
-            assert_eq!(near.read(buf).unwrap(), 3);
-            assert_eq!(near.read(buf).unwrap(), 4);
-        }
-
-        /// Sends an urgent byte; `false` if this kernel has none.
-        #[cfg(target_os = "linux")]
-        fn send_urgent(far: &UnixStream) -> bool {
-            use rustix::io::Errno;
-            use rustix::net::{SendFlags, send};
-            match send(far, b"!", SendFlags::OOB) {
-                Err(Errno::OPNOTSUPP) => {
-                    println!("skipped: this kernel has no urgent data on Unix sockets");
-                    false
-                }
-                sent => {
-                    assert_eq!(sent.unwrap(), 1);
-                    true
-                }
-            }
-        }
-
-        fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::WouldBlock);
-            assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
-        }
-
-        fn invalid_input<T: std::fmt::Debug>(result: io::Result<T>, message: &str) {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidInput);
-            assert_eq!(error.to_string(), message);
         }
 
         fn is_blocking(fd: impl AsFd) -> bool {
@@ -255,7 +220,7 @@ tests::on_each! {
             sendmsg(&far, &bytes, &mut control, SendFlags::empty()).unwrap();
             far.write_all(b"defg").unwrap();
             thread::sleep(A_WHILE);
-            reads_two_parts(&mut near, &mut buf[..room]);
+            two_parts(&mut near, &mut buf[..room]);
         }
     }
 
@@ -273,44 +238,7 @@ tests::on_each! {
             far.write_all(b"abc").unwrap();
             let passed = OwnedFd::from(far.try_clone().unwrap());
             assert!(Command::new("printf").arg("defg").stdout(passed).status().unwrap().success());
-            reads_two_parts(&mut near, &mut buf[..room]);
-        }
-    }
-
-    // Urgent data splits the stream: a read stops in front of it, with more behind.
-    #[cfg(target_os = "linux")]
-    fn urgent_data_does_not_hide_what_follows_it() {
-        let (mut near, mut far) = pair();
-        let mut buf = [0; 4096];
-        read_in_vain(&mut near);
-        for room in [4096, 64, 4096] {
-            far.write_all(b"abc").unwrap();
-            if !send_urgent(&far) {
-                return;
-            }
-            far.write_all(b"defg").unwrap();
-            thread::sleep(A_WHILE);
-            reads_two_parts(&mut near, &mut buf[..room]);
-        }
-    }
-
-    // Nor when the program has taken it before.
-    #[cfg(target_os = "linux")]
-    fn urgent_data_that_was_taken_does_not_hide_what_follows_it() {
-        use rustix::net::{RecvFlags, recv};
-        let (mut near, mut far) = pair();
-        let mut buf = [0; 4096];
-        read_in_vain(&mut near);
-        for _ in 0..3 {
-            far.write_all(b"abc").unwrap();
-            if !send_urgent(&far) {
-                return;
-            }
-            thread::sleep(A_WHILE);
-            assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
-            far.write_all(b"defg").unwrap();
-            thread::sleep(A_WHILE);
-            reads_two_parts(&mut near, &mut buf);
+            two_parts(&mut near, &mut buf[..room]);
         }
     }
 
@@ -332,7 +260,7 @@ tests::on_each! {
                 far.write_all(b"abc").unwrap();
                 far.write_all(b"defg").unwrap();
                 thread::sleep(A_WHILE);
-                reads_two_parts(reader, &mut buf);
+                two_parts(reader, &mut buf);
             }
         }
     }

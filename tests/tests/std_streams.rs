@@ -28,6 +28,7 @@ macro_rules! facts {
                 use rustix::fs::{OFlags, fcntl_getfl};
                 use rustix::io::{FdFlags, fcntl_getfd, ioctl_fionbio};
                 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+                use tests::expect::{invalid_input, two_parts, would_block};
 
                 use crate::{A_WHILE, MUCH, pattern};
 
@@ -40,16 +41,30 @@ macro_rules! facts {
                     }
                 }
 
-                fn would_block<T: std::fmt::Debug>(result: io::Result<T>) {
-                    let error = result.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
+                /// A read that waits and finds nothing: from then on the event loop watches the stream.
+                #[cfg(target_os = "linux")]
+                fn read_in_vain(near: &mut Stream) {
+                    near.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                    would_block(near.read(&mut [0]));
+                    near.set_read_timeout(None).unwrap();
                 }
 
-                fn invalid_input<T: std::fmt::Debug>(result: io::Result<T>, message: &str) {
-                    let error = result.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::InvalidInput);
-                    assert_eq!(error.to_string(), message);
+                /// Sends an urgent byte; `false` if this kernel has none on Unix sockets.
+                #[cfg(target_os = "linux")]
+                fn send_urgent(far: &Stream) -> bool {
+                    use rustix::io::Errno;
+                    use rustix::net::{AddressFamily, SendFlags, send, sockopt};
+                    let is_unix = sockopt::socket_domain(far).unwrap() == AddressFamily::UNIX;
+                    match send(far, b"!", SendFlags::OOB) {
+                        Err(Errno::OPNOTSUPP) if is_unix => {
+                            println!("skipped: this kernel has no urgent data on Unix sockets");
+                            false
+                        }
+                        sent => {
+                            assert_eq!(sent.unwrap(), 1);
+                            true
+                        }
+                    }
                 }
 
                 fn is_blocking(fd: impl AsFd) -> bool {
@@ -564,6 +579,43 @@ macro_rules! facts {
                     assert_eq!(near.read(&mut buf).unwrap(), 1);
                     assert_eq!(buf[0], b'x');
                     late.join().unwrap();
+                }
+            }
+
+            // Urgent data splits the stream: a read stops in front of it, with more behind.
+            #[cfg(target_os = "linux")]
+            fn urgent_data_does_not_hide_what_follows_it() {
+                let (mut near, mut far) = pair();
+                let mut buf = [0; 4096];
+                read_in_vain(&mut near);
+                for room in [4096, 64, 4096] {
+                    far.write_all(b"abc").unwrap();
+                    if !send_urgent(&far) {
+                        return;
+                    }
+                    far.write_all(b"defg").unwrap();
+                    thread::sleep(A_WHILE);
+                    two_parts(&mut near, &mut buf[..room]);
+                }
+            }
+
+            // Nor when the program has taken it before.
+            #[cfg(target_os = "linux")]
+            fn urgent_data_that_was_taken_does_not_hide_what_follows_it() {
+                use rustix::net::{RecvFlags, recv};
+                let (mut near, mut far) = pair();
+                let mut buf = [0; 4096];
+                read_in_vain(&mut near);
+                for room in [4096, 64, 4096] {
+                    far.write_all(b"abc").unwrap();
+                    if !send_urgent(&far) {
+                        return;
+                    }
+                    thread::sleep(A_WHILE);
+                    assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
+                    far.write_all(b"defg").unwrap();
+                    thread::sleep(A_WHILE);
+                    two_parts(&mut near, &mut buf[..room]);
                 }
             }
 
