@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
@@ -122,7 +123,14 @@ impl Builder {
             None => default_class()?,
         };
         stack::reserve(class)?;
-        let vtable = const { &VTable { run: run::<F, T>, free: free::<Task<F, T>> } };
+        let vtable = const {
+            &VTable {
+                run: run::<F, T>,
+                take: take::<F, T>,
+                drop_result: drop_result::<F, T>,
+                free: free::<Task<F, T>>,
+            }
+        };
         // Written in place: a value that is made first would be copied there.
         let task = Box::leak(Box::<Task<F, T>>::new_uninit()).write(Task {
             // One count for the task itself, one for the handle.
@@ -134,9 +142,7 @@ impl Builder {
         unsafe {
             let thread = Thread(TaskRef::from_raw(task));
             scheduler.schedule(Runnable::from_raw(task));
-            let (take, detach) =
-                (take::<F, T> as unsafe fn(_, _), drop_result::<F, T> as unsafe fn(_));
-            Ok(JoinHandle { thread, take, detach, _result: PhantomData })
+            Ok(JoinHandle { thread, _result: PhantomData })
         }
     }
 }
@@ -257,8 +263,6 @@ unsafe fn free<T>(header: NonNull<Header>) {
 pub struct JoinHandle<T> {
     thread: Thread,
     _result: PhantomData<T>,
-    take: unsafe fn(NonNull<Header>, *mut ()),
-    detach: unsafe fn(NonNull<Header>),
 }
 
 // SAFETY: what a handle gives access to is the result, once, by value: a `T` that is sent. std's
@@ -281,7 +285,7 @@ impl<T> JoinHandle<T> {
         join::wait_until_done(&self.thread.0.join);
         let mut result: Option<Result<T>> = None;
         // SAFETY: DONE, and the slot has the type that `spawn` took the function for.
-        unsafe { (self.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };
+        unsafe { (self.thread.0.vtable.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };
         // Nothing is left to drop but the reference.
         let this = ManuallyDrop::new(self);
         // SAFETY: read once, out of what is not dropped.
@@ -304,7 +308,7 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if join::detach(&self.thread.0.join) {
             // SAFETY: DONE before DETACHED: what is left of the result is this handle's.
-            unsafe { (self.detach)(self.thread.0.as_raw()) };
+            unsafe { (self.thread.0.vtable.drop_result)(self.thread.0.as_raw()) };
         }
     }
 }
@@ -376,11 +380,14 @@ fn os_thread() -> TaskRef {
             unreachable!("an OS thread has no core")
         }
     }
-    unsafe fn run(_: NonNull<Header>) {
-        unreachable!("an OS thread is not run here")
+    unsafe fn none(_: NonNull<Header>) {
+        unreachable!("an OS thread has no function here, and no result")
+    }
+    unsafe fn take(_: NonNull<Header>, _: *mut ()) {
+        unreachable!("an OS thread has no result here")
     }
 
-    let vtable = const { &VTable { run, free: free::<Header> } };
+    let vtable = const { &VTable { run: none, take, drop_result: none, free: free::<Header> } };
     let name = std::thread::current().name().map(Into::into);
     let mut header = Header::new(&Nobody, vtable, None, name, 1);
     if sys::thread::is_main() {
@@ -431,8 +438,12 @@ pub fn yield_now() {
 }
 
 /// What the handler of stack overflows asks: the guard, name and number of who runs here.
-pub(crate) fn interrupted() -> Option<((usize, usize), &'static str, u64)> {
+pub(crate) fn interrupted() -> Option<(Range<usize>, &'static str, u64)> {
     let task = running::green()?;
     // The name lives as long as the task, which does not go on after this.
-    Some((task.guard(), task.name.as_deref().unwrap_or("<unknown>"), task.id.get()))
+    Some((
+        stack::guard(task.bottom.get()),
+        task.name.as_deref().unwrap_or("<unknown>"),
+        task.id.get(),
+    ))
 }

@@ -55,10 +55,7 @@ impl Context {
     where
         F: FnOnce(&Exit) + 'static,
     {
-        if let Some(own) = tls::own() {
-            own.prepare(&mut stack);
-        }
-        let thread_pointer = stack.thread_pointer();
+        let thread_pointer = tls::own().map_or(0, |own| own.prepare(&mut stack));
         let coroutine = Coroutine::with_stack(stack, move |exit: &Exit, ()| main(exit));
         Self { coroutine: ManuallyDrop::new(coroutine), thread_pointer }
     }

@@ -172,7 +172,7 @@ impl Scheduler {
             }
             None => stack::take(class),
         };
-        task.guard.set(stack.guard_range());
+        task.bottom.set(stack.bottom());
         let header = ptr::from_ref(&**task);
         // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
         let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };

@@ -3,7 +3,7 @@
 //! A slab is one mapping that holds many stacks of one size class. A stack in it:
 //!
 //! ```text
-//! limit                                                              base        top
+//! bottom                                                      first frame        top
 //!   | guard (4 pages) | usable: a power of two, grows downwards  <---- | headroom |
 //! ```
 //!
@@ -26,6 +26,8 @@ mod pool;
 pub(crate) use overflow::install_handler;
 pub(crate) use pool::{Class, release, reserve, take, trim, unreserve};
 
+use std::ops::Range;
+
 use corosensei::stack::StackPointer;
 
 use crate::sys::memory::page_size;
@@ -41,12 +43,8 @@ const HEADROOM_PAGES: usize = 3;
 pub(crate) struct Stack {
     /// Its highest address; the headroom lies below.
     top: usize,
-    /// Its lowest address, guard included.
-    limit: usize,
-    /// Where frames start: below what `context` keeps in the headroom.
-    base: usize,
-    /// What `context` keeps there: the thread pointer of the block, or 0.
-    thread_pointer: usize,
+    /// The length of what `context` keeps there, above the first frame; 0 until it does.
+    block_len: u32,
     class: Class,
 }
 
@@ -63,26 +61,32 @@ impl Stack {
         self.class
     }
 
-    pub(crate) fn thread_pointer(&self) -> usize {
-        self.thread_pointer
+    /// Whether a block of thread-locals has been made in it.
+    pub(crate) fn has_block(&self) -> bool {
+        self.block_len > 0
     }
 
     /// Records a block of thread-locals that reaches from `base` to the top.
-    pub(crate) fn set_block(&mut self, thread_pointer: usize, base: usize) {
-        assert!(base <= self.top && base > self.limit + self.guard_len());
+    pub(crate) fn set_block(&mut self, base: usize) {
+        assert!(base < self.top && base > guard(self.bottom()).end);
         assert!(base.is_multiple_of(corosensei::stack::STACK_ALIGNMENT));
-        self.thread_pointer = thread_pointer;
-        self.base = base;
+        self.block_len = u32::try_from(self.top - base).expect("a block is far smaller than that");
     }
 
-    /// The addresses that fault, as (lowest, one past the highest).
-    pub(crate) fn guard_range(&self) -> (usize, usize) {
-        (self.limit, self.limit + self.guard_len())
+    /// Its lowest address, where the guard begins.
+    pub(crate) fn bottom(&self) -> usize {
+        self.top - self.class.stride()
     }
 
-    fn guard_len(&self) -> usize {
-        GUARD_PAGES * page_size()
+    /// Where frames start.
+    fn first_frame(&self) -> usize {
+        self.top - self.block_len as usize
     }
+}
+
+/// The addresses that fault, of the stack whose lowest address is `bottom`.
+pub(crate) fn guard(bottom: usize) -> Range<usize> {
+    bottom..bottom + GUARD_PAGES * page_size()
 }
 
 // SAFETY: the range is mapped for as long as the process lives, its lowest pages are a guard
@@ -90,10 +94,10 @@ impl Stack {
 // minimum. Base and limit are page- or block-aligned.
 unsafe impl corosensei::stack::Stack for Stack {
     fn base(&self) -> StackPointer {
-        StackPointer::new(self.base).expect("a stack is not at address zero")
+        StackPointer::new(self.first_frame()).expect("a stack is not at address zero")
     }
 
     fn limit(&self) -> StackPointer {
-        StackPointer::new(self.limit).expect("a stack is not at address zero")
+        StackPointer::new(self.bottom()).expect("a stack is not at address zero")
     }
 }

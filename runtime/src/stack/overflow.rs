@@ -7,13 +7,14 @@
 //! The handler runs on the alternative signal stack that std gives to each OS thread.
 
 use std::mem::{self, MaybeUninit};
+use std::ops::Range;
 use std::ptr;
 use std::sync::OnceLock;
 
 use crate::report;
 
 /// What the handler asks about the thread it interrupts: its guard's range and a word to name it.
-pub(crate) type Interrupted = fn() -> Option<((usize, usize), &'static str, u64)>;
+pub(crate) type Interrupted = fn() -> Option<(Range<usize>, &'static str, u64)>;
 
 struct Previous {
     segv: libc::sigaction,
@@ -56,8 +57,8 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     let Some(previous) = PREVIOUS.get() else { return };
     // SAFETY: the kernel passes a valid `siginfo_t`; for these signals it holds an address.
     let address = unsafe { (*info).si_addr().addr() };
-    if let Some(((low, high), name, id)) = (previous.interrupted)()
-        && (low..high).contains(&address)
+    if let Some((guard, name, id)) = (previous.interrupted)()
+        && guard.contains(&address)
     {
         report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
         report::fatal(format_args!("stack overflow"));

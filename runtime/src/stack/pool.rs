@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 
-use super::{GUARD_PAGES, HEADROOM_PAGES, Stack};
+use super::{GUARD_PAGES, HEADROOM_PAGES, Stack, guard};
 use crate::lock::Lock;
 use crate::primitive::{AtomicUsize, Ordering};
 use crate::sys::memory::{self, page_size};
@@ -49,7 +49,7 @@ impl Class {
     }
 
     /// From one stack to the next: an odd number of pages.
-    fn stride(self) -> usize {
+    pub(super) fn stride(self) -> usize {
         let pages = self.usable() / page_size() + GUARD_PAGES + HEADROOM_PAGES;
         (pages | 1) * page_size()
     }
@@ -161,10 +161,10 @@ pub(crate) fn trim(limit: usize) -> usize {
             let Some(stack) = slots.free.get(index) else { break };
             // What reaches further down stays, too.
             let kept = stack.top - KEPT_PAGES * page_size();
-            let end = kept.min(stack.base & !(page_size() - 1));
-            let (_, bottom) = stack.guard_range();
-            let len = end.saturating_sub(bottom);
-            let start = NonNull::new(bottom as *mut u8).expect("a stack is not at address zero");
+            let end = kept.min(stack.first_frame() & !(page_size() - 1));
+            let usable = guard(stack.bottom()).end;
+            let len = end.saturating_sub(usable);
+            let start = NonNull::new(usable as *mut u8).expect("a stack is not at address zero");
             // SAFETY: the stack is in the free list, which is locked, so nobody uses it; the block
             // of thread-locals lies in the topmost pages, which stay.
             unsafe { memory::discard(start, len) };
@@ -225,8 +225,8 @@ impl Slots {
         let stride = class.stride();
         // SAFETY: the range lies in the slab, in the part that nobody uses yet.
         unsafe { memory::guard(slab.start, GUARD_PAGES * page_size())? };
-        let limit = slab.start.addr().get();
-        let top = limit + stride;
+        let bottom = slab.start.addr().get();
+        let top = bottom + stride;
         slab.n -= 1;
         if slab.n == 0 {
             self.uncut.pop();
@@ -235,9 +235,9 @@ impl Slots {
             slab.start = unsafe { slab.start.add(stride) };
         }
         // Valgrind is to see a switch to here as one. The slot stays a stack for good.
-        let usable = ptr::without_provenance_mut(limit + GUARD_PAGES * page_size());
+        let usable = ptr::without_provenance_mut(guard(bottom).end);
         mem::forget(ValgrindStackRegistration::new(usable, top - usable.addr()));
-        Ok(Stack { top, limit, base: top, thread_pointer: 0, class })
+        Ok(Stack { top, block_len: 0, class })
     }
 }
 
@@ -278,8 +278,7 @@ mod tests {
         let class = Class::for_size(1 << 20, 0).expect("a class");
         reserve(class).expect("a stack");
         let stack = take(class);
-        let (_, bottom) = stack.guard_range();
-        let lowest = bottom as *mut u8;
+        let lowest = guard(stack.bottom()).end as *mut u8;
         // SAFETY: the stack is ours.
         unsafe { lowest.write(7) };
         let top = stack.top();

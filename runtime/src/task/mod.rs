@@ -18,7 +18,7 @@
 //! | field | who |
 //! |---|---|
 //! | `next` | whoever holds the `Runnable` |
-//! | `context`, `guard`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
+//! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
 //! | `id`, `name`, `class`, `vtable`, `scheduler` | never change |
@@ -56,6 +56,10 @@ pub(crate) trait Schedule: Sync {
 pub(crate) struct VTable {
     /// Runs the function and keeps its result. On the task's stack, once.
     pub(crate) run: unsafe fn(NonNull<Header>),
+    /// Moves the result to an `Option` of its type. By the handle, when the task has ended.
+    pub(crate) take: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the result, if it is there. By the handle, when the task has ended.
+    pub(crate) drop_result: unsafe fn(NonNull<Header>),
     /// Frees the allocation; the count is zero.
     pub(crate) free: unsafe fn(NonNull<Header>),
 }
@@ -70,24 +74,24 @@ pub(crate) struct Header {
     pub(crate) reason: AtomicU8,
     /// Whether it has to stay with its core, now that it has started (the shared mode).
     pub(crate) pinned: Cell<bool>,
+    pub(crate) class: Option<Class>,
     /// The way off the task's stack; set when it starts.
     exit: Cell<*const Exit>,
     /// The index of the core that it runs on or ran on last.
     pub(crate) core: AtomicU32,
-    /// That of the worker that runs it; set before each run.
+    /// The word of `park`: see `thread::token`.
+    pub(crate) token: AtomicU32,
+    /// The lease of the worker that runs it; set before each run.
     pub(crate) lease: Cell<Option<&'static Lease>>,
     context: UnsafeCell<Option<Context>>,
     // What is above is touched at each switch; what is below is not.
-    /// The addresses below its stack that fault; set before it starts.
-    pub(crate) guard: Cell<(usize, usize)>,
+    /// The lowest address of its stack; set before it starts.
+    pub(crate) bottom: Cell<usize>,
     scheduler: &'static dyn Schedule,
-    vtable: &'static VTable,
+    pub(crate) vtable: &'static VTable,
     count: AtomicUsize,
     /// The word of `join`: see `thread::join`.
     pub(crate) join: AtomicPtr<()>,
-    /// The word of `park`: see `thread::token`.
-    pub(crate) token: AtomicU32,
-    pub(crate) class: Option<Class>,
     pub(crate) id: ThreadId,
     pub(crate) name: Option<Box<str>>,
 }
@@ -114,17 +118,17 @@ impl Header {
             state: State::new(),
             reason: AtomicU8::new(0),
             pinned: Cell::new(false),
+            class,
             context: UnsafeCell::new(None),
             exit: Cell::new(ptr::null()),
-            guard: Cell::new((0, 0)),
+            bottom: Cell::new(0),
             core: AtomicU32::new(0),
+            token: AtomicU32::new(0),
             lease: Cell::new(None),
             scheduler,
             vtable,
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),
-            token: AtomicU32::new(0),
-            class,
             id: ThreadId::next(),
             name,
         }
@@ -140,11 +144,6 @@ impl Header {
         // SAFETY: set on this very stack by `start`, which has not returned: it calls whatever calls
         // this.
         unsafe { &*self.exit.get() }
-    }
-
-    /// The addresses below its stack that fault, for the task itself.
-    pub(crate) fn guard(&self) -> (usize, usize) {
-        self.guard.get()
     }
 
     /// What a context runs: the whole life of the task, on its own stack.

@@ -14,7 +14,7 @@ use super::machine::{Sent, new_header};
 use crate::scheduler::queue::Queue;
 use crate::task::{Header, Runnable};
 
-/// Tasks that nobody runs, and how often each was taken.
+/// Tasks that nobody runs, and how often each was taken: that is what `bottom` counts here.
 pub(super) struct Tasks(Vec<Header>);
 
 impl Tasks {
@@ -25,22 +25,21 @@ impl Tasks {
     /// The right to run a task, given once.
     pub(super) fn make(&self, i: usize) -> Runnable {
         let task = &self.0[i];
-        task.guard.set((i, 0));
+        task.bottom.set(0);
         // SAFETY: made here, once.
         unsafe { Runnable::from_raw(NonNull::from(task)) }
     }
 
     pub(super) fn assert_each_was_taken_once(&self) {
         for (i, task) in self.0.iter().enumerate() {
-            assert_eq!(task.guard.get(), (i, 1), "task {i}");
+            assert_eq!(task.bottom.get(), 1, "task {i}");
         }
     }
 }
 
 /// Somebody has got a task.
 pub(super) fn taken(task: Runnable) {
-    let (i, n) = task.guard.get();
-    task.guard.set((i, n + 1));
+    task.bottom.set(task.bottom.get() + 1);
 }
 
 /// A queue whose first slots have been used.

@@ -51,11 +51,14 @@ pub(crate) fn new_header() -> Header {
         let green = unsafe { task.cast::<Green>().as_ref() };
         (green.main.take().expect("a thread runs once"))();
     }
+    unsafe fn take(_: NonNull<Header>, _: *mut ()) {
+        unreachable!("a model's tasks have no result")
+    }
     unsafe fn free(_: NonNull<Header>) {
-        unreachable!("a model's tasks lie on its threads' stacks")
+        unreachable!("a model's tasks lie on its threads' stacks, and have no result")
     }
 
-    const VTABLE: &VTable = &VTable { run, free };
+    const VTABLE: &VTable = &VTable { run, take, drop_result: free, free };
     Header::new(&Machine, VTABLE, None, None, 1)
 }
 

@@ -251,16 +251,18 @@ impl Own {
         (page_end + self.apart - self.above) & !(self.align - 1)
     }
 
-    /// Gives `stack` a block, or its block the initial contents again.
-    pub(crate) fn prepare(&self, stack: &mut Stack) {
-        match stack.thread_pointer() {
-            0 => self.create(stack),
-            tp => self.reset(tp),
+    /// Gives `stack` a block, or its block the initial contents again; its thread pointer.
+    pub(crate) fn prepare(&self, stack: &mut Stack) -> usize {
+        let tp = self.place(stack.top());
+        if stack.has_block() {
+            self.reset(tp);
+        } else {
+            self.create(tp, stack);
         }
+        tp
     }
 
-    fn create(&self, stack: &mut Stack) {
-        let tp = self.place(stack.top());
+    fn create(&self, tp: usize, stack: &mut Stack) {
         let base = (tp - self.below) & !(self.align - 1);
         let pthread = tp.wrapping_add_signed(self.pthread);
         // SAFETY: the range from `base` to the top is the stack's headroom, which is zero (fresh
@@ -289,7 +291,7 @@ impl Own {
                 area.add(1).write(u32::MAX);
             }
         }
-        stack.set_block(tp, base);
+        stack.set_block(base);
     }
 
     fn reset(&self, tp: usize) {

@@ -17,7 +17,7 @@ impl Own {
         match self.0 {}
     }
 
-    pub(crate) fn prepare(&self, _: &mut Stack) {
+    pub(crate) fn prepare(&self, _: &mut Stack) -> usize {
         match self.0 {}
     }
 
