@@ -50,7 +50,7 @@ pub(crate) struct Stack {
 
 #[cfg_attr(
     not(all(target_os = "linux", target_env = "gnu")),
-    allow(dead_code, reason = "two of them are for thread-locals of a thread's own")
+    allow(dead_code, reason = "three of them are for thread-locals of a thread's own")
 )]
 impl Stack {
     pub(crate) fn top(&self) -> usize {
