@@ -14,7 +14,10 @@ use super::machine::{Sent, new_header};
 use crate::scheduler::queue::Queue;
 use crate::task::{Header, Runnable};
 
-/// Tasks that nobody runs, and how often each was taken: that is what `bottom` counts here.
+/// The place of a task's number in its `bottom`, above how often it was taken.
+const NUMBER: usize = 1 << 8;
+
+/// Tasks that nobody runs, each with its number, and how often it was taken.
 pub(super) struct Tasks(Vec<Header>);
 
 impl Tasks {
@@ -25,14 +28,14 @@ impl Tasks {
     /// The right to run a task, given once.
     pub(super) fn make(&self, i: usize) -> Runnable {
         let task = &self.0[i];
-        task.bottom.set(0);
+        task.bottom.set(i * NUMBER);
         // SAFETY: made here, once.
         unsafe { Runnable::from_raw(NonNull::from(task)) }
     }
 
     pub(super) fn assert_each_was_taken_once(&self) {
         for (i, task) in self.0.iter().enumerate() {
-            assert_eq!(task.bottom.get(), 1, "task {i}");
+            assert_eq!(task.bottom.get(), i * NUMBER + 1, "task {i}");
         }
     }
 }
