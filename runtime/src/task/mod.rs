@@ -74,6 +74,7 @@ pub(crate) struct Header {
     pub(crate) reason: AtomicU8,
     /// Whether it has to stay with its core, now that it has started (the shared mode).
     pub(crate) pinned: Cell<bool>,
+    /// That of its stack, if it is a green thread. It fills a gap.
     pub(crate) class: Option<Class>,
     /// The way off the task's stack; set when it starts.
     exit: Cell<*const Exit>,
