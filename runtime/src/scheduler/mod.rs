@@ -34,9 +34,9 @@
 //! # Files
 //!
 //! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
-//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck (and
-//! `pace` how often it looks), `turns` who is next, `watch` what somebody is to be warned of, `spare`
-//! which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck (with
+//! `sections` that block, and `pace` for how often it looks), `turns` who is next, `watch` what somebody
+//! is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod census;
 mod core;
@@ -48,6 +48,7 @@ mod monitor;
 mod owner;
 mod pace;
 mod queue;
+mod sections;
 mod spare;
 mod turns;
 mod watch;

@@ -2,15 +2,14 @@
 //!
 //! | pace | looks | until |
 //! |---|---|---|
-//! | fast | every 20 µs | no blocking section was seen for a millisecond |
+//! | fast | for blocking sections, every 20 µs to 1 ms (`sections`) | there was none for a millisecond |
 //! | slow | every 10 ms | a blocking section begins, or all cores have slept for a while |
 //! | parked | not at all | a core wakes up |
 //!
-//! At either pace it looks every 10 ms for runs that go on since the last look. A core is taken from
-//! such a run if its OS thread is stuck (below) and anything else waits for the core; otherwise
-//! nothing is gained, and the worker keeps it. It is taken from a blocking section that was seen
-//! twice in a row at the fast pace if anything waits, and after a millisecond in any case, so that
-//! the monitor may slow down. How it slows down and misses nothing is in `pace`.
+//! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look. A core
+//! is taken from such a run if its OS thread is stuck (below) and anything else waits for the core;
+//! otherwise nothing is gained, and the worker keeps it. How it slows down and misses nothing is in
+//! `pace`.
 //!
 //! # What is stuck
 //!
@@ -53,17 +52,15 @@ use super::census::Census;
 use super::core::Core;
 use super::owner::Sighting;
 use super::pace::{Pace, Slow};
+use super::sections::Sections;
 use crate::primitive::AtomicU32;
 use crate::stack;
 use crate::sys::{barrier, futex};
 
-const FAST_PERIOD: Duration = Duration::from_micros(20);
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
 /// The processor time of a long run that counts as computing.
 pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 
-/// Fast looks without a blocking section before the pace slows down.
-const FAST_LOOKS: u32 = 50;
 /// Slow looks at sleeping cores before the monitor parks.
 const SLEEPY_LOOKS: u32 = 4;
 
@@ -96,14 +93,18 @@ impl Monitor {
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1_000));
         let n_cores = scheduler.cores().len();
-        let mut sections = vec![Section::default(); n_cores];
+        let mut sections = Sections::new(n_cores);
         let mut runs: Vec<Option<Run>> = vec![None; n_cores];
-        let (mut n_quiet, mut n_sleepy, mut n_brisk) = (0, 0, 0);
+        let (mut n_sleepy, mut n_brisk) = (0, 0);
         let mut next_slow = Instant::now();
+        // `None` while sections tell.
+        let mut next_fast = None;
         let mut census = Census::new(scheduler);
         loop {
-            n_quiet = if look_at_sections(scheduler, &mut sections) { 0 } else { n_quiet + 1 };
             let now = Instant::now();
+            if next_fast.is_some_and(|time| now >= time) {
+                next_fast = sections.look(scheduler, now).map(|left| now + left);
+            }
             if now >= next_slow {
                 let again_soon = look_at_runs(scheduler, &mut runs, n_brisk > 0, now);
                 n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
@@ -116,53 +117,28 @@ impl Monitor {
                 n_sleepy = if scheduler.all_sleep() && !watched { n_sleepy + 1 } else { 0 };
                 stack::trim(if n_sleepy < SLEEPY_LOOKS { TRIM_A_LOOK } else { usize::MAX });
             }
-            if n_quiet < FAST_LOOKS {
-                futex::wait(&FOREVER, 0, Some(FAST_PERIOD));
+            if let Some(time) = next_fast {
+                futex::wait(&FOREVER, 0, Some(time.min(next_slow).saturating_duration_since(now)));
+            } else if n_sleepy >= SLEEPY_LOOKS {
+                n_sleepy = 0;
+                if self.pace.slow_down(Slow::Parked, None, || !scheduler.all_sleep()) {
+                    next_fast = Some(now);
+                }
             } else {
-                let nudged = if n_sleepy >= SLEEPY_LOOKS {
-                    n_sleepy = 0;
-                    self.pace.slow_down(Slow::Parked, None, || !scheduler.all_sleep())
-                } else {
-                    let left = next_slow.saturating_duration_since(now);
-                    self.pace.slow_down(Slow::Slow, Some(left), || {
-                        // Pairs with the barrier of a section that begins. Without it one may be
-                        // missed until the next slow look.
-                        let _ = barrier::heavy();
-                        scheduler.cores().iter().any(|core| core.owner.blocks())
-                    })
-                };
-                n_quiet = if nudged { 0 } else { FAST_LOOKS };
+                let left = next_slow.saturating_duration_since(now);
+                let told = self.pace.slow_down(Slow::Slow, Some(left), || {
+                    // Pairs with the barrier of a section that begins. Without it one may be
+                    // missed until the next slow look.
+                    let _ = barrier::heavy();
+                    scheduler.cores().iter().any(|core| core.owner.blocks())
+                });
+                if told {
+                    sections.told();
+                    next_fast = Some(now);
+                }
             }
         }
     }
-}
-
-/// A blocking section as the monitor knows it.
-#[derive(Clone, Copy, Default)]
-struct Section {
-    seen: Option<Sighting>,
-    n_looks: u32,
-}
-
-/// Takes the cores whose blocking sections last; whether there is any section.
-fn look_at_sections(scheduler: &'static Scheduler, sections: &mut [Section]) -> bool {
-    let mut any = false;
-    for (core, section) in scheduler.cores().iter().zip(sections) {
-        let Some(now) = core.owner.look().filter(|now| now.doing.is_blocking()) else {
-            section.seen = None;
-            continue;
-        };
-        any = true;
-        if section.seen.is_some_and(|seen| seen.is_same_section(now)) {
-            section.n_looks += 1;
-            if section.n_looks >= FAST_LOOKS || scheduler.is_awaited(core) {
-                scheduler.take_from(core, now);
-            }
-        } else {
-            *section = Section { seen: Some(now), n_looks: 0 };
-        }
-    }
-    any
 }
 
 /// A run as the monitor knows it.

@@ -7,7 +7,7 @@
 //!                  begin |  | end (a blocking section)     | monitor, after 10 ms
 //!                        v  |                              v
 //!                      BLOCKING ------------------------> revoked
-//!                                 monitor, ~20 µs
+//!                                 monitor, 20 µs to 1 ms
 //! ```
 //!
 //! The word says what the worker does, and its worker alone writes it: the state, the number of the

@@ -1,0 +1,158 @@
+//! Blocking sections, as the monitor looks for them.
+//!
+//! While the monitor looks by itself a section tells nobody, so a short one costs two stores. But each
+//! look takes some 10 µs from whoever has the processor. So the next look comes as soon as the last
+//! ones give reason to:
+//!
+//! | the look has found | the next one comes |
+//! |---|---|
+//! | one that was new at the look before: it lasts | after 20 µs, since others of its kind often follow |
+//! | a new one | after 20 µs, to see whether it lasts; if not, short ones are no reason to hurry |
+//! | nothing new, or the second new one in a row | after twice the time of before, a millisecond at most |
+//! | none, after a millisecond | when a section begins: from now on it tells (`pace`) |
+//!
+//! A core is taken from a section that lasts if anything waits for the core, and after a millisecond
+//! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some
+//! 40 µs if it is the first one or sections last; for twice as long as it was alone, if others come
+//! to wait later; and for a millisecond at most beside many short ones.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::Scheduler;
+use super::owner::Sighting;
+
+const SHORTEST: Duration = Duration::from_micros(20);
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// What the monitor knows of the sections of all cores.
+pub(super) struct Sections {
+    known: Vec<Option<Section>>,
+    backoff: Backoff,
+}
+
+#[derive(Clone, Copy)]
+struct Section {
+    seen: Sighting,
+    /// When it was first seen.
+    since: Instant,
+    is_new: bool,
+}
+
+/// What a look has found, in the order of how soon it wants another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+enum Found {
+    Nothing,
+    /// Known for more than one look.
+    Old,
+    New,
+    /// New at the look before.
+    Lasting,
+}
+
+impl Sections {
+    pub(super) fn new(n_cores: usize) -> Self {
+        Self { known: vec![None; n_cores], backoff: Backoff::new() }
+    }
+
+    /// Takes the cores whose sections last; when to look again, `None` if sections are to tell.
+    pub(super) fn look(&mut self, scheduler: &'static Scheduler, now: Instant) -> Option<Duration> {
+        let mut found = Found::Nothing;
+        for (core, known) in scheduler.cores().iter().zip(&mut self.known) {
+            let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_blocking()) else {
+                *known = None;
+                continue;
+            };
+            let Some(section) = known.as_mut().filter(|known| known.seen.is_same_section(seen))
+            else {
+                *known = Some(Section { seen, since: now, is_new: true });
+                found = found.max(Found::New);
+                continue;
+            };
+            let was_new = mem::take(&mut section.is_new);
+            found = found.max(if was_new { Found::Lasting } else { Found::Old });
+            if now - section.since >= LONGEST || scheduler.is_awaited(core) {
+                scheduler.take_from(core, seen);
+            }
+        }
+        self.backoff.after(found)
+    }
+
+    /// A section has told.
+    pub(super) fn told(&mut self) {
+        self.backoff.told();
+    }
+}
+
+/// How long it is until the next look.
+struct Backoff {
+    period: Duration,
+    /// The next look is to see whether a new section lasts.
+    probes: bool,
+}
+
+impl Backoff {
+    fn new() -> Self {
+        Self { period: LONGEST, probes: false }
+    }
+
+    /// The time from a look that has found this to the next.
+    fn after(&mut self, found: Found) -> Option<Duration> {
+        let probed = mem::take(&mut self.probes);
+        match found {
+            Found::Lasting => self.period = SHORTEST,
+            Found::New if !probed => {
+                self.probes = true;
+                return Some(SHORTEST);
+            }
+            Found::Nothing if self.period == LONGEST => return None,
+            _ => self.period = (2 * self.period).min(LONGEST),
+        }
+        Some(self.period)
+    }
+
+    /// Others may follow: there is a look after a millisecond, however short this one was.
+    fn told(&mut self) {
+        self.period = self.period.min(LONGEST / 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Microseconds until the next look after each that finds this; 0 if sections are to tell.
+    fn after(backoff: &mut Backoff, found: &[Found]) -> Vec<u128> {
+        found.iter().map(|&found| backoff.after(found).map_or(0, |time| time.as_micros())).collect()
+    }
+
+    #[test]
+    fn nothing_is_looked_for_before_the_first_section_tells() {
+        assert_eq!(after(&mut Backoff::new(), &[Found::Nothing; 2]), [0, 0]);
+    }
+
+    #[test]
+    fn a_short_section_has_one_more_look() {
+        let mut backoff = Backoff::new();
+        backoff.told();
+        assert_eq!(after(&mut backoff, &[Found::Nothing; 2]), [1_000, 0]);
+    }
+
+    #[test]
+    fn a_new_section_is_looked_at_again_at_once_and_only_once() {
+        let mut backoff = Backoff::new();
+        backoff.told();
+        assert_eq!(after(&mut backoff, &[Found::New; 4]), [20, 1_000, 20, 1_000]);
+    }
+
+    #[test]
+    fn sections_that_last_are_looked_for_often_until_there_are_no_more() {
+        let mut backoff = Backoff::new();
+        backoff.told();
+        assert_eq!(after(&mut backoff, &[Found::New, Found::Lasting]), [20, 20]);
+        assert_eq!(after(&mut backoff, &[Found::Old, Found::Nothing, Found::New]), [40, 80, 20]);
+        assert_eq!(after(&mut backoff, &[Found::Lasting]), [20]);
+        let quiet = after(&mut backoff, &[Found::Nothing; 7]);
+        assert_eq!(quiet, [40, 80, 160, 320, 640, 1_000, 0]);
+    }
+}

@@ -1,0 +1,58 @@
+//! The monitor looks no more often than there is reason to: each look takes a processor from somebody.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use std_shim::thread;
+
+use tests::counts::eventually;
+use tests::process::Process;
+
+tests::in_each_mode!(a_program_that_starts_is_left_alone, a_file_now_and_then_costs_a_few_looks,);
+
+/// How often the monitor has waited for its next look; 0 if it has not begun.
+fn looks() -> u64 {
+    let threads = fs::read_dir("/proc/self/task").expect("the threads of this process");
+    let mut paths = threads.map(|thread| thread.expect("a thread").path());
+    let is_monitor = |comm: String| comm.trim_end() == "sylvan-monitor";
+    let monitor = paths.find(|path| fs::read_to_string(path.join("comm")).is_ok_and(is_monitor));
+    let Some(monitor) = monitor else { return 0 };
+    let status = fs::read_to_string(monitor.join("status")).expect("what the kernel counts");
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.and_then(|count| count.trim().parse().ok()).expect("a number of switches")
+}
+
+fn a_program_that_starts_is_left_alone(process: &Process) {
+    process.passes(|| {
+        let begin = Instant::now();
+        let busy = thread::spawn(move || {
+            while begin.elapsed() < Duration::from_millis(20) {
+                thread::yield_now();
+            }
+        });
+        busy.join().unwrap();
+        eventually("the monitor begins", || looks() > 0);
+        let (looks, took) = (looks(), begin.elapsed());
+        println!("{looks} looks in {took:?}");
+        // Every 10 ms for runs that last.
+        assert!(looks <= 20 + took.as_millis() as u64 / 10);
+    });
+}
+
+fn a_file_now_and_then_costs_a_few_looks(process: &Process) {
+    const FILES: u64 = 200;
+    process.passes(|| {
+        let reader = thread::spawn(|| {
+            let before = looks();
+            for _ in 0..FILES {
+                thread::sleep(Duration::from_millis(1));
+                std_shim::fs::metadata("/proc/self/status").unwrap();
+            }
+            looks() - before
+        });
+        let looks = reader.join().unwrap();
+        println!("{looks} looks for {FILES} files");
+        assert!(looks < 10 * FILES);
+    });
+}
