@@ -50,6 +50,7 @@ unsafe extern "C" fn getaddrinfo(
 
 tests::on_std_and_in_each_mode! {
     items {
+        use std::fs;
         use std::io::{self, Read, Write};
         use std::net::{TcpListener, TcpStream, ToSocketAddrs};
         use std::os::unix::net::UnixStream;
@@ -295,6 +296,19 @@ tests::on_std_and_in_each_mode! {
                 }
             };
             (0..4).map(|_| thread::spawn(talks_to_itself)).collect()
+        });
+    }
+
+    fn files_in_memory_stall_nobody(process) {
+        // Goal: a thread gives way although no call of its takes long. In both modes.
+        stall_nobody(process, 250, || {
+            let begin = Instant::now();
+            let reads = move || {
+                while begin.elapsed() < Duration::from_millis(900) {
+                    fs::metadata("/proc/self/status").unwrap();
+                }
+            };
+            (0..8).map(|_| thread::spawn(reads)).collect()
         });
     }
 

@@ -28,8 +28,8 @@
 //! shared queue come first; the first two no sooner than 20 µs after the last look, so that runs as
 //! short as a `yield` do not pay for them.
 //!
-//! A thread whose calls never have to wait, since its socket is always ready, gives way when 10 ms
-//! have passed (`give_way`).
+//! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
+//! gives way when 10 ms have passed (`give_way`).
 //!
 //! # Files
 //!
@@ -311,7 +311,9 @@ impl Scheduler {
         self.monitor.on_blocking();
         let section = Section { task };
         let result = f();
-        if !section.end() {
+        if section.end() {
+            give_way(task);
+        } else {
             // To the back of the shared queue, until a worker with a core takes it on.
             task.exit().suspend(Switch::Yielded);
         }
