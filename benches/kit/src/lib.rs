@@ -25,6 +25,9 @@ pub const UNSUPPORTED: i32 = 3;
 /// The size of one chat message.
 pub const CHAT_MESSAGE: usize = 64;
 
+/// A small file that is there: the manifest of this package.
+pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+
 /// The command line: a scene and `key=value` settings.
 #[derive(Debug)]
 pub struct Args {

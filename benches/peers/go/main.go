@@ -94,6 +94,7 @@ func main() {
 		"park":      park,
 		"timer":     timer,
 		"lookup":    lookup,
+		"file":      file,
 		"sleepers":  sleepers,
 		"cpu":       shares,
 	}

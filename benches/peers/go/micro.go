@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -159,6 +161,23 @@ func lookup() {
 			for range (count + threads - 1) / threads {
 				_, err := net.LookupHost("localhost")
 				must(err)
+			}
+		})
+	})
+}
+
+func file() {
+	threads := number("threads", 8)
+	_, path, _, _ := runtime.Caller(0)
+	measure(func(count int) {
+		together(threads, func(int) {
+			var header [64]byte
+			for range (count + threads - 1) / threads {
+				file, err := os.Open(path)
+				must(err)
+				_, err = io.ReadFull(file, header[:])
+				must(err)
+				must(file.Close())
 			}
 		})
 	})

@@ -52,6 +52,7 @@ const MICRO: &[(&str, &str)] = &[
     ("park", "2 threads, 1 worker"),
     ("timer", "2 threads, 1 worker"),
     ("lookup", "8 threads, 1 worker"),
+    ("file", "8 threads, 1 worker"),
 ];
 
 /// All charts that these findings have something for.

@@ -33,6 +33,7 @@ scenes! {
     TIMER = "timer", "the same with a timeout: a timer set and cancelled for each wait",
         &[("2 threads", &[])];
     LOOKUP = "lookup", "look-ups of `localhost` at the same time", &[("8 threads", &[])];
+    FILE = "file", "open a file, read its beginning, close it", &[("8 threads", &[])];
 }
 
 /// What distinguishes one case of a scene: its name and its settings.

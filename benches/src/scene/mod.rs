@@ -114,6 +114,7 @@ pub(crate) const ALL: &[Scene] = &[
     micro::PARK,
     micro::TIMER,
     micro::LOOKUP,
+    micro::FILE,
     sleepers::SLEEPERS,
     churn::CHURN,
     serve::HTTP,

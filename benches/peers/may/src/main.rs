@@ -26,6 +26,7 @@ fn main() {
         "park" => micro::park(&args),
         "timer" => micro::timer(&args),
         "sleepers" => micro::sleepers(&args),
+        "file" => micro::file(&args),
         "cpu" => micro::cpu(&args),
         _ => kit::unsupported(),
     }

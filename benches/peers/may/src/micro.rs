@@ -1,5 +1,7 @@
 //! The small scenes and the ones of many threads at once, on coroutines.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -143,6 +145,24 @@ fn ping_pong(count: u64, wait: fn()) {
     let other = go!(move || play(&theirs, 1, 2 * count, &me, wait));
     play(&turn, 0, 2 * count, other.coroutine(), wait);
     join_all([other]);
+}
+
+/// may has no files, so these are std's.
+pub(crate) fn file(args: &Args) {
+    let threads = args.number("threads", 8) as u64;
+    kit::measure(args, |count| {
+        on_a_coroutine(move || {
+            let read = |_| {
+                go!(move || {
+                    for _ in 0..count.div_ceil(threads) {
+                        let mut file = File::open(kit::FILE).expect("a file");
+                        file.read_exact(&mut [0; 64]).expect("it is long enough");
+                    }
+                })
+            };
+            join_all((0..threads).map(read).collect::<Vec<_>>());
+        });
+    });
 }
 
 pub(crate) fn cpu(args: &Args) {

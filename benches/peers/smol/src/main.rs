@@ -43,6 +43,7 @@ fn main() {
         "channel" => micro::channel(&args),
         "mutex" => micro::mutex(&args),
         "lookup" => micro::lookup(&args),
+        "file" => micro::file(&args),
         "sleepers" => micro::sleepers(&args),
         "cpu" => micro::cpu(&args),
         _ => kit::unsupported(),

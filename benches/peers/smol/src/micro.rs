@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::Args;
+use smol::fs::File;
+use smol::io::AsyncReadExt;
 use smol::lock::{Barrier, Mutex};
 use smol::{Task, Timer, channel, future, net};
 
@@ -106,6 +108,22 @@ pub(crate) fn lookup(args: &Args) {
         run(async move {
             let share = count.div_ceil(threads);
             join_all((0..threads).map(|_| spawn(one(share))).collect::<Vec<_>>()).await;
+        });
+    });
+}
+
+pub(crate) fn file(args: &Args) {
+    async fn one(count: u64) {
+        for _ in 0..count {
+            let mut file = File::open(kit::FILE).await.expect("a file");
+            file.read_exact(&mut [0; 64]).await.expect("it is long enough");
+        }
+    }
+    let threads = args.number("threads", 8) as u64;
+    kit::measure(args, |count| {
+        run(async move {
+            let read = |_| spawn(one(count.div_ceil(threads)));
+            join_all((0..threads).map(read).collect::<Vec<_>>()).await;
         });
     });
 }

@@ -26,6 +26,7 @@ fn main() {
         "park" => micro::park(&args),
         "timer" => micro::timer(&args),
         "lookup" => micro::lookup(&args),
+        "file" => micro::file(&args),
         "sleepers" => compute::sleepers(&args),
         "cpu" => compute::cpu(&args),
         _ => kit::unsupported(),

@@ -3,6 +3,8 @@
 //! Each scene runs on a thread that std spawned, never on `main`, and is told how often to do its
 //! operation.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::ToSocketAddrs;
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier, Condvar, Mutex};
@@ -182,6 +184,24 @@ pub(crate) fn lookup(args: &Args) {
                     })
                     .collect::<Vec<_>>(),
             );
+        });
+    });
+}
+
+/// `threads` threads read the beginning of a file, opened anew each time.
+pub(crate) fn file(args: &Args) {
+    let threads = args.number("threads", 8) as u64;
+    kit::measure(args, |count| {
+        on_a_thread(move || {
+            let read = |_| {
+                thread::spawn(move || {
+                    for _ in 0..count.div_ceil(threads) {
+                        let mut file = File::open(kit::FILE).expect("a file");
+                        file.read_exact(&mut [0; 64]).expect("it is long enough");
+                    }
+                })
+            };
+            join_all((0..threads).map(read).collect::<Vec<_>>());
         });
     });
 }

@@ -51,6 +51,7 @@ fn main() {
         "park" => micro::park(&executor, &args),
         "timer" => micro::timer(&executor, &args),
         "lookup" => micro::lookup(&executor, &args),
+        "file" => micro::file(&executor, &args),
         "sleepers" => micro::sleepers(&executor, &args),
         "cpu" => micro::cpu(&executor, &args),
         _ => kit::unsupported(),

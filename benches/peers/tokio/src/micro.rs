@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::Args;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Barrier, Mutex, Notify, mpsc};
 use tokio::task::{self, JoinHandle};
 use tokio::time;
@@ -145,6 +147,22 @@ pub(crate) fn lookup(executor: &Executor, args: &Args) {
         executor.run(async move {
             let share = count.div_ceil(threads);
             join_all((0..threads).map(|_| task::spawn(one(share))).collect::<Vec<_>>()).await;
+        });
+    });
+}
+
+pub(crate) fn file(executor: &Executor, args: &Args) {
+    async fn one(count: u64) {
+        for _ in 0..count {
+            let mut file = File::open(kit::FILE).await.expect("a file");
+            file.read_exact(&mut [0; 64]).await.expect("it is long enough");
+        }
+    }
+    let threads = args.number("threads", 8) as u64;
+    kit::measure(args, |count| {
+        executor.run(async move {
+            let read = |_| task::spawn(one(count.div_ceil(threads)));
+            join_all((0..threads).map(read).collect::<Vec<_>>()).await;
         });
     });
 }
