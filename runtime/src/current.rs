@@ -5,7 +5,7 @@
 //! and means something on its own stack only.
 
 use std::cell::{Cell, OnceCell};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::task::{Header, TaskRef};
 
@@ -27,6 +27,26 @@ pub(crate) fn green<'a>() -> Option<&'a Header> {
 /// Says who runs here from now on.
 pub(crate) fn set_green(task: *const Header) {
     GREEN.set(task);
+}
+
+/// Where an OS thread says who runs on it: found once, and written at each switch.
+///
+/// It does not leave the OS thread that it belongs to, since a pointer is not `Send`; nor is it for green
+/// threads, which do.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(NonNull<Cell<*const Header>>);
+
+impl Place {
+    /// That of the calling OS thread.
+    pub(crate) fn here() -> Self {
+        Self(GREEN.with(|green| NonNull::from(green)))
+    }
+
+    #[inline]
+    pub(crate) fn set_green(self, task: *const Header) {
+        // SAFETY: a thread-local of this OS thread, and one that is never dropped.
+        unsafe { self.0.as_ref() }.set(task);
+    }
 }
 
 /// The handle of the calling OS thread, made by `make` the first time.

@@ -12,7 +12,7 @@ use super::turns::Kind;
 use super::{Scheduler, TlsMode};
 use crate::clock;
 use crate::context::{self, Context, Switch};
-use crate::current;
+use crate::current::{self, Place};
 use crate::primitive::Ordering;
 use crate::reactor;
 use crate::stack;
@@ -92,7 +92,8 @@ impl Scheduler {
         core.set_worker();
         CORE.set(core);
         let home = context::home();
-        while self.run_next(core, lease, home) {}
+        let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
+        while self.run_next(core, lease, home, place) {}
         self.leases.give_back(lease);
     }
 
@@ -103,22 +104,28 @@ impl Scheduler {
         }
     }
 
-    /// Runs one task; `false` if the core was taken meanwhile.
-    fn run_next(&'static self, core: &'static Core, lease: &'static Lease, home: usize) -> bool {
+    /// Runs one task; `false` if the core was taken meanwhile. `place` is there in the shared mode.
+    #[inline]
+    fn run_next(
+        &'static self,
+        core: &'static Core,
+        lease: &'static Lease,
+        home: usize,
+        place: Option<Place>,
+    ) -> bool {
         // SAFETY: this worker has the core, and this is between runs. The reference is not used
         // across the run below, or by what is called here, which goes through `local` anew.
         let mut task = unsafe { self.next(core) };
-        let shared = self.tls_mode == TlsMode::Shared;
         task.core.store(core.index as u32, Ordering::Relaxed);
         if task.context().is_none() {
             self.prepare(core, &mut task);
-            task.pinned.set(shared);
+            task.pinned.set(place.is_some());
         }
         core.begin_run();
         task.lease.set(Some(lease));
         lease.run();
-        if shared {
-            current::set_green(&*task);
+        if let Some(place) = place {
+            place.set_green(&*task);
         }
         if let Some(watch) = &self.watch {
             watch.begin(&task, core.worker());
@@ -126,8 +133,8 @@ impl Scheduler {
         let context = task.context().as_mut().expect("prepared above");
         // SAFETY: this is a worker, on its own stack, and `home` is its thread pointer.
         let switch = unsafe { context.resume(home) };
-        if shared {
-            current::set_green(ptr::null());
+        if let Some(place) = place {
+            place.set_green(ptr::null());
         }
         if let Some(watch) = &self.watch {
             watch.end(&task);
@@ -180,18 +187,24 @@ impl Scheduler {
     }
 
     /// Puts a task that could go on at the back of the queue.
+    #[inline(always)]
     fn requeue(&self, core: &Core, task: Runnable, kept: bool) {
-        if !kept {
-            if task.pinned.get() {
-                self.send_home(task);
-            } else {
-                self.inject(task);
-            }
-            return;
+        if kept {
+            // SAFETY: as in `run_next`.
+            self.enqueue(core, unsafe { core.local() }, task);
+        } else {
+            self.leave_behind(task);
         }
-        // SAFETY: as in `run_next`.
-        let local = unsafe { core.local() };
-        self.enqueue(core, local, task);
+    }
+
+    /// Leaves a task that could go on to others: the worker has lost its core.
+    #[cold]
+    fn leave_behind(&self, task: Runnable) {
+        if task.pinned.get() {
+            self.send_home(task);
+        } else {
+            self.inject(task);
+        }
     }
 
     /// Appends a task to the core's queue, or leaves it for the shared one; whether the core has taken
@@ -200,6 +213,7 @@ impl Scheduler {
     /// What is in the shared queue has waited longer than this task. So, while there is anything,
     /// half of the core's queue is kept free for it: else a queue full of tasks that wake each other
     /// would never let others in.
+    #[inline]
     fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
         if task.pinned.get() {
             local.pinned.push_back(task);
