@@ -9,7 +9,11 @@ use std_shim::thread;
 use tests::counts::eventually;
 use tests::process::Process;
 
-tests::in_each_mode!(a_program_that_starts_is_left_alone, a_file_now_and_then_costs_a_few_looks,);
+tests::in_each_mode!(
+    a_program_that_starts_is_left_alone,
+    a_file_now_and_then_costs_a_few_looks,
+    a_timer_now_and_then_costs_a_few_looks,
+);
 
 /// How often the monitor has waited for its next look; 0 if it has not begun.
 fn looks() -> u64 {
@@ -54,5 +58,26 @@ fn a_file_now_and_then_costs_a_few_looks(process: &Process) {
         let looks = reader.join().unwrap();
         println!("{looks} looks for {FILES} files");
         assert!(looks < 10 * FILES);
+    });
+}
+
+fn a_timer_now_and_then_costs_a_few_looks(process: &Process) {
+    const TIMERS: u32 = 10;
+    const PAUSE: Duration = Duration::from_millis(70);
+    process.passes(|| {
+        let sleeper = thread::spawn(|| {
+            // Its stack is free, for the monitor to trim.
+            thread::spawn(|| ()).join().unwrap();
+            thread::sleep(PAUSE);
+            let (before, begin) = (looks(), Instant::now());
+            (0..TIMERS).for_each(|_| thread::sleep(PAUSE));
+            (looks() - before, begin.elapsed())
+        });
+        let (looks, took) = sleeper.join().unwrap();
+        println!("{looks} looks for {TIMERS} timers in {took:?}");
+        // When it is woken, 10 ms later, and when nothing has run for 10 ms more; and for as long as the
+        // machine keeps the worker from its turn.
+        let late = took.saturating_sub(TIMERS * PAUSE);
+        assert!(looks < 4 * u64::from(TIMERS) + late.as_millis() as u64 / 5);
     });
 }

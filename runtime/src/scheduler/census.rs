@@ -21,7 +21,9 @@ const CORES: u32 = 8;
 
 pub(super) struct Census {
     crowd: Crowd,
-    /// When the period began; `None` where there is nothing to decide.
+    /// Whether there is anything to decide.
+    decides: bool,
+    /// When the period began, if one has.
     begin: Option<Instant>,
     length: Duration,
     /// What was known of each core's worker then.
@@ -47,11 +49,11 @@ impl Count {
 impl Census {
     pub(super) fn new(scheduler: &Scheduler) -> Self {
         let n_cores = scheduler.cores().len();
-        let decides = n_cores > 1 && scheduler.tls_mode() == TlsMode::Own;
         let length = PERIOD * (n_cores as u32 / CORES).max(1);
         Self {
             crowd: Crowd::new(n_cores),
-            begin: decides.then(Instant::now),
+            decides: n_cores > 1 && scheduler.tls_mode() == TlsMode::Own,
+            begin: None,
             length,
             before: vec![None; n_cores],
         }
@@ -59,12 +61,11 @@ impl Census {
 
     /// Says how many cores may be awake, if a period is over.
     pub(super) fn look(&mut self, scheduler: &Scheduler, now: Instant) {
-        let Some(begin) = self.begin else { return };
-        if now - begin < self.length {
+        if !self.decides || self.begin.is_some_and(|begin| now - begin < self.length) {
             return;
         }
-        self.begin = Some(now);
-        let mut period = Period { length: now - begin, ..Period::default() };
+        let length = self.begin.replace(now).map(|begin| now - begin);
+        let mut period = Period { length: length.unwrap_or_default(), ..Period::default() };
         for (core, before) in scheduler.cores().iter().zip(&mut self.before) {
             let count = Count::take(core);
             if let (Some(before), Some(count)) = (*before, count)
@@ -79,7 +80,14 @@ impl Census {
             }
             *before = count;
         }
-        let allowed = self.crowd.observe(period, now);
-        scheduler.idle.allow(allowed);
+        if length.is_some() {
+            let allowed = self.crowd.observe(period, now);
+            scheduler.idle.allow(allowed);
+        }
+    }
+
+    /// Nobody looks for a while, since nothing runs: the next look begins another period.
+    pub(super) fn interrupt(&mut self) {
+        self.begin = None;
     }
 }

@@ -3,8 +3,8 @@
 //! | pace | looks | until |
 //! |---|---|---|
 //! | fast | for blocking sections, every 20 µs to 1 ms (`sections`) | there was none for a millisecond |
-//! | slow | every 10 ms | a blocking section begins, or all cores have slept for a while |
-//! | parked | not at all | a core wakes up |
+//! | slow | every 10 ms | a blocking section begins, or all cores have slept since the last look |
+//! | parked | not at all, but to give back the memory of stacks | a core wakes up |
 //!
 //! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look. A core
 //! is taken from such a run if its OS thread is stuck (below) and anything else waits for the core;
@@ -45,6 +45,7 @@
 //! and has hardly used the processor between two of them, loses its core too. A run that computes
 //! does not.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
@@ -61,8 +62,8 @@ const SLOW_PERIOD: Duration = Duration::from_millis(10);
 /// The processor time of a long run that counts as computing.
 pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 
-/// Slow looks at sleeping cores before the monitor parks.
-const SLEEPY_LOOKS: u32 = 4;
+/// How long all cores sleep before all free stacks are trimmed: what is used again soon is not worth it.
+const REST: Duration = Duration::from_millis(30);
 
 const BRISK_PERIOD: Duration = Duration::from_millis(1);
 /// Brisk looks after the last one that gave a reason for them.
@@ -95,10 +96,11 @@ impl Monitor {
         let n_cores = scheduler.cores().len();
         let mut sections = Sections::new(n_cores);
         let mut runs: Vec<Option<Run>> = vec![None; n_cores];
-        let (mut n_sleepy, mut n_brisk) = (0, 0);
+        let (mut n_brisk, mut n_runs) = (0, 0);
         let mut next_slow = Instant::now();
         // `None` while sections tell.
         let mut next_fast = None;
+        let (mut parks, mut rest, mut has_rested) = (false, None, false);
         let mut census = Census::new(scheduler);
         loop {
             let now = Instant::now();
@@ -106,23 +108,32 @@ impl Monitor {
                 next_fast = sections.look(scheduler, now).map(|left| now + left);
             }
             if now >= next_slow {
-                let again_soon = look_at_runs(scheduler, &mut runs, n_brisk > 0, now);
+                let all_sleep = scheduler.all_sleep();
+                let again_soon = !all_sleep && look_at_runs(scheduler, &mut runs, n_brisk > 0, now);
                 n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
-                census.look(scheduler, now);
-                scheduler.wake_for_stranded();
+                if !all_sleep {
+                    census.look(scheduler, now);
+                    scheduler.wake_for_stranded();
+                }
                 // A run that has lost its core goes on while all sleep. None does unseen: it is only
                 // here that cores are lost.
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
-                n_sleepy = if scheduler.all_sleep() && !watched { n_sleepy + 1 } else { 0 };
-                stack::trim(if n_sleepy < SLEEPY_LOOKS { TRIM_A_LOOK } else { usize::MAX });
+                let n_trimmed = stack::trim(if has_rested { usize::MAX } else { TRIM_A_LOOK });
+                rest = (n_trimmed > 0 && !has_rested).then_some(REST);
+                has_rested = false;
+                let n_runs_before = mem::replace(&mut n_runs, count_runs(scheduler));
+                parks = all_sleep && !watched && n_runs == n_runs_before;
             }
             if let Some(time) = next_fast {
                 futex::wait(&FOREVER, 0, Some(time.min(next_slow).saturating_duration_since(now)));
-            } else if n_sleepy >= SLEEPY_LOOKS {
-                n_sleepy = 0;
-                if self.pace.slow_down(Slow::Parked, None, || !scheduler.all_sleep()) {
+            } else if parks {
+                census.interrupt();
+                has_rested = !self.pace.slow_down(Slow::Parked, rest, || !scheduler.all_sleep());
+                if !has_rested {
+                    parks = false;
                     next_fast = Some(now);
+                    next_slow = Instant::now() + SLOW_PERIOD;
                 }
             } else {
                 let left = next_slow.saturating_duration_since(now);
@@ -139,6 +150,12 @@ impl Monitor {
             }
         }
     }
+}
+
+/// A number that changes when a core runs something.
+fn count_runs(scheduler: &Scheduler) -> u64 {
+    let runs = |core: &Core| core.owner.look().map_or(0, |seen| seen.doing.run());
+    scheduler.cores().iter().map(runs).fold(0, u64::wrapping_add)
 }
 
 /// A run as the monitor knows it.
