@@ -13,6 +13,7 @@ tests::in_each_mode!(
     a_program_that_starts_is_left_alone,
     a_file_now_and_then_costs_a_few_looks,
     a_timer_now_and_then_costs_a_few_looks,
+    calls_that_always_block_need_few_looks,
 );
 
 /// How often the monitor has waited for its next look; 0 if it has not begun.
@@ -79,5 +80,22 @@ fn a_timer_now_and_then_costs_a_few_looks(process: &Process) {
         // machine keeps the worker from its turn.
         let late = took.saturating_sub(TIMERS * PAUSE);
         assert!(looks < 4 * u64::from(TIMERS) + late.as_millis() as u64 / 5);
+    });
+}
+
+fn calls_that_always_block_need_few_looks(process: &Process) {
+    const THREADS: u64 = 4;
+    const CALLS: u64 = 100;
+    const CALL: Duration = Duration::from_millis(2);
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let calls = || (0..CALLS).for_each(|_| sylvan::blocking(|| std::thread::sleep(CALL)));
+        let begin = Instant::now();
+        let threads: Vec<_> = (0..THREADS).map(|_| thread::spawn(calls)).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let (looks, took) = (looks(), begin.elapsed());
+        println!("{looks} looks for {} calls in {took:?}", THREADS * CALLS);
+        // For runs that last, for the first few calls, and for one now and then that finds no other OS
+        // thread: some eight each.
+        assert!(looks < 2 * THREADS * CALLS + took.as_millis() as u64 / 5);
     });
 }

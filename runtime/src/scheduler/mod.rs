@@ -34,13 +34,15 @@
 //! # Files
 //!
 //! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
-//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck (with
-//! `sections` that block, and `pace` for how often it looks), `turns` who is next, `watch` what somebody
-//! is to be warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
+//! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
+//! to block, `turns` who is next, `watch` what somebody is to be warned of, `spare` which OS threads
+//! can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod census;
 mod core;
 mod crowd;
+mod habit;
 mod idle;
 mod inbox;
 mod inject;
@@ -60,6 +62,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use self::core::Core;
+use self::habit::Habits;
 use self::idle::Idle;
 use self::inject::Inject;
 use self::monitor::Monitor;
@@ -83,6 +86,7 @@ pub(crate) struct Scheduler {
     idle: Idle,
     spares: Spares,
     monitor: Monitor,
+    habits: Habits,
     leases: Leases,
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
@@ -125,6 +129,7 @@ pub(crate) fn start(settings: Settings) -> io::Result<()> {
         idle: Idle::new(n_cores),
         spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
         monitor: Monitor::new(),
+        habits: Habits::new(),
         leases: Leases::new(),
         watch: warn_blocking.map(Watch::new),
         tls_mode,
@@ -257,6 +262,11 @@ impl Scheduler {
         self.spares.hand_over(core, seen, |a| get().work(a));
     }
 
+    /// For the monitor: sees to it that who wants to hand on its core finds a spare.
+    fn provide_spare(&'static self) {
+        self.spares.provide(|a| get().work(a));
+    }
+
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
@@ -279,8 +289,9 @@ impl Scheduler {
         }
     }
 
-    /// Runs `f` right here. The monitor may take the core meanwhile; then the task queues for another.
-    fn block_in_place<T>(&self, task: &Header, f: impl FnOnce() -> T) -> T {
+    /// Runs `f` right here. If that is going to last the core is handed on before, and else the monitor
+    /// may take it meanwhile; then the task queues for another.
+    fn block_in_place<T, F: FnOnce() -> T>(&'static self, task: &Header, f: F) -> T {
         /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
         /// and its worker finds out at the next switch.
         struct Section<'a> {
@@ -308,10 +319,21 @@ impl Scheduler {
             // No core to lose: taken earlier in this run, or in a section already.
             return f();
         }
-        self.monitor.on_blocking();
         let section = Section { task };
+        let habit = self.habits.of::<F>();
+        let handed =
+            habit.lasts() && self.spares.hand_on(self.core_of(task), Sighting::of(lease(task)));
+        let handed = handed.then(|| habit.hand_on());
+        if handed.is_none() {
+            self.monitor.on_blocking();
+        }
         let result = f();
-        if section.end() {
+        let kept = section.end();
+        match handed {
+            Some(handed) => handed.note(),
+            None => habit.note(kept),
+        }
+        if kept {
             give_way(task);
         } else {
             // To the back of the shared queue, until a worker with a core takes it on.

@@ -18,6 +18,11 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
+    /// What a worker sees of itself.
+    pub(crate) fn of(lease: &'static Lease) -> Self {
+        Self { lease, doing: lease.look() }
+    }
+
     /// How many runs there were from `before` to this; `None` if another worker had the core then.
     pub(crate) fn runs_since(self, before: Self) -> Option<u64> {
         let same = ptr::eq(self.lease, before.lease);
@@ -50,7 +55,7 @@ impl Owner {
     pub(crate) fn look(&self) -> Option<Sighting> {
         // SAFETY: null, or from a `&'static`; acquire pairs with the release in `adopt`.
         let lease = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
-        Some(Sighting { lease, doing: lease.look() })
+        Some(Sighting::of(lease))
     }
 
     /// Whether the core's worker is between runs.

@@ -12,7 +12,8 @@
 //! | none, after a millisecond | when a section begins: from now on it tells (`pace`) |
 //!
 //! A core is taken from a section that lasts if anything waits for the core, and after a millisecond
-//! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some
+//! in any case, so that the monitor comes to rest. (Where sections of a kind always last it is handed
+//! on before: `habit`.) So one that blocks holds up the rest for some
 //! 40 µs if it is the first one or sections last; for twice as long as it was alone, if others come
 //! to wait later; and for a millisecond at most beside many short ones.
 
@@ -75,6 +76,7 @@ impl Sections {
                 scheduler.take_from(core, seen);
             }
         }
+        scheduler.provide_spare();
         self.backoff.after(found)
     }
 

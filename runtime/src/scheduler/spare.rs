@@ -66,6 +66,8 @@ pub(super) struct Spares {
     n_threads_max: usize,
     /// A thread is being started that is to take a core.
     starting: AtomicBool,
+    /// A section has looked for an idle one in vain. A hint, which orders nothing.
+    wanted: AtomicBool,
     warned: AtomicBool,
 }
 
@@ -77,6 +79,7 @@ impl Spares {
             n_threads: AtomicUsize::new(n_threads),
             n_threads_max,
             starting: AtomicBool::new(false),
+            wanted: AtomicBool::new(false),
             warned: AtomicBool::new(false),
         }
     }
@@ -113,21 +116,12 @@ impl Spares {
         seen: Sighting,
         work: fn(Assignment),
     ) {
-        let mut state = self.state.lock();
-        let (idle, n_returning) = (state.idle.pop(), state.n_returning);
-        drop(state);
-        if let Some(seat) = idle {
-            if core.owner.take(seen) {
-                // SAFETY: out of the list, the seat waits for an assignment.
-                unsafe { (*seat).assign(Assignment::Core(core)) };
-            } else {
-                self.state.lock().idle.push(seat);
-            }
+        if self.hand_to_idle(core, seen) {
             return;
         }
         // The monitor will look again. It does so before a new thread has begun to run, too: one at a
         // time.
-        if n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
+        if self.state.lock().n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
             return;
         }
         // A core without a worker must not be: the new thread takes it when it is there.
@@ -136,6 +130,46 @@ impl Spares {
             self.starting.store(false, Ordering::Relaxed);
             self.warn();
         }
+    }
+
+    /// For a section that is going to last: the same, if a spare is idle. Else it is left to the
+    /// monitor, which sees to it that one is idle the next time (`provide`). Whether one was.
+    pub(super) fn hand_on(&self, core: &'static Core, seen: Sighting) -> bool {
+        let found = self.hand_to_idle(core, seen);
+        if !found {
+            self.wanted.store(true, Ordering::Relaxed);
+        }
+        found
+    }
+
+    /// Starts the spare that a section has looked for in vain.
+    pub(super) fn provide(&'static self, work: fn(Assignment)) {
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        self.wanted.store(false, Ordering::Relaxed);
+        let mut state = self.state.lock();
+        let is_one_there = !state.idle.is_empty() || state.n_returning > 0;
+        if is_one_there || self.n_threads.load(Ordering::Relaxed) >= self.n_threads_max {
+            return;
+        }
+        state.n_returning += 1;
+        drop(state);
+        if self.start(None, work).is_err() {
+            self.state.lock().n_returning -= 1;
+        }
+    }
+
+    /// Has an idle spare take `core`, if the run is still going on; whether one was idle.
+    fn hand_to_idle(&self, core: &'static Core, seen: Sighting) -> bool {
+        let Some(seat) = self.state.lock().idle.pop() else { return false };
+        if core.owner.take(seen) {
+            // SAFETY: out of the list, the seat waits for an assignment.
+            unsafe { (*seat).assign(Assignment::Core(core)) };
+        } else {
+            self.state.lock().idle.push(seat);
+        }
+        true
     }
 
     /// Starts an OS thread; gives the assignment back if that fails.
