@@ -66,12 +66,14 @@ impl Census {
         }
         let length = self.begin.replace(now).map(|begin| now - begin);
         let mut period = Period { length: length.unwrap_or_default(), ..Period::default() };
+        let mut tells = false;
         for (core, before) in scheduler.cores().iter().zip(&mut self.before) {
             let count = Count::take(core);
             if let (Some(before), Some(count)) = (*before, count)
                 && before.worker == count.worker
                 && let Some(n_runs) = count.seen.runs_since(before.seen)
             {
+                tells = true;
                 let ran_ns = count.ran_ns.saturating_sub(before.ran_ns);
                 period.ran_ns += ran_ns;
                 period.waited_ns += count.waited_ns.saturating_sub(before.waited_ns);
@@ -80,7 +82,7 @@ impl Census {
             }
             *before = count;
         }
-        if length.is_some() {
+        if tells && length.is_some() {
             let allowed = self.crowd.observe(period, now);
             scheduler.idle.allow(allowed);
         }

@@ -5,8 +5,8 @@
 //! many short ones, nobody uses the core, and each look takes time from somebody. So where sections
 //! of a kind have lasted, the next one hands the core on before it makes its call.
 //!
-//! A kind is the type of the function that blocks: a place in a program, as good as always. What is
-//! known of it is a number:
+//! A kind is the name of the type of the function that blocks: a function of a program, as good as
+//! always. What is known of it is a number:
 //!
 //! | the section | the number |
 //! |---|---|
@@ -33,8 +33,9 @@ const KINDS: usize = 61;
 const LASTS: u8 = 2;
 const MOST: u8 = 4;
 
-/// What a core is worth being handed on for: it costs as much.
-const LONG: Duration = Duration::from_micros(20);
+/// What a core is worth being handed on for: two switches and a wake-up of an OS thread, and a turn
+/// in the shared queue for who comes back.
+const LONG: Duration = Duration::from_micros(50);
 
 pub(super) struct Habits([AtomicU8; KINDS]);
 

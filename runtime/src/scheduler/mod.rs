@@ -148,16 +148,14 @@ const CALLS_MIN: u32 = 32;
 #[inline]
 pub(crate) fn give_way(task: &Header) {
     let core = get().core_of(task);
-    if core.count_call() >= CALLS_MIN && core.is_asked_to_look() {
+    if core.count_call() >= CALLS_MIN && core.is_asked_to_look() && !get().is_copy() {
         task.exit().suspend(Switch::Yielded);
     }
 }
 
 /// A core that attends to its event loop now: `core` if it does, else another one.
 pub(crate) fn attendant(core: Option<u32>) -> Option<u32> {
-    // A child that a fork has left with one thread has no workers.
-    let scheduler =
-        SCHEDULER.get().filter(|scheduler| scheduler.process == sys::thread::process())?;
+    let scheduler = SCHEDULER.get().filter(|scheduler| !scheduler.is_copy())?;
     let is_awake = |core: &&Core| !core.asleep.is_asleep();
     let same = core.map(|index| &scheduler.cores[index as usize]).filter(is_awake);
     let core = same.or_else(|| scheduler.cores.iter().find(is_awake))?;
@@ -214,6 +212,12 @@ impl Scheduler {
     #[inline]
     fn core_of(&self, task: &Header) -> &Core {
         &self.cores[task.core.load(Ordering::Relaxed) as usize]
+    }
+
+    /// Whether this is a child that a fork has left with one thread: it has no other worker, nor a
+    /// monitor.
+    fn is_copy(&self) -> bool {
+        self.process != sys::thread::process()
     }
 
     /// Wakes a sleeping core, if that is of use: there is something in a queue.
@@ -321,8 +325,9 @@ impl Scheduler {
         }
         let section = Section { task };
         let habit = self.habits.of::<F>();
-        let handed =
-            habit.lasts() && self.spares.hand_on(self.core_of(task), Sighting::of(lease(task)));
+        let handed = habit.lasts()
+            && !self.is_copy()
+            && self.spares.hand_on(self.core_of(task), lease(task));
         let handed = handed.then(|| habit.hand_on());
         if handed.is_none() {
             self.monitor.on_blocking();

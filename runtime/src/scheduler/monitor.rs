@@ -6,8 +6,8 @@
 //! | slow | every 10 ms | a blocking section begins, or all cores have slept since the last look |
 //! | parked | not at all, but to give back the memory of stacks | a core wakes up |
 //!
-//! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look. A core
-//! is taken from such a run if its OS thread is stuck (below) and anything else waits for the core;
+//! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look, for
+//! the first time 10 ms after a core has woken up. A core is taken from such a run if its OS thread is stuck (below) and anything else waits for the core;
 //! otherwise nothing is gained, and the worker keeps it. How it slows down and misses nothing is in
 //! `pace`.
 //!
@@ -62,7 +62,8 @@ const SLOW_PERIOD: Duration = Duration::from_millis(10);
 /// The processor time of a long run that counts as computing.
 pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 
-/// How long all cores sleep before all free stacks are trimmed: what is used again soon is not worth it.
+/// How long the monitor is parked before it trims all free stacks: what is used again soon is not
+/// worth it.
 const REST: Duration = Duration::from_millis(30);
 
 const BRISK_PERIOD: Duration = Duration::from_millis(1);
@@ -116,14 +117,17 @@ impl Monitor {
                     census.look(scheduler, now);
                     scheduler.wake_for_stranded();
                 }
-                // A run that has lost its core goes on while all sleep. None does unseen: it is only
-                // here that cores are lost.
+                // A run that has lost its core goes on while all sleep, and is still watched.
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
                 let n_trimmed = stack::trim(if has_rested { usize::MAX } else { TRIM_A_LOOK });
                 rest = (n_trimmed > 0 && !has_rested).then_some(REST);
                 has_rested = false;
                 let n_runs_before = mem::replace(&mut n_runs, count_runs(scheduler));
                 parks = all_sleep && !watched && n_runs == n_runs_before;
+                if next_fast.is_none() && any_blocks(scheduler) {
+                    // Nobody has told: the kernel has refused a barrier, or a taker has withdrawn.
+                    next_fast = Some(now);
+                }
             }
             if let Some(time) = next_fast {
                 futex::wait(&FOREVER, 0, Some(time.min(next_slow).saturating_duration_since(now)));
@@ -141,7 +145,7 @@ impl Monitor {
                     // Pairs with the barrier of a section that begins. Without it one may be
                     // missed until the next slow look.
                     let _ = barrier::heavy();
-                    scheduler.cores().iter().any(|core| core.owner.blocks())
+                    any_blocks(scheduler)
                 });
                 if told {
                     sections.told();
@@ -150,6 +154,11 @@ impl Monitor {
             }
         }
     }
+}
+
+/// Whether there is a blocking section that has its core.
+fn any_blocks(scheduler: &Scheduler) -> bool {
+    scheduler.cores().iter().any(|core| core.owner.blocks())
 }
 
 /// A number that changes when a core runs something.

@@ -18,11 +18,6 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
-    /// What a worker sees of itself.
-    pub(crate) fn of(lease: &'static Lease) -> Self {
-        Self { lease, doing: lease.look() }
-    }
-
     /// How many runs there were from `before` to this; `None` if another worker had the core then.
     pub(crate) fn runs_since(self, before: Self) -> Option<u64> {
         let same = ptr::eq(self.lease, before.lease);
@@ -55,7 +50,7 @@ impl Owner {
     pub(crate) fn look(&self) -> Option<Sighting> {
         // SAFETY: null, or from a `&'static`; acquire pairs with the release in `adopt`.
         let lease = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
-        Some(Sighting::of(lease))
+        Some(Sighting { lease, doing: lease.look() })
     }
 
     /// Whether the core's worker is between runs.
@@ -84,6 +79,21 @@ impl Owner {
             self.adopt(seen.lease);
         }
         taken
+    }
+
+    /// For the worker itself, in a blocking section: gives up the core, which `lease` holds; `false`
+    /// if somebody is about to take it, or has.
+    #[must_use]
+    pub(crate) fn give_up(&self, lease: &Lease) -> bool {
+        let lease_at = ptr::from_ref(lease).cast_mut();
+        // From here on no taker gets as far as the claim. Acquire pairs with the release in `adopt`,
+        // by which one that has withdrawn has left it.
+        let (asked, answered) = (Ordering::Acquire, Ordering::Relaxed);
+        let given = self.0.compare_exchange(lease_at, ptr::null_mut(), asked, answered).is_ok();
+        if given {
+            lease.give_up();
+        }
+        given
     }
 }
 

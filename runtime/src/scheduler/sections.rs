@@ -12,10 +12,10 @@
 //! | none, after a millisecond | when a section begins: from now on it tells (`pace`) |
 //!
 //! A core is taken from a section that lasts if anything waits for the core, and after a millisecond
-//! in any case, so that the monitor comes to rest. (Where sections of a kind always last it is handed
-//! on before: `habit`.) So one that blocks holds up the rest for some
-//! 40 µs if it is the first one or sections last; for twice as long as it was alone, if others come
-//! to wait later; and for a millisecond at most beside many short ones.
+//! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some 40 µs
+//! if it is the first one or sections last; for twice as long as it was alone, if others come to wait
+//! later; and for a millisecond at most beside many short ones. Where all of its kind last it has
+//! handed on its core before (`habit`).
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ impl Backoff {
                 self.probes = true;
                 return Some(SHORTEST);
             }
-            Found::Nothing if self.period == LONGEST => return None,
+            Found::Nothing if !probed && self.period == LONGEST => return None,
             _ => self.period = (2 * self.period).min(LONGEST),
         }
         Some(self.period)
@@ -145,6 +145,12 @@ mod tests {
         let mut backoff = Backoff::new();
         backoff.told();
         assert_eq!(after(&mut backoff, &[Found::New; 4]), [20, 1_000, 20, 1_000]);
+    }
+
+    #[test]
+    fn a_new_section_that_is_over_at_once_is_no_reason_to_stop() {
+        let found = [Found::New, Found::Nothing, Found::Nothing];
+        assert_eq!(after(&mut Backoff::new(), &found), [20, 1_000, 0]);
     }
 
     #[test]

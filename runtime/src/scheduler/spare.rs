@@ -18,6 +18,7 @@ use crate::lock::Lock;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::report;
 use crate::sys::futex;
+use crate::task::lease::Lease;
 
 /// How long a spare stays idle before it ends.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -116,12 +117,16 @@ impl Spares {
         seen: Sighting,
         work: fn(Assignment),
     ) {
-        if self.hand_to_idle(core, seen) {
-            return;
-        }
+        let n_returning = match self.pop_idle() {
+            Ok(seat) => {
+                self.hand_to(seat, core, || core.owner.take(seen));
+                return;
+            }
+            Err(n_returning) => n_returning,
+        };
         // The monitor will look again. It does so before a new thread has begun to run, too: one at a
         // time.
-        if self.state.lock().n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
+        if n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
             return;
         }
         // A core without a worker must not be: the new thread takes it when it is there.
@@ -132,14 +137,14 @@ impl Spares {
         }
     }
 
-    /// For a section that is going to last: the same, if a spare is idle. Else it is left to the
-    /// monitor, which sees to it that one is idle the next time (`provide`). Whether one was.
-    pub(super) fn hand_on(&self, core: &'static Core, seen: Sighting) -> bool {
-        let found = self.hand_to_idle(core, seen);
-        if !found {
+    /// For a section that is going to last: gives up its core to an idle spare; whether it has. Else
+    /// it is left to the monitor, which sees to it that one is idle the next time (`provide`).
+    pub(super) fn hand_on(&self, core: &'static Core, lease: &Lease) -> bool {
+        let Ok(seat) = self.pop_idle() else {
             self.wanted.store(true, Ordering::Relaxed);
-        }
-        found
+            return false;
+        };
+        self.hand_to(seat, core, || core.owner.give_up(lease))
     }
 
     /// Starts the spare that a section has looked for in vain.
@@ -160,16 +165,22 @@ impl Spares {
         }
     }
 
-    /// Has an idle spare take `core`, if the run is still going on; whether one was idle.
-    fn hand_to_idle(&self, core: &'static Core, seen: Sighting) -> bool {
-        let Some(seat) = self.state.lock().idle.pop() else { return false };
-        if core.owner.take(seen) {
+    /// The spare that has become idle last; or how many are about to, if none is.
+    fn pop_idle(&self) -> Result<*const Seat, usize> {
+        let mut state = self.state.lock();
+        state.idle.pop().ok_or(state.n_returning)
+    }
+
+    /// Gives a spare out of the list `core`, if `take` has got it from its worker; whether it has.
+    fn hand_to(&self, seat: *const Seat, core: &'static Core, take: impl FnOnce() -> bool) -> bool {
+        let taken = take();
+        if taken {
             // SAFETY: out of the list, the seat waits for an assignment.
             unsafe { (*seat).assign(Assignment::Core(core)) };
         } else {
             self.state.lock().idle.push(seat);
         }
-        true
+        taken
     }
 
     /// Starts an OS thread; gives the assignment back if that fails.

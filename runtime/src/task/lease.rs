@@ -1,4 +1,5 @@
-//! What a worker holds its core by: a lease, which the monitor may revoke.
+//! What a worker holds its core by: a lease, which the monitor may revoke, and which the worker itself
+//! gives up in a blocking section that is going to last.
 //!
 //! ```text
 //!                run                        stop (park, yield, return)
@@ -25,6 +26,9 @@
 //! - The taker finds the word that it has seen. Then the worker, when it leaves that word, sees the
 //!   claim. Both go for it by compare-exchange: the taker turns it into REVOKED, the worker into FREE,
 //!   and the first one has the core.
+//!
+//! A worker that gives up its core shuts out all takers first (`scheduler::owner`). So it writes
+//! REVOKED itself, and needs no barrier.
 //!
 //! A worker that has lost goes on to the end of the run without a core, and finds REVOKED whenever
 //! it looks. What it stores meanwhile goes to its own word, not to one of the core's, where the
@@ -197,6 +201,14 @@ impl Lease {
                 }
             }
         }
+    }
+
+    /// The worker gives up its core, in a blocking section; nobody else claims it.
+    pub(crate) fn give_up(&self) {
+        debug_assert!(self.look().is_blocking());
+        debug_assert_eq!(self.claim.load(Ordering::Relaxed), FREE);
+        // Orders nothing: it is the worker that finds it.
+        self.claim.store(REVOKED, Ordering::Relaxed);
     }
 
     /// For others: revokes the lease of a worker that does what was seen; `false` if it does something

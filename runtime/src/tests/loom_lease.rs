@@ -5,7 +5,7 @@
 //!
 //! Fails if either side goes without its barrier, or looks before it stores; if a worker that finds a
 //! claim keeps its core without a compare-exchange; if a taker goes by what it has seen without
-//! another look; if the store of the worker's word is relaxed; if `take` leaves the lease with the
+//! another look; if a worker gives up its core without asking its owner; if the store of the worker's word is relaxed; if `take` leaves the lease with the
 //! core while it revokes it.
 
 use std::sync::Arc;
@@ -59,6 +59,26 @@ impl Core {
         lease.stop() && self.touch() > 0
     }
 
+    /// Runs one task that gives up its core in a blocking section, if it has it there; whether the core
+    /// has stayed on this side, with the worker or the one that it gives it to.
+    fn run_and_give_up(&self, lease: &Lease) -> bool {
+        self.touch();
+        lease.run();
+        let mut given = false;
+        if lease.begin_section() {
+            given = self.owner.give_up(lease);
+            if given {
+                self.owner.adopt(new_lease());
+                self.touch();
+            }
+            let kept = lease.end_section();
+            assert!(!(given && kept), "it was given up");
+        }
+        let kept_to_the_end = lease.stop();
+        assert!(!(given && kept_to_the_end), "it was given up");
+        given || kept_to_the_end && self.touch() > 0
+    }
+
     /// Runs one task with a blocking section; whether the core is still there.
     fn run_and_block(&self, lease: &Lease) -> bool {
         self.touch();
@@ -96,6 +116,12 @@ fn a_core_is_kept_or_taken() {
 #[test]
 fn a_core_is_kept_or_taken_around_a_blocking_section() {
     one_owner(1, 5, |core, lease| core.run_and_block(lease) && core.run(lease));
+}
+
+#[test]
+fn a_core_that_is_given_up_is_taken_by_nobody_else() {
+    one_owner(1, 5, |core, lease| core.run_and_give_up(lease));
+    one_owner(2, 3, |core, lease| core.run_and_give_up(lease));
 }
 
 #[test]
