@@ -31,8 +31,8 @@ pub(crate) fn set_green(task: *const Header) {
 
 /// Where an OS thread says who runs on it: found once, and written at each switch.
 ///
-/// It does not leave the OS thread that it belongs to, since a pointer is not `Send`; nor is it for green
-/// threads, which do.
+/// It does not leave the OS thread that it belongs to, since a pointer is not `Send`; nor is it for
+/// green threads, which do.
 #[derive(Clone, Copy)]
 pub(crate) struct Place(NonNull<Cell<*const Header>>);
 

@@ -7,9 +7,9 @@
 //! | parked | not at all, but to give back the memory of stacks | a core wakes up |
 //!
 //! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look, for
-//! the first time 10 ms after a core has woken up. A core is taken from such a run if its OS thread is stuck (below) and anything else waits for the core;
-//! otherwise nothing is gained, and the worker keeps it. How it slows down and misses nothing is in
-//! `pace`.
+//! the first time 10 ms after a core has woken up. A core is taken from such a run if its OS thread
+//! is stuck (below) and anything else waits for the core; otherwise nothing is gained, and the worker
+//! keeps it. How it slows down and misses nothing is in `pace`.
 //!
 //! # What is stuck
 //!

@@ -4,9 +4,9 @@
 //! has it.
 //!
 //! Fails if either side goes without its barrier, or looks before it stores; if a worker that finds a
-//! claim keeps its core without a compare-exchange; if a taker goes by what it has seen without
-//! another look; if a worker gives up its core without asking its owner; if the store of the worker's word is relaxed; if `take` leaves the lease with the
-//! core while it revokes it.
+//! claim keeps its core without a compare-exchange; if a worker gives up its core without asking its
+//! owner; if a taker goes by what it has seen without another look; if the store of the worker's word
+//! is relaxed; if `take` leaves the lease with the core while it revokes it.
 
 use std::sync::Arc;
 
