@@ -179,8 +179,11 @@ fn attempt_outside<T>(
             entry.is_nonblocking_by_us()
         };
         match op() {
-            // The flag is, or was, the runtime's own: wait in its place.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_ours => {}
+            // The flag is, or was, the runtime's own: wait in its place. A green thread may have set it
+            // since the look above, or given it up since the call.
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock
+                    && (is_ours || entry.is_nonblocking_by_us()) => {}
             other => {
                 entry.pass_on(interest);
                 return other;
