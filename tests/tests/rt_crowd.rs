@@ -93,10 +93,9 @@ fn of_four_workers_on_one_processor_one_does_the_work(process: &Process) {
     process.env("SYLVAN_WORKERS", "4").passes(|| {
         stay_on_one_processor();
         let _rounds = start_pairs();
-        // Three times in a row, and as often as it takes: other programs want the processor, too, and
-        // a trial that they have spoilt may be the last for 16 s.
+        // Three times in a row, and as often as it takes: other programs want the processor, too.
         let mut in_a_row = 0;
-        for _ in 0..600 {
+        for _ in 0..300 {
             in_a_row = if one_does_the_work() { in_a_row + 1 } else { 0 };
             if in_a_row == 3 {
                 return;

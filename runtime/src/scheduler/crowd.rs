@@ -143,6 +143,9 @@ impl Crowd {
                     self.no_trial_before = Some(now + self.in_vain);
                     self.in_vain = (self.in_vain * 2).min(IN_VAIN_MAX);
                     self.allowed = before.allowed;
+                } else {
+                    // What has spoilt earlier ones is over.
+                    self.in_vain = IN_VAIN;
                 }
                 self.settle(now);
             }
@@ -304,6 +307,26 @@ mod tests {
             n_low += usize::from((2..=3).contains(&machine.allowed));
         }
         assert!(n_low >= 900, "{n_low} of 1000 periods");
+    }
+
+    #[test]
+    fn after_a_trial_that_was_of_use_one_that_is_spoilt_is_soon_repeated() {
+        let mut machine = Machine::new(4);
+        // The pause has grown as long as it may.
+        machine.free(5_000, |_| 0.5, 3_000);
+        let until = |machine: &mut Machine, allowed, n_periods| {
+            (0..n_periods).any(|_| {
+                machine.step(processors(2), 3_000);
+                machine.allowed == allowed
+            })
+        };
+        let longest_pause = (IN_VAIN_MAX.as_millis() / LENGTH.as_millis()) as usize + 10;
+        assert!(until(&mut machine, 3, longest_pause));
+        assert!(until(&mut machine, 2, 10));
+        // Another program spoils this one.
+        (0..2).for_each(|_| machine.step(|_| 0.9, 3_000));
+        assert_eq!(machine.allowed, 3);
+        assert!(until(&mut machine, 2, 3 * (IN_VAIN.as_millis() / LENGTH.as_millis()) as usize));
     }
 
     #[test]
