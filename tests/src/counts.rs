@@ -1,6 +1,8 @@
 //! What a process has of the kernel's, to be the same after a scene as before it.
 
 use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,41 @@ pub fn descriptors() -> Vec<i32> {
 /// Where the kernel does not list them.
 pub fn os_threads() -> usize {
     numbers_in("/proc/self/task").len()
+}
+
+/// An OS thread, as the kernel lists it.
+#[derive(Debug)]
+pub struct OsThread {
+    /// Its number, which no other has while it lasts.
+    pub number: i32,
+    /// Its name; that of the one that started it until it has given itself another.
+    pub name: String,
+    folder: PathBuf,
+}
+
+impl OsThread {
+    /// What the kernel tells of it in the file of that name; nothing where it does not, or when the
+    /// thread has ended.
+    #[must_use]
+    pub fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.join(file)).unwrap_or_default()
+    }
+}
+
+/// The OS threads of a process.
+///
+/// # Errors
+///
+/// Where the kernel does not list them, or there is no such process.
+pub fn os_threads_of(process: u32) -> io::Result<Vec<OsThread>> {
+    let listed = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        let number = entry.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
+        let mut thread = OsThread { number, name: String::new(), folder: entry.path() };
+        thread.name = thread.read("comm").trim_end().to_owned();
+        Ok(thread)
+    };
+    fs::read_dir(format!("/proc/{process}/task"))?.map(listed).collect()
 }
 
 /// The address space of this process, in bytes: all that was ever mapped for stacks is in it.

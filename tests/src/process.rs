@@ -9,13 +9,14 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::counts::{OsThread, os_threads_of};
 use crate::rng;
 
 /// Tells a child which test it is to run.
@@ -282,17 +283,13 @@ fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
 
 /// What the OS threads of a process are doing, a line each.
 fn threads_of(process: u32) -> String {
-    let threads = || -> io::Result<String> {
-        let mut lines = String::new();
-        for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
-            let path = thread?.path();
-            let part = |name| std::fs::read_to_string(path.join(name)).unwrap_or_default();
-            let stat = part("stat");
-            let state = stat.rsplit(") ").next().and_then(|rest| rest.get(..1)).unwrap_or("?");
-            let (name, call) = (part("comm"), part("syscall"));
-            lines += &format!("{:16} {state} system call {}\n", name.trim(), call.trim());
-        }
-        Ok(lines)
+    let line = |thread: &OsThread| {
+        let (stat, call) = (thread.read("stat"), thread.read("syscall"));
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.get(..1)).unwrap_or("?");
+        format!("{:16} {state} system call {}\n", thread.name, call.trim())
     };
-    threads().unwrap_or_else(|error| format!("no way to tell: {error}"))
+    match os_threads_of(process) {
+        Ok(threads) => threads.iter().map(line).collect(),
+        Err(error) => format!("no way to tell: {error}"),
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std_shim::os::unix::net::UnixStream;
 use std_shim::thread;
 
+use tests::counts::os_threads_of;
 use tests::process::{Process, Way};
 
 tests::in_each_mode!(
@@ -53,18 +55,11 @@ fn start_pairs() -> Vec<Arc<AtomicU64>> {
 }
 
 /// For how long each worker has used a processor, in ns.
-fn worker_times() -> HashMap<String, u64> {
-    let threads = fs::read_dir("/proc/self/task").expect("the threads of this process");
-    let mut times = HashMap::new();
-    for thread in threads {
-        let path = thread.expect("a thread").path();
-        let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-        let stat = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-        if let (true, Some(time)) = (name.starts_with("sylvan-worker"), stat.split(' ').next()) {
-            times.insert(name, time.parse().unwrap_or(0));
-        }
-    }
-    times
+fn worker_times() -> HashMap<i32, u64> {
+    let mut threads = os_threads_of(process::id()).expect("the threads of this process");
+    threads.retain(|thread| thread.name.starts_with("sylvan-worker"));
+    let used = |stat: &str| stat.split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0);
+    threads.into_iter().map(|thread| (thread.number, used(&thread.read("schedstat")))).collect()
 }
 
 /// Whether one worker did nearly all of the work of a tenth of a second.

@@ -1,12 +1,12 @@
 //! The monitor looks no more often than there is reason to: each look takes a processor from somebody.
 #![cfg(target_os = "linux")]
 
-use std::fs;
+use std::process;
 use std::time::{Duration, Instant};
 
 use std_shim::thread;
 
-use tests::counts::eventually;
+use tests::counts::{eventually, os_threads_of};
 use tests::process::Process;
 
 tests::in_each_mode!(
@@ -18,12 +18,10 @@ tests::in_each_mode!(
 
 /// How often the monitor has waited for its next look; 0 if it has not begun.
 fn looks() -> u64 {
-    let threads = fs::read_dir("/proc/self/task").expect("the threads of this process");
-    let mut paths = threads.map(|thread| thread.expect("a thread").path());
-    let is_monitor = |comm: String| comm.trim_end() == "sylvan-monitor";
-    let monitor = paths.find(|path| fs::read_to_string(path.join("comm")).is_ok_and(is_monitor));
+    let threads = os_threads_of(process::id()).expect("the threads of this process");
+    let monitor = threads.iter().find(|thread| thread.name == "sylvan-monitor");
     let Some(monitor) = monitor else { return 0 };
-    let status = fs::read_to_string(monitor.join("status")).expect("what the kernel counts");
+    let status = monitor.read("status");
     let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
     count.and_then(|count| count.trim().parse().ok()).expect("a number of switches")
 }

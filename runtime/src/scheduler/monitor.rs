@@ -101,7 +101,7 @@ impl Monitor {
         let mut next_slow = Instant::now();
         // `None` while sections tell.
         let mut next_fast = None;
-        let (mut parks, mut rest, mut has_rested) = (false, None, false);
+        let (mut parks, mut n_trimmed) = (false, 0);
         let mut census = Census::new(scheduler);
         loop {
             let now = Instant::now();
@@ -119,9 +119,7 @@ impl Monitor {
                 }
                 // A run that has lost its core goes on while all sleep, and is still watched.
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
-                let n_trimmed = stack::trim(if has_rested { usize::MAX } else { TRIM_A_LOOK });
-                rest = (n_trimmed > 0 && !has_rested).then_some(REST);
-                has_rested = false;
+                n_trimmed = stack::trim(TRIM_A_LOOK);
                 let n_runs_before = mem::replace(&mut n_runs, count_runs(scheduler));
                 parks = all_sleep && !watched && n_runs == n_runs_before;
                 if next_fast.is_none() && any_blocks(scheduler) {
@@ -133,12 +131,13 @@ impl Monitor {
                 futex::wait(&FOREVER, 0, Some(time.min(next_slow).saturating_duration_since(now)));
             } else if parks {
                 census.interrupt();
-                has_rested = !self.pace.slow_down(Slow::Parked, rest, || !scheduler.all_sleep());
-                if !has_rested {
-                    parks = false;
-                    next_fast = Some(now);
-                    next_slow = Instant::now() + SLOW_PERIOD;
+                let mut rest = (n_trimmed > 0).then_some(REST);
+                while !self.pace.slow_down(Slow::Parked, rest, || !scheduler.all_sleep()) {
+                    rest = (stack::trim(usize::MAX) > 0).then_some(REST);
                 }
+                parks = false;
+                next_fast = Some(now);
+                next_slow = Instant::now() + SLOW_PERIOD;
             } else {
                 let left = next_slow.saturating_duration_since(now);
                 let told = self.pace.slow_down(Slow::Slow, Some(left), || {

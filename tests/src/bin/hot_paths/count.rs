@@ -10,7 +10,6 @@
 //!    by a signal to itself.
 
 use std::env;
-use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -19,6 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
+use tests::counts::os_threads_of;
 
 /// What a traced thread sends itself at a border.
 const MARK: c_int = libc::SIGUSR2;
@@ -81,13 +81,9 @@ fn step_to_mark(thread: pid_t) -> io::Result<u64> {
 /// The OS thread of that name. A thread names itself once it runs, so it may take a while to appear.
 fn thread_named(name: &str, process: u32) -> io::Result<pid_t> {
     for _ in 0..5_000 {
-        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-            let thread = thread?;
-            if fs::read_to_string(thread.path().join("comm"))
-                .is_ok_and(|comm| comm.trim_end() == name)
-            {
-                return thread.file_name().to_string_lossy().parse().map_err(io::Error::other);
-            }
+        let mut threads = os_threads_of(process)?.into_iter();
+        if let Some(thread) = threads.find(|thread| thread.name == name) {
+            return Ok(thread.number);
         }
         thread::sleep(Duration::from_millis(2));
     }
