@@ -1,13 +1,13 @@
 //! Counting: a child process is traced and goes on by one instruction at a time.
 //!
 //! No tool and no counter of the processor's is needed, and it works where the thread pointer
-//! moves. Instructions take a thousand times as long as usual then, and the monitor goes by the clock.
-//! So:
+//! moves. Instructions take a thousand times as long as usual then, and how long depends on the
+//! machine; the monitor goes by the clock, and so do workers. So:
 //!
 //! 1. The child warms up, says so on its standard output, and waits.
 //! 2. Its monitor is stopped, and its standard input closed, upon which it goes on.
 //! 3. Its green thread has the OS thread that it runs on traced, and marks the borders of what counts
-//!    by a signal to itself.
+//!    by a signal to itself. From the first one on the clock goes on by readings (`clock`).
 
 use std::env;
 use std::io::{self, BufRead, BufReader};
@@ -20,11 +20,14 @@ use std::time::Duration;
 use libc::{c_int, c_void, pid_t};
 use tests::counts::os_threads_of;
 
+use crate::clock;
+
 /// What a traced thread sends itself at a border.
 const MARK: c_int = libc::SIGUSR2;
 
 /// In the child: has its parent trace the calling OS thread.
 pub(crate) fn trace_this_thread() {
+    clock::stop();
     request(libc::PTRACE_TRACEME, 0, 0).expect("to be traced");
 }
 

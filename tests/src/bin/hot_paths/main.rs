@@ -7,6 +7,9 @@
 #![deny(unsafe_code)]
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[allow(unsafe_code, reason = "stands in for a function of the C library")]
+mod clock;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "traces a child process")]
 mod count;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
