@@ -273,6 +273,23 @@ fn wait(mut child: Child) -> Ended {
     Ended { status, stdout, stderr }
 }
 
+/// The calling OS thread, and the threads and processes that it is going to start, have one processor
+/// from now on.
+///
+/// # Panics
+///
+/// When the kernel does not allow it.
+#[cfg(target_os = "linux")]
+pub fn stay_on_one_processor() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let all = sched_getaffinity(None).expect("the processors of this thread");
+    let first = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a processor");
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).expect("one of them");
+}
+
 fn read(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std_shim::os::unix::net::UnixStream;
 use std_shim::thread;
 
 use tests::counts::os_threads_of;
-use tests::process::{Process, Way};
+use tests::process::{Process, Way, stay_on_one_processor};
 
 tests::in_each_mode!(
     of_four_workers_on_one_processor_one_does_the_work,
@@ -22,15 +21,6 @@ tests::in_each_mode!(
 );
 
 const N_PAIRS: usize = 64;
-
-/// This process, with the threads that it is going to start, has one processor from now on.
-fn stay_on_one_processor() {
-    let all = sched_getaffinity(None).expect("the processors of this process");
-    let first = (0..CpuSet::MAX_CPU).find(|cpu| all.is_set(*cpu)).expect("a processor");
-    let mut one = CpuSet::new();
-    one.set(first);
-    sched_setaffinity(None, &one).expect("one of them");
-}
 
 /// Pairs of threads that send each other a byte to and fro; how often each has.
 fn start_pairs() -> Vec<Arc<AtomicU64>> {

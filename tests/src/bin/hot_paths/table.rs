@@ -7,6 +7,8 @@ use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 
+use tests::process::stay_on_one_processor;
+
 use crate::{count, memory, paths};
 
 /// By how much a count may differ from the table's: compilers and C libraries differ.
@@ -23,6 +25,8 @@ struct Row {
 
 /// Counts all paths, one after the other, and then the memory.
 fn count_all() -> impl Iterator<Item = io::Result<Row>> {
+    // Who counts and who is counted take turns: on two processors each would have to wake the other.
+    stay_on_one_processor();
     let paths = paths::ALL.into_iter().map(|(name, about, _)| {
         in_each_mode(name, about, |mode| {
             Ok(count::between_marks(name, mode)? as f64 / paths::COUNTED as f64)
