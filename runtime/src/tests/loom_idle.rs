@@ -5,6 +5,7 @@
 //! queued while all sleep is a deadlock.
 
 use std::sync::Arc;
+use std::sync::atomic;
 
 use super::loom_queue::{Tasks, taken};
 use super::machine::{CORE, Core, Sent, clock, spawn_green};
@@ -22,10 +23,11 @@ struct Scheduler {
     idle: Idle,
     inject: Inject,
     cores: Vec<(Core, Inbox)>,
-    /// Tasks that have not run yet.
-    n_left: AtomicU32,
-    /// A task ends only when another one runs.
+    /// Tasks that have not run yet. The model's own, and not one of loom's: what it orders is the end.
+    n_left: atomic::AtomicU32,
+    /// A task ends only when all run.
     together: bool,
+    all_run: AtomicU32,
     tasks: Tasks,
 }
 
@@ -39,8 +41,9 @@ impl Scheduler {
             idle: Idle::new(n_cores),
             inject: Inject::new(),
             cores: (0..n_cores).map(|_| (Core::new(), Inbox::new())).collect(),
-            n_left: AtomicU32::new(n_tasks as u32),
+            n_left: atomic::AtomicU32::new(n_tasks as u32),
             together,
+            all_run: AtomicU32::new(0),
             tasks: Tasks::new(n_tasks),
         }))
     }
@@ -70,13 +73,14 @@ impl Scheduler {
     fn run(&self, task: Runnable) {
         taken(task);
         let n_left = self.n_left.fetch_sub(1, Ordering::AcqRel) - 1;
-        if self.together && n_left > 0 {
-            while self.n_left.load(Ordering::Acquire) == n_left {
-                futex::wait(&self.n_left, n_left, None);
-            }
+        if self.together && n_left == 0 {
+            self.all_run.store(1, Ordering::Release);
+            futex::wake(&self.all_run, u32::MAX);
+        }
+        while self.together && self.all_run.load(Ordering::Acquire) == 0 {
+            futex::wait(&self.all_run, 0, None);
         }
         if n_left == 0 {
-            futex::wake(&self.n_left, u32::MAX);
             // The last one: everybody may go home.
             self.cores.iter().for_each(|(core, _)| core.wake_poller());
         }
