@@ -1,7 +1,7 @@
 //! Who is running here.
 //!
 //! Two thread-locals say it. In the own mode the first is set once, in a green thread's own block,
-//! and stays; in the shared mode the worker sets it around each run. The second is a worker's own
+//! and stays; in the shared mode the worker sets it for each run. The second is a worker's own
 //! and means something on its own stack only.
 
 use std::cell::{Cell, OnceCell};

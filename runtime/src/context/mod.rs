@@ -6,19 +6,23 @@
 //! # Who owns what at each moment
 //!
 //! 1. `Context::new` owns a stack out of the pool. Nothing runs.
-//! 2. `resume` runs it on the calling OS thread, on its stack and, in the own mode, with its thread
-//!    pointer. The caller's frame waits below; nobody else may touch the context.
-//! 3. `suspend`, called on the context's stack, ends that `resume`. From here on any OS thread may
-//!    resume it (in the shared mode: the same one, since it may hold addresses of thread-locals).
+//! 2. `enter` moves the calling OS thread's thread pointer to the context's own (in the own mode), and
+//!    `resume` runs it on that OS thread, on the context's stack. The caller's frame waits below;
+//!    nobody else may touch the context.
+//! 3. `suspend`, called on the context's stack, ends that `resume`. Once the thread pointer has moved
+//!    on (5) any OS thread may enter and resume it (in the shared mode: the same one, since it may
+//!    hold addresses of thread-locals).
 //! 4. When the function returns, `resume` says `Switch::Returned`, and `into_stack` gives back the
 //!    stack.
+//! 5. The caller enters the next context, or comes back to its own thread pointer ([`Home`]).
 //!
 //! # The one rule
 //!
-//! Between the two writes of the thread pointer in `resume` no thread-local may be touched, and no
-//! function that touches one may be inlined around them: the compiler is free to compute the
-//! address of a thread-local once for both sides. So `resume` does nothing else, and is never
-//! inlined.
+//! From `Context::enter` to `Home::enter` no thread-local may be touched, and no function that
+//! touches one may be inlined there: it would be another thread's, and the compiler is free to compute
+//! the address of a thread-local once for both sides. So all of it is in one function that is never
+//! inlined, `scheduler::relay`. And as long as the thread pointer is a context's, nobody else may
+//! enter that context.
 
 mod thread_pointer;
 pub(crate) mod tls;
@@ -60,28 +64,28 @@ impl Context {
         Self { coroutine: ManuallyDrop::new(coroutine), thread_pointer }
     }
 
+    /// Moves the thread pointer to the context's own thread-locals, where it has any.
+    ///
+    /// # Safety
+    ///
+    /// The calling OS thread is a worker's, on its own stack, and nobody else has the context. Until
+    /// `Home::enter` the one rule of the module's header holds.
+    #[inline(always)]
+    pub(crate) unsafe fn enter(&self) {
+        if self.thread_pointer != 0 {
+            // SAFETY: the block was made for this stack by `tls` and lives as long; the caller keeps
+            // the rule.
+            unsafe { thread_pointer::set(self.thread_pointer) };
+        }
+    }
+
     /// Runs the context until it suspends or returns.
     ///
     /// # Safety
     ///
-    /// The calling OS thread is a worker's, on its own stack and with `home` as its own thread
-    /// pointer (0 in the shared mode).
-    #[inline(never)]
-    pub(crate) unsafe fn resume(&mut self, home: usize) -> Switch {
-        if self.thread_pointer == 0 {
-            return self.switch();
-        }
-        // SAFETY: the block at `thread_pointer` was made for this stack by `tls` and lives as long;
-        // nothing here touches a thread-local before the way back.
-        unsafe { thread_pointer::set(self.thread_pointer) };
-        let switch = self.switch();
-        // SAFETY: `home` is this OS thread's own, as the caller promises.
-        unsafe { thread_pointer::set(home) };
-        switch
-    }
-
+    /// The caller has entered the context, and nothing else since.
     #[inline(always)]
-    fn switch(&mut self) -> Switch {
+    pub(crate) unsafe fn resume(&mut self) -> Switch {
         match self.coroutine.resume(()) {
             CoroutineResult::Yield(switch) => switch,
             CoroutineResult::Return(()) => Switch::Returned,
@@ -94,7 +98,26 @@ impl Context {
     }
 }
 
-/// The calling OS thread's thread pointer, for `resume`; 0 in the shared mode.
-pub(crate) fn home() -> usize {
-    if tls::own().is_some() { thread_pointer::get() } else { 0 }
+/// An OS thread's own thread pointer; 0 in the shared mode, which never moves it.
+#[derive(Clone, Copy)]
+pub(crate) struct Home(usize);
+
+impl Home {
+    /// That of the calling OS thread, which is in no context.
+    pub(crate) fn here() -> Self {
+        Self(if tls::own().is_some() { thread_pointer::get() } else { 0 })
+    }
+
+    /// Moves the thread pointer back.
+    ///
+    /// # Safety
+    ///
+    /// Called by the OS thread that it is of.
+    #[inline(always)]
+    pub(crate) unsafe fn enter(self) {
+        if self.0 != 0 {
+            // SAFETY: the OS thread's own, as the caller promises.
+            unsafe { thread_pointer::set(self.0) };
+        }
+    }
 }

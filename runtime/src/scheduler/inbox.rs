@@ -54,6 +54,7 @@ impl Inbox {
     }
 
     /// Takes everything: the youngest task, and the older ones, oldest first.
+    #[inline]
     pub(crate) fn take_all(&self) -> (Option<Runnable>, List) {
         let mut older = List::new();
         if self.head.load(Ordering::Relaxed).is_null() {

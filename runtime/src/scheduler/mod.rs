@@ -36,8 +36,8 @@
 //! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
 //! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
-//! to block, `turns` who is next, `watch` what somebody is to be warned of, `spare` which OS threads
-//! can take over. `inbox`, `queue` and `inject` hold tasks.
+//! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
+//! warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
 
 mod census;
 mod core;
@@ -50,6 +50,7 @@ mod monitor;
 mod owner;
 mod pace;
 mod queue;
+mod relay;
 mod sections;
 mod spare;
 mod turns;

@@ -7,24 +7,23 @@ use std::time::Duration;
 use super::core::{Core, Local};
 use super::idle::Duty;
 use super::queue::Queue;
+use super::relay::Worker;
 use super::spare::Assignment;
 use super::turns::Kind;
 use super::{Scheduler, TlsMode};
 use crate::clock;
-use crate::context::{self, Context, Switch};
+use crate::context::{self, Context, Home, Switch};
 use crate::current::{self, Place};
-use crate::primitive::Ordering;
 use crate::reactor;
 use crate::stack;
 use crate::sys::BATCH;
 use crate::task::Runnable;
-use crate::task::lease::Lease;
 use crate::task::list::List;
 use crate::timer;
 
 /// Runs between looks at the event loop, the deadlines and the shared queue: Go's number, and a
 /// prime, so that no pattern of the program's falls in step with it.
-const LOOK_EVERY: u32 = 61;
+pub(super) const LOOK_EVERY: u32 = 61;
 
 /// Time between looks at the event loop and the deadlines, at least: the system call is to be divided
 /// among runs that are worth it, and be they as short as a `yield`.
@@ -91,10 +90,65 @@ impl Scheduler {
         core.owner.adopt(lease);
         core.set_worker();
         CORE.set(core);
-        let home = context::home();
+        let home = Home::here();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
-        while self.run_next(core, lease, home, place) {}
+        let worker = Worker { core, lease, home, place };
+        // SAFETY: this worker has the core, and this is between runs, on its own stack.
+        unsafe {
+            let first = self.turn_to(&worker, None);
+            self.relay(&worker, first);
+        }
         self.leases.give_back(lease);
+    }
+
+    /// Lets go of the last task, whose run has ended so, and turns to the next one, which is `found` if
+    /// there is that; `None` if the core was taken.
+    ///
+    /// # Safety
+    ///
+    /// The caller is that worker, between runs, with its own thread pointer, and no reference to what
+    /// is local to the core is in use. `kept` says whether the worker still has the core.
+    // Never inlined: see the one rule of `context`.
+    #[inline(never)]
+    pub(super) unsafe fn turn(
+        &'static self,
+        worker: &Worker,
+        last: Runnable,
+        switch: Switch,
+        kept: bool,
+        found: Option<Runnable>,
+    ) -> Option<Runnable> {
+        if let Some(place) = worker.place {
+            place.set_green(ptr::null());
+        }
+        if !kept {
+            CORE.set(ptr::null());
+            self.spares.announce_return();
+        }
+        self.let_go(worker.core, last, switch, kept);
+        // SAFETY: as the caller promises, if it was kept.
+        kept.then(|| unsafe { self.turn_to(worker, found) })
+    }
+
+    /// The next task, ready to run.
+    ///
+    /// # Safety
+    ///
+    /// The caller is that worker, has the core, and is between runs; no reference to what is local to
+    /// the core is in use.
+    #[inline(always)]
+    unsafe fn turn_to(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
+        let core = worker.core;
+        // SAFETY: as the caller promises.
+        let mut task = unsafe { self.choose(core, found) };
+        if !task.has_started() {
+            self.prepare(core, &mut task);
+            task.pinned.set(worker.place.is_some());
+        }
+        if let Some(watch) = &self.watch {
+            watch.begin(&task, core.worker());
+        }
+        task
     }
 
     /// What a worker does that has lost its core.
@@ -104,46 +158,9 @@ impl Scheduler {
         }
     }
 
-    /// Runs one task; `false` if the core was taken meanwhile. `place` is there in the shared mode.
-    #[inline]
-    fn run_next(
-        &'static self,
-        core: &'static Core,
-        lease: &'static Lease,
-        home: usize,
-        place: Option<Place>,
-    ) -> bool {
-        // SAFETY: this worker has the core, and this is between runs. The reference is not used
-        // across the run below, or by what is called here, which goes through `local` anew.
-        let mut task = unsafe { self.next(core) };
-        task.core.store(core.index as u32, Ordering::Relaxed);
-        if task.context().is_none() {
-            self.prepare(core, &mut task);
-            task.pinned.set(place.is_some());
-        }
-        core.begin_run();
-        task.lease.set(Some(lease));
-        lease.run();
-        if let Some(place) = place {
-            place.set_green(&*task);
-        }
-        if let Some(watch) = &self.watch {
-            watch.begin(&task, core.worker());
-        }
-        let context = task.context().as_mut().expect("prepared above");
-        // SAFETY: this is a worker, on its own stack, and `home` is its thread pointer.
-        let switch = unsafe { context.resume(home) };
-        if let Some(place) = place {
-            place.set_green(ptr::null());
-        }
-        if let Some(watch) = &self.watch {
-            watch.end(&task);
-        }
-        let kept = lease.stop();
-        if !kept {
-            CORE.set(ptr::null());
-            self.spares.announce_return();
-        }
+    /// Lets go of a task whose run has ended.
+    #[inline(always)]
+    fn let_go(&self, core: &Core, task: Runnable, switch: Switch, kept: bool) {
         match switch {
             Switch::Yielded => self.requeue(core, task, kept),
             Switch::Parked => {
@@ -151,7 +168,7 @@ impl Scheduler {
                     // It belongs to its wakers now, and may be running elsewhere already.
                     let _ = task.into_raw();
                 } else if kept {
-                    // SAFETY: as in `prepare`.
+                    // SAFETY: this worker has the core, between runs, and there is no other reference.
                     enqueue_woken(core, unsafe { core.local() }, task);
                 } else {
                     self.requeue(core, task, kept);
@@ -159,13 +176,12 @@ impl Scheduler {
             }
             Switch::Returned => self.retire(core, task, kept),
         }
-        kept
     }
 
     /// Gives a task that starts a stack.
     fn prepare(&self, core: &Core, task: &mut Runnable) {
         let class = task.class.expect("a green thread has a class of stacks");
-        // SAFETY: as in `run_next`.
+        // SAFETY: this worker has the core, between runs, and there is no other reference.
         let local = unsafe { core.local() };
         let stack = match local.pop_stack() {
             Some(stack) if stack.class() == class => {
@@ -190,7 +206,7 @@ impl Scheduler {
     #[inline(always)]
     fn requeue(&self, core: &Core, task: Runnable, kept: bool) {
         if kept {
-            // SAFETY: as in `run_next`.
+            // SAFETY: this worker has the core, between runs, and there is no other reference.
             self.enqueue(core, unsafe { core.local() }, task);
         } else {
             self.leave_behind(task);
@@ -214,7 +230,7 @@ impl Scheduler {
     /// half of the core's queue is kept free for it: else a queue full of tasks that wake each other
     /// would never let others in.
     #[inline]
-    fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
+    pub(super) fn enqueue(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
         if task.pinned.get() {
             local.pinned.push_back(task);
             return true;
@@ -234,6 +250,12 @@ impl Scheduler {
         }
     }
 
+    /// Whether what was left for the shared queue is to go there now.
+    pub(super) fn is_share_due(&self, local: &Local) -> bool {
+        let n_left = local.left.len();
+        n_left > 0 && (n_left >= LEFT_MAX || self.idle.may_wake_another())
+    }
+
     /// Moves what was left for it to the shared queue, all at once.
     fn share_left(&self, core: &Core, local: &mut Local) {
         if !local.left.is_empty() {
@@ -247,7 +269,7 @@ impl Scheduler {
     fn retire(&self, core: &Core, mut task: Runnable, kept: bool) {
         let stack = task.context().take().expect("it has just run").into_stack();
         let left = if kept {
-            // SAFETY: as in `run_next`.
+            // SAFETY: this worker has the core, between runs, and there is no other reference.
             unsafe { core.local() }.push_stack(stack).err()
         } else {
             Some(stack)
@@ -258,11 +280,31 @@ impl Scheduler {
         task.retire();
     }
 
+    /// The next task to run: the one that the last relay has found, or else waits for one if need be.
+    ///
+    /// # Safety
+    ///
+    /// As for `next`.
+    #[inline(always)]
+    unsafe fn choose(&'static self, core: &'static Core, found: Option<Runnable>) -> Runnable {
+        let Some(task) = found else {
+            // SAFETY: as the caller promises.
+            return unsafe { self.next(core) };
+        };
+        // SAFETY: as the caller promises.
+        let local = unsafe { core.local() };
+        if self.is_share_due(local) {
+            self.share_left(core, local);
+        }
+        self.found(core, local, task)
+    }
+
     /// The next task to run: waits for one if need be.
     ///
     /// # Safety
     ///
     /// The calling worker has the core and is between runs.
+    #[inline(always)]
     unsafe fn next(&'static self, core: &'static Core) -> Runnable {
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
         // `schedule`, which would make its own, is not among it.
@@ -284,7 +326,12 @@ impl Scheduler {
                     local.streak = STREAK_MAX;
                 }
             }
-            if let Some(task) = self.collect(core, local) {
+            self.collect_ready(core, local);
+            let youngest = self.collect(core, local);
+            if self.is_share_due(local) {
+                self.share_left(core, local);
+            }
+            if let Some(task) = youngest {
                 return self.found(core, local, task);
             }
             if let Some(task) = self.pop(core, local) {
@@ -304,6 +351,7 @@ impl Scheduler {
 
     /// Bookkeeping when there is something to run: whoever searched has found, and others may find
     /// more.
+    #[inline(always)]
     fn found(&self, core: &Core, local: &mut Local, task: Runnable) -> Runnable {
         let mut spread = false;
         if std::mem::take(&mut local.searching) {
@@ -317,8 +365,9 @@ impl Scheduler {
         task
     }
 
-    /// Queues what has been woken; the last one is to run at once if it is its turn.
-    fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+    /// Queues what the reactor, the timers or the scheduler itself have made runnable.
+    #[inline(always)]
+    fn collect_ready(&self, core: &Core, local: &mut Local) {
         for task in std::mem::replace(&mut local.ready, List::new()) {
             if task.pinned.get() && !ptr::eq(self.core_of(&task), core) {
                 // It waited for a descriptor that this core watches, together with others.
@@ -327,20 +376,18 @@ impl Scheduler {
                 enqueue_woken(core, local, task);
             }
         }
-        let (youngest, mut older) = core.inbox.take_all();
-        while let Some(task) = older.pop_front() {
-            let taken = self.enqueue(core, local, task);
-            if !taken && self.tls_mode == TlsMode::Own {
-                // Nor will it take any of the others: all at once, without a look at each.
-                local.left.append(&mut older);
-            }
-        }
-        let n_left = local.left.len();
-        if n_left > 0 && (n_left >= LEFT_MAX || self.idle.may_wake_another()) {
-            self.share_left(core, local);
+    }
+
+    /// Queues what the last run or anybody else has woken; the last one is to run at once if it is its
+    /// turn.
+    #[inline(always)]
+    pub(super) fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+        let (youngest, older) = core.inbox.take_all();
+        if !older.is_empty() {
+            self.enqueue_all(core, local, older);
         }
         let youngest = youngest?;
-        let events_wait = !core.woken.is_empty() || !local.pinned_woken.is_empty();
+        let events_wait = events_wait(core, local);
         let streak_max = if events_wait { STREAK_MAX_BEFORE_EVENTS } else { STREAK_MAX };
         if local.streak < streak_max {
             local.streak += 1;
@@ -353,9 +400,20 @@ impl Scheduler {
         None
     }
 
+    fn enqueue_all(&self, core: &Core, local: &mut Local, mut tasks: List) {
+        while let Some(task) = tasks.pop_front() {
+            let taken = self.enqueue(core, local, task);
+            if !taken && self.tls_mode == TlsMode::Own {
+                // Nor will it take any of the others: all at once, without a look at each.
+                local.left.append(&mut tasks);
+            }
+        }
+    }
+
     /// The oldest task of the kind whose turn it is.
-    fn pop(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
-        if core.woken.is_empty() && local.pinned_woken.is_empty() {
+    #[inline(always)]
+    pub(super) fn pop(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+        if !events_wait(core, local) {
             local.turns.alone();
             return pop_other(core, local);
         }
@@ -363,11 +421,7 @@ impl Scheduler {
             local.turns.alone();
             return pop_woken(core, local);
         }
-        // A thief may have been faster.
-        match local.turns.next(clock::now_ns()) {
-            Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
-            Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
-        }
+        pop_in_turn(core, local)
     }
 
     /// Trades with the shared queue: what was left for it against this core's share. Whether there
@@ -426,6 +480,7 @@ impl Scheduler {
     }
 
     /// Looks for something to steal.
+    #[inline(always)]
     fn search(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
         if self.idle.is_surplus() || !local.searching && !self.idle.start_searching() {
             return None;
@@ -500,7 +555,7 @@ impl Scheduler {
 }
 
 /// Appends a task to those that events have woken, or leaves it for the shared queue.
-fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
+pub(super) fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
     if task.pinned.get() {
         local.pinned_woken.push_back(task);
     // SAFETY: the calling worker has the core.
@@ -516,7 +571,23 @@ fn leave(core: &Core, local: &mut Local, task: Runnable) {
     core.set_any_left(true);
 }
 
+/// Whether there are tasks that an event has woken.
+#[inline(always)]
+pub(super) fn events_wait(core: &Core, local: &Local) -> bool {
+    !core.woken.is_empty() || !local.pinned_woken.is_empty()
+}
+
+/// The oldest task of the kind whose turn it is, if there are of both.
+fn pop_in_turn(core: &Core, local: &mut Local) -> Option<Runnable> {
+    // A thief may have been faster.
+    match local.turns.next(clock::now_ns()) {
+        Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
+        Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
+    }
+}
+
 /// The oldest of the tasks that an event has woken.
+#[inline(always)]
 fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
     // Started, all of them: pinned in the shared mode, and in the own mode none.
     // SAFETY: the calling worker has the core.
@@ -524,6 +595,7 @@ fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
 }
 
 /// The oldest of the others.
+#[inline(always)]
 fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
     if !local.pinned.is_empty() {
         // Pinned ones and those that have not started, in turn, so that neither keeps the other

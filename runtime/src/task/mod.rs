@@ -185,6 +185,11 @@ impl Runnable {
         unsafe { &mut *self.0.as_ref().context.get() }
     }
 
+    /// Whether it has a context.
+    pub(crate) fn has_started(&mut self) -> bool {
+        self.context().is_some()
+    }
+
     /// Hands the task to its scheduler.
     pub(crate) fn schedule(self) {
         let scheduler = self.scheduler;

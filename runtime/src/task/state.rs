@@ -54,6 +54,13 @@ impl State {
         self.0.compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Acquire).is_ok()
     }
 
+    /// Whether somebody has woken the task already, as far as one can tell: if so a commit fails.
+    #[inline]
+    pub(crate) fn is_claimed(&self) -> bool {
+        // A hint: it orders nothing, and the commit decides.
+        self.0.load(Ordering::Relaxed) == NOTIFIED
+    }
+
     /// The task runs again after the one claim of a wait with one waker.
     #[inline]
     pub(crate) fn resume_claimed(&self) {

@@ -1,0 +1,209 @@
+//! A relay: runs that follow each other at once, while the next task is at hand.
+//!
+//! In the own mode each task runs with the thread pointer at its own block, and what a worker does
+//! between two runs may need the worker's. To move the pointer takes as long as the rest of a switch, or
+//! longer. So as long as the next task is one that has started, and comes from the core's own queues, the
+//! pointer goes from the one block to the next, and the worker's is left out.
+//!
+//! # Whose block it is
+//!
+//! ```text
+//!   enter first --> run --> at_hand? -- no --> enter the worker's own --> let go of the last
+//!                    ^         | yes
+//!                    |         v
+//!                    +-- let go of the last <-- enter next
+//! ```
+//!
+//! - When a run has ended, the pointer is that of its task, and nobody else has that task: it is in no
+//!   queue, and its state does not say PARKED.
+//! - `at_hand` finds the next one, which by that is this worker's alone.
+//! - The pointer moves to the block of the next one, and only then the worker lets go of the last one: it
+//!   queues it, or commits it as parked. From there on another worker may run it.
+//!
+//! So the block that the pointer is at belongs to this worker at each moment, also for a handler of a
+//! signal that comes in between.
+//!
+//! # What is done in a relay
+//!
+//! By the one rule of `context` nothing that touches a thread-local: queues of the core, state words, the
+//! clock. For all else the worker goes back to its own block: for a task that starts or has ended (stacks,
+//! the heap), a look at the event loop or at the shared queue, another core that is to be woken, the list
+//! of `watch`, and the loss of the core. The functions that do these things are not inlined here.
+//!
+//! # The order of tasks
+//!
+//! It is that of `worker`, but for two things. A task that yields is queued behind those that its run has
+//! woken, and not before them; where there is no other it goes on. And a task that is woken while its
+//! worker parks it, after `at_hand` has looked whether it is, runs after the next one.
+//!
+//! While tasks wait that an event has woken, turns are counted (`turns`), and a task that yields ends the
+//! relay: its run is to count.
+
+use super::Scheduler;
+use super::core::{Core, Local};
+use super::worker::{self, LOOK_EVERY};
+use crate::context::{Home, Switch};
+use crate::current::Place;
+use crate::primitive::Ordering;
+use crate::task::lease::Lease;
+use crate::task::{Header, Runnable};
+
+/// A worker and the core that it has.
+pub(super) struct Worker {
+    pub(super) core: &'static Core,
+    pub(super) lease: &'static Lease,
+    pub(super) home: Home,
+    /// Where it says who runs, in the shared mode.
+    pub(super) place: Option<Place>,
+}
+
+/// Who is next.
+enum Next {
+    /// The one that has just run.
+    Same,
+    Other(Runnable),
+    /// This one, and before that there is more to do than a relay may.
+    Later(Runnable),
+    /// Whoever the worker finds.
+    Unknown,
+}
+
+impl Scheduler {
+    /// Runs one task after the other until the core is taken; `first` to begin with, which has started.
+    ///
+    /// # Safety
+    ///
+    /// The caller is that worker, on its own stack and with its own thread pointer, has the core, and is
+    /// between runs.
+    #[inline(never)]
+    pub(super) unsafe fn relay(&'static self, worker: &Worker, first: Runnable) {
+        let core = worker.core;
+        let mut task = first;
+        // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
+        unsafe { worker.enter(&mut task) };
+        loop {
+            core.begin_run();
+            worker.lease.run();
+            // SAFETY: it is the one that was entered last.
+            let switch = unsafe { task.context().as_mut().expect("it has started").resume() };
+            if let Some(watch) = &self.watch {
+                // While the core may be taken: whom it tells may be slow.
+                // SAFETY: this is the worker; and so the relay is over.
+                unsafe { worker.home.enter() };
+                watch.end(&task);
+            }
+            let kept = worker.lease.stop();
+            let next = if kept {
+                // SAFETY: the core was kept, and this is between runs again.
+                unsafe { self.at_hand(core, &task, switch) }
+            } else {
+                Next::Unknown
+            };
+            let found = match next {
+                Next::Same => continue,
+                Next::Other(mut next) => {
+                    // SAFETY: as at the first one; it has come from the core's inbox or a queue.
+                    unsafe { worker.enter(&mut next) };
+                    let last = std::mem::replace(&mut task, next);
+                    // SAFETY: kept, between runs, and `at_hand` has returned.
+                    let local = unsafe { core.local() };
+                    self.pass_on(core, local, last, switch);
+                    if self.idle.may_wake_another() && core.has_queued() {
+                        // SAFETY: this is the worker.
+                        unsafe { worker.home.enter() };
+                        self.wake_for_relay();
+                        // SAFETY: as at the first one.
+                        unsafe { worker.enter(&mut task) };
+                    }
+                    continue;
+                }
+                Next::Later(next) => Some(next),
+                Next::Unknown => None,
+            };
+            // SAFETY: this is the worker.
+            unsafe { worker.home.enter() };
+            // SAFETY: it has its own thread pointer again, and `kept` and `found` are true.
+            let Some(next) = (unsafe { self.turn(worker, task, switch, kept, found) }) else {
+                return;
+            };
+            task = next;
+            // SAFETY: as at the first one.
+            unsafe { worker.enter(&mut task) };
+        }
+    }
+
+    /// Who is next after a run of `last` that has ended so.
+    ///
+    /// # Safety
+    ///
+    /// The calling worker has the core and is between runs, and no other reference to what is local
+    /// there is in use.
+    #[inline(always)]
+    unsafe fn at_hand(&self, core: &Core, last: &Header, switch: Switch) -> Next {
+        // SAFETY: as the caller promises; the reference is not used beyond this call.
+        let local = unsafe { core.local() };
+        let yielded = match switch {
+            Switch::Yielded if worker::events_wait(core, local) => return Next::Unknown,
+            Switch::Yielded => true,
+            Switch::Parked if last.state.is_claimed() => return Next::Unknown,
+            Switch::Parked => false,
+            Switch::Returned => return Next::Unknown,
+        };
+        let tick = local.tick.wrapping_add(1);
+        if tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() || self.watch.is_some() {
+            return Next::Unknown;
+        }
+        let youngest = self.collect(core, local);
+        let next = youngest.or_else(|| {
+            local.streak = 0;
+            self.pop(core, local)
+        });
+        let is_share_due = self.is_share_due(local);
+        if next.is_none() && (!yielded || is_share_due) {
+            return Next::Unknown;
+        }
+        local.tick = tick;
+        let Some(mut next) = next else { return Next::Same };
+        if is_share_due || !next.has_started() { Next::Later(next) } else { Next::Other(next) }
+    }
+
+    /// Lets go of the last task.
+    #[inline(always)]
+    fn pass_on(&self, core: &Core, local: &mut Local, last: Runnable, switch: Switch) {
+        if switch == Switch::Yielded {
+            self.enqueue(core, local, last);
+        } else if last.state.commit() {
+            // It belongs to its wakers now, and may be running elsewhere already.
+            let _ = last.into_raw();
+        } else {
+            worker::enqueue_woken(core, local, last);
+        }
+    }
+
+    /// Wakes another core, in the middle of a relay.
+    // Never inlined: see the one rule of `context`.
+    #[cold]
+    #[inline(never)]
+    fn wake_for_relay(&self) {
+        self.wake_one();
+    }
+}
+
+impl Worker {
+    /// Makes ready for the run of a task.
+    ///
+    /// # Safety
+    ///
+    /// The task has started, and this worker has it. As for `Context::enter`.
+    #[inline(always)]
+    unsafe fn enter(&self, task: &mut Runnable) {
+        task.core.store(self.core.index as u32, Ordering::Relaxed);
+        task.lease.set(Some(self.lease));
+        if let Some(place) = self.place {
+            place.set_green(&**task);
+        }
+        let context = task.context().as_ref().expect("it has started");
+        // SAFETY: as the caller promises.
+        unsafe { context.enter() };
+    }
+}
