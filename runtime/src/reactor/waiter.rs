@@ -10,6 +10,7 @@
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
+use crate::clock;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links};
 use crate::sys::{cache, futex};
@@ -42,8 +43,20 @@ impl Waiter {
 
     /// Blocks the OS thread until it is woken, or for at most `patience`; whether it was woken.
     pub(super) fn wait_outside(&self, patience: Duration) -> bool {
-        futex::wait(&self.woken, 0, Some(patience));
-        self.is_woken()
+        let begin_ns = clock::now_ns();
+        let mut left = patience;
+        loop {
+            futex::wait(&self.woken, 0, Some(left));
+            if self.is_woken() {
+                return true;
+            }
+            // The wake-up may have been for an earlier wait at this address.
+            let waited_ns = clock::now_ns().saturating_sub(begin_ns);
+            left = patience.saturating_sub(Duration::from_nanos(waited_ns));
+            if left.is_zero() {
+                return false;
+            }
+        }
     }
 
     /// The thread runs soon, and touches its frames from the switch on up to where it called.
