@@ -145,7 +145,7 @@ fn workers(scheduler: &Arc<Sent<Scheduler>>, n: usize) -> impl FnOnce() {
 
 #[test]
 fn a_task_from_outside_wakes_the_one_core() {
-    explore(4, || {
+    explore(5, || {
         let scheduler = Scheduler::new(1, 2);
         let join = workers(&scheduler, 1);
         scheduler.0.inject(0);
@@ -167,7 +167,7 @@ fn tasks_from_outside_wake_one_of_two_cores() {
 
 #[test]
 fn a_core_that_leaves_the_list_by_itself_is_not_taken_for_a_searcher() {
-    explore(4, || {
+    explore(5, || {
         let scheduler = Scheduler::new(1, 1);
         let theirs = Arc::clone(&scheduler);
         let worker = loom::thread::spawn(move || {
@@ -188,7 +188,7 @@ fn a_core_that_leaves_the_list_by_itself_is_not_taken_for_a_searcher() {
 
 #[test]
 fn a_green_thread_that_has_lost_its_core_wakes_it() {
-    explore(4, || {
+    explore(5, || {
         let scheduler = Scheduler::new(1, 2);
         let join = workers(&scheduler, 1);
         scheduler.0.push(0, 0);
@@ -210,7 +210,7 @@ fn tasks_that_need_each_other_run_on_two_cores() {
 
 #[test]
 fn where_one_core_may_be_awake_tasks_from_outside_find_one() {
-    explore(3, || {
+    explore(4, || {
         let scheduler = Scheduler::new(2, 2);
         scheduler.0.idle.allow(1);
         let join = workers(&scheduler, 2);
@@ -222,7 +222,7 @@ fn where_one_core_may_be_awake_tasks_from_outside_find_one() {
 
 #[test]
 fn what_a_surplus_core_hands_over_is_run() {
-    explore(3, || {
+    explore(4, || {
         let scheduler = Scheduler::new(2, 2);
         scheduler.0.idle.allow(1);
         let theirs = Arc::clone(&scheduler);
@@ -255,7 +255,7 @@ fn while_the_number_that_may_be_awake_changes_no_task_is_lost() {
 
 #[test]
 fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
-    explore(3, || {
+    explore(4, || {
         timer::init(1);
         let idle = Idle::new(1);
         let rung = Arc::new(AtomicU32::new(0));

@@ -42,10 +42,10 @@ fn pushers_and_takers(n_takers: usize, preemptions: usize) {
 
 #[test]
 fn two_pushers_and_a_taker() {
-    pushers_and_takers(1, 4);
+    pushers_and_takers(1, 5);
 }
 
 #[test]
 fn two_pushers_and_two_takers() {
-    pushers_and_takers(2, 3);
+    pushers_and_takers(2, 4);
 }

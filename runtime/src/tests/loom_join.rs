@@ -76,7 +76,7 @@ impl Task {
 
 #[test]
 fn a_green_joiner_gets_the_result() {
-    explore(5, || {
+    explore(6, || {
         let task = Task::new();
         let (theirs, its) = (Arc::clone(&task), Arc::clone(&task));
         let joiner = spawn_green(move || its.0.join());
@@ -89,7 +89,7 @@ fn a_green_joiner_gets_the_result() {
 
 #[test]
 fn a_joining_os_thread_gets_the_result() {
-    explore(4, || {
+    explore(5, || {
         let task = Task::new();
         let theirs = Arc::clone(&task);
         let thread = spawn_green(move || theirs.0.end());
@@ -101,7 +101,7 @@ fn a_joining_os_thread_gets_the_result() {
 
 #[test]
 fn the_result_of_a_detached_thread_is_dropped_once() {
-    explore(5, || {
+    explore(6, || {
         let task = Task::new();
         let theirs = Arc::clone(&task);
         let thread = spawn_green(move || theirs.0.end());
@@ -113,7 +113,7 @@ fn the_result_of_a_detached_thread_is_dropped_once() {
 
 #[test]
 fn who_sees_that_a_thread_has_ended_may_take_its_result() {
-    explore(5, || {
+    explore(6, || {
         let task = Task::new();
         let theirs = Arc::clone(&task);
         let thread = spawn_green(move || theirs.0.end());

@@ -110,18 +110,18 @@ fn one_owner(n_takers: usize, preemptions: usize, work: fn(&Core, &Lease) -> boo
 
 #[test]
 fn a_core_is_kept_or_taken() {
-    one_owner(1, 5, |core, lease| core.run(lease) && core.run(lease));
+    one_owner(1, 6, |core, lease| core.run(lease) && core.run(lease));
 }
 
 #[test]
 fn a_core_is_kept_or_taken_around_a_blocking_section() {
-    one_owner(1, 5, |core, lease| core.run_and_block(lease) && core.run(lease));
+    one_owner(1, 6, |core, lease| core.run_and_block(lease) && core.run(lease));
 }
 
 #[test]
 fn a_core_that_is_given_up_is_taken_by_nobody_else() {
-    one_owner(1, 5, |core, lease| core.run_and_give_up(lease));
-    one_owner(2, 3, |core, lease| core.run_and_give_up(lease));
+    one_owner(1, 6, |core, lease| core.run_and_give_up(lease));
+    one_owner(2, 4, |core, lease| core.run_and_give_up(lease));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn of_two_takers_one_gets_the_core() {
 /// one leaves the first alone.
 #[test]
 fn a_lease_that_was_lost_serves_for_another_core() {
-    explore(3, || {
+    explore(4, || {
         let (first, second, lease) = (Core::new(), Core::new(), new_lease());
         first.0.owner.adopt(lease);
         let cores = [Arc::clone(&first), Arc::clone(&second)];

@@ -27,10 +27,10 @@ fn n_contenders_hold_the_lock_in_turn(n: u32, preemptions: usize) {
 
 #[test]
 fn two_contenders_hold_the_lock_in_turn() {
-    n_contenders_hold_the_lock_in_turn(2, 5);
+    n_contenders_hold_the_lock_in_turn(2, 6);
 }
 
 #[test]
 fn three_contenders_hold_the_lock_in_turn() {
-    n_contenders_hold_the_lock_in_turn(3, 4);
+    n_contenders_hold_the_lock_in_turn(3, 5);
 }

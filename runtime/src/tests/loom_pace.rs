@@ -18,7 +18,7 @@ use crate::task::lease::Lease;
 
 #[test]
 fn a_blocking_section_is_not_missed() {
-    explore(5, || {
+    explore(6, || {
         let lease: &Lease = Box::leak(Box::new(Lease::new()));
         let shared = Arc::new((Pace::new(), Owner::new()));
         shared.1.adopt(lease);
@@ -41,7 +41,7 @@ fn a_blocking_section_is_not_missed() {
 
 #[test]
 fn a_core_that_wakes_up_is_not_missed() {
-    explore(5, || {
+    explore(6, || {
         let shared = Arc::new(Sent((Pace::new(), Idle::new(1), Asleep::new())));
         let (pace, idle, asleep) = &shared.0;
         let mut monitor = None;

@@ -77,7 +77,7 @@ fn steal(queue: &Queue, mine: &Queue) {
 
 #[test]
 fn an_owner_and_a_thief_share_the_tasks() {
-    explore(4, || {
+    explore(5, || {
         let queue = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));
         let theirs = Arc::clone(&queue);
@@ -98,7 +98,7 @@ fn an_owner_and_a_thief_share_the_tasks() {
 
 #[test]
 fn a_full_ring_takes_no_more_until_somebody_has_stolen() {
-    explore(4, || {
+    explore(5, || {
         let queue = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(6));
         for i in 0..4 {
@@ -121,7 +121,7 @@ fn a_full_ring_takes_no_more_until_somebody_has_stolen() {
 
 #[test]
 fn two_thieves_get_different_tasks() {
-    explore(4, || {
+    explore(5, || {
         let queue = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));
         for i in 0..3 {
@@ -144,7 +144,7 @@ fn two_thieves_get_different_tasks() {
 
 #[test]
 fn a_thief_is_robbed() {
-    explore(4, || {
+    explore(5, || {
         let queue = Arc::new(Sent(begun()));
         let loot = Arc::new(Sent(begun()));
         let tasks = Arc::new(Tasks::new(4));

@@ -57,7 +57,7 @@ fn two_arrive(preemptions: usize, n_readers: u32, reader: fn()) {
 
 #[test]
 fn a_reader_takes_what_comes_one_by_one() {
-    two_arrive(4, 1, || {
+    two_arrive(5, 1, || {
         accept().unwrap();
         accept().unwrap();
     });
@@ -65,7 +65,7 @@ fn a_reader_takes_what_comes_one_by_one() {
 
 #[test]
 fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
-    two_arrive(4, 1, || {
+    two_arrive(5, 1, || {
         let mut n = 0;
         while n < 2 {
             n += read().unwrap();
@@ -75,14 +75,14 @@ fn a_reader_that_takes_all_does_not_miss_what_comes_meanwhile() {
 
 #[test]
 fn two_readers_share_one_edge() {
-    two_arrive(3, 2, || {
+    two_arrive(4, 2, || {
         accept().unwrap();
     });
 }
 
 #[test]
 fn an_os_thread_and_a_green_one_share_one_edge() {
-    explore(3, || {
+    explore(4, || {
         attach(fd(), Origin::Fresh);
         let green = spawn_green(|| {
             accept().unwrap();
@@ -100,7 +100,7 @@ fn an_os_thread_and_a_green_one_share_one_edge() {
 
 #[test]
 fn an_os_thread_that_waits_for_an_event_hears_it() {
-    explore(4, || {
+    explore(5, || {
         attach(fd(), Origin::Fresh);
         let outside = loom::thread::spawn(accept_outside);
         let events = loom::thread::spawn(report_edges);
@@ -113,7 +113,7 @@ fn an_os_thread_that_waits_for_an_event_hears_it() {
 
 #[test]
 fn a_timeout_that_races_an_edge_loses_nothing() {
-    explore(4, || {
+    explore(5, || {
         timer::init(1);
         attach(fd(), Origin::Fresh);
         let reader = spawn_green(|| {

@@ -18,7 +18,7 @@ use crate::primitive::{AtomicU32, Ordering, UnsafeCell};
 
 #[test]
 fn a_parked_task_runs_again_and_sees_what_its_waker_wrote() {
-    explore(5, || {
+    explore(6, || {
         let green = spawn_green(|| {
             let this = current::green().unwrap();
             let task = Sent(NonNull::from(this));
@@ -41,7 +41,7 @@ fn a_parked_task_runs_again_and_sees_what_its_waker_wrote() {
 
 #[test]
 fn of_two_wakers_one_gets_the_task_and_neither_is_lost() {
-    explore(4, || {
+    explore(5, || {
         let green = spawn_green(|| {
             let this = current::green().unwrap();
             let task = Sent(NonNull::from(this));

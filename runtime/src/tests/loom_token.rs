@@ -56,7 +56,7 @@ fn giver(shared: &Arc<Sent<Shared>>, i: usize) -> JoinHandle<()> {
 
 #[test]
 fn park_returns_with_what_unpark_gave() {
-    explore(4, || {
+    explore(5, || {
         let thread = spawn_green(|| {
             let shared = shared();
             let giver = giver(&shared, 0);
@@ -70,7 +70,7 @@ fn park_returns_with_what_unpark_gave() {
 
 #[test]
 fn of_two_tokens_one_may_be_lost_and_nobody_is_left_parked() {
-    explore(3, || {
+    explore(4, || {
         let thread = spawn_green(|| {
             let shared = shared();
             let givers = [0, 1].map(|i| giver(&shared, i));
@@ -88,7 +88,7 @@ fn of_two_tokens_one_may_be_lost_and_nobody_is_left_parked() {
 
 #[test]
 fn a_timed_park_leaves_the_word_ready_for_the_next() {
-    explore(3, || {
+    explore(4, || {
         timer::init(1);
         let thread = spawn_green(|| {
             let shared = shared();

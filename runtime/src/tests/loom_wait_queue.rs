@@ -37,7 +37,7 @@ fn take_one(word: &AtomicU32) {
 
 #[test]
 fn a_green_thread_that_waits_is_woken() {
-    explore(4, || {
+    explore(5, || {
         let word = Arc::new(AtomicU32::new(0));
         let theirs = Arc::clone(&word);
         let waiter = spawn_green(move || wait_for(&theirs));
@@ -49,7 +49,7 @@ fn a_green_thread_that_waits_is_woken() {
 
 #[test]
 fn an_os_thread_that_waits_is_woken() {
-    explore(4, || {
+    explore(5, || {
         let word = Arc::new(AtomicU32::new(0));
         let theirs = Arc::clone(&word);
         let waiter = loom::thread::spawn(move || wait_for(&theirs));
@@ -61,7 +61,7 @@ fn an_os_thread_that_waits_is_woken() {
 
 #[test]
 fn one_wake_ends_the_waits_of_all() {
-    explore(4, || {
+    explore(5, || {
         let word = Arc::new(AtomicU32::new(0));
         let (ours, theirs) = (Arc::clone(&word), Arc::clone(&word));
         let green = spawn_green(move || wait_for(&ours));
@@ -97,7 +97,7 @@ fn two_wakers_wake_two_waiters() {
 
 #[test]
 fn an_alarm_that_races_a_wake_leaves_nothing_behind() {
-    explore(4, || {
+    explore(5, || {
         timer::init(1);
         let words = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
         let result = Arc::new(std::sync::Mutex::new(Wait::Changed));

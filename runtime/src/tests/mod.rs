@@ -11,6 +11,8 @@
 pub(crate) mod atomic;
 pub(crate) mod cell;
 pub(crate) mod machine;
+#[cfg(target_os = "linux")]
+mod stacks;
 
 mod loom_idle;
 mod loom_inbox;
