@@ -222,6 +222,8 @@ impl Scheduler {
     }
 
     /// Wakes a sleeping core, if that is of use: there is something in a queue.
+    // Never inlined: see the one rule of `context`.
+    #[inline(never)]
     fn wake_one(&self) {
         if let Some(core) = self.idle.pick() {
             self.wake(&self.cores[core]);

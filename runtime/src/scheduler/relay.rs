@@ -40,7 +40,7 @@
 //! relay: its run is to count.
 
 use super::Scheduler;
-use super::core::{Core, Local};
+use super::core::Core;
 use super::worker::{self, LOOK_EVERY};
 use crate::context::{Home, Switch};
 use crate::current::Place;
@@ -107,11 +107,11 @@ impl Scheduler {
                     let last = std::mem::replace(&mut task, next);
                     // SAFETY: kept, between runs, and `at_hand` has returned.
                     let local = unsafe { core.local() };
-                    self.pass_on(core, local, last, switch);
+                    self.let_go(core, Some(local), last, switch);
                     if self.idle.may_wake_another() && core.has_queued() {
                         // SAFETY: this is the worker.
                         unsafe { worker.home.enter() };
-                        self.wake_for_relay();
+                        self.wake_one();
                         // SAFETY: as at the first one.
                         unsafe { worker.enter(&mut task) };
                     }
@@ -165,27 +165,6 @@ impl Scheduler {
         local.tick = tick;
         let Some(mut next) = next else { return Next::Same };
         if is_share_due || !next.has_started() { Next::Later(next) } else { Next::Other(next) }
-    }
-
-    /// Lets go of the last task.
-    #[inline(always)]
-    fn pass_on(&self, core: &Core, local: &mut Local, last: Runnable, switch: Switch) {
-        if switch == Switch::Yielded {
-            self.enqueue(core, local, last);
-        } else if last.state.commit() {
-            // It belongs to its wakers now, and may be running elsewhere already.
-            let _ = last.into_raw();
-        } else {
-            worker::enqueue_woken(core, local, last);
-        }
-    }
-
-    /// Wakes another core, in the middle of a relay.
-    // Never inlined: see the one rule of `context`.
-    #[cold]
-    #[inline(never)]
-    fn wake_for_relay(&self) {
-        self.wake_one();
     }
 }
 

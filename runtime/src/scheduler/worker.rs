@@ -125,7 +125,14 @@ impl Scheduler {
             CORE.set(ptr::null());
             self.spares.announce_return();
         }
-        self.let_go(worker.core, last, switch, kept);
+        let core = worker.core;
+        if switch == Switch::Returned {
+            self.retire(core, last, kept);
+        } else {
+            // SAFETY: as the caller promises, if it was kept.
+            let local = kept.then(|| unsafe { core.local() });
+            self.let_go(core, local, last, switch);
+        }
         // SAFETY: as the caller promises, if it was kept.
         kept.then(|| unsafe { self.turn_to(worker, found) })
     }
@@ -158,23 +165,27 @@ impl Scheduler {
         }
     }
 
-    /// Lets go of a task whose run has ended.
+    /// Lets go of a task that has yielded or parked; `local` is there if the worker has kept its core.
     #[inline(always)]
-    fn let_go(&self, core: &Core, task: Runnable, switch: Switch, kept: bool) {
-        match switch {
-            Switch::Yielded => self.requeue(core, task, kept),
-            Switch::Parked => {
-                if task.state.commit() {
-                    // It belongs to its wakers now, and may be running elsewhere already.
-                    let _ = task.into_raw();
-                } else if kept {
-                    // SAFETY: this worker has the core, between runs, and there is no other reference.
-                    enqueue_woken(core, unsafe { core.local() }, task);
-                } else {
-                    self.requeue(core, task, kept);
-                }
+    pub(super) fn let_go(
+        &self,
+        core: &Core,
+        local: Option<&mut Local>,
+        task: Runnable,
+        switch: Switch,
+    ) {
+        let parked = switch == Switch::Parked;
+        if parked && task.state.commit() {
+            // It belongs to its wakers now, and may be running elsewhere already.
+            let _ = task.into_raw();
+            return;
+        }
+        match local {
+            Some(local) if parked => enqueue_woken(core, local, task),
+            Some(local) => {
+                self.enqueue(core, local, task);
             }
-            Switch::Returned => self.retire(core, task, kept),
+            None => self.leave_behind(task),
         }
     }
 
@@ -200,17 +211,6 @@ impl Scheduler {
         // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
         let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };
         *task.context() = Some(Context::new(stack, main));
-    }
-
-    /// Puts a task that could go on at the back of the queue.
-    #[inline(always)]
-    fn requeue(&self, core: &Core, task: Runnable, kept: bool) {
-        if kept {
-            // SAFETY: this worker has the core, between runs, and there is no other reference.
-            self.enqueue(core, unsafe { core.local() }, task);
-        } else {
-            self.leave_behind(task);
-        }
     }
 
     /// Leaves a task that could go on to others: the worker has lost its core.
@@ -256,6 +256,12 @@ impl Scheduler {
         n_left > 0 && (n_left >= LEFT_MAX || self.idle.may_wake_another())
     }
 
+    fn share_if_due(&self, core: &Core, local: &mut Local) {
+        if self.is_share_due(local) {
+            self.share_left(core, local);
+        }
+    }
+
     /// Moves what was left for it to the shared queue, all at once.
     fn share_left(&self, core: &Core, local: &mut Local) {
         if !local.left.is_empty() {
@@ -293,9 +299,7 @@ impl Scheduler {
         };
         // SAFETY: as the caller promises.
         let local = unsafe { core.local() };
-        if self.is_share_due(local) {
-            self.share_left(core, local);
-        }
+        self.share_if_due(core, local);
         self.found(core, local, task)
     }
 
@@ -328,9 +332,7 @@ impl Scheduler {
             }
             self.collect_ready(core, local);
             let youngest = self.collect(core, local);
-            if self.is_share_due(local) {
-                self.share_left(core, local);
-            }
+            self.share_if_due(core, local);
             if let Some(task) = youngest {
                 return self.found(core, local, task);
             }
