@@ -92,20 +92,20 @@ impl Start<'_> {
             .collect())
     }
 
-    /// Starts a peer that serves, waits until it does, and has `load` make use of it. When that
-    /// fails, what the server had to say belongs to the reason.
+    /// Starts a peer that serves, and waits until it does.
+    pub(crate) fn server(&self) -> Result<Server, Failure> {
+        let mut guard = self.spawn()?;
+        let address = guard.line("ready ")?;
+        let clock = CpuClock::of(guard.child.id())?;
+        Ok(Server { guard, address, clock })
+    }
+
+    /// Starts a peer that serves and has `load` make use of it.
     pub(crate) fn serve<T>(
         &self,
         load: impl FnOnce(&Server) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut guard = self.spawn()?;
-        let address = guard.line("ready ")?;
-        let clock = CpuClock::of(guard.child.id())?;
-        let mut server = Server { guard, address, clock };
-        load(&server).map_err(|failure| match failure {
-            Failure::Failed(why) => failed(why + &server.guard.comment()),
-            Failure::Unsupported => failure,
-        })
+        self.server()?.under(load)
     }
 }
 
@@ -179,6 +179,18 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.guard.child.id()
+    }
+
+    /// Has `load` make use of it. When that fails, what the server had to say belongs to the
+    /// reason.
+    pub(crate) fn under<T>(
+        &mut self,
+        load: impl FnOnce(&Server) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        load(self).map_err(|failure| match failure {
+            Failure::Failed(why) => failed(why + &self.guard.comment()),
+            Failure::Unsupported => failure,
+        })
     }
 
     /// The processor time of all its threads so far, kernel included.

@@ -1,7 +1,7 @@
 //! What the rounds have shown: samples, and what follows from them.
 //!
-//! Peers are compared within a round, where they ran seconds apart: a ratio is the median of the
-//! ratios of single rounds, not the ratio of medians.
+//! Peers are compared within a round, where they ran in turns: a ratio is the median of the ratios
+//! of single rounds, not the ratio of medians.
 
 use crate::scene::{Column, Role, Sample};
 

@@ -1,16 +1,16 @@
 //! Rounds over everything there is.
 //!
-//! A round is each case once, and in a case each peer once, one after the other: so what is
-//! compared ran seconds apart, and what the machine did in some minute meets one round of a case
-//! and not all of them. Peers begin in turn. Rounds go on until as many are done as were asked
-//! for, or until another one would not fit into the time.
+//! A round is each case once, and in a case each peer once, in turns or one after the other: so
+//! what is compared ran a fraction of a second apart, or seconds, and what the machine did in some
+//! minute meets one round of a case and not all of them. Another peer begins in each. Rounds go on
+//! until as many are done as were asked for, or until another one would not fit into the time.
 
 use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, Row};
 use crate::machine::Meter;
 use crate::peer::Peer;
-use crate::scene::{Bench, Case, Failure};
+use crate::scene::{Bench, Case, Failure, Run, Sample};
 
 /// How long to go on.
 #[derive(Clone, Copy, Debug)]
@@ -81,27 +81,46 @@ impl<'a> Track<'a> {
     /// One round: each peer once. Who fails the first time, or twice, does not come again.
     fn step(&mut self, bench: &Bench, peers: &[&'static Peer], round: usize) {
         let (begin, meter) = (Instant::now(), Meter::start());
-        for place in 0..peers.len() {
-            let index = (place + round) % peers.len();
-            let row = &mut self.rows[index];
-            let failures = row.samples.len() - row.completed();
-            if self.declined[index] || row.samples.first() == Some(&None) || failures > 1 {
-                row.samples.push(None);
-                continue;
-            }
-            let result = (self.case.run)(bench, peers[index]);
-            match result {
-                Ok(sample) => row.samples.push(Some(sample)),
-                Err(Failure::Unsupported) => self.declined[index] = true,
-                Err(Failure::Failed(why)) => {
-                    row.samples.push(None);
-                    row.failure = Some(why);
-                }
+        let order = (0..peers.len()).map(|place| (place + round) % peers.len());
+        let (order, out): (Vec<_>, Vec<_>) = order.partition(|&index| self.takes_part(index));
+        for index in out {
+            self.rows[index].samples.push(None);
+        }
+        let seats = match &self.case.run {
+            Run::Alone(_) => 1,
+            Run::InTurns(turns) => turns.seats,
+        };
+        for group in order.chunks(seats) {
+            let standing: Vec<&Peer> = group.iter().map(|&index| peers[index]).collect();
+            let results = match &self.case.run {
+                Run::Alone(run) => standing.iter().map(|peer| run(bench, peer)).collect(),
+                Run::InTurns(turns) => turns.take(bench, &standing),
+            };
+            for (&index, result) in group.iter().zip(results) {
+                self.note(index, result);
             }
         }
         let (others, time) = meter.others();
         (self.others, self.time) = (self.others + others, self.time + time);
         self.took = begin.elapsed();
+    }
+
+    fn takes_part(&self, index: usize) -> bool {
+        let row = &self.rows[index];
+        let failures = row.samples.len() - row.completed();
+        !self.declined[index] && row.samples.first() != Some(&None) && failures <= 1
+    }
+
+    fn note(&mut self, index: usize, result: Result<Sample, Failure>) {
+        let row = &mut self.rows[index];
+        match result {
+            Ok(sample) => row.samples.push(Some(sample)),
+            Err(Failure::Unsupported) => self.declined[index] = true,
+            Err(Failure::Failed(why)) => {
+                row.samples.push(None);
+                row.failure = Some(why);
+            }
+        }
     }
 
     /// What has come of it, if anything has.
@@ -144,7 +163,7 @@ mod tests {
         run: impl Fn(&Bench, &Peer) -> Result<Vec<f64>, Failure> + 'static,
     ) -> Case {
         let title = format!("{rounds} rounds");
-        Case { scene: "test", title, columns: COLUMNS, rounds, run: Box::new(run) }
+        Case { scene: "test", title, columns: COLUMNS, rounds, run: Run::Alone(Box::new(run)) }
     }
 
     const BUDGET: Budget = Budget { rounds: 3, time: Duration::from_secs(100) };

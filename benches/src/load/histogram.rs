@@ -24,6 +24,15 @@ impl Histogram {
         self.max = self.max.max(value);
     }
 
+    /// Records all that `other` has recorded.
+    pub(crate) fn add(&mut self, other: &Histogram) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+        self.max = self.max.max(other.max);
+    }
+
     pub(crate) fn max(&self) -> u64 {
         self.max
     }
@@ -77,5 +86,17 @@ mod tests {
         assert!((5_000..=5_160).contains(&median), "actual = {median}");
         assert_eq!(histogram.quantile(1.0), 10_000);
         assert_eq!((histogram.total, histogram.max()), (10_000, 10_000));
+    }
+
+    #[test]
+    fn a_histogram_of_two_halves_is_the_whole_ones() {
+        let ramp = |values: std::ops::Range<u64>| {
+            let mut histogram = Histogram::new();
+            values.for_each(|value| histogram.record(value));
+            histogram
+        };
+        let (mut both, whole) = (ramp(0..3_000), ramp(0..10_000));
+        both.add(&ramp(3_000..10_000));
+        assert_eq!((both.counts, both.total, both.max), (whole.counts, whole.total, whole.max));
     }
 }

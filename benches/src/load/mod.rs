@@ -44,6 +44,16 @@ pub(crate) struct Outcome {
     pub(crate) latency: Histogram,
 }
 
+impl Outcome {
+    /// Adds what was seen in another interval.
+    pub(crate) fn add(&mut self, other: &Outcome) {
+        self.done += other.done;
+        self.elapsed += other.elapsed;
+        self.server_cpu += other.server_cpu;
+        self.latency.add(&other.latency);
+    }
+}
+
 /// Keeps a run's time: warm-up, measured interval, end; and notices when nothing moves.
 struct Watch<'a> {
     server: &'a Server,
@@ -81,14 +91,20 @@ impl<'a> Watch<'a> {
         self.done += done;
     }
 
-    /// To be asked after each batch of events: the outcome once the time is over.
-    fn check(&mut self, moved: bool) -> Result<Option<Outcome>, Failure> {
+    /// Fails when nothing has moved for too long; `moved` says whether anything has right now.
+    fn expect(&mut self, moved: bool) -> Result<Instant, Failure> {
         let now = Instant::now();
         if moved {
             self.progress = now;
         } else if now - self.progress > STALL {
             return Err(failed(format!("no reply for {} s", STALL.as_secs())));
         }
+        Ok(now)
+    }
+
+    /// To be asked after each batch of events: the outcome once the time is over.
+    fn check(&mut self, moved: bool) -> Result<Option<Outcome>, Failure> {
+        let now = self.expect(moved)?;
         match self.measured_from {
             None if now - self.start >= self.span.warm_up => {
                 self.measured_from = Some((now, self.server.cpu_time()?));

@@ -1,6 +1,6 @@
 //! A chat room: fan-out from every speaker to every member.
 
-use super::{Bench, Case, Column, EVERY, Scene, aside, cost, gain, served};
+use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost, gain, served};
 use crate::load::chat;
 use crate::peer::Peer;
 
@@ -29,5 +29,5 @@ fn room(bench: &Bench) -> Case {
             .start(peer, "chat", 1, Vec::new())?
             .serve(|server| served(&chat::run(server, members, speakers, bench.span)?))
     };
-    Case { scene: "chat", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
+    Case { scene: "chat", title, columns: COLUMNS, rounds: EVERY, run: Run::alone(run) }
 }

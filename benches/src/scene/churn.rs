@@ -1,6 +1,7 @@
 //! Short connections: accept, one request, close.
 
-use super::{Bench, Case, Column, EVERY, Scene, aside, cost, gain, served};
+use super::turns::{Standing, Turns};
+use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost, gain};
 use crate::load::churn;
 use crate::peer::Peer;
 
@@ -31,10 +32,11 @@ fn accept(bench: &Bench, workers: usize, acceptor: &'static str) -> Case {
     let by = if acceptor == "main" { "" } else { "accepted by a thread, " };
     let placement = bench.placement(workers);
     let title = format!("{under_way} connections at a time, 64 B, {by}{placement}");
-    let run = move |bench: &Bench, peer: &Peer| {
-        bench
-            .start(peer, "echo-tcp", workers, vec![("acceptor", acceptor.to_owned())])?
-            .serve(|server| served(&churn::run(server, under_way, 64, bench.span)?))
+    let stand = move |bench: &Bench, peer: &Peer| {
+        let settings = vec![("acceptor", acceptor.to_owned())];
+        let server = bench.start(peer, "echo-tcp", workers, settings)?.server()?;
+        Ok(Standing::new(server, move |server, span| churn::run(server, under_way, 64, span)))
     };
-    Case { scene: "accept", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
+    let turns = Turns::new(bench, workers, under_way, stand);
+    Case { scene: "accept", title, columns: COLUMNS, rounds: EVERY, run: Run::InTurns(turns) }
 }

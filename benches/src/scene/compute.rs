@@ -1,6 +1,6 @@
 //! Work for all processors: what the scheduler adds to it, and whether it spreads it.
 
-use super::{Bench, Case, Column, EVERY, Scene, cost};
+use super::{Bench, Case, Column, EVERY, Run, Scene, cost};
 use crate::peer::Peer;
 
 pub(super) const CPU: Scene = Scene {
@@ -23,5 +23,5 @@ fn sums(bench: &Bench) -> Case {
         let millis = |key: &str| found.get(key).copied().unwrap_or(f64::NAN) / 1e6;
         Ok(vec![millis("ns"), millis("cpu_ns")])
     };
-    Case { scene: "cpu", title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
+    Case { scene: "cpu", title, columns: COLUMNS, rounds: EVERY, run: Run::alone(run) }
 }

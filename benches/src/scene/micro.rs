@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Bench, Case, Column, EVERY, ONCE, Sample, Scene, aside, cost};
+use super::{Bench, Case, Column, EVERY, ONCE, Run, Sample, Scene, aside, cost};
 use crate::child::Start;
 use crate::peer::Peer;
 
@@ -61,7 +61,7 @@ fn operation(
         let found = bench.start(peer, scene, workers, settings)?.measure()?;
         Ok(vec![per_operation(&found, "ns"), per_operation(&found, "cpu_ns")])
     };
-    Case { scene, title, columns: COLUMNS, rounds: EVERY, run: Box::new(run) }
+    Case { scene, title, columns: COLUMNS, rounds: EVERY, run: Run::alone(run) }
 }
 
 /// There is no load beside these, so all that matters is how many workers there are.
@@ -108,5 +108,5 @@ fn batch(bench: &Bench, count: usize, workers: usize) -> Case {
         Ok::<Sample, _>(keys.map(|key| per_operation(&found, key)).into())
     };
     let rounds = if count > 10_000 { ONCE } else { EVERY };
-    Case { scene: "batch", title, columns: BATCH_COLUMNS, rounds, run: Box::new(run) }
+    Case { scene: "batch", title, columns: BATCH_COLUMNS, rounds, run: Run::alone(run) }
 }

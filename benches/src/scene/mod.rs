@@ -1,7 +1,9 @@
 //! What is measured: scenes, each a few cases, each case one table.
 //!
 //! A case is run once per peer and round, and yields one number per column. It starts its peer
-//! afresh every time, so nothing carries over from one run to the next.
+//! afresh every time, so nothing carries over from one run to the next. A peer that measures
+//! itself runs from its start to its end; servers stand side by side, and the load goes round
+//! them in short turns ([`turns`]).
 
 mod chat;
 mod churn;
@@ -10,6 +12,7 @@ mod micro;
 mod serve;
 mod sleepers;
 mod syscalls;
+pub(crate) mod turns;
 mod wrk;
 
 use std::borrow::Cow;
@@ -20,6 +23,7 @@ use crate::child::Start;
 use crate::load::{Outcome, Span};
 use crate::peer::Peer;
 use crate::sys;
+use turns::Turns;
 
 /// Why there is no number.
 #[derive(Clone, Debug)]
@@ -73,7 +77,22 @@ const fn aside(title: &'static str) -> Column {
 /// One number per column.
 pub(crate) type Sample = Vec<f64>;
 
-type Run = Box<dyn Fn(&Bench, &Peer) -> Result<Sample, Failure>>;
+/// Runs a peer from its start to its end.
+type Alone = Box<dyn Fn(&Bench, &Peer) -> Result<Sample, Failure>>;
+
+/// How a case runs its peers.
+pub(crate) enum Run {
+    /// One after the other.
+    Alone(Alone),
+    /// In turns, as many at a time as there are seats.
+    InTurns(Turns),
+}
+
+impl Run {
+    fn alone(run: impl Fn(&Bench, &Peer) -> Result<Sample, Failure> + 'static) -> Run {
+        Run::Alone(Box::new(run))
+    }
+}
 
 /// One table.
 pub(crate) struct Case {
@@ -199,6 +218,11 @@ impl Bench {
     fn span(&self, connections: usize) -> Span {
         let times = (connections as u32 / MANY).max(1);
         Span { measured: self.span.measured * times, ..self.span }
+    }
+
+    /// How many processes the descriptors suffice for, if each has so many connections.
+    fn seats(&self, connections: usize) -> usize {
+        (self.connections(usize::MAX) / connections).max(1)
     }
 
     /// How a title says where the server runs.

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::turns::{Standing, Turns};
 use super::{
-    Bench, Case, Column, EVERY, Failure, SERVED, Sample, Scene, aside, cost, gain, served,
+    Bench, Case, Column, EVERY, Failure, Run, SERVED, Sample, Scene, aside, cost, gain, served,
 };
-use crate::child::Scratch;
+use crate::child::{Scratch, Server};
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
 use crate::peer::Peer;
@@ -96,33 +97,42 @@ fn echo(
     };
     let connections = bench.connections(connections);
     let title = format!("{connections} connections, {length} B, {}", bench.placement(workers));
-    let run = move |bench: &Bench, peer: &Peer| {
+    let stand = move |bench: &Bench, peer: &Peer| {
         let path = Scratch::new("socket");
         let settings = vec![
             ("buffer", length.max(4096).to_string()),
             ("path", path.path().display().to_string()),
         ];
-        bench.start(peer, scene, workers, settings)?.serve(|server| {
-            let exchange = Exchange::echo(length);
-            let mut fleet = Fleet::connect(transport, server, connections, exchange)?;
-            served(&fleet.run(server, connections, bench.span(connections))?)
-        })
+        let server = bench.start(peer, scene, workers, settings)?.server()?;
+        let exchange = Exchange::echo(length);
+        stands(server, transport, connections, exchange)
     };
-    Case { scene, title, columns: SERVED, rounds: EVERY, run: Box::new(run) }
+    let turns = Turns::new(bench, workers, connections, stand);
+    Case { scene, title, columns: SERVED, rounds: EVERY, run: Run::InTurns(turns) }
 }
 
 fn http(bench: &Bench, depth: usize) -> Case {
     let connections = 64;
     let title = format!("{connections} connections, {depth} at a time, {}", bench.placement(1));
-    let run = move |bench: &Bench, peer: &Peer| {
+    let stand = move |bench: &Bench, peer: &Peer| {
         let settings = vec![("buffer", 4096.to_string())];
-        bench.start(peer, "http", 1, settings)?.serve(|server| {
-            let exchange = Exchange::http(depth);
-            let mut fleet = Fleet::connect(Transport::Tcp, server, connections, exchange)?;
-            served(&fleet.run(server, connections, bench.span(connections))?)
-        })
+        let server = bench.start(peer, "http", 1, settings)?.server()?;
+        stands(server, Transport::Tcp, connections, Exchange::http(depth))
     };
-    Case { scene: "http", title, columns: SERVED, rounds: EVERY, run: Box::new(run) }
+    let turns = Turns::new(bench, 1, connections, stand);
+    Case { scene: "http", title, columns: SERVED, rounds: EVERY, run: Run::InTurns(turns) }
+}
+
+/// A server with `connections` open, all of them busy in its turn.
+fn stands(
+    mut server: Server,
+    transport: Transport,
+    connections: usize,
+    exchange: Exchange,
+) -> Result<Standing, Failure> {
+    let mut fleet =
+        server.under(|server| Fleet::connect(transport, server, connections, exchange))?;
+    Ok(Standing::new(server, move |server, span| fleet.run(server, connections, span)))
 }
 
 /// [`SERVED`] and the memory of a connection.
@@ -151,7 +161,7 @@ fn idle(bench: &Bench, connections: usize) -> Case {
             Ok(sample)
         })
     };
-    Case { scene: "idle", title, columns: IDLE_COLUMNS, rounds: EVERY, run: Box::new(run) }
+    Case { scene: "idle", title, columns: IDLE_COLUMNS, rounds: EVERY, run: Run::alone(run) }
 }
 
 /// At a set rate the throughput says nothing; the times do.
@@ -183,5 +193,5 @@ fn echo_rate(bench: &Bench, rate: u32) -> Case {
             Ok(vec![micros(0.99), sample[0], micros(0.5), micros(0.999), sample[4], sample[5]])
         })
     };
-    Case { scene: "echo-rate", title, columns: RATE_COLUMNS, rounds: EVERY, run: Box::new(run) }
+    Case { scene: "echo-rate", title, columns: RATE_COLUMNS, rounds: EVERY, run: Run::alone(run) }
 }

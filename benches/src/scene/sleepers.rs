@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, Case, Column, EVERY, Failure, ONCE, Sample, Scene, aside, cost};
+use super::{Bench, Case, Column, EVERY, Failure, ONCE, Run, Sample, Scene, aside, cost};
 use crate::child::Start;
 use crate::machine;
 use crate::peer::Peer;
@@ -56,5 +56,5 @@ fn asleep(count: usize) -> Case {
         })
     };
     let rounds = if count > 10_000 { ONCE } else { EVERY };
-    Case { scene: "sleepers", title, columns: COLUMNS, rounds, run: Box::new(run) }
+    Case { scene: "sleepers", title, columns: COLUMNS, rounds, run: Run::alone(run) }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Bench, Case, Column, Failure, ONCE, Sample, Scene, aside, cost, failed};
+use super::{Bench, Case, Column, Failure, ONCE, Run, Sample, Scene, aside, cost, failed};
 use crate::child::{Scratch, Server};
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
@@ -57,7 +57,7 @@ fn calls(bench: &Bench, connections: usize) -> Case {
             per_request(&trace.counts()?, outcome.done)
         })
     };
-    Case { scene: "syscalls", title, columns: COLUMNS, rounds: ONCE, run: Box::new(run) }
+    Case { scene: "syscalls", title, columns: COLUMNS, rounds: ONCE, run: Run::alone(run) }
 }
 
 /// strace at work on a server.

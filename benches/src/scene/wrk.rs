@@ -6,7 +6,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Bench, Case, EVERY, Failure, SERVED, Sample, Scene, failed};
+use super::{Bench, Case, EVERY, Failure, Run, SERVED, Sample, Scene, failed};
 use crate::child::{Scratch, Server, last_words};
 use crate::peer::Peer;
 
@@ -41,7 +41,7 @@ fn plaintext(bench: &Bench, depth: usize) -> Case {
             .start(peer, "http", 1, settings)?
             .serve(|server| under_wrk(server, depth, bench.span.measured))
     };
-    Case { scene: "http-wrk", title, columns: SERVED, rounds: EVERY, run: Box::new(run) }
+    Case { scene: "http-wrk", title, columns: SERVED, rounds: EVERY, run: Run::alone(run) }
 }
 
 fn under_wrk(server: &Server, depth: usize, measured: Duration) -> Result<Sample, Failure> {

@@ -1,0 +1,132 @@
+//! Servers that stand side by side while the load goes round them.
+//!
+//! On a machine that others use, too, what an echo takes changes by a tenth within seconds, and
+//! two servers that are measured one after the other differ by that alone. So all servers of a
+//! case are started and connected first, and wait. Then each is under load for a short turn, again
+//! and again, until it has been for as long as it is to be: what slows the machine down meets all
+//! of them alike.
+//!
+//! A turn is a run of its own: it warms up, is measured, and leaves nothing under way. It lasts
+//! long enough for each connection to be served many times. Where server and load share their
+//! processors there is one turn only: who runs where takes a while to settle there.
+
+use std::time::Duration;
+
+use super::{Bench, Failure, Sample, failed, served};
+use crate::child::Server;
+use crate::load::{Outcome, Span};
+use crate::peer::Peer;
+
+/// A turn is measured for at least as long.
+const TURN_LEAST: Duration = Duration::from_millis(50);
+
+/// And for as long for each connection.
+const TURN_EACH: Duration = Duration::from_micros(100);
+
+/// Starts a peer, and opens its connections.
+type Stand = Box<dyn Fn(&Bench, &Peer) -> Result<Standing, Failure>>;
+
+/// Puts a server under load for a turn.
+type Load = Box<dyn FnMut(&Server, Span) -> Result<Outcome, Failure>>;
+
+/// A case whose peers take turns.
+pub(crate) struct Turns {
+    stand: Stand,
+    /// How long a turn is.
+    span: Span,
+    /// How many turns each peer has.
+    count: u32,
+    /// How many peers may stand at a time.
+    pub(crate) seats: usize,
+}
+
+/// A server that has its connections, and what it has shown so far.
+pub(crate) struct Standing {
+    server: Server,
+    load: Load,
+    seen: Option<Outcome>,
+}
+
+impl Turns {
+    /// Turns of servers with `workers` and so many busy `connections`.
+    pub(super) fn new(
+        bench: &Bench,
+        workers: usize,
+        connections: usize,
+        stand: impl Fn(&Bench, &Peer) -> Result<Standing, Failure> + 'static,
+    ) -> Turns {
+        let Span { warm_up, measured } = bench.span(connections);
+        let turn = (TURN_EACH * connections as u32).max(TURN_LEAST);
+        let apart = workers < bench.processors.len();
+        let count = if apart { (measured.as_millis() / turn.as_millis()).max(1) as u32 } else { 1 };
+        let span = Span { warm_up: warm_up / count, measured: measured / count };
+        Turns { stand: Box::new(stand), span, count, seats: bench.seats(connections) }
+    }
+
+    /// Lets `peers` take their turns; another one begins each time.
+    pub(crate) fn take(&self, bench: &Bench, peers: &[&Peer]) -> Vec<Result<Sample, Failure>> {
+        let mut standing: Vec<_> = peers.iter().map(|peer| (self.stand)(bench, peer)).collect();
+        for turn in 0..self.count as usize {
+            for place in 0..peers.len() {
+                let seat = &mut standing[(place + turn) % peers.len()];
+                if let Ok(server) = seat
+                    && let Err(failure) = server.turn(self.span)
+                {
+                    *seat = Err(failure);
+                }
+            }
+        }
+        standing.into_iter().map(|standing| standing?.sample()).collect()
+    }
+}
+
+impl Standing {
+    /// A `server`, and what puts it under load for a turn.
+    pub(super) fn new(
+        server: Server,
+        load: impl FnMut(&Server, Span) -> Result<Outcome, Failure> + 'static,
+    ) -> Standing {
+        Standing { server, load: Box::new(load), seen: None }
+    }
+
+    fn turn(&mut self, span: Span) -> Result<(), Failure> {
+        let Standing { server, load, seen } = self;
+        let outcome = server.under(|server| load(server, span))?;
+        match seen {
+            Some(seen) => seen.add(&outcome),
+            None => *seen = Some(outcome),
+        }
+        Ok(())
+    }
+
+    fn sample(&self) -> Result<Sample, Failure> {
+        served(self.seen.as_ref().ok_or_else(|| failed("it had no turn"))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The turns of servers with so many workers and connections, on two processors.
+    fn turns(workers: usize, connections: usize) -> (u32, Duration) {
+        let span = Span { warm_up: Duration::ZERO, measured: Duration::from_millis(400) };
+        let target = Duration::ZERO;
+        let bench =
+            Bench { quick: false, processors: vec![0, 1], span, target, descriptors: 20_000 };
+        let turns = Turns::new(&bench, workers, connections, |_, _| Err(Failure::Unsupported));
+        (turns.count, turns.span.measured)
+    }
+
+    #[test]
+    fn a_turn_is_longer_with_more_connections_and_all_of_them_are_as_long_as_asked_for() {
+        assert_eq!(turns(1, 64), (8, Duration::from_millis(50)));
+        assert_eq!(turns(1, 1_000), (4, Duration::from_millis(100)));
+        assert_eq!(turns(1, 8_000), (1, Duration::from_millis(800)));
+    }
+
+    #[test]
+    fn there_is_one_turn_where_server_and_load_share_their_processors() {
+        assert_eq!(turns(2, 64), (1, Duration::from_millis(400)));
+    }
+}
