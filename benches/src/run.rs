@@ -2,8 +2,8 @@
 //!
 //! A round is each case once, and in a case each peer once, in turns or one after the other: so
 //! what is compared ran a fraction of a second apart, or seconds, and what the machine did in some
-//! minute meets one round of a case and not all of them. Another peer begins in each. Rounds go on
-//! until as many are done as were asked for, or until another one would not fit into the time.
+//! minute meets one round of a case and not all of them. Rounds go on until as many are done as were
+//! asked for, or until another one would not fit into the time.
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,14 @@ pub(crate) struct Budget {
 
 /// The part of the time after which no case begins any more: it has to end, too.
 const LAST_START: f64 = 0.9;
+
+/// Who comes first, second and so on in a round, of so many: another one begins in every other round,
+/// and the round after that goes backwards. So nobody always follows the same one, and with thousands
+/// of connections it is an advantage to start late.
+pub(crate) fn order(count: usize, round: usize) -> Vec<usize> {
+    let forwards = (0..count).map(|place| (place + round / 2) % count);
+    if round.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
+}
 
 /// One case, round after round.
 struct Track<'a> {
@@ -81,7 +89,7 @@ impl<'a> Track<'a> {
     /// One round: each peer once. Who fails the first time, or twice, does not come again.
     fn step(&mut self, bench: &Bench, peers: &[&'static Peer], round: usize) {
         let (begin, meter) = (Instant::now(), Meter::start());
-        let order = (0..peers.len()).map(|place| (place + round) % peers.len());
+        let order = order(peers.len(), round).into_iter();
         let (order, out): (Vec<_>, Vec<_>) = order.partition(|&index| self.takes_part(index));
         for index in out {
             self.rows[index].samples.push(None);
@@ -169,6 +177,14 @@ mod tests {
     const BUDGET: Budget = Budget { rounds: 3, time: Duration::from_secs(100) };
 
     #[test]
+    fn everybody_begins_and_nobody_always_follows_the_same_one() {
+        assert_eq!(order(3, 0), [0, 1, 2]);
+        assert_eq!(order(3, 1), [2, 1, 0]);
+        assert_eq!(order(3, 2), [1, 2, 0]);
+        assert_eq!(order(3, 5), [1, 0, 2]);
+    }
+
+    #[test]
     fn peers_begin_in_turn_and_a_case_has_no_more_rounds_than_it_wants() {
         let peers: Vec<&'static Peer> = peer::ALL.iter().take(2).collect();
         let names = Rc::new(Cell::new(String::new()));
@@ -180,7 +196,7 @@ mod tests {
         let once = case(1, |_, _| Ok(vec![1.0]));
         let findings = all(&[one, once], &bench(), &peers, BUDGET);
         let (a, b) = (peers[0].name, peers[1].name);
-        assert_eq!(names.take(), format!("{a} {b} {b} {a} {a} {b} "));
+        assert_eq!(names.take(), format!("{a} {b} {b} {a} {b} {a} "));
         assert_eq!(findings.iter().map(Finding::rounds).collect::<Vec<_>>(), [3, 1]);
     }
 

@@ -16,6 +16,7 @@ use super::{Bench, Failure, Sample, failed, served};
 use crate::child::Server;
 use crate::load::{Outcome, Span};
 use crate::peer::Peer;
+use crate::run::order;
 
 /// A turn is measured for at least as long.
 const TURN_LEAST: Duration = Duration::from_millis(50);
@@ -63,12 +64,12 @@ impl Turns {
         Turns { stand: Box::new(stand), span, count, seats: bench.seats(connections) }
     }
 
-    /// Lets `peers` take their turns; another one begins each time.
+    /// Lets `peers` take their turns.
     pub(crate) fn take(&self, bench: &Bench, peers: &[&Peer]) -> Vec<Result<Sample, Failure>> {
         let mut standing: Vec<_> = peers.iter().map(|peer| (self.stand)(bench, peer)).collect();
         for turn in 0..self.count as usize {
-            for place in 0..peers.len() {
-                let seat = &mut standing[(place + turn) % peers.len()];
+            for place in order(peers.len(), turn) {
+                let seat = &mut standing[place];
                 if let Ok(server) = seat
                     && let Err(failure) = server.turn(self.span)
                 {
