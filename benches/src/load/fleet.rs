@@ -175,8 +175,8 @@ impl Fleet {
         Ok(Fleet { epoll, connections, exchange, bytes })
     }
 
-    /// A closed loop over the first `busy` connections. Nothing is under way any more when it
-    /// returns.
+    /// A closed loop over the first `busy` connections. Their last exchanges are still under way when
+    /// it returns.
     pub(crate) fn run(
         &mut self,
         server: &Server,
@@ -193,16 +193,16 @@ impl Fleet {
                 self.poll(10, &mut watch, |connection, now| connection.began = Some(now))?;
             if let Some(mut outcome) = watch.check(moved)? {
                 self.count_waiting(&mut outcome.latency, watch.now());
-                self.settle(&mut watch)?;
                 return Ok(outcome);
             }
         }
     }
 
     /// Waits for the replies that are still to come, and asks for no more.
-    fn settle(&mut self, watch: &mut Watch<'_>) -> Result<(), Failure> {
+    pub(crate) fn settle(&mut self, server: &Server) -> Result<(), Failure> {
+        let mut watch = Watch::new(server, Span::NONE);
         while self.connections.iter().any(|connection| connection.began.is_some()) {
-            let moved = self.poll(10, watch, |_, _| ())?;
+            let moved = self.poll(10, &mut watch, |_, _| ())?;
             watch.expect(moved)?;
         }
         Ok(())

@@ -31,6 +31,11 @@ pub(crate) struct Span {
     pub(crate) measured: Duration,
 }
 
+impl Span {
+    /// Nothing is measured.
+    const NONE: Span = Span { warm_up: Duration::ZERO, measured: Duration::ZERO };
+}
+
 /// What a load has seen in the measured interval.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {

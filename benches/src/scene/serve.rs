@@ -132,7 +132,11 @@ fn stands(
 ) -> Result<Standing, Failure> {
     let mut fleet =
         server.under(|server| Fleet::connect(transport, server, connections, exchange))?;
-    Ok(Standing::new(server, move |server, span| fleet.run(server, connections, span)))
+    Ok(Standing::new(server, move |server, span| {
+        let outcome = fleet.run(server, connections, span)?;
+        fleet.settle(server)?;
+        Ok(outcome)
+    }))
 }
 
 /// [`SERVED`] and the memory of a connection.
