@@ -8,8 +8,8 @@ usage: suite [OPTION]…
 Builds every peer, runs every scene side by side and prints one table for each case.
 
   --quick          short intervals and fewer cases; done in two minutes
-  --minutes M      begin no round that would last longer than this (default 20, with --quick 2)
-  --rounds N       rounds over everything at most (default 5, with --quick 3)
+  --minutes M      begin no round that would last longer than this (default 30, with --quick 2)
+  --rounds N       rounds over everything at most (default 7, with --quick 3)
   --seconds S      length of a measured interval (default 0.4, with --quick 0.1)
   --scene NAME     only this scene (may be given more than once)
   --peer NAME      only this peer (may be given more than once)

@@ -154,8 +154,8 @@ fn known(
 fn settings(args: &Args) -> Result<(Bench, Budget), String> {
     let span = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string());
     let measured = span(args.seconds.unwrap_or(if args.quick { 0.1 } else { 0.4 }))?;
-    let time = span(args.minutes.unwrap_or(if args.quick { 2.0 } else { 20.0 }) * 60.0)?;
-    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 5 });
+    let time = span(args.minutes.unwrap_or(if args.quick { 2.0 } else { 30.0 }) * 60.0)?;
+    let rounds = args.rounds.unwrap_or(if args.quick { 3 } else { 7 });
     let processors = sys::processors().map_err(|e| format!("which processors there are: {e}"))?;
     let descriptors =
         sys::raise_descriptor_limit().map_err(|e| format!("the limit of descriptors: {e}"))?;
