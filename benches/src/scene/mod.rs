@@ -222,7 +222,7 @@ impl Bench {
 
     /// How many processes the descriptors suffice for, if each has so many connections.
     fn seats(&self, connections: usize) -> usize {
-        (self.connections(usize::MAX) / connections).max(1)
+        (self.connections(usize::MAX) / connections.max(1)).max(1)
     }
 
     /// How a title says where the server runs.

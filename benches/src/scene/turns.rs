@@ -109,25 +109,32 @@ impl Standing {
 mod tests {
     use super::*;
 
-    /// The turns of servers with so many workers and connections, on two processors.
-    fn turns(workers: usize, connections: usize) -> (u32, Duration) {
+    /// The turns of servers with so many workers and connections, on two processors: how many and
+    /// how long, and how many servers stand at a time.
+    fn turns(workers: usize, connections: usize) -> (u32, Duration, usize) {
         let span = Span { warm_up: Duration::ZERO, measured: Duration::from_millis(400) };
         let target = Duration::ZERO;
         let bench =
             Bench { quick: false, processors: vec![0, 1], span, target, descriptors: 20_000 };
         let turns = Turns::new(&bench, workers, connections, |_, _| Err(Failure::Unsupported));
-        (turns.count, turns.span.measured)
+        (turns.count, turns.span.measured, turns.seats)
     }
 
     #[test]
     fn a_turn_is_longer_with_more_connections_and_all_of_them_are_as_long_as_asked_for() {
-        assert_eq!(turns(1, 64), (8, Duration::from_millis(50)));
-        assert_eq!(turns(1, 1_000), (4, Duration::from_millis(100)));
-        assert_eq!(turns(1, 8_000), (1, Duration::from_millis(800)));
+        assert_eq!(turns(1, 64), (8, Duration::from_millis(50), 309));
+        assert_eq!(turns(1, 1_000), (4, Duration::from_millis(100), 19));
+        assert_eq!(turns(1, 8_000), (1, Duration::from_millis(800), 2));
     }
 
     #[test]
     fn there_is_one_turn_where_server_and_load_share_their_processors() {
-        assert_eq!(turns(2, 64), (1, Duration::from_millis(400)));
+        assert_eq!(turns(2, 64), (1, Duration::from_millis(400), 309));
+    }
+
+    #[test]
+    fn where_descriptors_are_short_each_server_stands_alone() {
+        assert_eq!(turns(1, 30_000).2, 1);
+        assert_eq!(turns(1, 0).2, 19_800);
     }
 }
