@@ -94,19 +94,13 @@ impl<'a> Track<'a> {
         for index in out {
             self.rows[index].samples.push(None);
         }
-        let seats = match &self.case.run {
-            Run::Alone(_) => 1,
-            Run::InTurns(turns) => turns.seats,
+        let playing: Vec<&Peer> = order.iter().map(|&index| peers[index]).collect();
+        let results = match &self.case.run {
+            Run::Alone(run) => playing.iter().map(|peer| run(bench, peer)).collect(),
+            Run::InTurns(turns) => turns.take(bench, &playing),
         };
-        for group in order.chunks(seats) {
-            let standing: Vec<&Peer> = group.iter().map(|&index| peers[index]).collect();
-            let results = match &self.case.run {
-                Run::Alone(run) => standing.iter().map(|peer| run(bench, peer)).collect(),
-                Run::InTurns(turns) => turns.take(bench, &standing),
-            };
-            for (&index, result) in group.iter().zip(results) {
-                self.note(index, result);
-            }
+        for (index, result) in order.into_iter().zip(results) {
+            self.note(index, result);
         }
         let (others, time) = meter.others();
         (self.others, self.time) = (self.others + others, self.time + time);

@@ -50,6 +50,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Nothing, in no time.
+    pub(crate) fn new() -> Outcome {
+        let (elapsed, server_cpu) = (Duration::ZERO, Duration::ZERO);
+        Outcome { done: 0, elapsed, server_cpu, latency: Histogram::new() }
+    }
+
     /// Adds what was seen in another interval.
     pub(crate) fn add(&mut self, other: &Outcome) {
         self.done += other.done;

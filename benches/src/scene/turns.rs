@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, Failure, Sample, failed, served};
+use super::{Bench, Failure, Sample, served};
 use crate::child::Server;
 use crate::load::{Outcome, Span};
 use crate::peer::Peer;
@@ -38,14 +38,14 @@ pub(crate) struct Turns {
     /// How many turns each peer has.
     count: u32,
     /// How many peers may stand at a time.
-    pub(crate) seats: usize,
+    seats: usize,
 }
 
 /// A server that has its connections, and what it has shown so far.
 pub(crate) struct Standing {
     server: Server,
     load: Load,
-    seen: Option<Outcome>,
+    seen: Outcome,
 }
 
 impl Turns {
@@ -64,8 +64,12 @@ impl Turns {
         Turns { stand: Box::new(stand), span, count, seats: bench.seats(connections) }
     }
 
-    /// Lets `peers` take their turns.
+    /// Lets `peers` take their turns, as many of them at a time as there are seats.
     pub(crate) fn take(&self, bench: &Bench, peers: &[&Peer]) -> Vec<Result<Sample, Failure>> {
+        peers.chunks(self.seats).flat_map(|group| self.take_together(bench, group)).collect()
+    }
+
+    fn take_together(&self, bench: &Bench, peers: &[&Peer]) -> Vec<Result<Sample, Failure>> {
         let mut standing: Vec<_> = peers.iter().map(|peer| (self.stand)(bench, peer)).collect();
         for turn in 0..self.count as usize {
             for place in order(peers.len(), turn) {
@@ -77,7 +81,7 @@ impl Turns {
                 }
             }
         }
-        standing.into_iter().map(|standing| standing?.sample()).collect()
+        standing.into_iter().map(|standing| served(&standing?.seen)).collect()
     }
 }
 
@@ -87,21 +91,14 @@ impl Standing {
         server: Server,
         load: impl FnMut(&Server, Span) -> Result<Outcome, Failure> + 'static,
     ) -> Standing {
-        Standing { server, load: Box::new(load), seen: None }
+        Standing { server, load: Box::new(load), seen: Outcome::new() }
     }
 
     fn turn(&mut self, span: Span) -> Result<(), Failure> {
         let Standing { server, load, seen } = self;
         let outcome = server.under(|server| load(server, span))?;
-        match seen {
-            Some(seen) => seen.add(&outcome),
-            None => *seen = Some(outcome),
-        }
+        seen.add(&outcome);
         Ok(())
-    }
-
-    fn sample(&self) -> Result<Sample, Failure> {
-        served(self.seen.as_ref().ok_or_else(|| failed("it had no turn"))?)
     }
 }
 
