@@ -19,8 +19,9 @@ cp ../docs/performance.md "$scratch/page.md"
 cargo run --locked --release --package suite -- --quick --rounds 1 --seconds 0.1 \
     --peer shim --peer shim-shared --json "$scratch/found.json" --report "$scratch/page.md"
 
-if grep --only-matching '"failure":"[^"]*"' "$scratch/found.json"; then
-    echo "a scene failed"
+# A case a line.
+if grep '"failure":"' "$scratch/found.json"; then
+    echo "these scenes failed"
     exit 1
 fi
 for chart in echo threads servers; do

@@ -36,6 +36,11 @@ scenes! {
     FILE = "file", "open a file, read its beginning, close it", &[("8 threads", &[])];
 }
 
+/// How long a measurement may take. An OS thread of a batch takes some 40 µs to start, and so does a turn
+/// from one processor to the other where they sleep in between: of so many turns as took no time before,
+/// when two were on one processor, each then takes hundreds of times as long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What distinguishes one case of a scene: its name and its settings.
 type Variant = (&'static str, &'static [(&'static str, usize)]);
 
@@ -58,7 +63,8 @@ fn operation(
         let mut settings: Vec<_> =
             settings.iter().map(|&(key, value)| (key, value.to_string())).collect();
         settings.push(("target", bench.target.as_millis().to_string()));
-        let found = bench.start(peer, scene, workers, settings)?.measure()?;
+        let start = bench.start(peer, scene, workers, settings)?;
+        let found = Start { patience: PATIENCE, ..start }.measure()?;
         Ok(vec![per_operation(&found, "ns"), per_operation(&found, "cpu_ns")])
     };
     Case { scene, title, columns: COLUMNS, rounds: EVERY, run: Run::alone(run) }
@@ -93,9 +99,6 @@ pub(super) const BATCH: Scene = Scene {
 
 const BATCH_COLUMNS: &[Column] =
     &[cost("ns each, cold"), cost("ns each, again"), aside("CPU ns each, cold")];
-
-/// How long two batches may take: an OS thread takes some 40 µs.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn batch(bench: &Bench, count: usize, workers: usize) -> Case {
     let title = format!("{count} threads, {}", on(bench, workers));

@@ -7,7 +7,7 @@ use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
 use super::turns::Turns;
-use crate::primitive::{AtomicBool, AtomicU32, Ordering};
+use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::stack::{self, Class, Stack};
 use crate::sys::poller::Events;
 use crate::sys::thread;
@@ -41,6 +41,8 @@ pub(crate) struct Core {
     worker: AtomicU32,
     /// Calls in the present run that had no need to wait.
     n_calls: AtomicU32,
+    /// Threads that have started here and have to stay (the shared mode).
+    n_pinned: AtomicUsize,
     local: UnsafeCell<Local>,
 }
 
@@ -93,6 +95,7 @@ impl Core {
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
             n_calls: AtomicU32::new(0),
+            n_pinned: AtomicUsize::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
                 looked_ns: 0,
@@ -136,6 +139,17 @@ impl Core {
         let n = self.n_calls.load(Ordering::Relaxed).wrapping_add(1);
         self.n_calls.store(n, Ordering::Relaxed);
         n
+    }
+
+    /// How many threads have started here and have to stay (the shared mode).
+    pub(super) fn n_pinned(&self) -> usize {
+        // Its worker alone writes it, between runs, and who asks is in a run of that worker's.
+        self.n_pinned.load(Ordering::Relaxed)
+    }
+
+    /// Says how many threads have started here and have to stay.
+    pub(super) fn set_n_pinned(&self, n: usize) {
+        self.n_pinned.store(n, Ordering::Relaxed);
     }
 
     /// Whether there is anything that another core might run.

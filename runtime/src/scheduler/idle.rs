@@ -49,6 +49,9 @@
 //! it enters it finds nobody else awake, so that its step 3 looks at every queue. A surplus that hands
 //! over is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
 //!
+//! A green thread may leave a task in the shared queue and wake nobody, without a look at the counts,
+//! if nobody can take the core that it runs on: that one is awake, and the same holds.
+//!
 //! A picker that finds the list empty was taken for a searcher meanwhile: it looks at the counts
 //! again, in the place of those who relied on it.
 //!

@@ -21,10 +21,12 @@ impl Inject {
         self.len.load(Ordering::SeqCst) == 0
     }
 
-    pub(crate) fn push(&self, task: Runnable) {
+    /// Pushes a task; whether there was none before.
+    pub(crate) fn push(&self, task: Runnable) -> bool {
         let mut tasks = self.tasks.lock();
         tasks.push_back(task);
         self.len.store(tasks.len(), Ordering::SeqCst);
+        tasks.len() == 1
     }
 
     pub(crate) fn push_all(&self, more: &mut List) {

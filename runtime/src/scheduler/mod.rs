@@ -8,7 +8,7 @@
 //!
 //! | who makes it so | where it goes |
 //! |---|---|
-//! | a green thread, in the shared mode, by spawning it | the queue that all share |
+//! | a green thread, in the shared mode, by spawning it | the queue that all share; see below |
 //! | a green thread otherwise | the inbox of the core it runs on |
 //! | a worker, from its event loop or deadlines | the core's queue for those |
 //! | any other OS thread | the queue that all share |
@@ -17,6 +17,12 @@
 //! A single task in the inbox wakes nobody: most often its waker parks next, and the task runs
 //! right there, with its data in the cache. If the waker goes on instead, the next push to the
 //! inbox or the monitor sees to it.
+//!
+//! In the shared mode a thread stays with the core that starts it. Two that take turns are best off on
+//! one: from core to core each turn wakes an OS thread, which takes hundreds of times as long as a
+//! switch. But many that were all started by one are to spread. So the first that a thread spawns which
+//! is alone on its core wakes nobody, as above, and most often its own core starts it; from the second
+//! on others are woken for each.
 //!
 //! # What a worker runs next
 //!
@@ -366,7 +372,12 @@ impl Schedule for Scheduler {
         if self.tls_mode == TlsMode::Shared {
             // It has not started. Nobody takes from the inbox of a core that computes in this mode,
             // where an inbox holds pinned tasks: to where every core looks.
-            self.inject(task);
+            let first = self.inject.push(task);
+            // A core in a run is awake, and in this mode is not taken: it will look there itself.
+            let is_alone = |spawner: &Header| self.core_of(spawner).n_pinned() == 1;
+            if !(first && current::green().is_some_and(is_alone)) {
+                self.wake_one();
+            }
         } else if let Some(waker) = current::green() {
             let core = self.core_of(waker);
             let first = core.inbox.push(task);

@@ -150,7 +150,10 @@ impl Scheduler {
         let mut task = unsafe { self.choose(core, found) };
         if !task.has_started() {
             self.prepare(core, &mut task);
-            task.pinned.set(worker.place.is_some());
+            if worker.place.is_some() {
+                task.pinned.set(true);
+                core.set_n_pinned(core.n_pinned() + 1);
+            }
         }
         if let Some(watch) = &self.watch {
             watch.begin(&task, core.worker());
@@ -282,6 +285,9 @@ impl Scheduler {
         };
         if let Some(stack) = left {
             stack::release(stack);
+        }
+        if task.pinned.get() {
+            core.set_n_pinned(core.n_pinned() - 1);
         }
         task.retire();
     }

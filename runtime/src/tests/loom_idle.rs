@@ -105,7 +105,9 @@ impl Scheduler {
             let mut found: Vec<_> = youngest.into_iter().chain(older).collect();
             if is_surplus {
                 // `Worker::hand_over`.
-                found.drain(..).for_each(|task| self.inject.push(task));
+                for task in found.drain(..) {
+                    self.inject.push(task);
+                }
             } else {
                 found.extend(self.inject.take_share(self.cores.len(), 1));
             }
@@ -235,6 +237,22 @@ fn what_a_surplus_core_hands_over_is_run() {
         other.join().unwrap();
         scheduler.0.tasks.assert_each_was_taken_once();
     });
+}
+
+#[test]
+fn a_task_that_a_core_in_a_run_leaves_without_waking_anybody_is_run() {
+    for allowed in [1, 2] {
+        explore(4, move || {
+            let scheduler = Scheduler::new(2, 1);
+            scheduler.0.idle.allow(allowed);
+            let theirs = Arc::clone(&scheduler);
+            let other = loom::thread::spawn(move || theirs.0.work(1, false));
+            scheduler.0.inject.push(scheduler.0.tasks.make(0));
+            scheduler.0.work(0, false);
+            other.join().unwrap();
+            scheduler.0.tasks.assert_each_was_taken_once();
+        });
+    }
 }
 
 #[test]
