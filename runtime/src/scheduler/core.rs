@@ -28,6 +28,8 @@ pub(crate) struct Core {
     pub(super) owner: Owner,
     /// Tasks that were woken by whoever ran on this core, or (in the shared mode) that belong here.
     pub(super) inbox: Inbox,
+    /// A task that has not started, spawned by a thread that was alone here (the shared mode).
+    pub(super) aside: Inbox,
     /// Tasks that may run on any core.
     pub(super) queue: Queue,
     /// The same, of those that an event has woken: see `turns`.
@@ -88,6 +90,7 @@ impl Core {
             index,
             owner: Owner::new(),
             inbox: Inbox::new(),
+            aside: Inbox::new(),
             queue: Queue::new(n_cores),
             woken: Queue::new(n_cores),
             asleep: Asleep::new(),

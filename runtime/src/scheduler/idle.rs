@@ -29,8 +29,8 @@
 //! On a crowded machine (`crowd`) the monitor allows fewer of them. [`Idle::pick`] then names nobody
 //! while as many are awake. A core that is awake all the same, or that its event loop has woken, is a
 //! *surplus*: it hands over what it has and what its event loop gives to the shared queue, neither takes
-//! from there nor searches, and goes to sleep. In step 3 it looks only at its inbox if as
-//! many as are allowed are awake without it ([`Duty`]). What is watched for it moves to the event loops
+//! from there nor searches, and goes to sleep. In step 3 it looks only at its inbox and at what was laid
+//! aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it moves to the event loops
 //! of the others when it is next waited for.
 //!
 //! # Why nothing is lost
@@ -49,8 +49,9 @@
 //! it enters it finds nobody else awake, so that its step 3 looks at every queue. A surplus that hands
 //! over is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
 //!
-//! A green thread may leave a task in the shared queue and wake nobody, without a look at the counts,
-//! if nobody can take the core that it runs on: that one is awake, and the same holds.
+//! What was laid aside on a core, in the shared mode, is like its inbox, but that the monitor may take
+//! it: then that is a pusher to the shared queue. Who lays it aside wakes nobody, since the core is in a
+//! run and nobody takes it.
 //!
 //! A picker that finds the list empty was taken for a searcher meanwhile: it looks at the counts
 //! again, in the place of those who relied on it.

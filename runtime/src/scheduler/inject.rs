@@ -21,12 +21,10 @@ impl Inject {
         self.len.load(Ordering::SeqCst) == 0
     }
 
-    /// Pushes a task; whether there was none before.
-    pub(crate) fn push(&self, task: Runnable) -> bool {
+    pub(crate) fn push(&self, task: Runnable) {
         let mut tasks = self.tasks.lock();
         tasks.push_back(task);
         self.len.store(tasks.len(), Ordering::SeqCst);
-        tasks.len() == 1
     }
 
     pub(crate) fn push_all(&self, more: &mut List) {

@@ -8,7 +8,7 @@
 //!
 //! | who makes it so | where it goes |
 //! |---|---|
-//! | a green thread, in the shared mode, by spawning it | the queue that all share; see below |
+//! | a green thread, in the shared mode, by spawning it | the queue that all share, or aside on its core |
 //! | a green thread otherwise | the inbox of the core it runs on |
 //! | a worker, from its event loop or deadlines | the core's queue for those |
 //! | any other OS thread | the queue that all share |
@@ -21,8 +21,8 @@
 //! In the shared mode a thread stays with the core that starts it. Two that take turns are best off on
 //! one: from core to core each turn wakes an OS thread, which takes hundreds of times as long as a
 //! switch. But many that were all started by one are to spread. So the first that a thread spawns which
-//! is alone on its core wakes nobody, as above, and most often its own core starts it; from the second
-//! on others are woken for each.
+//! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run, and
+//! the monitor makes it everybody's when it comes by. From the second on others are woken for each.
 //!
 //! # What a worker runs next
 //!
@@ -282,6 +282,10 @@ impl Scheduler {
 
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
+        for core in &self.cores {
+            let (youngest, older) = core.aside.take_all();
+            older.into_iter().chain(youngest).for_each(|task| self.inject(task));
+        }
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
         let any = !self.inject.is_empty() || self.cores.iter().any(stranded);
         if any && self.idle.any_sleeps() {
@@ -371,12 +375,13 @@ impl Schedule for Scheduler {
         }
         if self.tls_mode == TlsMode::Shared {
             // It has not started. Nobody takes from the inbox of a core that computes in this mode,
-            // where an inbox holds pinned tasks: to where every core looks.
-            let first = self.inject.push(task);
-            // A core in a run is awake, and in this mode is not taken: it will look there itself.
-            let is_alone = |spawner: &Header| self.core_of(spawner).n_pinned() == 1;
-            if !(first && current::green().is_some_and(is_alone)) {
-                self.wake_one();
+            // where an inbox holds pinned tasks.
+            match current::green().map(|spawner| self.core_of(spawner)) {
+                // It is in a run, so it is awake, and in this mode nobody takes it.
+                Some(core) if core.n_pinned() == 1 && core.aside.is_empty() => {
+                    core.aside.push(task);
+                }
+                _ => self.inject(task),
             }
         } else if let Some(waker) = current::green() {
             let core = self.core_of(waker);

@@ -432,10 +432,14 @@ impl Scheduler {
         pop_in_turn(core, local)
     }
 
-    /// Trades with the shared queue: what was left for it against this core's share. Whether there
-    /// was any.
+    /// Takes what was laid aside, or trades with the shared queue: what was left for it against this
+    /// core's share. Whether there was any.
     fn take_share(&self, core: &Core, local: &mut Local) -> bool {
         self.share_left(core, local);
+        if let (Some(task), _) = core.aside.take_all() {
+            self.enqueue(core, local, task);
+            return true;
+        }
         if self.idle.is_surplus() {
             return false;
         }
@@ -531,7 +535,7 @@ impl Scheduler {
     fn sleep(&self, core: &Core, local: &mut Local) {
         local.give_up_stacks();
         let is_there_work = |duty| match duty {
-            Duty::Own => !core.inbox.is_empty(),
+            Duty::Own => !core.inbox.is_empty() || !core.aside.is_empty(),
             Duty::All => self.is_there_work(core),
         };
         let wait = || {
@@ -556,6 +560,7 @@ impl Scheduler {
         let own = self.tls_mode == TlsMode::Own;
         !self.inject.is_empty()
             || !core.inbox.is_empty()
+            || !core.aside.is_empty()
             || self.cores.iter().any(|other| {
                 other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())
             })

@@ -23,6 +23,8 @@ struct Scheduler {
     idle: Idle,
     inject: Inject,
     cores: Vec<(Core, Inbox)>,
+    /// What was laid aside on the first core.
+    aside: Inbox,
     /// Tasks that have not run yet. The model's own, and not one of loom's: what it orders is the end.
     n_left: atomic::AtomicU32,
     /// A task ends only when all run.
@@ -41,6 +43,7 @@ impl Scheduler {
             idle: Idle::new(n_cores),
             inject: Inject::new(),
             cores: (0..n_cores).map(|_| (Core::new(), Inbox::new())).collect(),
+            aside: Inbox::new(),
             n_left: atomic::AtomicU32::new(n_tasks as u32),
             together,
             all_run: AtomicU32::new(0),
@@ -105,10 +108,12 @@ impl Scheduler {
             let mut found: Vec<_> = youngest.into_iter().chain(older).collect();
             if is_surplus {
                 // `Worker::hand_over`.
-                for task in found.drain(..) {
-                    self.inject.push(task);
-                }
-            } else {
+                found.drain(..).for_each(|task| self.inject.push(task));
+            }
+            if index == 0 {
+                found.extend(self.aside.take_all().0);
+            }
+            if !is_surplus {
                 found.extend(self.inject.take_share(self.cores.len(), 1));
             }
             if !found.is_empty() {
@@ -121,8 +126,11 @@ impl Scheduler {
             if !searching && !is_surplus {
                 searching = self.idle.start_searching();
             }
-            let is_there_work =
-                |duty| !inbox.is_empty() || duty == Duty::All && !self.inject.is_empty();
+            let is_there_work = |duty| {
+                !inbox.is_empty()
+                    || index == 0 && !self.aside.is_empty()
+                    || duty == Duty::All && !self.inject.is_empty()
+            };
             let wait = || core.poll();
             searching = self.idle.sleep(index, &core.asleep, searching, is_there_work, wait);
         }
@@ -240,16 +248,25 @@ fn what_a_surplus_core_hands_over_is_run() {
 }
 
 #[test]
-fn a_task_that_a_core_in_a_run_leaves_without_waking_anybody_is_run() {
+fn what_is_laid_aside_is_run_there_or_after_the_monitor_came_by() {
     for allowed in [1, 2] {
-        explore(4, move || {
+        explore(2, move || {
             let scheduler = Scheduler::new(2, 1);
             scheduler.0.idle.allow(allowed);
             let theirs = Arc::clone(&scheduler);
             let other = loom::thread::spawn(move || theirs.0.work(1, false));
-            scheduler.0.inject.push(scheduler.0.tasks.make(0));
+            let theirs = Arc::clone(&scheduler);
+            let monitor = loom::thread::spawn(move || {
+                if let (Some(task), _) = theirs.0.aside.take_all() {
+                    theirs.0.inject.push(task);
+                    theirs.0.wake_one();
+                }
+            });
+            // By a run on the first core, which ends then.
+            scheduler.0.aside.push(scheduler.0.tasks.make(0));
             scheduler.0.work(0, false);
             other.join().unwrap();
+            monitor.join().unwrap();
             scheduler.0.tasks.assert_each_was_taken_once();
         });
     }
