@@ -21,8 +21,8 @@
 //! In the shared mode a thread stays with the core that starts it. Two that take turns are best off on
 //! one: from core to core each turn wakes an OS thread, which takes hundreds of times as long as a
 //! switch. But many that were all started by one are to spread. So the first that a thread spawns which
-//! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run, and
-//! the monitor makes it everybody's when it comes by. From the second on others are woken for each.
+//! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run. With
+//! the second, or when the monitor comes by, it goes to the queue that all share, and others are woken.
 //!
 //! # What a worker runs next
 //!
@@ -259,6 +259,14 @@ impl Scheduler {
         self.wake_one();
     }
 
+    /// Moves what was laid aside on a core to the shared queue.
+    fn share_aside(&self, core: &Core) {
+        // There is one at most.
+        if let (Some(task), _) = core.aside.take_all() {
+            self.inject(task);
+        }
+    }
+
     /// For the monitor: whether anything waits for this core.
     fn is_awaited(&self, core: &Core) -> bool {
         self.tls_mode == TlsMode::Own
@@ -282,10 +290,7 @@ impl Scheduler {
 
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
-        for core in &self.cores {
-            let (youngest, older) = core.aside.take_all();
-            older.into_iter().chain(youngest).for_each(|task| self.inject(task));
-        }
+        self.cores.iter().for_each(|core| self.share_aside(core));
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
         let any = !self.inject.is_empty() || self.cores.iter().any(stranded);
         if any && self.idle.any_sleeps() {
@@ -381,7 +386,11 @@ impl Schedule for Scheduler {
                 Some(core) if core.n_pinned() == 1 && core.aside.is_empty() => {
                     core.aside.push(task);
                 }
-                _ => self.inject(task),
+                Some(core) => {
+                    self.share_aside(core);
+                    self.inject(task);
+                }
+                None => self.inject(task),
             }
         } else if let Some(waker) = current::green() {
             let core = self.core_of(waker);
