@@ -35,7 +35,7 @@ pub(crate) struct Queue {
     alone: bool,
     head: AtomicU32,
     tail: AtomicU32,
-    slots: Box<[AtomicPtr<Header>]>,
+    slots: Box<[AtomicPtr<Header>; CAPACITY as usize]>,
 }
 
 impl Queue {
@@ -47,7 +47,7 @@ impl Queue {
             alone: n_cores == 1,
             head: AtomicU32::new(0),
             tail: AtomicU32::new(0),
-            slots: (0..CAPACITY).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+            slots: Box::new(std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut()))),
         }
     }
 
@@ -77,10 +77,21 @@ impl Queue {
     ///
     /// The caller owns the core: nobody else pushes or pops.
     pub(crate) unsafe fn push(&self, task: Runnable) -> Result<(), Runnable> {
+        // SAFETY: as the caller promises.
+        unsafe { self.push_below(Self::CAPACITY, task) }
+    }
+
+    /// Appends a task if there are fewer than `limit`, which is `CAPACITY` at most; else gives it back.
+    ///
+    /// # Safety
+    ///
+    /// As for `push`.
+    #[inline]
+    pub(crate) unsafe fn push_below(&self, limit: usize, task: Runnable) -> Result<(), Runnable> {
         let tail = self.tail.load(Ordering::Relaxed);
         // Acquire pairs with the release in `pop` and `steal`.
         let head = self.head.load(Ordering::Acquire);
-        if tail.wrapping_sub(head) >= CAPACITY {
+        if tail.wrapping_sub(head) as usize >= limit {
             return Err(task);
         }
         self.slot(tail).store(task.into_raw().as_ptr(), Ordering::Relaxed);

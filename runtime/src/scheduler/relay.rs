@@ -142,8 +142,9 @@ impl Scheduler {
     unsafe fn at_hand(&self, core: &Core, last: &Header, switch: Switch) -> Next {
         // SAFETY: as the caller promises; the reference is not used beyond this call.
         let local = unsafe { core.local() };
+        let events_wait = worker::events_wait(core, local);
         let yielded = match switch {
-            Switch::Yielded if worker::events_wait(core, local) => return Next::Unknown,
+            Switch::Yielded if events_wait => return Next::Unknown,
             Switch::Yielded => true,
             Switch::Parked if last.state.is_claimed() => return Next::Unknown,
             Switch::Parked => false,
@@ -153,10 +154,10 @@ impl Scheduler {
         if tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() || self.watch.is_some() {
             return Next::Unknown;
         }
-        let youngest = self.collect(core, local);
+        let youngest = self.collect(core, local, events_wait);
         let next = youngest.or_else(|| {
             local.streak = 0;
-            self.pop(core, local)
+            self.pop(core, local, events_wait)
         });
         let is_share_due = self.is_share_due(local);
         if next.is_none() && (!yielded || is_share_due) {

@@ -238,19 +238,28 @@ impl Scheduler {
             local.pinned.push_back(task);
             return true;
         }
-        let others_wait = !local.left.is_empty() || !self.inject.is_empty();
-        if others_wait && 2 * core.queue.room() <= Queue::CAPACITY {
-            leave(core, local, task);
-            return false;
-        }
         // SAFETY: this worker has the core.
-        match unsafe { core.queue.push(task) } {
+        match unsafe { core.queue.push_below(Queue::CAPACITY / 2, task) } {
             Ok(()) => true,
-            Err(task) => {
-                leave(core, local, task);
-                false
-            }
+            Err(task) => self.enqueue_beyond(core, local, task),
         }
+    }
+
+    /// `enqueue` for the other half of the core's queue.
+    #[cold]
+    fn enqueue_beyond(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
+        let others_wait = !local.left.is_empty() || !self.inject.is_empty();
+        let task = if others_wait {
+            task
+        } else {
+            // SAFETY: this worker has the core.
+            match unsafe { core.queue.push(task) } {
+                Ok(()) => return true,
+                Err(task) => task,
+            }
+        };
+        leave(core, local, task);
+        false
     }
 
     /// Whether what was left for the shared queue is to go there now.
@@ -337,12 +346,13 @@ impl Scheduler {
                 }
             }
             self.collect_ready(core, local);
-            let youngest = self.collect(core, local);
+            let events_wait = events_wait(core, local);
+            let youngest = self.collect(core, local, events_wait);
             self.share_if_due(core, local);
             if let Some(task) = youngest {
                 return self.found(core, local, task);
             }
-            if let Some(task) = self.pop(core, local) {
+            if let Some(task) = self.pop(core, local, events_wait) {
                 local.streak = 0;
                 return self.found(core, local, task);
             }
@@ -387,15 +397,19 @@ impl Scheduler {
     }
 
     /// Queues what the last run or anybody else has woken; the last one is to run at once if it is its
-    /// turn.
+    /// turn. `events_wait` says whether there are tasks that an event has woken.
     #[inline(always)]
-    pub(super) fn collect(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
+    pub(super) fn collect(
+        &self,
+        core: &Core,
+        local: &mut Local,
+        events_wait: bool,
+    ) -> Option<Runnable> {
         let (youngest, older) = core.inbox.take_all();
         if !older.is_empty() {
             self.enqueue_all(core, local, older);
         }
         let youngest = youngest?;
-        let events_wait = events_wait(core, local);
         let streak_max = if events_wait { STREAK_MAX_BEFORE_EVENTS } else { STREAK_MAX };
         if local.streak < streak_max {
             local.streak += 1;
@@ -418,10 +432,15 @@ impl Scheduler {
         }
     }
 
-    /// The oldest task of the kind whose turn it is.
+    /// The oldest task of the kind whose turn it is. `events_wait` as for `collect`.
     #[inline(always)]
-    pub(super) fn pop(&self, core: &Core, local: &mut Local) -> Option<Runnable> {
-        if !events_wait(core, local) {
+    pub(super) fn pop(
+        &self,
+        core: &Core,
+        local: &mut Local,
+        events_wait: bool,
+    ) -> Option<Runnable> {
+        if !events_wait {
             local.turns.alone();
             return pop_other(core, local);
         }
