@@ -52,7 +52,7 @@ fn vtable(hook: &Hook) -> usize {
 
 fn report(task: &Header, info: &PanicHookInfo<'_>) {
     static FIRST: AtomicBool = AtomicBool::new(true);
-    let name = task.name.as_deref().unwrap_or("<unnamed>");
+    let name = task.name().unwrap_or("<unnamed>");
     let message = info.payload_as_str().unwrap_or("Box<dyn Any>");
     let mut text = String::new();
     let location = info.location().map(ToString::to_string).unwrap_or_default();

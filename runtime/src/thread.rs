@@ -3,6 +3,7 @@
 mod join;
 mod token;
 
+use std::any::Any;
 use std::cell::UnsafeCell;
 use std::env;
 use std::ffi::CString;
@@ -20,10 +21,11 @@ use std::time::Instant;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::runtime;
+use crate::scheduler::Scheduler;
 use crate::stack::{self, Class};
 use crate::sys;
 pub use crate::task::id::ThreadId;
-use crate::task::{Header, Runnable, Schedule, TaskRef, VTable};
+use crate::task::{Header, Runnable, Schedule, Scheduling, TaskRef, VTable};
 
 /// The stack of a thread that does not say otherwise: std's.
 const STACK_SIZE: usize = 2 << 20;
@@ -35,11 +37,17 @@ struct Task<F, T> {
     stage: UnsafeCell<Stage<F, T>>,
 }
 
+// With the word that glibc keeps before each, a whole number of its steps of 16 bytes. A batch of threads
+// costs what their tasks take of the heap: every step more is some 10 ns for each, in page faults.
+const _: () = assert!(cfg!(loom) || size_of::<Task<fn(), ()>>() == 152);
+
 enum Stage<F, T> {
     /// Not started.
     Function(F),
     /// Ended, and nobody has asked for the result.
-    Result(Result<T>),
+    Returned(T),
+    /// The same. Seldom, and in one word: the stage is what decides how large most tasks are.
+    Panicked(Box<Box<dyn Any + Send>>),
     /// The function runs, or the result has been taken.
     Empty,
 }
@@ -115,7 +123,7 @@ impl Builder {
     {
         let name = self.name.map(|name| {
             let name = CString::new(name).expect("thread name may not contain interior null bytes");
-            name.into_string().expect("it was a string").into_boxed_str()
+            Box::new(name.into_string().expect("it was a string").into_boxed_str())
         });
         let scheduler = runtime::scheduler()?;
         let class = match self.stack_size {
@@ -129,19 +137,20 @@ impl Builder {
                 take: take::<F, T>,
                 drop_result: drop_result::<F, T>,
                 free: free::<Task<F, T>>,
+                scheduling: Scheduling::by::<Scheduler>(),
             }
         };
         // Written in place: a value that is made first would be copied there.
         let task = Box::leak(Box::<Task<F, T>>::new_uninit()).write(Task {
             // One count for the task itself, one for the handle.
-            header: Header::new(scheduler, vtable, Some(class), name, 2),
+            header: Header::new(vtable, Some(class), name, 2),
             stage: UnsafeCell::new(Stage::Function(f)),
         });
         let task = NonNull::from(task).cast::<Header>();
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {
             let thread = Thread(TaskRef::from_raw(task));
-            scheduler.schedule(Runnable::from_raw(task));
+            scheduler.take_on(Runnable::from_raw(task));
             Ok(JoinHandle { thread, _result: PhantomData })
         }
     }
@@ -190,7 +199,10 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
         unreachable!("a thread runs once")
     };
     let result = panic::catch_unwind(AssertUnwindSafe(|| __rust_begin_short_backtrace(f)));
-    *stage = Stage::Result(result);
+    *stage = match result {
+        Ok(value) => Stage::Returned(value),
+        Err(payload) => Stage::Panicked(Box::new(payload)),
+    };
     if join::is_detached(&task.header.join) {
         // SAFETY: as above.
         unsafe { drop_result::<F, T>(header) };
@@ -240,10 +252,13 @@ unsafe fn drop_result<F, T>(header: NonNull<Header>) {
 unsafe fn take<F, T>(header: NonNull<Header>, into: *mut ()) {
     // SAFETY: as the caller promises; the handle that takes is unique.
     let stage = unsafe { &mut *header.cast::<Task<F, T>>().as_ref().stage.get() };
-    if let Stage::Result(result) = std::mem::replace(stage, Stage::Empty) {
-        // SAFETY: as the caller promises.
-        unsafe { *into.cast::<Option<Result<T>>>() = Some(result) };
-    }
+    let result = match std::mem::replace(stage, Stage::Empty) {
+        Stage::Returned(value) => Some(Ok(value)),
+        Stage::Panicked(payload) => Some(Err(*payload)),
+        Stage::Function(_) | Stage::Empty => None,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { *into.cast::<Option<Result<T>>>() = result };
 }
 
 /// Frees a task.
@@ -337,7 +352,7 @@ impl Thread {
 
     /// The thread's name, if it has one.
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.0.name()
     }
 
     /// Makes the thread's token available: its [`park`] returns, now or the next time.
@@ -370,13 +385,13 @@ fn os_thread() -> TaskRef {
     /// Runs nothing.
     struct Nobody;
     impl Schedule for Nobody {
-        fn schedule(&self, _: Runnable) {
+        fn schedule(_: Runnable) {
             unreachable!("an OS thread is not scheduled here")
         }
-        fn is_retired(&self, _: usize) -> bool {
+        fn is_retired(_: usize) -> bool {
             unreachable!("an OS thread has no core")
         }
-        fn wake_core(&self, _: usize) {
+        fn wake_core(_: usize) {
             unreachable!("an OS thread has no core")
         }
     }
@@ -387,9 +402,17 @@ fn os_thread() -> TaskRef {
         unreachable!("an OS thread has no result here")
     }
 
-    let vtable = const { &VTable { run: none, take, drop_result: none, free: free::<Header> } };
-    let name = std::thread::current().name().map(Into::into);
-    let mut header = Header::new(&Nobody, vtable, None, name, 1);
+    let vtable = const {
+        &VTable {
+            run: none,
+            take,
+            drop_result: none,
+            free: free::<Header>,
+            scheduling: Scheduling::by::<Nobody>(),
+        }
+    };
+    let name = std::thread::current().name().map(|name| Box::new(name.into()));
+    let mut header = Header::new(vtable, None, name, 1);
     if sys::thread::is_main() {
         header.id = ThreadId::MAIN;
     }
@@ -441,9 +464,5 @@ pub fn yield_now() {
 pub(crate) fn interrupted() -> Option<(Range<usize>, &'static str, u64)> {
     let task = running::green()?;
     // The name lives as long as the task, which does not go on after this.
-    Some((
-        stack::guard(task.bottom.get()),
-        task.name.as_deref().unwrap_or("<unknown>"),
-        task.id.get(),
-    ))
+    Some((stack::guard(task.bottom.get()), task.name().unwrap_or("<unknown>"), task.id.get()))
 }

@@ -593,7 +593,7 @@ impl State {
     /// core is not to be woken for it.
     #[cold]
     fn follow(&mut self, task: &Header, fd: BorrowedFd<'_>, home: Home) {
-        if task.scheduler().is_retired(home.core() as usize) {
+        if (task.scheduling().is_retired)(home.core() as usize) {
             self.move_to(task.core.load(Ordering::Relaxed), fd, home);
         }
     }

@@ -364,10 +364,9 @@ impl Scheduler {
         }
         result
     }
-}
 
-impl Schedule for Scheduler {
-    fn schedule(&self, task: Runnable) {
+    /// Sees to it that a task runs soon which has become runnable.
+    pub(crate) fn take_on(&self, task: Runnable) {
         if task.pinned.get() {
             let core = self.core_of(&task);
             if worker::has_core(core) {
@@ -407,12 +406,20 @@ impl Schedule for Scheduler {
             self.inject(task);
         }
     }
+}
 
-    fn is_retired(&self, core: usize) -> bool {
-        self.idle.are_enough_awake() && self.cores[core].asleep.is_asleep()
+impl Schedule for Scheduler {
+    fn schedule(task: Runnable) {
+        get().take_on(task);
     }
 
-    fn wake_core(&self, core: usize) {
-        self.wake(&self.cores[core]);
+    fn is_retired(core: usize) -> bool {
+        let scheduler = get();
+        scheduler.idle.are_enough_awake() && scheduler.cores[core].asleep.is_asleep()
+    }
+
+    fn wake_core(core: usize) {
+        let scheduler = get();
+        scheduler.wake(&scheduler.cores[core]);
     }
 }

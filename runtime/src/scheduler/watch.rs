@@ -166,7 +166,7 @@ struct Thread<'a>(&'a Header);
 
 impl fmt::Display for Thread<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.name.as_deref().unwrap_or("<unnamed>");
+        let name = self.0.name().unwrap_or("<unnamed>");
         // The line has room for so much.
         write!(f, "thread '{name:.100}' ({})", self.0.id.get())
     }

@@ -326,7 +326,7 @@ impl Scheduler {
     #[inline(always)]
     unsafe fn next(&'static self, core: &'static Core) -> Runnable {
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
-        // `schedule`, which would make its own, is not among it.
+        // `take_on`, which would make its own, is not among it.
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);

@@ -21,7 +21,7 @@
 //! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
-//! | `id`, `name`, `class`, `vtable`, `scheduler` | never change |
+//! | `id`, `name`, `class`, `vtable` | never change |
 
 pub(crate) mod id;
 pub(crate) mod lease;
@@ -41,18 +41,31 @@ use lease::Lease;
 use state::State;
 
 /// What `task` needs of the layer that runs tasks.
-pub(crate) trait Schedule: Sync {
+pub(crate) trait Schedule {
     /// Sees to it that the task runs soon.
-    fn schedule(&self, task: Runnable);
+    fn schedule(task: Runnable);
 
     /// Whether a core sleeps while others are to do its work.
-    fn is_retired(&self, core: usize) -> bool;
+    fn is_retired(core: usize) -> bool;
 
     /// Sees to it that a core that sleeps looks at its deadlines again.
-    fn wake_core(&self, core: usize);
+    fn wake_core(core: usize);
 }
 
-/// What depends on the type of the function and its result.
+/// `Schedule`, for a header that does not say whose.
+pub(crate) struct Scheduling {
+    schedule: fn(Runnable),
+    pub(crate) is_retired: fn(usize) -> bool,
+    pub(crate) wake_core: fn(usize),
+}
+
+impl Scheduling {
+    pub(crate) const fn by<S: Schedule>() -> Self {
+        Self { schedule: S::schedule, is_retired: S::is_retired, wake_core: S::wake_core }
+    }
+}
+
+/// What depends on the type of the function and its result, and on who runs it.
 pub(crate) struct VTable {
     /// Runs the function and keeps its result. On the task's stack, once.
     pub(crate) run: unsafe fn(NonNull<Header>),
@@ -62,6 +75,7 @@ pub(crate) struct VTable {
     pub(crate) drop_result: unsafe fn(NonNull<Header>),
     /// Frees the allocation; the count is zero.
     pub(crate) free: unsafe fn(NonNull<Header>),
+    pub(crate) scheduling: Scheduling,
 }
 
 // Not aligned to a cache line: allocators serve that by a slower path, on every spawn.
@@ -88,13 +102,13 @@ pub(crate) struct Header {
     // What is above is touched at each switch; what is below is not.
     /// The lowest address of its stack; set before it starts.
     pub(crate) bottom: Cell<usize>,
-    scheduler: &'static dyn Schedule,
     pub(crate) vtable: &'static VTable,
     count: AtomicUsize,
     /// The word of `join`: see `thread::join`.
     pub(crate) join: AtomicPtr<()>,
     pub(crate) id: ThreadId,
-    pub(crate) name: Option<Box<str>>,
+    /// Most have none: it takes one word here.
+    name: Option<Box<Box<str>>>,
 }
 
 // SAFETY: the table in the module's header says who may touch what; the fields that are neither
@@ -108,10 +122,9 @@ impl Header {
     /// A header with `count` references. `class` is the stack that was reserved for it.
     #[inline(always)]
     pub(crate) fn new(
-        scheduler: &'static dyn Schedule,
         vtable: &'static VTable,
         class: Option<Class>,
-        name: Option<Box<str>>,
+        name: Option<Box<Box<str>>>,
         count: usize,
     ) -> Self {
         Self {
@@ -126,7 +139,6 @@ impl Header {
             core: AtomicU32::new(0),
             token: AtomicU32::new(0),
             lease: Cell::new(None),
-            scheduler,
             vtable,
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),
@@ -135,8 +147,13 @@ impl Header {
         }
     }
 
-    pub(crate) fn scheduler(&self) -> &'static dyn Schedule {
-        self.scheduler
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref().map(Box::as_ref)
+    }
+
+    /// What the layer that runs it does for it.
+    pub(crate) fn scheduling(&self) -> &'static Scheduling {
+        &self.vtable.scheduling
     }
 
     /// The way off the task's stack, for the task itself.
@@ -192,8 +209,7 @@ impl Runnable {
 
     /// Hands the task to its scheduler.
     pub(crate) fn schedule(self) {
-        let scheduler = self.scheduler;
-        scheduler.schedule(self);
+        (self.scheduling().schedule)(self);
     }
 
     /// Gives up the right, for good: the task has ended. Drops its own count.

@@ -6,7 +6,7 @@ use loom::thread::{JoinHandle, Thread};
 
 use crate::primitive::{AtomicU32, Cell, Ordering};
 use crate::scheduler::idle::Asleep;
-use crate::task::{Header, Runnable, Schedule, VTable};
+use crate::task::{Header, Runnable, Schedule, Scheduling, VTable};
 use context::Exit;
 use sys::futex;
 
@@ -58,8 +58,9 @@ pub(crate) fn new_header() -> Header {
         unreachable!("a model's tasks lie on its threads' stacks, and have no result")
     }
 
-    const VTABLE: &VTable = &VTable { run, take, drop_result: free, free };
-    Header::new(&Machine, VTABLE, None, None, 1)
+    const VTABLE: &VTable =
+        &VTable { run, take, drop_result: free, free, scheduling: Scheduling::by::<Machine>() };
+    Header::new(VTABLE, None, None, 1)
 }
 
 /// A core, as far as it can be woken.
@@ -103,18 +104,18 @@ loom::lazy_static! {
 struct Machine;
 
 impl Schedule for Machine {
-    fn schedule(&self, task: Runnable) {
+    fn schedule(task: Runnable) {
         // SAFETY: tasks that park are green threads, which last at least until they run again.
         let green = unsafe { task.into_raw().cast::<Green>().as_ref() };
         assert!(!green.has_right.replace(true), "a second right to run a task");
         green.thread.unpark();
     }
 
-    fn is_retired(&self, _: usize) -> bool {
+    fn is_retired(_: usize) -> bool {
         false
     }
 
-    fn wake_core(&self, _: usize) {
+    fn wake_core(_: usize) {
         CORE.wake();
     }
 }

@@ -106,7 +106,7 @@ pub(crate) fn set(alarm: &Alarm) {
     let too_late = alarm.deadline_ns < timers.sleeps_until_ns;
     drop(timers);
     if too_late {
-        task.scheduler().wake_core(core as usize);
+        (task.scheduling().wake_core)(core as usize);
     }
 }
 
