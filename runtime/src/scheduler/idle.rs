@@ -30,8 +30,8 @@
 //! while as many are awake. A core that is awake all the same, or that its event loop has woken, is a
 //! *surplus*: it hands over what it has and what its event loop gives to the shared queue, neither takes
 //! from there nor searches, and goes to sleep. In step 3 it looks only at its inbox and at what was laid
-//! aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it moves to the event loops
-//! of the others when it is next waited for.
+//! aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it moves to
+//! the event loops of the others when it is next waited for.
 //!
 //! # Why nothing is lost
 //!
