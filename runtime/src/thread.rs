@@ -21,11 +21,11 @@ use std::time::Instant;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::runtime;
-use crate::scheduler::Scheduler;
+use crate::scheduler::SCHEDULING;
 use crate::stack::{self, Class};
 use crate::sys;
 pub use crate::task::id::ThreadId;
-use crate::task::{Header, Runnable, Schedule, Scheduling, TaskRef, VTable};
+use crate::task::{Header, Runnable, Scheduling, TaskRef, VTable};
 
 /// The stack of a thread that does not say otherwise: std's.
 const STACK_SIZE: usize = 2 << 20;
@@ -123,9 +123,9 @@ impl Builder {
     {
         let name = self.name.map(|name| {
             let name = CString::new(name).expect("thread name may not contain interior null bytes");
-            Box::new(name.into_string().expect("it was a string").into_boxed_str())
+            name.into_string().expect("it was a string").into_boxed_str()
         });
-        let scheduler = runtime::scheduler()?;
+        runtime::scheduler()?;
         let class = match self.stack_size {
             Some(size) => Class::for_size(size, tls::block_len())?,
             None => default_class()?,
@@ -137,7 +137,7 @@ impl Builder {
                 take: take::<F, T>,
                 drop_result: drop_result::<F, T>,
                 free: free::<Task<F, T>>,
-                scheduling: Scheduling::by::<Scheduler>(),
+                scheduling: SCHEDULING,
             }
         };
         // Written in place: a value that is made first would be copied there.
@@ -150,7 +150,7 @@ impl Builder {
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {
             let thread = Thread(TaskRef::from_raw(task));
-            scheduler.take_on(Runnable::from_raw(task));
+            Runnable::from_raw(task).schedule();
             Ok(JoinHandle { thread, _result: PhantomData })
         }
     }
@@ -383,18 +383,11 @@ pub fn current() -> Thread {
 /// A handle for an OS thread that was not started here.
 fn os_thread() -> TaskRef {
     /// Runs nothing.
-    struct Nobody;
-    impl Schedule for Nobody {
-        fn schedule(_: Runnable) {
-            unreachable!("an OS thread is not scheduled here")
-        }
-        fn is_retired(_: usize) -> bool {
-            unreachable!("an OS thread has no core")
-        }
-        fn wake_core(_: usize) {
-            unreachable!("an OS thread has no core")
-        }
-    }
+    const NOBODY: Scheduling = Scheduling {
+        schedule: |_| unreachable!("an OS thread is not scheduled here"),
+        is_retired: |_| unreachable!("an OS thread has no core"),
+        wake_core: |_| unreachable!("an OS thread has no core"),
+    };
     unsafe fn none(_: NonNull<Header>) {
         unreachable!("an OS thread has no function here, and no result")
     }
@@ -403,15 +396,9 @@ fn os_thread() -> TaskRef {
     }
 
     let vtable = const {
-        &VTable {
-            run: none,
-            take,
-            drop_result: none,
-            free: free::<Header>,
-            scheduling: Scheduling::by::<Nobody>(),
-        }
+        &VTable { run: none, take, drop_result: none, free: free::<Header>, scheduling: NOBODY }
     };
-    let name = std::thread::current().name().map(|name| Box::new(name.into()));
+    let name = std::thread::current().name().map(Into::into);
     let mut header = Header::new(vtable, None, name, 1);
     if sys::thread::is_main() {
         header.id = ThreadId::MAIN;

@@ -155,6 +155,11 @@ impl Core {
         self.n_pinned.store(n, Ordering::Relaxed);
     }
 
+    /// Whether anything has come that no run has found yet: to the inbox, or aside.
+    pub(super) fn has_inbound(&self) -> bool {
+        !self.inbox.is_empty() || !self.aside.is_empty()
+    }
+
     /// Whether there is anything that another core might run.
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty() || !self.woken.is_empty()

@@ -84,7 +84,7 @@ use crate::reactor;
 use crate::report;
 use crate::sys;
 use crate::task::lease::Lease;
-use crate::task::{Header, Runnable, Schedule};
+use crate::task::{Header, Runnable, Scheduling};
 use crate::timer;
 
 pub(crate) struct Scheduler {
@@ -109,6 +109,24 @@ static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
 /// The scheduler, once `start` has returned.
 pub(crate) fn get() -> &'static Scheduler {
     SCHEDULER.get().expect("the runtime has started")
+}
+
+/// What it does for its tasks.
+pub(crate) const SCHEDULING: Scheduling = Scheduling {
+    schedule,
+    is_retired: |core| {
+        let scheduler = get();
+        scheduler.idle.are_enough_awake() && scheduler.cores[core].asleep.is_asleep()
+    },
+    wake_core: |core| {
+        let scheduler = get();
+        scheduler.wake(&scheduler.cores[core]);
+    },
+};
+
+// Not a closure: that would be compiled in each crate that spawns, a call away from `take_on`.
+fn schedule(task: Runnable) {
+    get().take_on(task);
 }
 
 /// How it is to be set up.
@@ -366,7 +384,7 @@ impl Scheduler {
     }
 
     /// Sees to it that a task runs soon which has become runnable.
-    pub(crate) fn take_on(&self, task: Runnable) {
+    fn take_on(&self, task: Runnable) {
         if task.pinned.get() {
             let core = self.core_of(&task);
             if worker::has_core(core) {
@@ -405,21 +423,5 @@ impl Scheduler {
         } else {
             self.inject(task);
         }
-    }
-}
-
-impl Schedule for Scheduler {
-    fn schedule(task: Runnable) {
-        get().take_on(task);
-    }
-
-    fn is_retired(core: usize) -> bool {
-        let scheduler = get();
-        scheduler.idle.are_enough_awake() && scheduler.cores[core].asleep.is_asleep()
-    }
-
-    fn wake_core(core: usize) {
-        let scheduler = get();
-        scheduler.wake(&scheduler.cores[core]);
     }
 }

@@ -554,7 +554,7 @@ impl Scheduler {
     fn sleep(&self, core: &Core, local: &mut Local) {
         local.give_up_stacks();
         let is_there_work = |duty| match duty {
-            Duty::Own => !core.inbox.is_empty() || !core.aside.is_empty(),
+            Duty::Own => core.has_inbound(),
             Duty::All => self.is_there_work(core),
         };
         let wait = || {
@@ -578,8 +578,7 @@ impl Scheduler {
     fn is_there_work(&self, core: &Core) -> bool {
         let own = self.tls_mode == TlsMode::Own;
         !self.inject.is_empty()
-            || !core.inbox.is_empty()
-            || !core.aside.is_empty()
+            || core.has_inbound()
             || self.cores.iter().any(|other| {
                 other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())
             })

@@ -41,28 +41,13 @@ use lease::Lease;
 use state::State;
 
 /// What `task` needs of the layer that runs tasks.
-pub(crate) trait Schedule {
-    /// Sees to it that the task runs soon.
-    fn schedule(task: Runnable);
-
-    /// Whether a core sleeps while others are to do its work.
-    fn is_retired(core: usize) -> bool;
-
-    /// Sees to it that a core that sleeps looks at its deadlines again.
-    fn wake_core(core: usize);
-}
-
-/// `Schedule`, for a header that does not say whose.
 pub(crate) struct Scheduling {
-    schedule: fn(Runnable),
+    /// Sees to it that the task runs soon.
+    pub(crate) schedule: fn(Runnable),
+    /// Whether a core sleeps while others are to do its work.
     pub(crate) is_retired: fn(usize) -> bool,
+    /// Sees to it that a core that sleeps looks at its deadlines again.
     pub(crate) wake_core: fn(usize),
-}
-
-impl Scheduling {
-    pub(crate) const fn by<S: Schedule>() -> Self {
-        Self { schedule: S::schedule, is_retired: S::is_retired, wake_core: S::wake_core }
-    }
 }
 
 /// What depends on the type of the function and its result, and on who runs it.
@@ -124,7 +109,7 @@ impl Header {
     pub(crate) fn new(
         vtable: &'static VTable,
         class: Option<Class>,
-        name: Option<Box<Box<str>>>,
+        name: Option<Box<str>>,
         count: usize,
     ) -> Self {
         Self {
@@ -143,7 +128,7 @@ impl Header {
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),
             id: ThreadId::next(),
-            name,
+            name: name.map(Box::new),
         }
     }
 

@@ -6,7 +6,7 @@ use loom::thread::{JoinHandle, Thread};
 
 use crate::primitive::{AtomicU32, Cell, Ordering};
 use crate::scheduler::idle::Asleep;
-use crate::task::{Header, Runnable, Schedule, Scheduling, VTable};
+use crate::task::{Header, Scheduling, VTable};
 use context::Exit;
 use sys::futex;
 
@@ -58,8 +58,7 @@ pub(crate) fn new_header() -> Header {
         unreachable!("a model's tasks lie on its threads' stacks, and have no result")
     }
 
-    const VTABLE: &VTable =
-        &VTable { run, take, drop_result: free, free, scheduling: Scheduling::by::<Machine>() };
+    const VTABLE: &VTable = &VTable { run, take, drop_result: free, free, scheduling: MACHINE };
     Header::new(VTABLE, None, None, 1)
 }
 
@@ -101,24 +100,16 @@ loom::lazy_static! {
 }
 
 /// Every green thread's scheduler.
-struct Machine;
-
-impl Schedule for Machine {
-    fn schedule(task: Runnable) {
+const MACHINE: Scheduling = Scheduling {
+    schedule: |task| {
         // SAFETY: tasks that park are green threads, which last at least until they run again.
         let green = unsafe { task.into_raw().cast::<Green>().as_ref() };
         assert!(!green.has_right.replace(true), "a second right to run a task");
         green.thread.unpark();
-    }
-
-    fn is_retired(_: usize) -> bool {
-        false
-    }
-
-    fn wake_core(_: usize) {
-        CORE.wake();
-    }
-}
+    },
+    is_retired: |_| false,
+    wake_core: |_| CORE.wake(),
+};
 
 /// Nobody computes for long here.
 pub(crate) fn give_way(_: &Header) {}
