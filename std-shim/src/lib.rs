@@ -94,6 +94,9 @@
 
 pub use ::std::*;
 
+// Linked for the functions of libc that it defines.
+extern crate sylvan_posix as _;
+
 #[macro_use]
 mod newtype;
 

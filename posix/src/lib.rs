@@ -1,0 +1,20 @@
+//! POSIX calls for programs on green threads.
+//!
+//! Some of what a program does goes past std and its mirror, straight to libc: it closes a descriptor
+//! by its number, blocks a signal, gives up a right. Such calls change what the kernel knows of a
+//! descriptor or of an OS thread, and the runtime has to hear of it. So this crate defines these
+//! functions under their own names. In a program that links it they take the place of libc's, for Rust
+//! and C code alike; each tells the runtime and then does what libc does ([`next`]).
+//!
+//! It stands between the runtime and the mirror: it calls `sylvan`, and `std-shim` links it.
+//!
+//! # Platforms
+//!
+//! Linux with glibc, linked dynamically. Elsewhere the crate is empty: libc's own functions are in
+//! force, and the runtime goes by what the mirror tells it.
+
+#![deny(unsafe_code)]
+#![cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
+
+#[allow(unsafe_code, reason = "looks a function up by its name")]
+pub mod next;
