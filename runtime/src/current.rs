@@ -1,8 +1,9 @@
 //! Who is running here.
 //!
-//! Two thread-locals say it. In the own mode the first is set once, in a green thread's own block,
-//! and stays; in the shared mode the worker sets it for each run. The second is a worker's own
-//! and means something on its own stack only.
+//! Three thread-locals say it. In the own mode the first is set once, in a green thread's own block,
+//! and stays, unless the thread is bound to its OS thread (`scheduler::bound`): then the second takes
+//! its place. In the shared mode the worker sets the first for each run. The third is an OS thread's
+//! own and means something on its own stack only.
 
 use std::cell::{Cell, OnceCell};
 use std::ptr::{self, NonNull};
@@ -12,7 +13,9 @@ use crate::task::{Header, TaskRef};
 thread_local! {
     /// The green thread that runs here; null on an OS thread.
     static GREEN: Cell<*const Header> = const { Cell::new(ptr::null()) };
-    /// The handle of an OS thread, made when somebody asks for it.
+    /// The thread that has this OS thread for itself, if it was started by the runtime.
+    static BOUND: Cell<*const Header> = const { Cell::new(ptr::null()) };
+    /// The handle of any other OS thread, made when somebody asks for it.
     static OS_THREAD: OnceCell<TaskRef> = const { OnceCell::new() };
 }
 
@@ -27,6 +30,19 @@ pub(crate) fn green<'a>() -> Option<&'a Header> {
 /// Says who runs here from now on.
 pub(crate) fn set_green(task: *const Header) {
     GREEN.set(task);
+}
+
+/// The thread that has the calling OS thread for itself; `None` for green threads, and for OS threads
+/// that the runtime has not started.
+pub(crate) fn bound<'a>() -> Option<&'a Header> {
+    // SAFETY: set to the task of this OS thread, until both end; used as above.
+    unsafe { BOUND.get().as_ref() }
+}
+
+/// Says that the calling OS thread is this thread's alone from now on, to its end.
+pub(crate) fn bind(task: &Header) {
+    GREEN.set(ptr::null());
+    BOUND.set(task);
 }
 
 /// Where an OS thread says who runs on it: found once, and written at each switch.
@@ -51,6 +67,9 @@ impl Place {
 
 /// The handle of the calling OS thread, made by `make` the first time.
 pub(crate) fn os_thread(make: fn() -> TaskRef) -> TaskRef {
+    if let Some(task) = bound() {
+        return TaskRef::to(task);
+    }
     // When the thread-local has ended (in the destructor of another one) each call makes a new
     // handle, as std's own does.
     OS_THREAD.try_with(|this| this.get_or_init(make).clone()).unwrap_or_else(|_| make())

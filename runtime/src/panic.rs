@@ -34,7 +34,7 @@ pub fn install_panic_hook() {
         panic::set_hook(present);
         return;
     }
-    panic::set_hook(Box::new(move |info| match current::green() {
+    panic::set_hook(Box::new(move |info| match current::green().or_else(current::bound) {
         Some(task) => report(task, info),
         None => default(info),
     }));

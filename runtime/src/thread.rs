@@ -21,7 +21,7 @@ use std::time::Instant;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::runtime;
-use crate::scheduler::SCHEDULING;
+use crate::scheduler::{self, SCHEDULING};
 use crate::stack::{self, Class};
 use crate::sys;
 pub use crate::task::id::ThreadId;
@@ -408,6 +408,39 @@ fn os_thread() -> TaskRef {
     unsafe { TaskRef::from_raw(header) }
 }
 
+/// Takes the OS thread that the calling green thread runs on for this thread, to its end: it is *bound*.
+///
+/// For a thread that changes what the kernel keeps for an OS thread, such as its rights, its processors
+/// or its priority, or that makes calls which have to come from one and the same OS thread. It is an
+/// ordinary thread from then on: what blocks blocks its OS thread, which ends with it, so that nothing
+/// of this is left to others. Its number, name, handles and thread-locals stay as they are. Another OS
+/// thread runs the other green threads.
+///
+/// From an ordinary thread this does nothing. (`sylvan-posix` calls it for those who change such things
+/// by a function of libc's.)
+///
+/// # Errors
+///
+/// What the kernel says if there is no OS thread to be had for the others. `Unsupported` where green
+/// threads share their worker's thread-locals ([`tls_mode`](crate::tls_mode)): there a thread stays on
+/// its worker in any case, with others.
+///
+/// ```
+/// let bound = sylvan::spawn(|| {
+///     let before = sylvan::current().id();
+///     let is_bound = sylvan::thread::bind().is_ok();
+///     assert_ne!(sylvan::thread::is_green(), is_bound);
+///     assert_eq!(sylvan::current().id(), before);
+/// });
+/// bound.join().unwrap();
+/// ```
+pub fn bind() -> io::Result<()> {
+    match running::green() {
+        Some(task) => scheduler::get().bind(task),
+        None => Ok(()),
+    }
+}
+
 /// Whether the caller is a green thread.
 pub fn is_green() -> bool {
     running::green().is_some()
@@ -449,7 +482,8 @@ pub fn yield_now() {
 
 /// What the handler of stack overflows asks: the guard, name and number of who runs here.
 pub(crate) fn interrupted() -> Option<(Range<usize>, &'static str, u64)> {
-    let task = running::green()?;
+    // Of an OS thread that was started as one std has the guard.
+    let task = running::green().or_else(running::bound).filter(|task| task.bottom.get() != 0)?;
     // The name lives as long as the task, which does not go on after this.
     Some((stack::guard(task.bottom.get()), task.name().unwrap_or("<unknown>"), task.id.get()))
 }

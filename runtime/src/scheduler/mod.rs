@@ -43,8 +43,9 @@
 //! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
-//! warned of, `spare` which OS threads can take over. `inbox`, `queue` and `inject` hold tasks.
+//! warned of, `spare` which OS threads can take over, `bound` which threads take one for themselves. `inbox`, `queue` and `inject` hold tasks.
 
+mod bound;
 mod census;
 mod core;
 mod crowd;
@@ -173,7 +174,9 @@ const CALLS_MIN: u32 = 32;
 #[inline]
 pub(crate) fn give_way(task: &Header) {
     let core = get().core_of(task);
-    if core.count_call() >= CALLS_MIN && core.is_asked_to_look() && !get().is_copy() {
+    let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
+    // It may have been bound by the call.
+    if is_due && !get().is_copy() && task.lease.get().is_some() {
         task.exit().suspend(Switch::Yielded);
     }
 }
@@ -210,8 +213,9 @@ impl Scheduler {
         for index in self.n_started.load(Ordering::Relaxed)..=self.cores.len() {
             match self.cores.get(index) {
                 Some(core) => start_os_thread(format!("sylvan-worker-{index}"), move || {
-                    self.work(Assignment::Core(core));
-                    self.serve_as_spare();
+                    if self.work(Assignment::Core(core)) {
+                        self.serve_as_spare();
+                    }
                 })?,
                 None => {
                     start_os_thread("sylvan-monitor".to_owned(), move || self.monitor.main(self))?
@@ -338,38 +342,39 @@ impl Scheduler {
             task: &'a Header,
         }
         impl Section<'_> {
-            fn end(self) -> bool {
-                let kept = lease(self.task).end_section();
+            /// Whether the core was kept; `None` if the thread was bound meanwhile.
+            fn end(self) -> Option<bool> {
+                let kept = lease(self.task).map(Lease::end_section);
                 std::mem::forget(self);
                 kept
             }
         }
         impl Drop for Section<'_> {
             fn drop(&mut self) {
-                let _ = lease(self.task).end_section();
+                let _ = lease(self.task).map(Lease::end_section);
             }
         }
 
         // Of the worker that runs it now: a function that parks may come back on another one.
-        fn lease(task: &Header) -> &'static Lease {
-            task.lease.get().expect("a task that calls is in a run")
+        fn lease(task: &Header) -> Option<&'static Lease> {
+            task.lease.get()
         }
 
-        if !lease(task).begin_section() {
+        let begin = lease(task).expect("a green thread is in a run");
+        if !begin.begin_section() {
             // No core to lose: taken earlier in this run, or in a section already.
             return f();
         }
         let section = Section { task };
         let habit = self.habits.of::<F>();
-        let handed = habit.lasts()
-            && !self.is_copy()
-            && self.spares.hand_on(self.core_of(task), lease(task));
+        let handed =
+            habit.lasts() && !self.is_copy() && self.spares.hand_on(self.core_of(task), begin);
         let handed = handed.then(|| habit.hand_on());
         if handed.is_none() {
             self.monitor.on_blocking();
         }
         let result = f();
-        let kept = section.end();
+        let Some(kept) = section.end() else { return result };
         match handed {
             Some(handed) => handed.note(),
             None => habit.note(kept),

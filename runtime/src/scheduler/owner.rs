@@ -95,6 +95,12 @@ impl Owner {
         }
         given
     }
+
+    /// For the same worker: takes the core back that it has given up, which nobody has got.
+    pub(crate) fn take_back(&self, lease: &'static Lease) {
+        lease.take_back();
+        self.adopt(lease);
+    }
 }
 
 /// Leases for as many workers as have had a core at a time. None is ever freed: the monitor may still

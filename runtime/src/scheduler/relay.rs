@@ -39,6 +39,8 @@
 //! While tasks wait that an event has woken, turns are counted (`turns`), and a task that yields ends the
 //! relay: its run is to count.
 
+use std::cell::Cell;
+
 use super::Scheduler;
 use super::core::Core;
 use super::worker::{self, LOOK_EVERY};
@@ -55,6 +57,8 @@ pub(super) struct Worker {
     pub(super) home: Home,
     /// Where it says who runs, in the shared mode.
     pub(super) place: Option<Place>,
+    /// Its OS thread was taken by a task (`bound`), which has ended.
+    pub(super) tainted: Cell<bool>,
 }
 
 /// Who is next.

@@ -33,6 +33,9 @@ pub(super) enum Assignment {
     Job(Job),
 }
 
+/// What a spare does with an assignment; whether it is one still, which asks for another.
+pub(super) type Work = fn(Assignment) -> bool;
+
 /// A function to run on a spare thread; whoever waits for it keeps it alive.
 pub(super) struct Job {
     pub(super) run: unsafe fn(*mut ()),
@@ -86,7 +89,7 @@ impl Spares {
     }
 
     /// Runs `job` on a spare, now or when one becomes free.
-    pub(super) fn run_job(&'static self, job: Job, work: fn(Assignment)) {
+    pub(super) fn run_job(&'static self, job: Job, work: Work) {
         let mut state = self.state.lock();
         if let Some(seat) = state.idle.pop() {
             // SAFETY: out of the list, the seat waits for this assignment.
@@ -101,7 +104,7 @@ impl Spares {
             drop(state);
             match self.start(Some(Assignment::Job(job)), work) {
                 Ok(()) => return,
-                Err(Some(Assignment::Job(job))) => self.state.lock().jobs.push_back(job),
+                Err((_, Some(Assignment::Job(job)))) => self.state.lock().jobs.push_back(job),
                 Err(_) => unreachable!("what could not be started comes back"),
             }
         } else {
@@ -111,12 +114,7 @@ impl Spares {
     }
 
     /// Has a spare take `core` from the run that was seen, if that is still going on.
-    pub(super) fn hand_over(
-        &'static self,
-        core: &'static Core,
-        seen: Sighting,
-        work: fn(Assignment),
-    ) {
+    pub(super) fn hand_over(&'static self, core: &'static Core, seen: Sighting, work: Work) {
         let n_returning = match self.pop_idle() {
             Ok(seat) => {
                 self.hand_to(seat, core, || core.owner.take(seen));
@@ -147,8 +145,34 @@ impl Spares {
         self.hand_to(seat, core, || core.owner.give_up(lease))
     }
 
+    /// For a worker that leaves (`bound`): gives its core to an idle spare, or to one that is started
+    /// for it; `false` if somebody is about to take the core, or has. The limit does not count: there
+    /// are as many threads afterwards as before.
+    pub(super) fn replace(
+        &'static self,
+        core: &'static Core,
+        lease: &'static Lease,
+        work: Work,
+    ) -> io::Result<bool> {
+        if let Ok(seat) = self.pop_idle() {
+            return Ok(self.hand_to(seat, core, || core.owner.give_up(lease)));
+        }
+        if !core.owner.give_up(lease) {
+            return Ok(false);
+        }
+        self.start(Some(Assignment::Core(core)), work).map(|()| true).map_err(|(error, _)| {
+            core.owner.take_back(lease);
+            error
+        })
+    }
+
+    /// The calling OS thread is no longer one of these.
+    pub(super) fn leave(&self) {
+        self.n_threads.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Starts the spare that a section has looked for in vain.
-    pub(super) fn provide(&'static self, work: fn(Assignment)) {
+    pub(super) fn provide(&'static self, work: Work) {
         if !self.wanted.load(Ordering::Relaxed) {
             return;
         }
@@ -187,8 +211,8 @@ impl Spares {
     fn start(
         &'static self,
         first: Option<Assignment>,
-        work: fn(Assignment),
-    ) -> Result<(), Option<Assignment>> {
+        work: Work,
+    ) -> Result<(), (io::Error, Option<Assignment>)> {
         let n = self.n_threads.fetch_add(1, Ordering::Relaxed);
         let first = std::sync::Arc::new(Lock::new(first));
         let handed = std::sync::Arc::clone(&first);
@@ -199,15 +223,15 @@ impl Spares {
                 if matches!(assignment, Assignment::Take(..)) {
                     self.starting.store(false, Ordering::Relaxed);
                 }
-                work(assignment);
+                if !work(assignment) {
+                    return;
+                }
             }
-            while let Some(assignment) = self.next() {
-                work(assignment);
-            }
+            while self.next().is_some_and(work) {}
         };
-        super::start_os_thread(format!("sylvan-spare-{n}"), main).map_err(|_: io::Error| {
+        super::start_os_thread(format!("sylvan-spare-{n}"), main).map_err(|error| {
             self.n_threads.fetch_sub(1, Ordering::Relaxed);
-            first.lock().take()
+            (error, first.lock().take())
         })
     }
 

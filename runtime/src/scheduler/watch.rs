@@ -79,13 +79,21 @@ impl Watch {
     #[inline(never)]
     pub(super) fn end(&self, task: &Header) {
         let mut runs = self.runs.lock();
-        let at = runs.iter().position(|run| ptr::eq(run.task, task));
-        let run = runs.swap_remove(at.expect("a run that has begun"));
+        let Some(at) = runs.iter().position(|run| ptr::eq(run.task, task)) else {
+            // Forgotten.
+            return;
+        };
+        let run = runs.swap_remove(at);
         drop(runs);
         if run.told {
             let (thread, lasted) = (Thread(task), run.begin.elapsed().as_millis());
             report::say(format_args!("sylvan: {thread} held its worker for {lasted} ms in all\n"));
         }
+    }
+
+    /// The run of `task` holds its worker for good, as it has asked to.
+    pub(super) fn forget(&self, task: &Header) {
+        self.runs.lock().retain(|run| !ptr::eq(run.task, task));
     }
 
     /// A blocking section of `task` begins.
@@ -96,8 +104,10 @@ impl Watch {
 
     fn change(&self, task: &Header, change: impl FnOnce(&mut Run)) {
         let mut runs = self.runs.lock();
-        let run = runs.iter_mut().find(|run| ptr::eq(run.task, task));
-        change(run.expect("a task that calls is in a run"));
+        // There is none of a thread that was bound meanwhile.
+        if let Some(run) = runs.iter_mut().find(|run| ptr::eq(run.task, task)) {
+            change(run);
+        }
     }
 
     /// For the monitor: tells of the runs that last too long. Whether any run is going on.

@@ -63,16 +63,15 @@ pub(super) fn has_core(core: &Core) -> bool {
 }
 
 impl Scheduler {
-    /// What a spare thread does with an assignment.
-    pub(super) fn work(&'static self, assignment: Assignment) {
+    /// What a spare thread does with an assignment; whether it is one still.
+    pub(super) fn work(&'static self, assignment: Assignment) -> bool {
         match assignment {
-            Assignment::Core(core) => self.run(core),
+            Assignment::Core(core) => return self.run(core),
             Assignment::Take(core, seen) => {
                 if core.owner.take(seen) {
-                    self.run(core);
-                } else {
-                    self.spares.announce_return();
+                    return self.run(core);
                 }
+                self.spares.announce_return();
             }
             Assignment::Job(job) => {
                 // SAFETY: whoever made the job keeps its data alive until it has finished, once.
@@ -82,23 +81,25 @@ impl Scheduler {
                 unsafe { (job.finish)(job.data) };
             }
         }
+        true
     }
 
-    /// Runs the tasks of `core` until it is taken.
-    fn run(&'static self, core: &'static Core) {
+    /// Runs the tasks of `core` until it is taken; `false` if the OS thread is to end (`bound`).
+    fn run(&'static self, core: &'static Core) -> bool {
         let lease = self.leases.take();
         core.owner.adopt(lease);
         core.set_worker();
         CORE.set(core);
         let home = Home::here();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
-        let worker = Worker { core, lease, home, place };
+        let worker = Worker { core, lease, home, place, tainted: Cell::new(false) };
         // SAFETY: this worker has the core, and this is between runs, on its own stack.
         unsafe {
             let first = self.turn_to(&worker, None);
             self.relay(&worker, first);
         }
         self.leases.give_back(lease);
+        !worker.tainted.get()
     }
 
     /// Lets go of the last task, whose run has ended so, and turns to the next one, which is `found` if
@@ -123,7 +124,10 @@ impl Scheduler {
         }
         if !kept {
             CORE.set(ptr::null());
-            self.spares.announce_return();
+            worker.tainted.set(last.lease.get().is_none());
+            if !worker.tainted.get() {
+                self.spares.announce_return();
+            }
         }
         let core = worker.core;
         if switch == Switch::Returned {
@@ -163,9 +167,7 @@ impl Scheduler {
 
     /// What a worker does that has lost its core.
     pub(super) fn serve_as_spare(&'static self) {
-        while let Some(assignment) = self.spares.next() {
-            self.work(assignment);
-        }
+        while self.spares.next().is_some_and(|assignment| self.work(assignment)) {}
     }
 
     /// Lets go of a task that has yielded or parked; `local` is there if the worker has kept its core.

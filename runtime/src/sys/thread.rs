@@ -19,6 +19,24 @@ pub(crate) fn id() -> u32 {
     id
 }
 
+/// Names the calling OS thread, for those who look at it from outside: as much of it as the system
+/// keeps.
+pub(crate) fn set_name(name: &str) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        const LEN: usize = 15;
+        let mut kept = [0; LEN + 1];
+        let len = name.len().min(LEN);
+        kept[..len].copy_from_slice(&name.as_bytes()[..len]);
+        if let Ok(name) = std::ffi::CStr::from_bytes_until_nul(&kept) {
+            // Nothing depends on it.
+            let _ = rustix::thread::set_name(name);
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = name;
+}
+
 /// The number of the calling process.
 pub(crate) fn process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()

@@ -211,6 +211,19 @@ impl Lease {
         self.claim.store(REVOKED, Ordering::Relaxed);
     }
 
+    /// The worker takes back the core that it has given up: nobody has got it.
+    pub(crate) fn take_back(&self) {
+        debug_assert!(self.is_revoked());
+        // Orders nothing, as above.
+        self.claim.store(FREE, Ordering::Relaxed);
+    }
+
+    /// For the worker, in a run: whether its core is gone.
+    pub(crate) fn is_revoked(&self) -> bool {
+        // Orders nothing: what the core holds is no longer this worker's.
+        self.claim.load(Ordering::Relaxed) == REVOKED
+    }
+
     /// For others: revokes the lease of a worker that does what was seen; `false` if it does something
     /// else by now.
     #[must_use]
