@@ -4,7 +4,8 @@
 #   strace                  the proof that a program is an event loop
 #   valgrind, libc6-dbg     memcheck, which needs the C library's symbols
 #   redis-server            the server that some examples and tests talk to, each to one of its own
-#   rustc-web, rust-web-src std's source with its compiler, for targets that rustup does not have
+#   rustc-web, rust-web-src std's source with its compiler: for targets that rustup does not have,
+#                           and to see what a newer std has
 #   qemu-user               the emulator that the tests on aarch64 run under
 #   gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
 #                           what they are linked with

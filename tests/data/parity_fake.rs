@@ -2,7 +2,7 @@
 
 #![allow(dead_code)]
 
-pub use std::{mem, os, thread};
+pub use std::{clone, fmt, mem, os, thread};
 
 pub mod fs {
     use std::io;

@@ -168,3 +168,14 @@ tests::on_each! {
         assert_eq!(format!("{lazy:?}"), "LazyLock(1)");
     }
 }
+
+/// std has this since 1.96, so the mirror alone is asked until that is required.
+#[test]
+fn a_value_that_is_there_already_is_not_made() {
+    use std_shim::sync::LazyLock;
+
+    let mut lazy: LazyLock<String> = LazyLock::from(String::from("there"));
+    assert_eq!(LazyLock::get(&lazy).map(String::as_str), Some("there"));
+    lazy.push_str(" already");
+    assert_eq!(*lazy, "there already");
+}

@@ -142,6 +142,15 @@ impl<T: Default> Default for LazyLock<T> {
     }
 }
 
+/// In std since 1.96.
+impl<T, F> From<T> for LazyLock<T, F> {
+    /// Creates a value that is there already.
+    #[inline]
+    fn from(value: T) -> LazyLock<T, F> {
+        LazyLock { slot: Slot::new(State::Complete(value)) }
+    }
+}
+
 impl<T: fmt::Debug, F> fmt::Debug for LazyLock<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_tuple("LazyLock");

@@ -10,6 +10,8 @@ use super::words::replace_words;
 /// What came out.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
+    /// What stable std has.
+    pub(crate) facts: Vec<Fact>,
     /// The lines that are not so in std itself, or were not asked rightly.
     pub(crate) not_in_std: BTreeMap<String, BTreeSet<String>>,
     /// The lines for which the mirror has something of its own.
@@ -30,31 +32,37 @@ pub(crate) struct Difference {
 const FOUND: [&str; 6] = ["E0034", "E0282", "E0283", "E0284", "E0308", "E0790"];
 
 /// Compares `mirror` with std in all that `facts` say.
-pub(crate) fn compare(facts: &[Fact<'_>], mirror: &Mirror, program: &str) -> Comparison {
+pub(crate) fn compare(facts: &[Fact], mirror: &Mirror, program: &str) -> Comparison {
     let mut comparison = Comparison::default();
 
     let answers = ask_of_each(facts, what_it_is, mirror, program);
+    let (facts, answers): (Vec<Fact>, Vec<_>) = facts
+        .iter()
+        .cloned()
+        .zip(answers)
+        .filter(|(_, answers)| !answers.iter().any(|(_, answer)| is_unstable(answer)))
+        .unzip();
     let own = |answer: &Answers| answer.of_std != answer.of_mirror;
     for (fact, answers) in facts.iter().zip(&answers) {
         let is_found = answers[0].1.of_std.iter().all(|saying| is_found(fact, saying));
         if !is_found {
-            comparison.not_in_std.insert(fact.line.to_owned(), answers[0].1.of_std.clone());
+            comparison.not_in_std.insert(fact.line.clone(), answers[0].1.of_std.clone());
         }
         if answers.iter().any(|(_, answer)| own(answer)) {
-            comparison.green.insert(fact.line.to_owned());
+            comparison.green.insert(fact.line.clone());
         }
     }
     // A type is the mirror's own if an implementation by it is, a trait if one of its methods is.
-    let own_paths = own_paths(facts, &comparison.green);
-    let is_own = |fact: &Fact<'_>| {
-        comparison.green.contains(fact.line)
-            || matches!(&fact.is, Is::Item { path, .. } if own_paths.contains(*path))
+    let own_paths = own_paths(&facts, &comparison.green);
+    let is_own = |fact: &Fact| {
+        comparison.green.contains(&fact.line)
+            || matches!(&fact.is, Is::Item { path, .. } if own_paths.contains(path))
     };
-    let own_facts: Vec<&Fact<'_>> = facts.iter().filter(|fact| is_own(fact)).collect();
-    let green = own_facts.iter().map(|fact| fact.line.to_owned()).collect();
+    let own_facts: Vec<&Fact> = facts.iter().filter(|fact| is_own(fact)).collect();
+    let green = own_facts.iter().map(|fact| fact.line.clone()).collect();
 
     let first = facts.iter().zip(answers).flat_map(|(fact, answers)| {
-        answers.into_iter().map(|(asked, answer)| (fact.line, asked, answer))
+        answers.into_iter().map(|(asked, answer)| (&*fact.line, asked, answer))
     });
     let mut said: Vec<_> = first.collect();
     let found: BTreeMap<&str, String> = said
@@ -64,17 +72,17 @@ pub(crate) fn compare(facts: &[Fact<'_>], mirror: &Mirror, program: &str) -> Com
     let further = ask_of_each(
         &own_facts,
         |fact| {
-            let found = found.get(fact.line).map_or("", String::as_str);
-            what_it_is_like(fact, found, implementor(facts, fact).as_deref())
+            let found = found.get(&*fact.line).map_or("", String::as_str);
+            what_it_is_like(fact, found, implementor(&facts, fact).as_deref())
         },
         mirror,
         &format!("{program}_further"),
     );
     said.extend(own_facts.iter().zip(further).flat_map(|(fact, answers)| {
-        answers.into_iter().map(|(asked, answer)| (fact.line, asked, answer))
+        answers.into_iter().map(|(asked, answer)| (&*fact.line, asked, answer))
     }));
 
-    let of_line: BTreeMap<&str, &Fact<'_>> = facts.iter().map(|fact| (fact.line, fact)).collect();
+    let of_line: BTreeMap<&str, &Fact> = facts.iter().map(|fact| (&*fact.line, fact)).collect();
     for (line, asked, answer) in said {
         let is_yes_or_no =
             AUTO_TRAITS.iter().any(|name| asked.ends_with(&format!(": {name} {{}}")));
@@ -83,8 +91,11 @@ pub(crate) fn compare(facts: &[Fact<'_>], mirror: &Mirror, program: &str) -> Com
                 sayings.iter().map(|saying| comparable(saying, path)).collect()
             };
         let mut of_std = said(&answer.of_std, &|path| as_own(path, &own_paths, mirror));
-        if let Some(Is::Item { kind: "trait", path }) = of_line.get(line).map(|fact| &fact.is) {
-            of_std = of_std.iter().map(|saying| only_stable(saying, path, &of_line)).collect();
+        match of_line.get(line).map(|fact| &fact.is) {
+            Some(Is::Item { kind, path }) if kind == "trait" => {
+                of_std = of_std.iter().map(|saying| only_stable(saying, path, &of_line)).collect();
+            }
+            _ => {}
         }
         let of_mirror = said(&answer.of_mirror, &|path| {
             // Only what a prelude has too: a type of std that is not its own stays one.
@@ -105,6 +116,7 @@ pub(crate) fn compare(facts: &[Fact<'_>], mirror: &Mirror, program: &str) -> Com
         }
     }
     comparison.green = green;
+    comparison.facts = facts;
     comparison
 }
 
@@ -121,25 +133,29 @@ fn ask_of_each<F>(
 }
 
 /// Whether `saying` is what the compiler says of a thing that it has found.
-fn is_found(fact: &Fact<'_>, saying: &str) -> bool {
+fn is_found(fact: &Fact, saying: &str) -> bool {
     saying.starts_with("warning: use of deprecated")
-        || match fact.is {
-            Is::Item { kind: "fn" | "constant", .. } | Is::Method { .. } => {
-                FOUND.iter().any(|code| saying.starts_with(&format!("error[{code}]")))
-            }
-            _ => false,
+        || match &fact.is {
+            Is::Item { kind, .. } if kind != "fn" && kind != "constant" => false,
+            Is::Implementation { .. } => false,
+            _ => FOUND.iter().any(|code| saying.starts_with(&format!("error[{code}]"))),
         }
 }
 
+/// Whether the compiler says that something is there, and not yet to be used.
+fn is_unstable(answer: &Answers) -> bool {
+    answer.of_std.iter().any(|saying| saying.starts_with("error[E0658]"))
+}
+
 /// The paths of the types and traits that are the mirror's own.
-fn own_paths(facts: &[Fact<'_>], green: &BTreeSet<String>) -> BTreeSet<String> {
-    let own = facts.iter().filter(|fact| green.contains(fact.line));
+fn own_paths(facts: &[Fact], green: &BTreeSet<String>) -> BTreeSet<String> {
+    let own = facts.iter().filter(|fact| green.contains(&fact.line));
     let paths = own.filter_map(|fact| match &fact.is {
-        Is::Item { path, .. } => Some(String::from(*path)),
-        Is::Method { owner, .. } => Some(String::from(*owner)),
+        Is::Item { path, .. } => Some(path.clone()),
+        Is::Method { owner, .. } => Some(owner.clone()),
         // Not `Arc<File>`, which is on the page of `Arc`, too.
-        Is::Implementation { by, page, .. } => match by.strip_prefix(page) {
-            Some(arguments) if !arguments.contains("std::") => Some(String::from(*page)),
+        Is::Implementation { by, page, .. } => match by.strip_prefix(&**page) {
+            Some(arguments) if !arguments.contains("std::") => Some(page.clone()),
             _ => None,
         },
     });
@@ -147,7 +163,7 @@ fn own_paths(facts: &[Fact<'_>], green: &BTreeSet<String>) -> BTreeSet<String> {
 }
 
 /// A type that implements the trait that `fact` is about, if it is about one.
-fn implementor(facts: &[Fact<'_>], fact: &Fact<'_>) -> Option<String> {
+fn implementor(facts: &[Fact], fact: &Fact) -> Option<String> {
     let Is::Method { owner, .. } = &fact.is else { return None };
     facts.iter().find_map(|other| match &other.is {
         Is::Implementation { of, by, .. } if of == owner && !by.starts_with('&') => {
@@ -177,7 +193,7 @@ fn comparable(saying: &str, path: impl Fn(&str) -> String) -> String {
 }
 
 /// What an implementation of the trait `path` lacks, without what is not stable.
-fn only_stable(saying: &str, path: &str, of_line: &BTreeMap<&str, &Fact<'_>>) -> String {
+fn only_stable(saying: &str, path: &str, of_line: &BTreeMap<&str, &Fact>) -> String {
     let Some((head, names)) = saying.split_once(", missing: ") else { return saying.to_owned() };
     let is_stable = |name: &&str| {
         let name = name.trim_matches('`');

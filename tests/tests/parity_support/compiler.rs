@@ -6,15 +6,17 @@
 //! what it has rejected is taken out and the rest tried again, until all that is left compiles.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
 use super::words::replace_words;
 
 /// The crate that is compared with std, and how rustc finds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Mirror {
+    /// The compiler that has built it, and is asked.
+    pub(crate) rustc: PathBuf,
     /// Its name, which stands where `std` stands in what is asked of std.
     pub(crate) name: &'static str,
     pub(crate) flags: Vec<String>,
@@ -62,7 +64,7 @@ pub(crate) fn ask(lines: &[String], mirror: &Mirror, program: &str) -> Vec<Answe
     let mut answers = vec![Answers::default(); lines.len()];
     loop {
         fs::write(&source, text.join("\n")).expect("written");
-        let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
+        let mut rustc = Command::new(&mirror.rustc);
         rustc.args(["--edition=2024", "--emit=metadata", "--verbose", "--color=never"]);
         rustc.args(&mirror.flags).arg("--out-dir").arg(directory).arg(&source);
         let output = rustc.output().expect("rustc");

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::comparison::Comparison;
 use super::list::{Fact, Is};
+use super::pages::additions;
 
 /// What the comparison does not see: where something of the mirror's own behaves in another way.
 const NOTES: &[(&str, &str)] = &[
@@ -49,20 +50,23 @@ const COMMAND: &str = "PARITY=write cargo test -p tests --test parity";
 
 /// The whole text.
 pub(crate) fn text(
-    facts: &[Fact<'_>],
+    release: &str,
     comparison: &Comparison,
     justified: &[(&str, &[&str])],
-    additions: &BTreeSet<String>,
+    later: &[(&str, &str, &[&str])],
+    own: &BTreeSet<String>,
 ) -> String {
     let mut text = String::new();
+    let facts = &comparison.facts;
+    let additions = additions(own, facts);
     let n_green = comparison.green.len();
     let n_different = comparison.differences.len();
     write!(
         text,
         "# std, item by item\n\n\
          <!-- Written by `{COMMAND}`; a test fails when it is out of date. -->\n\n\
-         The stable API of the modules that the mirror has for itself, and the other modules and \
-         the macros by name: {} items, methods and implementations.\n\
+         The stable API of std {release}: the modules that the mirror has for itself, and the other \
+         modules and the macros by name; {} items, methods and implementations.\n\
          {} are *re-exported*: std's own. {n_green} are *green*: the mirror's, under std's names.\n\
          What has no place here is in a module that is re-exported as a whole.\n\n\
          For each item the compiler was asked the same of std and of the mirror, and said the \
@@ -84,6 +88,16 @@ pub(crate) fn text(
     text += "\nIn behaviour:\n\n| item | note |\n|---|---|\n";
     for (path, note) in NOTES {
         writeln!(text, "| `{path}` | {note} |").expect("into a string");
+    }
+
+    if !later.is_empty() {
+        text += "\nOf newer releases, what waits until they are in use:\n\n";
+        text += "| std | needs | lines |\n|---|---|---|\n";
+        for (release, needs, lines) in later {
+            let lines: Vec<String> = lines.iter().map(|line| format!("`{line}`")).collect();
+            writeln!(text, "| {release} | {needs} | {} |", lines.join("<br>"))
+                .expect("into a string");
+        }
     }
 
     write!(text, "\n## What the mirror adds\n\n").expect("into a string");
@@ -117,10 +131,10 @@ pub(crate) fn text(
 }
 
 /// The items, by module.
-fn modules<'a>(facts: &'a [Fact<'a>]) -> BTreeMap<&'a str, Vec<&'a Fact<'a>>> {
-    let mut modules: BTreeMap<&str, Vec<&Fact<'_>>> = BTreeMap::new();
+fn modules(facts: &[Fact]) -> BTreeMap<&str, Vec<&Fact>> {
+    let mut modules: BTreeMap<&str, Vec<&Fact>> = BTreeMap::new();
     for fact in facts {
-        if let Is::Item { path, .. } = fact.is {
+        if let Is::Item { path, .. } = &fact.is {
             let (module, _) = path.rsplit_once("::").unwrap_or(("", path));
             modules.entry(module).or_default().push(fact);
         }
@@ -129,10 +143,10 @@ fn modules<'a>(facts: &'a [Fact<'a>]) -> BTreeMap<&'a str, Vec<&'a Fact<'a>>> {
 }
 
 /// An item's line, with all that is on its page.
-fn row(item: &Fact<'_>, facts: &[Fact<'_>], comparison: &Comparison) -> String {
-    let Is::Item { kind, path } = item.is else { return String::new() };
-    let of_page: Vec<&Fact<'_>> = facts.iter().filter(|fact| fact.page() == path).collect();
-    let is_green = |fact: &Fact<'_>| comparison.green.contains(fact.line);
+fn row(item: &Fact, facts: &[Fact], comparison: &Comparison) -> String {
+    let Is::Item { kind, path } = &item.is else { return String::new() };
+    let of_page: Vec<&Fact> = facts.iter().filter(|fact| fact.page() == path).collect();
+    let is_green = |fact: &Fact| comparison.green.contains(&fact.line);
     let is_green_inside = kind == "mod" && {
         let inside = format!("{path}::");
         facts.iter().any(|fact| is_green(fact) && fact.page().starts_with(&inside))
@@ -146,7 +160,7 @@ fn row(item: &Fact<'_>, facts: &[Fact<'_>], comparison: &Comparison) -> String {
     let mut content = Vec::new();
     let methods: Vec<String> = of_page
         .iter()
-        .filter_map(|fact| match fact.is {
+        .filter_map(|fact| match &fact.is {
             Is::Method { name, .. } => Some(format!("`{name}`")),
             _ => None,
         })
@@ -179,8 +193,8 @@ fn row(item: &Fact<'_>, facts: &[Fact<'_>], comparison: &Comparison) -> String {
 }
 
 /// Whether each note is about an item of the list.
-pub(crate) fn notes_are_about(facts: &[Fact<'_>]) -> bool {
+pub(crate) fn notes_are_about(facts: &[Fact]) -> bool {
     NOTES.iter().all(|(path, _)| {
-        facts.iter().any(|fact| matches!(fact.is, Is::Item { path: item, .. } if item == *path))
+        facts.iter().any(|fact| matches!(&fact.is, Is::Item { path: item, .. } if item == path))
     })
 }

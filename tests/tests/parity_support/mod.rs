@@ -7,4 +7,5 @@ pub(crate) mod document;
 pub(crate) mod list;
 pub(crate) mod pages;
 pub(crate) mod questions;
+pub(crate) mod toolchain;
 mod words;

@@ -56,10 +56,10 @@ const ASSOCIATED: &[(&str, &[&str])] = &[
 ];
 
 /// Whether it is there, and what it is.
-pub(crate) fn what_it_is(fact: &Fact<'_>) -> Vec<String> {
+pub(crate) fn what_it_is(fact: &Fact) -> Vec<String> {
     match &fact.is {
-        Is::Item { kind: "fn" | "constant", path } => vec![due_unit(path)],
-        Is::Item { kind: "type", path } => {
+        Is::Item { kind, path } if kind == "fn" || kind == "constant" => vec![due_unit(path)],
+        Is::Item { kind, path } if kind == "type" => {
             vec![existence(path), due_unit(&format!("PhantomData::<{path}<Anything>>"))]
         }
         Is::Item { path, .. } => vec![existence(path)],
@@ -82,14 +82,10 @@ fn due_unit(value: &str) -> String {
 
 /// What else can be seen of a thing of the mirror's own; `found` is the compiler's word on it, and
 /// `implementor` a type that has the trait, if it is a trait's.
-pub(crate) fn what_it_is_like(
-    fact: &Fact<'_>,
-    found: &str,
-    implementor: Option<&str>,
-) -> Vec<String> {
+pub(crate) fn what_it_is_like(fact: &Fact, found: &str, implementor: Option<&str>) -> Vec<String> {
     match &fact.is {
-        Is::Item { kind: "fn", path } => calls(path, 0, found),
-        Is::Item { kind: "trait", path } => vec![
+        Is::Item { kind, path } if kind == "fn" => calls(path, 0, found),
+        Is::Item { kind, path } if kind == "trait" => vec![
             format!("fn q() {{ use {path} as Bare; impl Bare for Nothing {{}} }}"),
             due_unit(&format!("PhantomData::<dyn {path}>")),
         ],
@@ -112,7 +108,7 @@ pub(crate) fn what_it_is_like(
                         .map(|name| due_unit(&format!("PhantomData::<<{by} as {of}>::{name}>"))),
                 );
             }
-            if of == "Debug" && by.starts_with(page) {
+            if of == "std::fmt::Debug" && by.starts_with(&**page) {
                 lines.extend(shape(by));
             }
             lines
