@@ -32,7 +32,18 @@ use crate::task::{Header, Runnable};
 ///     .unwrap();
 /// assert!(bytes.is_ok());
 /// ```
-pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
+///
+/// Since it may run on another OS thread, what `f` takes along and returns has to be `Send`:
+///
+/// ```compile_fail,E0277
+/// let shared = std::rc::Rc::new(1);
+/// sylvan::blocking(move || *shared);
+/// ```
+///
+/// ```compile_fail,E0277
+/// sylvan::blocking(|| std::rc::Rc::new(1));
+/// ```
+pub fn blocking<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     match current::green() {
         Some(task) => scheduler::get().blocking(task, f),
         None => f(),
@@ -55,6 +66,16 @@ pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
 /// let found = sylvan::spawn(move || LOOK_UPS.blocking(look_up));
 /// assert!(found.join().unwrap().is_ok());
 /// ```
+///
+/// As for [`blocking()`], what goes through it has to be `Send`:
+///
+/// ```compile_fail,E0277
+/// # use sylvan::Turnstile;
+/// static LOOK_UPS: Turnstile = Turnstile::new();
+///
+/// let shared = std::rc::Rc::new(1);
+/// LOOK_UPS.blocking(move || *shared);
+/// ```
 #[derive(Debug)]
 pub struct Turnstile {
     under_way: AtomicU32,
@@ -68,7 +89,7 @@ impl Turnstile {
     }
 
     /// As [`blocking()`], once there is room. From an ordinary thread this is just a call.
-    pub fn blocking<T>(&self, f: impl FnOnce() -> T) -> T {
+    pub fn blocking<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
         let Some(task) = current::green() else { return f() };
         let scheduler = scheduler::get();
         let most = u32::try_from(scheduler.n_cores().max(2)).unwrap_or(u32::MAX);
@@ -109,7 +130,7 @@ struct Errand<F, T> {
 }
 
 /// Has `f` run elsewhere, by `send`, and parks `task` until it is done.
-pub(crate) fn elsewhere<T, F: FnOnce() -> T>(
+pub(crate) fn elsewhere<T: Send, F: FnOnce() -> T + Send>(
     task: &Header,
     f: F,
     send: impl FnOnce(unsafe fn(*mut ()), unsafe fn(*mut ()), *mut ()),

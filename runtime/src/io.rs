@@ -105,10 +105,10 @@ pub fn attempt<T>(
 /// # Errors
 ///
 /// As [`attempt`].
-pub fn attempt_unflagged<T>(
+pub fn attempt_unflagged<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
-    op: impl FnMut() -> io::Result<T>,
+    op: impl FnMut() -> io::Result<T> + Send,
 ) -> io::Result<T> {
     match current::green() {
         Some(task) => attempt_green(task, fd, interest, op),
@@ -127,9 +127,9 @@ pub fn attempt_unflagged<T>(
 /// # Errors
 ///
 /// As [`attempt`].
-pub fn attempt_accept<T>(
+pub fn attempt_accept<T: Send>(
     listener: BorrowedFd<'_>,
-    op: impl FnMut() -> io::Result<T>,
+    op: impl FnMut() -> io::Result<T> + Send,
 ) -> io::Result<T> {
     match current::green() {
         Some(task) => attempt_green(task, listener, Interest::Read, op),
@@ -199,11 +199,11 @@ fn attempt_outside<T>(
 }
 
 /// The calls of a green thread.
-fn attempt_green<T>(
+fn attempt_green<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut op: impl FnMut() -> io::Result<T>,
+    mut op: impl FnMut() -> io::Result<T> + Send,
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
     let mut call = Call::new();

@@ -321,7 +321,11 @@ impl Scheduler {
     }
 
     /// Runs `f`, which blocks, on behalf of a green thread.
-    pub(crate) fn blocking<T>(&'static self, task: &Header, f: impl FnOnce() -> T) -> T {
+    pub(crate) fn blocking<T: Send>(
+        &'static self,
+        task: &Header,
+        f: impl FnOnce() -> T + Send,
+    ) -> T {
         match self.tls_mode {
             TlsMode::Own => {
                 let _section = self.watch.as_ref().map(|watch| watch.section(task));

@@ -58,6 +58,7 @@ impl DirBuilder {
     ///
     /// What the kernel says: `AlreadyExists`, say.
     pub fn create<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        let path = path.as_ref();
         blocking(|| self.0.create(path))
     }
 }

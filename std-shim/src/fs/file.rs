@@ -49,6 +49,7 @@ impl File {
     ///
     /// What the kernel says: `NotFound`, say.
     pub fn open<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        let path = path.as_ref();
         blocking(|| ::std::fs::File::open(path)).map(File)
     }
 
@@ -60,6 +61,7 @@ impl File {
     ///
     /// What the kernel says: `PermissionDenied`, say.
     pub fn create<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        let path = path.as_ref();
         blocking(|| ::std::fs::File::create(path)).map(File)
     }
 
@@ -71,6 +73,7 @@ impl File {
     ///
     /// `AlreadyExists` if it was; else what the kernel says.
     pub fn create_new<P: AsRef<Path>>(path: P) -> io::Result<File> {
+        let path = path.as_ref();
         blocking(|| ::std::fs::File::create_new(path)).map(File)
     }
 

@@ -25,6 +25,7 @@ use crate::bridge::blocking;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
+    let path = path.as_ref();
     blocking(|| fs::read(path))
 }
 
@@ -36,6 +37,7 @@ pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
 ///
 /// What the kernel says: `InvalidData`, say.
 pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
+    let path = path.as_ref();
     blocking(|| fs::read_to_string(path))
 }
 
@@ -47,6 +49,7 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result<()> {
+    let (path, contents) = (path.as_ref(), contents.as_ref());
     blocking(|| fs::write(path, contents))
 }
 
@@ -58,6 +61,7 @@ pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::remove_file(path))
 }
 
@@ -69,6 +73,7 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    let path = path.as_ref();
     blocking(|| fs::metadata(path))
 }
 
@@ -80,6 +85,7 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
+    let path = path.as_ref();
     blocking(|| fs::symlink_metadata(path))
 }
 
@@ -91,6 +97,7 @@ pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
+    let (from, to) = (from.as_ref(), to.as_ref());
     blocking(|| fs::rename(from, to))
 }
 
@@ -102,6 +109,7 @@ pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> 
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
+    let (from, to) = (from.as_ref(), to.as_ref());
     blocking(|| fs::copy(from, to))
 }
 
@@ -113,6 +121,7 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 ///
 /// What the kernel says: `AlreadyExists`, say.
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    let (original, link) = (original.as_ref(), link.as_ref());
     blocking(|| fs::hard_link(original, link))
 }
 
@@ -126,6 +135,7 @@ pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
 #[deprecated(since = "1.1.0", note = "replaced by `std::os::unix::fs::symlink`")]
 #[allow(deprecated, reason = "std has it, deprecated")]
 pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    let (original, link) = (original.as_ref(), link.as_ref());
     blocking(|| fs::soft_link(original, link))
 }
 
@@ -137,6 +147,7 @@ pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
 ///
 /// What the kernel says: `InvalidInput`, say.
 pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    let path = path.as_ref();
     blocking(|| fs::read_link(path))
 }
 
@@ -148,6 +159,7 @@ pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
+    let path = path.as_ref();
     blocking(|| fs::canonicalize(path))
 }
 
@@ -159,6 +171,7 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 ///
 /// What the kernel says: `AlreadyExists`, say.
 pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::create_dir(path))
 }
 
@@ -170,6 +183,7 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::create_dir_all(path))
 }
 
@@ -181,6 +195,7 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// What the kernel says: `DirectoryNotEmpty`, say.
 pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::remove_dir(path))
 }
 
@@ -192,6 +207,7 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::remove_dir_all(path))
 }
 
@@ -203,6 +219,7 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
+    let path = path.as_ref();
     blocking(|| fs::read_dir(path)).map(ReadDir)
 }
 
@@ -214,6 +231,7 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
 ///
 /// What the kernel says: `NotFound`, say.
 pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result<()> {
+    let path = path.as_ref();
     blocking(|| fs::set_permissions(path, perm))
 }
 
@@ -225,5 +243,6 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
+    let path = path.as_ref();
     blocking(|| fs::exists(path))
 }

@@ -94,6 +94,7 @@ impl OpenOptions {
     ///
     /// What the kernel says; `InvalidInput` for options that do not go together.
     pub fn open<P: AsRef<Path>>(&self, path: P) -> io::Result<File> {
+        let path = path.as_ref();
         blocking(|| self.0.open(path)).map(File)
     }
 }

@@ -32,6 +32,7 @@ use crate::fs::{DirBuilder, DirEntry, File, OpenOptions};
 ///
 /// What the kernel says: `AlreadyExists`, say.
 pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
+    let (original, link) = (original.as_ref(), link.as_ref());
     blocking(|| fs::symlink(original, link))
 }
 
@@ -43,6 +44,7 @@ pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Resu
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn chown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    let dir = dir.as_ref();
     blocking(|| fs::chown(dir, uid, gid))
 }
 
@@ -66,6 +68,7 @@ pub fn fchown<F: AsFd>(fd: F, uid: Option<u32>, gid: Option<u32>) -> io::Result<
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+    let dir = dir.as_ref();
     blocking(|| fs::lchown(dir, uid, gid))
 }
 
@@ -77,6 +80,7 @@ pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io:
 ///
 /// What the kernel says: `PermissionDenied`, say.
 pub fn chroot<P: AsRef<Path>>(dir: P) -> io::Result<()> {
+    let dir = dir.as_ref();
     blocking(|| fs::chroot(dir))
 }
 
