@@ -129,11 +129,12 @@ struct Errand<F, T> {
     done: AtomicBool,
 }
 
-/// Has `f` run elsewhere, by `send`, and parks `task` until it is done.
+/// Has `f` run elsewhere, by `send`, and parks `task` until it is done. Runs it right here if `send` says
+/// that nobody is there to run it, or nobody has when the errand is finished.
 pub(crate) fn elsewhere<T: Send, F: FnOnce() -> T + Send>(
     task: &Header,
     f: F,
-    send: impl FnOnce(unsafe fn(*mut ()), unsafe fn(*mut ()), *mut ()),
+    send: impl FnOnce(unsafe fn(*mut ()), unsafe fn(*mut ()), *mut ()) -> bool,
 ) -> T {
     let errand = Errand {
         task: NonNull::from(task),
@@ -141,12 +142,14 @@ pub(crate) fn elsewhere<T: Send, F: FnOnce() -> T + Send>(
         result: UnsafeCell::new(None),
         done: AtomicBool::new(false),
     };
-    send(run::<F, T>, finish::<F, T>, ptr::from_ref(&errand).cast_mut().cast());
-    // Acquire pairs with the release in `finish`.
-    park::park_until(task, WaitReason::Blocking, || errand.done.load(Ordering::Acquire));
-    match errand.result.into_inner().expect("it is done") {
-        Ok(value) => value,
-        Err(panic) => panic::resume_unwind(panic),
+    if send(run::<F, T>, finish::<F, T>, ptr::from_ref(&errand).cast_mut().cast()) {
+        // Acquire pairs with the release in `finish`.
+        park::park_until(task, WaitReason::Blocking, || errand.done.load(Ordering::Acquire));
+    }
+    match errand.result.into_inner() {
+        Some(Ok(value)) => value,
+        Some(Err(panic)) => panic::resume_unwind(panic),
+        None => errand.call.into_inner().expect("nobody has run it")(),
     }
 }
 
@@ -165,11 +168,11 @@ unsafe fn run<F: FnOnce() -> T, T>(data: *mut ()) {
     unsafe { *errand.result.get() = Some(result) };
 }
 
-/// Wakes who waits for the call.
+/// Wakes who waits for the call, made or not.
 ///
 /// # Safety
 ///
-/// `data` points to an `Errand<F, T>` that `run` has returned from.
+/// `data` points to an `Errand<F, T>` that `run` has returned from, or that nobody is going to run.
 unsafe fn finish<F: FnOnce() -> T, T>(data: *mut ()) {
     // SAFETY: as the caller promises.
     let errand = unsafe { &*data.cast::<Errand<F, T>>() };

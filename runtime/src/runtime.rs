@@ -54,7 +54,7 @@ impl Config {
     }
 
     /// How many OS threads there may be in all, those included that make blocking calls or have
-    /// been taken over from.
+    /// been taken over from; but for those that have blocked for 20 ms, which do not count.
     pub fn max_threads(mut self, n: usize) -> Self {
         self.max_threads = Some(n);
         self

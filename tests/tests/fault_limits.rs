@@ -149,7 +149,7 @@ fn at_the_limit_of_os_threads_all_goes_on_after_one_warning(process: &Process) {
                 let n_most = Arc::clone(&n_most);
                 thread::spawn(move || {
                     for _ in 0..4 {
-                        sylvan::blocking(|| std::thread::sleep(Duration::from_millis(15)));
+                        sylvan::blocking(|| std::thread::sleep(Duration::from_millis(5)));
                         n_most.fetch_max(os_threads(), Relaxed);
                     }
                     n
@@ -158,10 +158,11 @@ fn at_the_limit_of_os_threads_all_goes_on_after_one_warning(process: &Process) {
             .collect();
         let sum: usize = blocked.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert_eq!(sum, (0..20).sum());
-        // The monitor does not count: it blocks for nobody.
+        // The monitor does not count: it blocks for nobody. A busy machine may make one of the calls last
+        // so long that it does not count, either.
         let n_most = n_most.load(Relaxed);
         println!("{before} OS threads at first, {n_most} at most");
-        assert!(n_most <= before + 4 + 1);
+        assert!(n_most <= before + 4 + 1 + 4);
     });
     let warnings = ended.stderr.lines().filter(|line| line.contains("SYLVAN_MAX_THREADS"));
     assert_eq!(warnings.count(), 1, "{}", ended.stderr);

@@ -43,7 +43,8 @@
 //! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
-//! warned of, `spare` which OS threads can take over, `bound` which threads take one for themselves. `inbox`, `queue` and `inject` hold tasks.
+//! warned of, `spare` which OS threads can take over, `limit` how many there may be, `bound` which
+//! threads take one for themselves. `inbox`, `queue` and `inject` hold tasks.
 
 mod bound;
 mod census;
@@ -53,6 +54,7 @@ mod habit;
 mod idle;
 mod inbox;
 mod inject;
+mod limit;
 mod monitor;
 mod owner;
 mod pace;
@@ -67,15 +69,16 @@ mod worker;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::core::Core;
 use self::habit::Habits;
 use self::idle::Idle;
 use self::inject::Inject;
+use self::limit::{Purpose, Survey};
 use self::monitor::Monitor;
 use self::owner::{Leases, Sighting};
-use self::spare::{Assignment, Job, Spares};
+use self::spare::{Assignment, Fate, Job, Spares};
 use self::watch::Watch;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
@@ -213,6 +216,7 @@ impl Scheduler {
         for index in self.n_started.load(Ordering::Relaxed)..=self.cores.len() {
             match self.cores.get(index) {
                 Some(core) => start_os_thread(format!("sylvan-worker-{index}"), move || {
+                    self.spares.begin(false);
                     if self.work(Assignment::Core(core)) {
                         self.serve_as_spare();
                     }
@@ -300,9 +304,18 @@ impl Scheduler {
                 || !timer::shard(core.index).is_empty())
     }
 
-    /// For the monitor: takes a core from a worker that is stuck in the run that was seen.
-    fn take_from(&'static self, core: &'static Core, seen: Sighting) {
-        self.spares.hand_over(core, seen, |a| get().work(a));
+    /// For the monitor: takes a core from a worker that is stuck in the run that was seen. `false` if no
+    /// OS thread is to be had for it.
+    fn take_from(&'static self, core: &'static Core, seen: Sighting, purpose: Purpose) -> bool {
+        self.spares.hand_over(core, seen, purpose, |a| get().work(a))
+    }
+
+    /// For the monitor: looks which OS threads count, where somebody was refused one.
+    fn survey(&'static self, survey: &mut Survey, now: Instant) {
+        if survey.is_due(now) && self.spares.is_short() {
+            let n_uncounted = survey.count(self, self.spares.threads(), now);
+            self.spares.survey(n_uncounted, |a| get().work(a));
+        }
     }
 
     /// For the monitor: sees to it that who wants to hand on its core finds a spare.
@@ -332,7 +345,11 @@ impl Scheduler {
                 self.block_in_place(task, f)
             }
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
-                self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
+                let fate = self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
+                if matches!(fate, Fate::Queued) {
+                    self.monitor.on_blocking();
+                }
+                !matches!(fate, Fate::Declined)
             }),
         }
     }

@@ -43,7 +43,14 @@
 //! behind it, and each would cost the rest another slow period or two. So after a core was taken
 //! from a run the looks at runs are brisk for a while, at every millisecond, and a run that blocks,
 //! and has hardly used the processor between two of them, loses its core too. A run that computes
-//! does not.
+//! does not. After each that does the next looks come in half the time, down to 50 µs, and after each look
+//! without one in twice the time: so thousands that queue up come within a second or two.
+//!
+//! # Where OS threads run short
+//!
+//! A core that may not be taken from its run, for want of an OS thread, is asked for again at the next
+//! looks, and in between there is a survey of the threads (`limit`). While somebody waits for one the
+//! monitor is not parked.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -51,6 +58,7 @@ use std::time::{Duration, Instant};
 use super::Scheduler;
 use super::census::Census;
 use super::core::Core;
+use super::limit::{self, Purpose, Survey};
 use super::owner::Sighting;
 use super::pace::{Pace, Slow};
 use super::sections::Sections;
@@ -67,6 +75,7 @@ pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 const REST: Duration = Duration::from_millis(30);
 
 const BRISK_PERIOD: Duration = Duration::from_millis(1);
+const BRISKEST_PERIOD: Duration = Duration::from_micros(50);
 /// Brisk looks after the last one that gave a reason for them.
 const BRISK_LOOKS: u32 = 8;
 
@@ -97,7 +106,8 @@ impl Monitor {
         let n_cores = scheduler.cores().len();
         let mut sections = Sections::new(n_cores);
         let mut runs: Vec<Option<Run>> = vec![None; n_cores];
-        let (mut n_brisk, mut n_runs) = (0, 0);
+        let (mut n_brisk, mut brisk_period, mut n_runs) = (0, BRISK_PERIOD, 0);
+        let mut survey = Survey::new();
         let mut next_slow = Instant::now();
         // `None` while sections tell.
         let mut next_fast = None;
@@ -110,9 +120,20 @@ impl Monitor {
             }
             if now >= next_slow {
                 let all_sleep = scheduler.all_sleep();
-                let again_soon = !all_sleep && look_at_runs(scheduler, &mut runs, n_brisk > 0, now);
+                let found = if all_sleep {
+                    Finding::Fine
+                } else {
+                    look_at_runs(scheduler, &mut runs, n_brisk > 0, now)
+                };
+                brisk_period = match found {
+                    Finding::Stuck(Purpose::Blocks) if n_brisk > 0 => brisk_period / 2,
+                    _ => brisk_period * 2,
+                };
+                brisk_period = brisk_period.clamp(BRISKEST_PERIOD, BRISK_PERIOD);
+                let again_soon = !matches!(found, Finding::Fine);
                 n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
-                next_slow = now + if n_brisk > 0 { BRISK_PERIOD } else { SLOW_PERIOD };
+                next_slow = now + if n_brisk > 0 { brisk_period } else { SLOW_PERIOD };
+                scheduler.survey(&mut survey, now);
                 if !all_sleep {
                     census.look(scheduler, now);
                     scheduler.wake_for_stranded();
@@ -121,7 +142,10 @@ impl Monitor {
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
                 n_trimmed = stack::trim(TRIM_A_LOOK);
                 let n_runs_before = mem::replace(&mut n_runs, count_runs(scheduler));
-                parks = all_sleep && !watched && n_runs == n_runs_before;
+                parks = all_sleep
+                    && !watched
+                    && n_runs == n_runs_before
+                    && !scheduler.spares.is_short();
                 if next_fast.is_none() && any_blocks(scheduler) {
                     // Nobody has told: the kernel has refused a barrier, or a taker has withdrawn.
                     next_fast = Some(now);
@@ -132,7 +156,8 @@ impl Monitor {
             } else if parks {
                 census.interrupt();
                 let mut rest = (n_trimmed > 0).then_some(REST);
-                while !self.pace.slow_down(Slow::Parked, rest, || !scheduler.all_sleep()) {
+                let stay_awake = || !scheduler.all_sleep() || scheduler.spares.is_short();
+                while !self.pace.slow_down(Slow::Parked, rest, stay_awake) {
                     rest = (stack::trim(usize::MAX) > 0).then_some(REST);
                 }
                 parks = false;
@@ -172,6 +197,8 @@ struct Run {
     seen: Sighting,
     /// When it was first seen.
     since: Instant,
+    /// Since when it has hardly used the processor.
+    quiet_since: Instant,
     /// What its OS thread said the first time and the last time that it was asked.
     asked: Option<(Usage, Usage)>,
 }
@@ -196,19 +223,21 @@ impl Usage {
     }
 }
 
-/// What a look at a run has found out.
+/// What a look at a run, or at all of them, has found out, in the order of what matters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
 enum Finding {
     /// It has not lasted, nobody waits for its core, or it waits for a processor.
     Fine,
     /// It goes on for long, and was asked for the first time.
     Unknown,
-    Stuck,
+    /// In what an OS thread is needed for, to take over.
+    Stuck(Purpose),
 }
 
 impl Run {
     fn new(core: &Core, seen: Sighting, asks: bool, now: Instant) -> Self {
         let usage = asks.then(|| Usage::of(core, now));
-        Self { seen, since: now, asked: usage.map(|usage| (usage, usage)) }
+        Self { seen, since: now, quiet_since: now, asked: usage.map(|usage| (usage, usage)) }
     }
 
     /// Looks at it once more.
@@ -219,13 +248,21 @@ impl Run {
         self.asked = Some((first, usage));
         let lasts = now - self.since >= SLOW_PERIOD;
         let idles = usage.since(last).is_some_and(|used| 4 * used < usage.at - last.at);
+        if !idles {
+            self.quiet_since = now;
+        }
         if !(lasts || idles) || !scheduler.is_awaited(core) {
             return Finding::Fine;
         }
         let computes = usage.since(first).is_none_or(|used| used >= COMPUTES);
         // The question that costs most comes last.
-        if computes || core.worker_waits().unwrap_or(true) {
-            Finding::Stuck
+        if computes && !idles {
+            Finding::Stuck(Purpose::Computes)
+        } else if core.worker_waits().unwrap_or(true) {
+            let is_long = now - self.quiet_since >= limit::LONG;
+            Finding::Stuck(if is_long { Purpose::BlocksForLong } else { Purpose::Blocks })
+        } else if computes {
+            Finding::Stuck(Purpose::Computes)
         } else if is_new {
             Finding::Unknown
         } else {
@@ -235,14 +272,14 @@ impl Run {
 }
 
 /// Takes the cores whose runs last, or block behind one that did, and has those that are busy look
-/// at their event loops. Whether there is reason to look again soon.
+/// at their event loops. What it has found that is a reason to look again soon.
 fn look_at_runs(
     scheduler: &'static Scheduler,
     runs: &mut [Option<Run>],
     is_brisk: bool,
     now: Instant,
-) -> bool {
-    let mut again_soon = false;
+) -> Finding {
+    let mut found = Finding::Fine;
     for (core, known) in scheduler.cores().iter().zip(runs) {
         core.ask_to_look();
         let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_running()) else {
@@ -253,16 +290,17 @@ fn look_at_runs(
             *known = Some(Run::new(core, seen, is_brisk, now));
             continue;
         };
-        match run.look(scheduler, core, now) {
-            Finding::Fine => {}
-            Finding::Unknown => again_soon = true,
-            Finding::Stuck => {
-                scheduler.take_from(core, seen);
-                again_soon = true;
-            }
+        let mut finding = run.look(scheduler, core, now);
+        if let Finding::Stuck(purpose) = finding
+            && !scheduler.take_from(core, seen, purpose)
+            && purpose == Purpose::Computes
+        {
+            // It keeps its core until somebody comes back.
+            finding = Finding::Fine;
         }
+        found = found.max(finding);
     }
-    again_soon
+    found
 }
 
 /// Stacks to trim at each slow look: some thousands in a second.

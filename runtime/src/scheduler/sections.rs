@@ -21,6 +21,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
+use super::limit::{self, Purpose};
 use super::owner::Sighting;
 
 const SHORTEST: Duration = Duration::from_micros(20);
@@ -72,8 +73,11 @@ impl Sections {
             };
             let was_new = mem::take(&mut section.is_new);
             found = found.max(if was_new { Found::Lasting } else { Found::Old });
-            if now - section.since >= LONGEST || scheduler.is_awaited(core) {
-                scheduler.take_from(core, seen);
+            let lasts = now - section.since;
+            if lasts >= LONGEST || scheduler.is_awaited(core) {
+                let is_long = lasts >= limit::LONG;
+                let purpose = if is_long { Purpose::BlocksForLong } else { Purpose::Blocks };
+                scheduler.take_from(core, seen, purpose);
             }
         }
         scheduler.provide_spare();

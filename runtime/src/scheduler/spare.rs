@@ -1,27 +1,56 @@
 //! Spare OS threads: they wait for a core that was taken from a stuck worker, or for a job that
 //! blocks, whichever the mode calls for.
 //!
+//! ```text
+//!            start                   assign
+//!   nothing ------> at work  <---------------------- idle ----> ended
+//!                      |                              ^    10 s, or a tenth of a second
+//!                      | announce_return              |    above the limit
+//!                      v                              |
+//!                  returning --- next, no job waits --+
+//! ```
+//!
 //! An idle spare is used before a new one is made, the last to become idle first, so that those
 //! that are not needed stay idle long enough to end. A thread that is through with its work says so
 //! before anybody can hear of the result, so that what comes next waits for it instead of starting
-//! another one. At the limit jobs queue up, and cores stay
-//! with their stuck workers: things still progress, and a warning says so once.
+//! another one. A thread that a green one takes for itself is none of these any more (`bound`).
+//!
+//! # Where no new one may be made
+//!
+//! `limit` says when that is, and who may have one all the same. A core then stays with its worker,
+//! and the monitor asks again; jobs queue up, and the monitor starts threads for them when there is
+//! room. So what blocks for long never has the last of the OS threads:
+//!
+//! - *Own mode.* A core that nobody else may have is held by a run that computes, or by something
+//!   that has blocked for less than 20 ms.
+//! - *Shared mode.* A job at the head of the queue waits for threads that compute in jobs, or have
+//!   blocked for less than 20 ms.
+//!
+//! # Where the kernel refuses one
+//!
+//! A warning says so. In the own mode a core stays where it is, until one that blocks comes back: it
+//! is an OS thread that is missing, and nothing can run without one. In the shared mode the workers
+//! are there: a job that would wait for threads of which there are none, or none has come back since
+//! the last survey, is *declined*, one after the other, and whoever wants it makes the call itself.
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::limit::{Limit, Purpose};
 use super::owner::Sighting;
-use crate::lock::Lock;
-use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::lock::{Guard, Lock};
+use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::report;
-use crate::sys::futex;
+use crate::sys::{futex, thread};
 use crate::task::lease::Lease;
 
-/// How long a spare stays idle before it ends.
+/// How long a spare stays idle before it ends; and above the limit.
 const IDLE_MAX: Duration = Duration::from_secs(10);
+const IDLE_MAX_ABOVE: Duration = Duration::from_millis(100);
 
 /// What a spare is given to do.
 pub(super) enum Assignment {
@@ -39,13 +68,23 @@ pub(super) type Work = fn(Assignment) -> bool;
 /// A function to run on a spare thread; whoever waits for it keeps it alive.
 pub(super) struct Job {
     pub(super) run: unsafe fn(*mut ()),
-    /// Tells who waits that it has run.
+    /// Tells who waits that it has run, or that nobody is going to run it.
     pub(super) finish: unsafe fn(*mut ()),
     pub(super) data: *mut (),
 }
 
 // SAFETY: a job is made to be run by another thread; `blocking` sees to what it points to.
 unsafe impl Send for Job {}
+
+/// What has become of a job.
+pub(super) enum Fate {
+    /// A spare runs it, or is about to.
+    Assigned,
+    /// It waits for a spare: the monitor is to see to it.
+    Queued,
+    /// There is no spare, nor will the kernel start one.
+    Declined,
+}
 
 /// An OS thread that is idle, on its own stack.
 struct Seat {
@@ -59,6 +98,15 @@ struct State {
     jobs: VecDeque<Job>,
     /// Threads that are through with their work and will be idle in a moment.
     n_returning: usize,
+    /// How many have been.
+    n_returns: u64,
+    /// The same at the last survey.
+    n_returns_then: u64,
+    /// A thread is being started that is to take a core.
+    starting: bool,
+    limit: Limit,
+    /// All threads that have begun, as `sys::thread` numbers them.
+    threads: Vec<u32>,
 }
 
 // SAFETY: seats are reached under the lock, and leave the list before their frame ends.
@@ -66,79 +114,104 @@ unsafe impl Send for State {}
 
 pub(super) struct Spares {
     state: Lock<State>,
-    n_threads: AtomicUsize,
-    n_threads_max: usize,
-    /// A thread is being started that is to take a core.
-    starting: AtomicBool,
+    /// The threads that were there before the first spare.
+    n_workers: usize,
     /// A section has looked for an idle one in vain. A hint, which orders nothing.
     wanted: AtomicBool,
-    warned: AtomicBool,
+    warned_of_limit: AtomicBool,
+    warned_of_kernel: AtomicBool,
 }
 
 impl Spares {
-    /// `n_threads` are there already and count.
-    pub(super) fn new(n_threads: usize, n_threads_max: usize) -> Self {
+    /// `n_workers` threads are there already and count.
+    pub(super) fn new(n_workers: usize, n_threads_max: usize) -> Self {
         Self {
-            state: Lock::new(State { idle: Vec::new(), jobs: VecDeque::new(), n_returning: 0 }),
-            n_threads: AtomicUsize::new(n_threads),
-            n_threads_max,
-            starting: AtomicBool::new(false),
+            state: Lock::new(State {
+                idle: Vec::new(),
+                jobs: VecDeque::new(),
+                n_returning: 0,
+                n_returns: 0,
+                n_returns_then: 0,
+                starting: false,
+                limit: Limit::new(n_workers, n_threads_max),
+                threads: Vec::new(),
+            }),
+            n_workers,
             wanted: AtomicBool::new(false),
-            warned: AtomicBool::new(false),
+            warned_of_limit: AtomicBool::new(false),
+            warned_of_kernel: AtomicBool::new(false),
         }
     }
 
-    /// Runs `job` on a spare, now or when one becomes free.
-    pub(super) fn run_job(&'static self, job: Job, work: Work) {
+    /// Has a spare run `job`, now or when one becomes free.
+    pub(super) fn run_job(&'static self, job: Job, work: Work) -> Fate {
         let mut state = self.state.lock();
-        if let Some(seat) = state.idle.pop() {
-            // SAFETY: out of the list, the seat waits for this assignment.
-            unsafe { (*seat).assign(Assignment::Job(job)) };
-            return;
-        }
+        let Some(job) = state.assign(job) else { return Fate::Assigned };
         if state.n_returning > state.jobs.len() {
             state.jobs.push_back(job);
-            return;
+            return Fate::Assigned;
         }
-        if self.n_threads.load(Ordering::Relaxed) < self.n_threads_max {
-            drop(state);
-            match self.start(Some(Assignment::Job(job)), work) {
-                Ok(()) => return,
-                Err((_, Some(Assignment::Job(job)))) => self.state.lock().jobs.push_back(job),
-                Err(_) => unreachable!("what could not be started comes back"),
+        if !state.limit.admit(Purpose::Blocks) {
+            return self.queue(state, job);
+        }
+        drop(state);
+        match self.start(Some(Assignment::Job(job)), work) {
+            Err((_, Some(Assignment::Job(job)))) => {
+                let mut state = self.state.lock();
+                match state.assign(job) {
+                    Some(job) => self.queue(state, job),
+                    None => Fate::Assigned,
+                }
             }
-        } else {
-            state.jobs.push_back(job);
+            _ => Fate::Assigned,
         }
-        self.warn();
     }
 
-    /// Has a spare take `core` from the run that was seen, if that is still going on.
-    pub(super) fn hand_over(&'static self, core: &'static Core, seen: Sighting, work: Work) {
-        let n_returning = match self.pop_idle() {
-            Ok(seat) => {
-                self.hand_to(seat, core, || core.owner.take(seen));
-                return;
-            }
-            Err(n_returning) => n_returning,
-        };
+    /// Leaves a job for which there is no thread to whoever comes back.
+    fn queue(&self, mut state: Guard<'_, State>, job: Job) -> Fate {
+        if state.limit.n_threads() == self.n_workers {
+            return Fate::Declined;
+        }
+        state.jobs.push_back(job);
+        self.warn_of_limit(state);
+        Fate::Queued
+    }
+
+    /// Has a spare take `core` from the run that was seen, if that is still going on. `false` if there
+    /// is none.
+    pub(super) fn hand_over(
+        &'static self,
+        core: &'static Core,
+        seen: Sighting,
+        purpose: Purpose,
+        work: Work,
+    ) -> bool {
+        let mut state = self.state.lock();
+        if let Some(seat) = state.idle.pop() {
+            drop(state);
+            self.hand_to(seat, core, || core.owner.take(seen));
+            return true;
+        }
         // The monitor will look again. It does so before a new thread has begun to run, too: one at a
         // time.
-        if n_returning > 0 || self.starting.swap(true, Ordering::Relaxed) {
-            return;
+        if state.n_returning > 0 || state.starting {
+            return true;
         }
+        if !state.limit.admit(purpose) {
+            self.warn_of_limit(state);
+            return false;
+        }
+        state.starting = true;
+        drop(state);
         // A core without a worker must not be: the new thread takes it when it is there.
-        let start = || self.start(Some(Assignment::Take(core, seen)), work).is_ok();
-        if self.n_threads.load(Ordering::Relaxed) >= self.n_threads_max || !start() {
-            self.starting.store(false, Ordering::Relaxed);
-            self.warn();
-        }
+        self.start(Some(Assignment::Take(core, seen)), work).is_ok()
     }
 
     /// For a section that is going to last: gives up its core to an idle spare; whether it has. Else
     /// it is left to the monitor, which sees to it that one is idle the next time (`provide`).
     pub(super) fn hand_on(&self, core: &'static Core, lease: &Lease) -> bool {
-        let Ok(seat) = self.pop_idle() else {
+        let seat = self.state.lock().idle.pop();
+        let Some(seat) = seat else {
             self.wanted.store(true, Ordering::Relaxed);
             return false;
         };
@@ -146,7 +219,7 @@ impl Spares {
     }
 
     /// For a worker that leaves (`bound`): gives its core to an idle spare, or to one that is started
-    /// for it; `false` if somebody is about to take the core, or has. The limit does not count: there
+    /// for it; `false` if somebody is about to take the core, or has. The limit does not matter: there
     /// are as many threads afterwards as before.
     pub(super) fn replace(
         &'static self,
@@ -154,21 +227,18 @@ impl Spares {
         lease: &'static Lease,
         work: Work,
     ) -> io::Result<bool> {
-        if let Ok(seat) = self.pop_idle() {
+        let seat = self.state.lock().idle.pop();
+        if let Some(seat) = seat {
             return Ok(self.hand_to(seat, core, || core.owner.give_up(lease)));
         }
         if !core.owner.give_up(lease) {
             return Ok(false);
         }
+        self.state.lock().limit.add();
         self.start(Some(Assignment::Core(core)), work).map(|()| true).map_err(|(error, _)| {
             core.owner.take_back(lease);
             error
         })
-    }
-
-    /// The calling OS thread is no longer one of these.
-    pub(super) fn leave(&self) {
-        self.n_threads.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Starts the spare that a section has looked for in vain.
@@ -179,7 +249,7 @@ impl Spares {
         self.wanted.store(false, Ordering::Relaxed);
         let mut state = self.state.lock();
         let is_one_there = !state.idle.is_empty() || state.n_returning > 0;
-        if is_one_there || self.n_threads.load(Ordering::Relaxed) >= self.n_threads_max {
+        if is_one_there || !state.limit.admit(Purpose::Blocks) {
             return;
         }
         state.n_returning += 1;
@@ -187,12 +257,6 @@ impl Spares {
         if self.start(None, work).is_err() {
             self.state.lock().n_returning -= 1;
         }
-    }
-
-    /// The spare that has become idle last; or how many are about to, if none is.
-    fn pop_idle(&self) -> Result<*const Seat, usize> {
-        let mut state = self.state.lock();
-        state.idle.pop().ok_or(state.n_returning)
     }
 
     /// Gives a spare out of the list `core`, if `take` has got it from its worker; whether it has.
@@ -207,40 +271,60 @@ impl Spares {
         taken
     }
 
-    /// Starts an OS thread; gives the assignment back if that fails.
+    /// Starts an OS thread that was admitted; gives the assignment back if that fails.
     fn start(
         &'static self,
         first: Option<Assignment>,
         work: Work,
     ) -> Result<(), (io::Error, Option<Assignment>)> {
-        let n = self.n_threads.fetch_add(1, Ordering::Relaxed);
+        let n = self.state.lock().limit.n_threads();
         let first = std::sync::Arc::new(Lock::new(first));
         let handed = std::sync::Arc::clone(&first);
         let main = move || {
             let first = handed.lock().take();
             drop(handed);
-            if let Some(assignment) = first {
-                if matches!(assignment, Assignment::Take(..)) {
-                    self.starting.store(false, Ordering::Relaxed);
-                }
-                if !work(assignment) {
-                    return;
-                }
+            self.begin(matches!(first, Some(Assignment::Take(..))));
+            if first.is_none_or(work) {
+                while self.next().is_some_and(work) {}
             }
-            while self.next().is_some_and(work) {}
         };
         super::start_os_thread(format!("sylvan-spare-{n}"), main).map_err(|error| {
-            self.n_threads.fetch_sub(1, Ordering::Relaxed);
-            (error, first.lock().take())
+            let mut state = self.state.lock();
+            state.limit.bar();
+            let first = first.lock().take();
+            if matches!(first, Some(Assignment::Take(..))) {
+                state.starting = false;
+            }
+            let n = state.limit.n_threads();
+            drop(state);
+            self.warn_of_kernel(n, &error);
+            (error, first)
         })
+    }
+
+    /// The calling OS thread has begun, a worker or a spare; to take a core, it may be.
+    pub(super) fn begin(&self, takes: bool) {
+        let mut state = self.state.lock();
+        state.threads.push(thread::id());
+        state.limit.unbar();
+        if takes {
+            state.starting = false;
+        }
+    }
+
+    /// The calling OS thread is no longer one of these.
+    pub(super) fn leave(&self) {
+        self.state.lock().leave();
     }
 
     /// The calling thread is through with its work, and about to ask for more. Once per assignment.
     pub(super) fn announce_return(&self) {
-        self.state.lock().n_returning += 1;
+        let mut state = self.state.lock();
+        state.n_returning += 1;
+        state.n_returns += 1;
     }
 
-    /// What to do next; `None` after too long a time without anything.
+    /// What to do next; `None` after too long a time without anything: then the thread ends.
     pub(super) fn next(&'static self) -> Option<Assignment> {
         let seat = Seat { assignment: Lock::new(None), assigned: AtomicU32::new(0) };
         let mut state = self.state.lock();
@@ -249,35 +333,120 @@ impl Spares {
             return Some(Assignment::Job(job));
         }
         state.idle.push(&seat);
+        let mut is_above = state.limit.is_exceeded();
         drop(state);
+        let begin = Instant::now();
         loop {
-            futex::wait(&seat.assigned, 0, Some(IDLE_MAX));
+            let most = if is_above { IDLE_MAX_ABOVE } else { IDLE_MAX };
+            futex::wait(&seat.assigned, 0, Some(most.saturating_sub(begin.elapsed())));
             // Acquire pairs with the release in `assign`.
             if seat.assigned.load(Ordering::Acquire) != 0 {
                 return seat.assignment.lock().take();
             }
             let mut state = self.state.lock();
-            if let Some(at) = state.idle.iter().position(|idle| ptr::eq(*idle, &raw const seat)) {
-                state.idle.remove(at);
-                // Under the lock, as is the look at the number when a job finds no thread: it is
-                // left to this one, or sees one less.
-                let job = state.jobs.pop_front();
-                if job.is_none() {
-                    self.n_threads.fetch_sub(1, Ordering::Relaxed);
-                }
-                return job.map(Assignment::Job);
+            let Some(at) = state.idle.iter().position(|idle| ptr::eq(*idle, &raw const seat))
+            else {
+                // Somebody has taken the seat out and is about to assign.
+                continue;
+            };
+            is_above = state.limit.is_exceeded();
+            if begin.elapsed() < if is_above { IDLE_MAX_ABOVE } else { IDLE_MAX } {
+                continue;
             }
-            // Somebody has taken the seat out and is about to assign.
+            state.idle.remove(at);
+            // Under the lock, as is the look at the number when a job finds no thread: it is
+            // left to this one, or sees one less.
+            let job = state.jobs.pop_front();
+            if job.is_none() {
+                state.leave();
+            }
+            return job.map(Assignment::Job);
         }
     }
 
-    fn warn(&self) {
-        if !self.warned.swap(true, Ordering::Relaxed) {
+    /// For the monitor: whether somebody waits for a thread who was refused one.
+    pub(super) fn is_short(&self) -> bool {
+        let state = self.state.lock();
+        state.limit.is_met() || !state.jobs.is_empty()
+    }
+
+    /// For the monitor: all threads.
+    pub(super) fn threads(&self) -> Vec<u32> {
+        self.state.lock().threads.clone()
+    }
+
+    /// For the monitor: a survey has found that so many threads do not count, unless they are idle.
+    /// Starts those that jobs wait for, as far as there is room.
+    pub(super) fn survey(&'static self, n_uncounted: usize, work: Work) {
+        let mut state = self.state.lock();
+        let n_uncounted = n_uncounted.saturating_sub(state.idle.len());
+        state.limit.survey(n_uncounted);
+        let n_returns = state.n_returns;
+        let none_returns = mem::replace(&mut state.n_returns_then, n_returns) == n_returns;
+        drop(state);
+        while let Some(job) = self.admit_job() {
+            if let Err((_, Some(Assignment::Job(job)))) =
+                self.start(Some(Assignment::Job(job)), work)
+            {
+                let mut state = self.state.lock();
+                if let Some(job) = state.assign(job) {
+                    state.jobs.push_front(job);
+                }
+            }
+        }
+        let mut state = self.state.lock();
+        let declines = none_returns && state.limit.is_barred();
+        let declined = if declines { state.jobs.pop_front() } else { None };
+        drop(state);
+        if let Some(job) = declined {
+            // SAFETY: whoever made the job keeps its data alive until it has finished, once.
+            unsafe { (job.finish)(job.data) };
+        }
+    }
+
+    /// The first job, if there is room for a thread that runs it.
+    fn admit_job(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        // Those that return take one each.
+        let waits = state.jobs.len() > state.n_returning;
+        if waits && state.limit.admit(Purpose::Blocks) { state.jobs.pop_front() } else { None }
+    }
+
+    fn warn_of_limit(&self, state: Guard<'_, State>) {
+        let (is_barred, n) = (state.limit.is_barred(), state.limit.n_threads());
+        drop(state);
+        if !is_barred && !self.warned_of_limit.swap(true, Ordering::Relaxed) {
             report::say(format_args!(
-                "sylvan: no further OS thread for blocking calls ({} in use; see SYLVAN_MAX_THREADS): they wait for each other now\n",
-                self.n_threads.load(Ordering::Relaxed)
+                "sylvan: {n} OS threads are in use, as many as SYLVAN_MAX_THREADS allows: what computes waits, \
+                 what blocks takes more after a while; raise it, or have fewer threads block at a time\n"
             ));
         }
+    }
+
+    fn warn_of_kernel(&self, n: usize, error: &io::Error) {
+        if !self.warned_of_kernel.swap(true, Ordering::Relaxed) {
+            report::say(format_args!(
+                "sylvan: the system refuses an OS thread beside {n} others ({error}): what blocks may hold up the \
+                 rest; see `ulimit -u`, `ulimit -v`, pids.max and vm.max_map_count\n"
+            ));
+        }
+    }
+}
+
+impl State {
+    /// Gives `job` to an idle spare; gives it back if there is none.
+    fn assign(&mut self, job: Job) -> Option<Job> {
+        let Some(seat) = self.idle.pop() else { return Some(job) };
+        // SAFETY: out of the list, the seat waits for this assignment.
+        unsafe { (*seat).assign(Assignment::Job(job)) };
+        None
+    }
+
+    /// The calling OS thread leaves.
+    fn leave(&mut self) {
+        self.limit.remove();
+        let id = thread::id();
+        self.threads.retain(|other| *other != id);
     }
 }
 
