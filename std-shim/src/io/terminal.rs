@@ -7,7 +7,8 @@ use crate::fs::File;
 
 /// Tells whether a descriptor is a terminal.
 ///
-/// This corresponds to [`std::io::IsTerminal`], which only types of std can implement.
+/// This corresponds to [`std::io::IsTerminal`], which only types of std can implement; they have
+/// this one, too.
 ///
 /// ```
 /// use std_shim::io::{self, IsTerminal};
@@ -41,3 +42,6 @@ macro_rules! terminals {
 
 terminals!(File, Stdin, StdinLock<'_>, Stdout, StdoutLock<'_>, Stderr, StderrLock<'_>);
 terminals!(BorrowedFd<'_>, OwnedFd);
+terminals!(::std::fs::File, ::std::io::Stdin, ::std::io::StdinLock<'_>);
+terminals!(::std::io::Stdout, ::std::io::StdoutLock<'_>);
+terminals!(::std::io::Stderr, ::std::io::StderrLock<'_>);

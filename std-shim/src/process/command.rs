@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
-use crate::bridge::Turnstile;
+use crate::bridge::{self, Turnstile};
 
 /// Forks and executes of this process: each holds an OS thread for as long as the kernel takes.
 static STARTS: Turnstile = Turnstile::new();
@@ -31,7 +31,8 @@ static STARTS: Turnstile = Turnstile::new();
 pub struct Command {
     pub(crate) plain: ::std::process::Command,
     /// Which of the three streams the program has chosen; others are what the call's default is.
-    chosen: [bool; 3],
+    /// `None`: it comes from std, which alone knows.
+    chosen: Option<[bool; 3]>,
 }
 
 impl Command {
@@ -39,7 +40,7 @@ impl Command {
     ///
     /// This corresponds to [`std::process::Command::new`].
     pub fn new<S: AsRef<OsStr>>(program: S) -> Command {
-        Command { plain: ::std::process::Command::new(program), chosen: [false; 3] }
+        Command { plain: ::std::process::Command::new(program), chosen: Some([false; 3]) }
     }
 
     /// Adds an argument.
@@ -109,8 +110,7 @@ impl Command {
     ///
     /// This corresponds to [`std::process::Command::stdin`].
     pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
-        self.chosen[0] = true;
-        self.with(|plain| plain.stdin(cfg.into()))
+        self.choose(0, |plain| plain.stdin(cfg.into()))
     }
 
     /// Sets the child's standard output. Without it, the child has this process's, or by
@@ -118,8 +118,7 @@ impl Command {
     ///
     /// This corresponds to [`std::process::Command::stdout`].
     pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
-        self.chosen[1] = true;
-        self.with(|plain| plain.stdout(cfg.into()))
+        self.choose(1, |plain| plain.stdout(cfg.into()))
     }
 
     /// Sets the child's standard error. Without it, the child has this process's, or by
@@ -127,8 +126,7 @@ impl Command {
     ///
     /// This corresponds to [`std::process::Command::stderr`].
     pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
-        self.chosen[2] = true;
-        self.with(|plain| plain.stderr(cfg.into()))
+        self.choose(2, |plain| plain.stderr(cfg.into()))
     }
 
     /// Starts the child.
@@ -155,10 +153,13 @@ impl Command {
     ///
     /// As [`spawn`](Self::spawn).
     pub fn output(&mut self) -> io::Result<Output> {
-        self.choose_for_program(Stdio::null, Stdio::piped);
+        let Some(chosen) = self.chosen else {
+            return bridge::blocking(|| self.plain.output());
+        };
+        self.choose_for_program(chosen, Stdio::null, Stdio::piped);
         let child = self.spawn();
         // What every other call takes by itself.
-        self.choose_for_program(Stdio::inherit, Stdio::inherit);
+        self.choose_for_program(chosen, Stdio::inherit, Stdio::inherit);
         child?.wait_with_output()
     }
 
@@ -214,9 +215,25 @@ impl Command {
         self
     }
 
+    /// Adds to std's own description one of the three streams.
+    fn choose(
+        &mut self,
+        stream: usize,
+        add: impl FnOnce(&mut ::std::process::Command) -> &mut ::std::process::Command,
+    ) -> &mut Command {
+        if let Some(chosen) = &mut self.chosen {
+            chosen[stream] = true;
+        }
+        self.with(add)
+    }
+
     /// Sets the streams that the program has left open.
-    fn choose_for_program(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
-        let [stdin, stdout, stderr] = self.chosen;
+    fn choose_for_program(
+        &mut self,
+        [stdin, stdout, stderr]: [bool; 3],
+        input: fn() -> Stdio,
+        output: fn() -> Stdio,
+    ) {
         if !stdin {
             self.plain.stdin(input());
         }
@@ -232,6 +249,16 @@ impl Command {
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.plain.fmt(f)
+    }
+}
+
+/// Beyond std: takes std's type of the same name into the mirror.
+///
+/// Which streams such a command has been given, std alone knows: [`output`](Command::output) holds
+/// an OS thread until the child ends.
+impl From<::std::process::Command> for Command {
+    fn from(plain: ::std::process::Command) -> Command {
+        Command { plain, chosen: None }
     }
 }
 

@@ -56,26 +56,41 @@ plain_conversions! {
 
 debug_as_std!(Stdio);
 
-/// The mirror's types, by way of what std knows.
+/// The mirror's types, by way of std's, each by a function that gives it; and across: std's into
+/// this `Stdio`, the mirror's into std's.
 macro_rules! from_streams {
-    ($($stream:ident => $std:expr;)*) => {$(
+    ($($stream:ty => $std:ty, by $given:expr;)*) => {$(
         impl From<$stream> for Stdio {
             fn from(stream: $stream) -> Stdio {
-                Stdio(($std)(stream).into())
+                Stdio(stream.into())
+            }
+        }
+
+        /// Beyond std: takes std's type of the same name.
+        impl From<$std> for Stdio {
+            fn from(stream: $std) -> Stdio {
+                Stdio(stream.into())
+            }
+        }
+
+        /// Beyond std: for a child that std starts.
+        impl From<$stream> for ::std::process::Stdio {
+            fn from(stream: $stream) -> Self {
+                <$std>::into(($given)(stream))
             }
         }
     )*};
 }
 
 from_streams! {
-    ChildStdin => ::std::process::ChildStdin::from;
-    ChildStdout => ::std::process::ChildStdout::from;
-    ChildStderr => ::std::process::ChildStderr::from;
-    File => ::std::fs::File::from;
-    PipeReader => ::std::io::PipeReader::from;
-    PipeWriter => ::std::io::PipeWriter::from;
-    Stdout => |_| ::std::io::stdout();
-    Stderr => |_| ::std::io::stderr();
+    ChildStdin => ::std::process::ChildStdin, by Into::into;
+    ChildStdout => ::std::process::ChildStdout, by Into::into;
+    ChildStderr => ::std::process::ChildStderr, by Into::into;
+    File => ::std::fs::File, by Into::into;
+    PipeReader => ::std::io::PipeReader, by Into::into;
+    PipeWriter => ::std::io::PipeWriter, by Into::into;
+    Stdout => ::std::io::Stdout, by |_| ::std::io::stdout();
+    Stderr => ::std::io::Stderr, by |_| ::std::io::stderr();
 }
 
 impl From<::std::os::fd::OwnedFd> for Stdio {

@@ -10,10 +10,7 @@ use super::pages::additions;
 /// What the comparison does not see: where something of the mirror's own behaves in another way.
 const NOTES: &[(&str, &str)] = &[
     ("std::fs::File", "an `Arc<File>` reads, writes and seeks as `&*file`"),
-    (
-        "std::io::IsTerminal",
-        "a twin of std's sealed trait, for the mirror's types; for std's, use std's",
-    ),
+    ("std::io::IsTerminal", "a twin of std's sealed trait, for the mirror's types and for std's"),
     (
         "std::io::Stderr",
         "its lock keeps out the mirror's writers, not a bare `eprintln!`; a `write!` is one call of the kernel",
@@ -28,12 +25,19 @@ const NOTES: &[(&str, &str)] = &[
         "std::net::ToSocketAddrs",
         "a twin of std's trait: what implements std's alone, in a crate that has not been moved over, does not pass for one",
     ),
-    ("std::os::linux::net::TcpStreamExt", "a twin of std's sealed trait, for the mirror's type"),
+    (
+        "std::os::linux::net::TcpStreamExt",
+        "a twin of std's sealed trait, for the mirror's type and for std's",
+    ),
     (
         "std::os::unix::net::UnixDatagram",
         "a sender whose path fills the kernel's structure to the last byte appears as unnamed",
     ),
-    ("std::os::unix::process::CommandExt", "a twin of std's sealed trait, for the mirror's type"),
+    (
+        "std::os::unix::process::CommandExt",
+        "a twin of std's sealed trait, for the mirror's type, into which std's converts",
+    ),
+    ("std::process::Command", "one that comes from std holds an OS thread for all of `output`"),
     (
         "std::os::unix::thread::JoinHandleExt",
         "re-exported, and implemented for the mirror's handle; its methods panic, for a green thread has no `pthread_t`",
@@ -112,7 +116,8 @@ pub(crate) fn text(
         .collect();
     write!(
         text,
-        "From and into std's type of the same name these convert: {}.\n\n",
+        "From and into std's type of the same name these convert: {}.\n\n\
+         What converts into `Stdio` does so from either side into the `Stdio` of either.\n\n",
         conversions.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
     )
     .expect("into a string");

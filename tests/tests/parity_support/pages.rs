@@ -149,7 +149,13 @@ fn read_own_page(page: &str, kind: &str, path: &str, facts: &mut BTreeSet<String
     }
     facts.insert(format!("{kind} {path}"));
     let own = sections(page).filter(|section| section.class != "impl" || is_own(section.links));
-    facts.extend(own.filter_map(|section| section.fact(path)).map(|fact| fact.line));
+    // Beside std's type of the same name the mirror's has its path.
+    let without_path = |word: &str| match word.strip_prefix("std_shim::") {
+        Some(path) => path.rsplit("::").next().unwrap_or(path).to_owned(),
+        None => word.to_owned(),
+    };
+    let lines = own.filter_map(|section| section.fact(path)).map(|fact| fact.line);
+    facts.extend(lines.map(|line| replace_words(&line, without_path)));
 }
 
 /// A part of a page: a method, an implementation.

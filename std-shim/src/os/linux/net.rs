@@ -12,7 +12,7 @@ use crate::net::TcpStream;
 /// Reads and sets what only TCP on Linux has.
 ///
 /// This corresponds to [`std::os::linux::net::TcpStreamExt`], which only types of std can
-/// implement.
+/// implement; its `TcpStream` has this one, too.
 ///
 /// ```
 /// use std_shim::net::{TcpListener, TcpStream};
@@ -52,7 +52,18 @@ impl TcpStreamExt for TcpStream {
     }
 }
 
+impl TcpStreamExt for ::std::net::TcpStream {
+    fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        ::std::os::linux::net::TcpStreamExt::set_quickack(self, quickack)
+    }
+
+    fn quickack(&self) -> io::Result<bool> {
+        ::std::os::linux::net::TcpStreamExt::quickack(self)
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::net::TcpStream {}
+    impl Sealed for ::std::net::TcpStream {}
 }

@@ -15,7 +15,8 @@ use crate::process::Command;
 /// Sets what only a child on Unix has.
 ///
 /// This corresponds to [`std::os::unix::process::CommandExt`], which only types of std can
-/// implement.
+/// implement. A command of std has to be taken into the mirror for it (`Command::from`): what the
+/// methods return is the mirror's.
 ///
 /// ```
 /// use std_shim::os::unix::process::CommandExt;
