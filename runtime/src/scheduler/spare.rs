@@ -15,6 +15,9 @@
 //! before anybody can hear of the result, so that what comes next waits for it instead of starting
 //! another one. A thread that a green one takes for itself is none of these any more (`bound`).
 //!
+//! None ends while a child lives that it has started: that may have asked for a signal at the end of its
+//! parent (`PR_SET_PDEATHSIG`), which to the kernel is the OS thread.
+//!
 //! # Where no new one may be made
 //!
 //! `limit` says when that is, and who may have one all the same. A core then stays with its worker,
@@ -335,13 +338,17 @@ impl Spares {
         state.idle.push(&seat);
         let mut is_above = state.limit.is_exceeded();
         drop(state);
-        let begin = Instant::now();
+        let mut begin = Instant::now();
         loop {
             let most = if is_above { IDLE_MAX_ABOVE } else { IDLE_MAX };
             futex::wait(&seat.assigned, 0, Some(most.saturating_sub(begin.elapsed())));
             // Acquire pairs with the release in `assign`.
             if seat.assigned.load(Ordering::Acquire) != 0 {
                 return seat.assignment.lock().take();
+            }
+            if thread::has_children() {
+                begin = Instant::now();
+                continue;
             }
             let mut state = self.state.lock();
             let Some(at) = state.idle.iter().position(|idle| ptr::eq(*idle, &raw const seat))

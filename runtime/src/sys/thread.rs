@@ -117,6 +117,22 @@ fn read_about<'a>(id: u32, file: &str, into: &'a mut [u8]) -> Option<&'a [u8]> {
     Some(&into[..n])
 }
 
+/// Whether the calling OS thread has started a child that lives, or that nobody has waited for; `true`
+/// where nobody can tell.
+pub(crate) fn has_children() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::fs::{Mode, OFlags, open};
+
+        let path = c"/proc/thread-self/children";
+        let list = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        list.and_then(|list| rustix::io::read(list, &mut [0; 1])).map_or(true, |n| n > 0)
+    }
+    // No child hears of the end of an OS thread there.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    false
+}
+
 /// Whether an OS thread of this process waits for something other than a processor; `None` where
 /// nobody can tell.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
