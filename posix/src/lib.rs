@@ -16,5 +16,10 @@
 #![deny(unsafe_code)]
 #![cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))]
 
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod attributes;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[allow(unsafe_code, reason = "takes the place of a function of libc's, and calls the kernel")]
+mod syscall;

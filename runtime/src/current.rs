@@ -45,6 +45,11 @@ pub(crate) fn bind(task: &Header) {
     BOUND.set(task);
 }
 
+/// The thread of the calling OS thread has ended.
+pub(crate) fn unbind() {
+    BOUND.set(ptr::null());
+}
+
 /// Where an OS thread says who runs on it: found once, and written at each switch.
 ///
 /// It does not leave the OS thread that it belongs to, since a pointer is not `Send`; nor is it for

@@ -100,6 +100,9 @@ mod reactor;
 mod scheduler;
 
 #[cfg(not(loom))]
+mod attributes;
+
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "lends a stack frame to a helper thread")]
 mod blocking;
 

@@ -5,10 +5,12 @@ use std::io;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use crate::attributes;
 use crate::context::tls::{self, TlsMode};
+use crate::current;
 use crate::lock::Lock;
 use crate::panic;
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicU8, Ordering};
 use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
 use crate::sys::barrier;
@@ -89,7 +91,7 @@ impl Config {
     /// settings of the first try.
     pub fn start(self) -> io::Result<()> {
         let started = STARTING.lock();
-        if STARTED.load(Ordering::Acquire) {
+        if STATE.load(Ordering::Acquire) & STARTED != 0 {
             let why = "the runtime has started already, with its first green thread or by `Config::start`";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
@@ -100,7 +102,7 @@ impl Config {
         };
         if result.is_ok() {
             // Release pairs with the acquire in `scheduler`.
-            STARTED.store(true, Ordering::Release);
+            STATE.fetch_or(STARTED, Ordering::Release);
         }
         drop(started);
         result
@@ -137,6 +139,7 @@ impl Config {
         };
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
+        attributes::note_start();
         scheduler::start(Settings {
             n_cores: workers,
             n_threads_max: max_threads,
@@ -147,19 +150,47 @@ impl Config {
 }
 
 static STARTING: Lock<()> = Lock::new(());
-static STARTED: AtomicBool = AtomicBool::new(false);
+
+/// What each spawn looks at: some of the bits below.
+static STATE: AtomicU8 = AtomicU8::new(0);
+/// The runtime has started.
+const STARTED: u8 = 1;
+/// Somebody has changed the attributes of an OS thread.
+const CHANGED: u8 = 2;
 
 /// The scheduler; starts it if need be.
 #[inline]
 pub(crate) fn scheduler() -> io::Result<&'static Scheduler> {
     // Acquire pairs with the release in `Config::start`.
-    if !STARTED.load(Ordering::Acquire) {
+    if STATE.load(Ordering::Acquire) & STARTED == 0 {
         match Config::new().start() {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }
     }
     Ok(scheduler::get())
+}
+
+/// Whether a thread that the caller spawns is to be a green one; see `attributes`. Starts the runtime if
+/// need be.
+#[inline]
+pub(crate) fn spawns_green() -> io::Result<bool> {
+    // Acquire as in `scheduler`.
+    if STATE.load(Ordering::Acquire) == STARTED { Ok(true) } else { spawner_is_alike() }
+}
+
+#[cold]
+fn spawner_is_alike() -> io::Result<bool> {
+    let scheduler = scheduler()?;
+    let is_on_own = || scheduler.tls_mode() == TlsMode::Own && current::green().is_some();
+    // Orders nothing, here and below: see `attributes`.
+    let changed = STATE.load(Ordering::Relaxed) & CHANGED != 0;
+    Ok(!changed || is_on_own() || !attributes::differ())
+}
+
+/// Somebody has changed the attributes of an OS thread.
+pub(crate) fn attributes_have_changed() {
+    STATE.fetch_or(CHANGED, Ordering::Relaxed);
 }
 
 /// How many workers there are: OS threads that run green threads at a time. Starts the runtime.

@@ -1,6 +1,7 @@
 //! Threads: what `std::thread` offers, for green threads.
 
 mod join;
+mod outside;
 mod token;
 
 use std::any::Any;
@@ -18,6 +19,7 @@ use std::sync::OnceLock;
 use std::thread::Result;
 use std::time::Instant;
 
+pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::runtime;
@@ -125,7 +127,10 @@ impl Builder {
             let name = CString::new(name).expect("thread name may not contain interior null bytes");
             name.into_string().expect("it was a string").into_boxed_str()
         });
-        runtime::scheduler()?;
+        if !runtime::spawns_green()? {
+            // SAFETY: as the caller promises.
+            return unsafe { outside::spawn(name, self.stack_size, f) };
+        }
         let class = match self.stack_size {
             Some(size) => Class::for_size(size, tls::block_len())?,
             None => default_class()?,
@@ -193,6 +198,24 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     // SAFETY: as the caller promises; the task outlives its own run.
     let task = unsafe { header.cast::<Task<F, T>>().as_ref() };
     begin(&task.header);
+    // SAFETY: as the caller promises.
+    unsafe { call::<F, T>(header) };
+    tls::finish();
+    join::finish(&task.header.join, || {
+        // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
+        unsafe { drop_result::<F, T>(header) };
+    });
+}
+
+/// Calls the function and keeps its result, unless nobody will ask for it.
+///
+/// # Safety
+///
+/// As for `run`.
+#[inline(always)]
+unsafe fn call<F: FnOnce() -> T, T>(header: NonNull<Header>) {
+    // SAFETY: as the caller promises.
+    let task = unsafe { header.cast::<Task<F, T>>().as_ref() };
     // SAFETY: until DONE the stage belongs to the thread itself.
     let stage = unsafe { &mut *task.stage.get() };
     let Stage::Function(f) = std::mem::replace(stage, Stage::Empty) else {
@@ -207,11 +230,6 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
         // SAFETY: as above.
         unsafe { drop_result::<F, T>(header) };
     }
-    tls::finish();
-    join::finish(&task.header.join, || {
-        // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
-        unsafe { drop_result::<F, T>(header) };
-    });
 }
 
 fn begin(header: &Header) {
@@ -380,23 +398,33 @@ pub fn current() -> Thread {
     }
 }
 
+/// For OS threads.
+const NOBODY: Scheduling = Scheduling {
+    schedule: |_| unreachable!("an OS thread is not scheduled here"),
+    is_retired: |_| unreachable!("an OS thread has no core"),
+    wake_core: |_| unreachable!("an OS thread has no core"),
+};
+
+/// For OS threads.
+///
+/// # Safety
+///
+/// None is needed.
+unsafe fn no_run(_: NonNull<Header>) {
+    unreachable!("an OS thread is not run here")
+}
+
 /// A handle for an OS thread that was not started here.
 fn os_thread() -> TaskRef {
-    /// Runs nothing.
-    const NOBODY: Scheduling = Scheduling {
-        schedule: |_| unreachable!("an OS thread is not scheduled here"),
-        is_retired: |_| unreachable!("an OS thread has no core"),
-        wake_core: |_| unreachable!("an OS thread has no core"),
-    };
     unsafe fn none(_: NonNull<Header>) {
-        unreachable!("an OS thread has no function here, and no result")
+        unreachable!("an OS thread has no result here")
     }
     unsafe fn take(_: NonNull<Header>, _: *mut ()) {
         unreachable!("an OS thread has no result here")
     }
 
     let vtable = const {
-        &VTable { run: none, take, drop_result: none, free: free::<Header>, scheduling: NOBODY }
+        &VTable { run: no_run, take, drop_result: none, free: free::<Header>, scheduling: NOBODY }
     };
     let name = std::thread::current().name().map(Into::into);
     let mut header = Header::new(vtable, None, name, 1);

@@ -42,6 +42,7 @@
 use std::io;
 
 use super::{Scheduler, TlsMode, get};
+use crate::attributes;
 use crate::context::Switch;
 use crate::current;
 use crate::sys;
@@ -50,6 +51,10 @@ use crate::task::Header;
 impl Scheduler {
     /// Binds the calling green thread.
     pub(crate) fn bind(&'static self, task: &Header) -> io::Result<()> {
+        if self.is_copy() {
+            // A child that shares its parent's memory (`vfork`) changes nothing of its parent's.
+            return Ok(());
+        }
         if self.tls_mode == TlsMode::Shared {
             let why = "a green thread that shares its worker's thread-locals cannot have the worker for itself";
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
@@ -75,6 +80,7 @@ impl Scheduler {
         }
         task.lease.set(None);
         current::bind(task);
+        attributes::inherit_from_runtime();
         if let Some(name) = task.name() {
             sys::thread::set_name(name);
         }

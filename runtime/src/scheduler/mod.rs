@@ -80,6 +80,7 @@ use self::monitor::Monitor;
 use self::owner::{Leases, Sighting};
 use self::spare::{Assignment, Fate, Job, Spares};
 use self::watch::Watch;
+use crate::attributes;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
@@ -202,6 +203,7 @@ pub(crate) fn tried() -> Option<&'static Scheduler> {
 /// process, for no green thread could go on.
 fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let main = move || {
+        attributes::inherit_from_runtime();
         if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {
             report::fatal(format_args!("the scheduler has panicked"));
         }
@@ -249,7 +251,7 @@ impl Scheduler {
 
     /// Whether this is a child that a fork has left with one thread: it has no other worker, nor a
     /// monitor.
-    fn is_copy(&self) -> bool {
+    pub(crate) fn is_copy(&self) -> bool {
         self.process != sys::thread::process()
     }
 
@@ -344,6 +346,8 @@ impl Scheduler {
                 let _section = self.watch.as_ref().map(|watch| watch.section(task));
                 self.block_in_place(task, f)
             }
+            // Helpers have not the attributes of a worker that has changed its own.
+            TlsMode::Shared if attributes::differ() => f(),
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
                 let fate = self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
                 if matches!(fate, Fate::Queued) {

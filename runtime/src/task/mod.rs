@@ -240,6 +240,11 @@ impl TaskRef {
     pub(crate) fn as_raw(&self) -> NonNull<Header> {
         self.0
     }
+
+    /// The caller gets the count.
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        std::mem::ManuallyDrop::new(self).0
+    }
 }
 
 impl Clone for TaskRef {

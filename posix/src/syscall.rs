@@ -1,0 +1,183 @@
+//! `syscall`: system calls by their number.
+//!
+//! libc's own does nothing but make the call, and so does this one, without a look for the next
+//! definition: it may be called before there can be one, by an allocator. The calls that the runtime has
+//! to see are the cold arms of one `match`.
+//!
+//! libc's takes as many arguments as the call has; on these architectures any that are not given are
+//! whatever is in their registers, which the kernel does not look at.
+
+use std::arch::asm;
+use std::ffi::{c_int, c_long, c_uint, c_ulong};
+use std::ops::RangeInclusive;
+
+use crate::attributes::{
+    About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, begins_to_trace, change, is_own, own,
+    set_errno,
+};
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    let call = Call { number, arguments: [a, b, c, d, e, f] };
+    match number {
+        libc::SYS_prctl
+        | libc::SYS_ptrace
+        | libc::SYS_perf_event_open
+        | libc::SYS_io_uring_setup
+        | libc::SYS_io_uring_enter
+        | libc::SYS_seccomp
+        | libc::SYS_landlock_restrict_self
+        | libc::SYS_capset
+        | libc::SYS_unshare
+        | libc::SYS_setns
+        | libc::SYS_personality
+        | libc::SYS_keyctl
+        | libc::SYS_set_mempolicy
+        | libc::SYS_setuid
+        | libc::SYS_setgid
+        | libc::SYS_setreuid
+        | libc::SYS_setregid
+        | libc::SYS_setresuid
+        | libc::SYS_setresgid
+        | libc::SYS_setgroups
+        | libc::SYS_setfsuid
+        | libc::SYS_setfsgid
+        | libc::SYS_sched_setaffinity
+        | libc::SYS_sched_setscheduler
+        | libc::SYS_sched_setparam
+        | libc::SYS_sched_setattr
+        | libc::SYS_setpriority
+        | libc::SYS_ioprio_set => {
+            // SAFETY: as the caller promises.
+            unsafe { call.on_own_thread() }
+        }
+        // SAFETY: as above.
+        _ => unsafe { call.make() },
+    }
+}
+
+/// A system call that somebody wants to make.
+struct Call {
+    number: c_long,
+    arguments: [c_long; 6],
+}
+
+impl Call {
+    /// One that is about the calling OS thread, or may be.
+    ///
+    /// # Safety
+    ///
+    /// As for `make`.
+    #[cold]
+    unsafe fn on_own_thread(self) -> c_long {
+        // SAFETY: as the caller promises.
+        let make = || unsafe { self.make() };
+        match self.about() {
+            About::Attributes => change(-1, make),
+            About::Own if !own() => -1,
+            _ => make(),
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes them")]
+    #[expect(clippy::cast_sign_loss, reason = "as the kernel takes them")]
+    fn about(&self) -> About {
+        const STRICT: c_long = 0;
+        const FILTER: c_long = 1;
+        const FOR_ALL_THREADS: c_long = 1;
+        const JOIN_SESSION_KEYRING: c_long = 1;
+        const SET_REQKEY_KEYRING: c_long = 14;
+        const IOPRIO_WHO_PROCESS: c_long = 1;
+        let [a, b, ..] = self.arguments;
+        let of = |attributes| if attributes { About::Attributes } else { About::Other };
+        let of_own = |own| if own { About::Own } else { About::Other };
+        match self.number {
+            libc::SYS_prctl => about_prctl(a as c_int, b as c_ulong),
+            libc::SYS_ptrace => of_own(begins_to_trace(a as c_uint)),
+            // A ring is its maker's, and what is under way ends with the OS thread that asked for it.
+            libc::SYS_io_uring_setup | libc::SYS_io_uring_enter => About::Own,
+            libc::SYS_perf_event_open => of_own(is_own(b as c_int)),
+            libc::SYS_seccomp => of(a == STRICT || a == FILTER && b & FOR_ALL_THREADS == 0),
+            libc::SYS_personality => of(a as c_ulong != PERSONALITY_QUERY),
+            libc::SYS_keyctl => of(matches!(a, JOIN_SESSION_KEYRING | SET_REQKEY_KEYRING)),
+            libc::SYS_sched_setaffinity
+            | libc::SYS_sched_setscheduler
+            | libc::SYS_sched_setparam
+            | libc::SYS_sched_setattr => of(is_own(a as c_int)),
+            libc::SYS_setpriority => of(a as c_uint == PRIO_PROCESS && is_own(b as c_int)),
+            libc::SYS_ioprio_set => of(a == IOPRIO_WHO_PROCESS && is_own(b as c_int)),
+            _ => About::Attributes,
+        }
+    }
+
+    /// Makes the call, and leaves its error in `errno`.
+    ///
+    /// # Safety
+    ///
+    /// What the call asks for.
+    #[inline(always)]
+    unsafe fn make(&self) -> c_long {
+        /// The kernel's errors, negative.
+        const ERRORS: RangeInclusive<c_long> = -4095..=-1;
+        // SAFETY: as the caller promises.
+        let result = unsafe { enter_kernel(self.number, self.arguments) };
+        if ERRORS.contains(&result) {
+            set_errno(-result as c_int);
+            return -1;
+        }
+        result
+    }
+}
+
+/// # Safety
+///
+/// What the call asks for.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn enter_kernel(number: c_long, [a, b, c, d, e, f]: [c_long; 6]) -> c_long {
+    let result;
+    // SAFETY: as the caller promises; the kernel clobbers these two registers.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// # Safety
+///
+/// What the call asks for.
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+unsafe fn enter_kernel(number: c_long, [a, b, c, d, e, f]: [c_long; 6]) -> c_long {
+    let result;
+    // SAFETY: as the caller promises; the kernel clobbers nothing else.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a => result,
+            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
+            options(nostack),
+        );
+    }
+    result
+}
