@@ -213,3 +213,33 @@ tests::on_std_and_in_each_mode! {
         });
     }
 }
+
+/// libtest puts a hook of its own before std's, which the runtime leaves alone: it may be anybody's.
+#[test]
+fn under_libtests_hook_names_are_known_once_that_is_taken() {
+    const IN_CHILD: &str = "RT_PANIC_HOOK";
+    const NAME: &str = "under_libtests_hook_names_are_known_once_that_is_taken";
+    if let Some(hook) = std::env::var_os(IN_CHILD) {
+        if hook == "taken" {
+            drop(std_shim::panic::take_hook());
+        }
+        let builder = std_shim::thread::Builder::new().name(String::from("green"));
+        builder.spawn(|| panic!("in the child")).unwrap().join().unwrap_err();
+        return;
+    }
+    for (hook, arguments, is_known) in [
+        ("taken", &["--show-output"][..], true),
+        ("left", &["--nocapture"], true),
+        ("left", &["--show-output"], false),
+    ] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", NAME]).args(arguments).env(IN_CHILD, hook);
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        // With shared thread-locals what the thread prints is captured with the test.
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.contains("thread 'green' ("), is_known, "{hook} {arguments:?}: {said}");
+        assert!(said.contains("in the child"), "{said}");
+    }
+}
