@@ -11,8 +11,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr::{self, NonNull};
 
 use crate::current;
-use crate::park::{self, WaitReason, wait, wake};
-use crate::primitive::{AtomicBool, AtomicU32, Ordering};
+use crate::park::{self, WaitReason};
+use crate::primitive::{AtomicBool, Ordering};
 use crate::scheduler;
 use crate::task::{Header, Runnable};
 
@@ -47,77 +47,6 @@ pub fn blocking<T: Send>(f: impl FnOnce() -> T + Send) -> T {
     match current::green() {
         Some(task) => scheduler::get().blocking(task, f),
         None => f(),
-    }
-}
-
-/// A turnstile before blocking sections of one kind: so that a thousand of them do not take a
-/// thousand OS threads, no more are under way at a time than there are workers (two, where there is
-/// one). The others wait, parked.
-///
-/// For calls that need none of their kind to get ahead, such as to look up a name.
-///
-/// ```
-/// use std::net::ToSocketAddrs;
-/// use sylvan::Turnstile;
-///
-/// static LOOK_UPS: Turnstile = Turnstile::new();
-///
-/// let look_up = || "localhost:80".to_socket_addrs().map(drop);
-/// let found = sylvan::spawn(move || LOOK_UPS.blocking(look_up));
-/// assert!(found.join().unwrap().is_ok());
-/// ```
-///
-/// As for [`blocking()`], what goes through it has to be `Send`:
-///
-/// ```compile_fail,E0277
-/// # use sylvan::Turnstile;
-/// static LOOK_UPS: Turnstile = Turnstile::new();
-///
-/// let shared = std::rc::Rc::new(1);
-/// LOOK_UPS.blocking(move || *shared);
-/// ```
-#[derive(Debug)]
-pub struct Turnstile {
-    under_way: AtomicU32,
-}
-
-impl Turnstile {
-    /// Makes a turnstile; for a `static`.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { under_way: AtomicU32::new(0) }
-    }
-
-    /// As [`blocking()`], once there is room. From an ordinary thread this is just a call.
-    pub fn blocking<T: Send>(&self, f: impl FnOnce() -> T + Send) -> T {
-        let Some(task) = current::green() else { return f() };
-        let scheduler = scheduler::get();
-        let most = u32::try_from(scheduler.n_cores().max(2)).unwrap_or(u32::MAX);
-        let enter = |n| (n < most).then_some(n + 1);
-        // A counter: what the sections do is not ordered by it.
-        while let Err(now) =
-            self.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter)
-        {
-            wait(&self.under_way, now, None, WaitReason::Blocking);
-        }
-        let _passage = Passage(self);
-        scheduler.blocking(task, f)
-    }
-}
-
-impl Default for Turnstile {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Lets the next one in when it is dropped, also by a section that panics.
-struct Passage<'a>(&'a Turnstile);
-
-impl Drop for Passage<'_> {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
-        wake(&self.0.under_way, 1);
     }
 }
 

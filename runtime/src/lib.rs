@@ -122,6 +122,8 @@ pub mod thread;
 
 #[cfg(not(loom))]
 mod runtime;
+#[cfg(not(loom))]
+mod turnstile;
 
 // Under loom: the protocols alone, on a stand-in for the rest.
 #[cfg(loom)]
@@ -164,7 +166,7 @@ mod thread {
 }
 
 #[cfg(not(loom))]
-pub use blocking::{Turnstile, blocking};
+pub use blocking::blocking;
 #[cfg(not(loom))]
 pub use context::tls::TlsMode;
 #[cfg(not(loom))]
@@ -177,3 +179,5 @@ pub use runtime::{Config, tls_mode, workers};
 pub use task::id::ThreadId;
 #[cfg(not(loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};
+#[cfg(not(loom))]
+pub use turnstile::Turnstile;

@@ -12,8 +12,9 @@ static LOOK_UPS: Turnstile = Turnstile::new();
 /// Converts to socket addresses, by a look-up where there is a name.
 ///
 /// This corresponds to [`std::net::ToSocketAddrs`] and is implemented for the same types.
-/// Addresses and numeric strings are converted on the spot; names go to the resolver of the
-/// system, in a section that holds no other green thread up.
+/// Addresses and numeric strings are converted on the spot, and what is neither an address nor a name
+/// with a port is refused so; names go to the resolver of the system, in a section that holds no other
+/// green thread up.
 ///
 /// ```
 /// use std_shim::net::{SocketAddr, ToSocketAddrs};
@@ -64,7 +65,10 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.0.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
-            Err(_) => LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
+            Err(_) if is_name(self.0) => {
+                LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self))
+            }
+            Err(_) => ::std::net::ToSocketAddrs::to_socket_addrs(self),
         }
     }
 }
@@ -83,9 +87,22 @@ impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.parse() {
             Ok(addr) => Ok(vec![addr].into_iter()),
-            Err(_) => LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self)),
+            Err(_) if is_name_with_port(self) => {
+                LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self))
+            }
+            Err(_) => ::std::net::ToSocketAddrs::to_socket_addrs(self),
         }
     }
+}
+
+/// Whether std asks the resolver about it, and does not refuse it on the spot.
+fn is_name(host: &str) -> bool {
+    !host.contains('\0')
+}
+
+/// The same, for a name and a port in one string.
+fn is_name_with_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| port.parse::<u16>().is_ok() && is_name(host))
 }
 
 impl ToSocketAddrs for String {

@@ -4,12 +4,15 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 use crate::bridge::{self, Turnstile};
 
-/// Forks and executes of this process: each holds an OS thread for as long as the kernel takes.
-static STARTS: Turnstile = Turnstile::new();
+/// Forks and executes of this process: each holds an OS thread for as long as the kernel takes, which is
+/// work for a processor. One that lasts longer waits: for the child's own code before it executes, or for
+/// the program's file.
+static STARTS: Turnstile = Turnstile::with_patience(Duration::from_millis(20));
 
 /// Describes a child to be: its program, arguments, environment, directory and standard streams.
 ///
@@ -132,7 +135,7 @@ impl Command {
     /// Starts the child.
     ///
     /// Forking and executing are a blocking section, of which no more are under way at a time than
-    /// there are workers.
+    /// there are workers, but for those that last longer than 20 ms.
     ///
     /// This corresponds to [`std::process::Command::spawn`].
     ///

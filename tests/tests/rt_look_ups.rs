@@ -1,0 +1,164 @@
+//! Look-ups of names and starts of children that last hold up no others of their kind; quick ones take few
+//! OS threads.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+/// Look-ups that are under way, the most there have been at a time, and all.
+static N_NOW: AtomicUsize = AtomicUsize::new(0);
+static N_MOST: AtomicUsize = AtomicUsize::new(0);
+static N_ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// The servers of dead names are there again.
+static ALIVE: AtomicBool = AtomicBool::new(false);
+
+/// The resolver of this process, in place of libc's. It finds nothing: after 0.3 ms for a `quick…`,
+/// 100 ms for a `slow…`, and when it is told for a `dead…`.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn getaddrinfo(
+    host: *const c_char,
+    _: *const c_char,
+    _: *const libc::addrinfo,
+    found: *mut *mut libc::addrinfo,
+) -> c_int {
+    N_ALL.fetch_add(1, SeqCst);
+    N_MOST.fetch_max(N_NOW.fetch_add(1, SeqCst) + 1, SeqCst);
+    // SAFETY: as the caller promises.
+    let host = unsafe { CStr::from_ptr(host) }.to_bytes();
+    let takes = if host.starts_with(b"slow") { 100_000 } else { 300 };
+    std::thread::sleep(Duration::from_micros(takes));
+    while host.starts_with(b"dead") && !ALIVE.load(SeqCst) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // SAFETY: as the caller promises.
+    unsafe { *found = std::ptr::null_mut() };
+    N_NOW.fetch_sub(1, SeqCst);
+    libc::EAI_NONAME
+}
+
+tests::on_std_and_in_each_mode! {
+    items {
+        use std::io::{self, ErrorKind};
+        use std::net::{TcpStream, ToSocketAddrs};
+        use std::os::fd::OwnedFd;
+        use std::os::unix::process::CommandExt;
+        use std::process::Command;
+        use std::sync::Arc;
+        use std::thread::{self, JoinHandle};
+        use std::time::{Duration, Instant};
+
+        use super::{ALIVE, N_ALL, N_MOST, N_NOW, SeqCst};
+
+        fn start(n: usize, name: &'static str) -> Vec<JoinHandle<()>> {
+            let look_up = move |i| move || assert!((format!("{name}{i}.test"), 80).to_socket_addrs().is_err());
+            (0..n).map(|i| thread::spawn(look_up(i))).collect()
+        }
+
+        fn join(threads: Vec<JoinHandle<()>>) {
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+    }
+
+    fn many_names_of_a_slow_server_are_looked_up_at_once(process) {
+        process.env("SYLVAN_WORKERS", "2").passes(|| {
+            // On a machine that is busy, now and then, one of a few attempts is enough.
+            let took = (0..5).map(|_| {
+                let begin = Instant::now();
+                join(start(20, "slow"));
+                begin.elapsed()
+            });
+            let soonest = took.min().unwrap();
+            println!("{soonest:?}");
+            assert!(soonest < Duration::from_millis(250), "{soonest:?}");
+        });
+    }
+
+    fn dead_servers_keep_nobody_from_other_names(process) {
+        for workers in ["1", "2"] {
+            process.env("SYLVAN_WORKERS", workers).passes(|| {
+                let dead = start(64, "dead");
+                let begin = Instant::now();
+                join(start(10, "quick"));
+                let connect = || TcpStream::connect("quick.test:80").unwrap_err();
+                assert!(thread::spawn(connect).join().unwrap().to_string().contains("address"));
+                println!("after {:?}, beside {}", begin.elapsed(), N_NOW.load(SeqCst));
+                assert!(dead.iter().all(|thread| !thread.is_finished()));
+                ALIVE.store(true, SeqCst);
+                join(dead);
+            });
+        }
+    }
+
+    fn what_is_no_name_asks_nobody(process) {
+        process.env("SYLVAN_WORKERS", "1").passes(|| {
+            let dead = start(8, "dead");
+            tests::counts::eventually("they ask", || N_NOW.load(SeqCst) == 8);
+            let error = |text: &str| text.to_socket_addrs().unwrap_err();
+            thread::spawn(move || {
+                for _ in 0..1_000 {
+                    for text in ["no port", "a:b:c", "", "dead:", "dead:65536", "dead\0:80"] {
+                        assert_eq!(error(text).kind(), ErrorKind::InvalidInput);
+                    }
+                    assert!(("dead\0", 80).to_socket_addrs().is_err());
+                    assert_eq!("[::1]:80".to_socket_addrs().unwrap().count(), 1);
+                    assert_eq!(("127.0.0.1", 80).to_socket_addrs().unwrap().count(), 1);
+                }
+                assert_eq!(error("no port").to_string(), "invalid socket address");
+                assert_eq!(error("a:b:c").to_string(), "invalid port value");
+            }).join().unwrap();
+            assert_eq!(N_ALL.load(SeqCst), 8);
+            ALIVE.store(true, SeqCst);
+            join(dead);
+        });
+    }
+
+    fn quick_look_ups_are_few_at_a_time(process) {
+        process.env("SYLVAN_WORKERS", "2").passes(|| {
+            let most = (0..5).map(|_| {
+                N_MOST.store(0, SeqCst);
+                join(start(200, "quick"));
+                N_MOST.load(SeqCst)
+            });
+            let least = most.min().unwrap();
+            println!("{least} at a time");
+            // Of OS threads each asks by itself, at about the same time or not.
+            let limit = if process.way() == tests::process::Way::OsThreads { 200 } else { 2 };
+            assert!(least <= limit, "{least} at a time");
+        });
+    }
+
+    fn children_that_wait_for_another_before_they_execute_keep_it_from_nothing(process) {
+        for workers in ["1", "2"] {
+            process.env("SYLVAN_WORKERS", workers).passes(|| {
+                const N: usize = 6;
+                let (reader, writer) = rustix::pipe::pipe().unwrap();
+                let (reader, writer) = (Arc::new(reader), Arc::new(writer));
+                let wait = |pipe: Arc<OwnedFd>| move || -> io::Result<()> {
+                    rustix::io::read(&*pipe, &mut [0_u8])?;
+                    Ok(())
+                };
+                let child = |before: Box<dyn FnMut() -> io::Result<()> + Send + Sync>| {
+                    thread::spawn(move || {
+                        let mut command = Command::new("true");
+                        // SAFETY: it makes a system call.
+                        unsafe { command.pre_exec(before) };
+                        assert!(command.status().unwrap().success());
+                    })
+                };
+                let waiting: Vec<_> = (0..N).map(|_| child(Box::new(wait(reader.clone())))).collect();
+                thread::sleep(Duration::from_millis(50));
+                assert!(waiting.iter().all(|thread| !thread.is_finished()));
+                join(vec![child(Box::new(move || {
+                    rustix::io::write(&*writer, &[0; N])?;
+                    Ok(())
+                }))]);
+                join(waiting);
+            });
+        }
+    }
+}
