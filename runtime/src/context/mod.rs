@@ -24,6 +24,14 @@
 //! inlined, `scheduler::relay`. And as long as the thread pointer is a context's, nobody else may
 //! enter that context.
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "it is not moved there, and nobody asks where it is"
+    )
+)]
 mod thread_pointer;
 pub(crate) mod tls;
 
@@ -31,6 +39,7 @@ use std::mem::ManuallyDrop;
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use self::tls::Own;
 use crate::stack::Stack;
 
 /// Why a `resume` returned.
@@ -105,7 +114,7 @@ pub(crate) struct Home(usize);
 impl Home {
     /// That of the calling OS thread, which is in no context.
     pub(crate) fn here() -> Self {
-        Self(if tls::own().is_some() { thread_pointer::get() } else { 0 })
+        Self(tls::own().map_or(0, Own::home))
     }
 
     /// Moves the thread pointer back.

@@ -15,8 +15,8 @@
 //! It lies in the headroom of a stack, so that what every thread touches is in as few pages as can be
 //! ([`Own::place`]), and stays there when the stack goes back to the pool: making
 //! one takes a heap allocation (its `dtv`), reusing one does not. On reuse the thread-locals of the
-//! program and its libraries are set to their initial image. Those of libc itself stay, so that
-//! the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
+//! program and its libraries are set to their initial image (`segments`). Those of libc itself stay, so
+//! that the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
 //!
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
 //! first access; on reuse they are freed, so that the next thread begins anew. An object loaded
@@ -36,23 +36,31 @@
 //! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
 //!   so that whoever reads it asks the kernel, and no OS thread begins to use its own because of it.
 
+mod broadcast;
+mod homes;
+mod layout;
 mod loader;
+mod segments;
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_void};
 use std::io;
 use std::mem;
 use std::ops::Range;
 use std::ptr;
 
+use self::layout::{
+    apart, header, layout, may_move_thread_pointer, rseq_offset, smaller, with_rseq,
+};
 use self::loader::{Loader, StaticBlock};
+use self::segments::{Segment, Segments};
 use super::unsupported;
 use crate::context::thread_pointer;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::memory::page_size;
 
-/// The first `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
-const FIRST_TID: u32 = 1 << 23;
+/// The `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
+const GREEN_TIDS: Range<u32> = 1 << 23..1 << 30;
 
 /// The rounds of destructors for keys that glibc makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
 const KEY_ROUNDS: usize = 4;
@@ -74,15 +82,6 @@ struct KeyData {
 struct Key {
     seq: usize,
     destructor: Option<unsafe extern "C" fn(*mut c_void)>,
-}
-
-/// The thread-locals of one loaded object: where they lie in a block, and their initial image.
-struct Segment {
-    /// From the thread pointer.
-    offset: isize,
-    image: *const u8,
-    image_len: usize,
-    len: usize,
 }
 
 /// An element of a `dtv`: the thread-locals of a module, and what to free if they were allocated on
@@ -142,7 +141,7 @@ unsafe impl Send for Own {}
 // SAFETY: as above.
 unsafe impl Sync for Own {}
 
-static NEXT_TID: AtomicU32 = AtomicU32::new(FIRST_TID);
+static NEXT_TID: AtomicU32 = AtomicU32::new(GREEN_TIDS.start);
 
 impl Own {
     /// Finds out how glibc lays out a thread, or what is missing for it.
@@ -166,29 +165,29 @@ impl Own {
         }
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
-        let Segments { found, any_dynamic, static_used } = Segments::search(here, below, above);
-        let rseq = rseq_offset(below, above);
-        let static_used = rseq.map_or(static_used, |offset| with_rseq(static_used, offset));
-        let generation_here = move || {
-            let this = thread_pointer::get().wrapping_add_signed(pthread);
-            // SAFETY: the calling thread's own block, and the `dtv` that it points to.
-            unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() }
-        };
-        let (probed, new_generation) = std::thread::Builder::new()
+        // A thread of its own: it has been set up with all that is loaded by now.
+        let (probed, segments, generation) = std::thread::Builder::new()
             .stack_size(64 << 10)
             .spawn(move || {
                 let here = thread_pointer::get();
                 let this = here.wrapping_add_signed(pthread);
-                let (block, pthread) = (here - below..here + above, this..this + pthread_size);
-                Ok::<_, io::Error>((Probed::new(&block, &pthread)?, generation_here()))
+                let block = here - below..here + above;
+                let probed = Probed::new(&block, &(this..this + pthread_size))?;
+                // SAFETY: the calling thread's own block, and the `dtv` that it points to.
+                let generation =
+                    unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() };
+                Ok::<_, io::Error>((probed, Segments::search(here, &block), generation))
             })?
             .join()
             .map_err(|_| unsupported("probing a thread has panicked"))??;
+        let Segments { found, any_dynamic, static_used } = segments;
+        let rseq = rseq_offset(below, above);
+        let static_used = rseq.map_or(static_used, |offset| with_rseq(static_used, offset));
         let loader = match field(c"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list") {
             // SAFETY: where glibc says that the list of modules hangs.
             Ok(modules) => unsafe {
                 let modules = symbol(c"_rtld_global")?.byte_add(modules).cast();
-                Loader::find(modules, block, static_used, new_generation)
+                Loader::find(modules, block, static_used, generation)
             },
             Err(_) => None,
         };
@@ -220,10 +219,11 @@ impl Own {
                 rseq,
                 probed,
                 segments: found,
-                generation: (!any_dynamic).then(generation_here),
+                generation: (!any_dynamic).then_some(generation),
             }
         };
-        // Last, since it stays: from here on nothing can be missing.
+        // Last, since they stay: from here on nothing can be missing.
+        broadcast::install(own.pthread + own.tid.cast_signed())?;
         if let Some(loader) = loader {
             loader.withhold_optional();
             if let Some(smaller) = smaller(below, above, static_used, own.align)
@@ -300,8 +300,9 @@ impl Own {
             // SAFETY: the block was made by `create` with room for every segment, no thread runs
             // on it, and the image is the object's own, which stays loaded.
             unsafe {
-                ptr::copy_nonoverlapping(segment.image, start, segment.image_len);
-                ptr::write_bytes(start.add(segment.image_len), 0, segment.len - segment.image_len);
+                let image = segment.image;
+                ptr::copy_nonoverlapping(image.as_ptr(), start, image.len());
+                ptr::write_bytes(start.add(image.len()), 0, segment.len - image.len());
             }
         }
         let pthread = tp.wrapping_add_signed(self.pthread);
@@ -325,6 +326,12 @@ impl Own {
         }
     }
 
+    /// The thread pointer of the calling OS thread, which is at no block of ours, and may enter them from
+    /// here on.
+    pub(crate) fn home(&self) -> usize {
+        homes::here()
+    }
+
     /// What glibc does first on a new thread.
     pub(crate) fn start(&self) {
         // SAFETY: sets the calling thread's tables of character classes.
@@ -335,7 +342,11 @@ impl Own {
     pub(crate) fn finish(&self) {
         // SAFETY: runs what this thread has registered, once: the list is empty afterwards.
         unsafe { (self.call_destructors)() };
-        let pthread = thread_pointer::get().wrapping_add_signed(self.pthread);
+        let here = thread_pointer::get();
+        self.end_all_keys(here.wrapping_add_signed(self.pthread));
+    }
+
+    fn end_all_keys(&self, pthread: usize) {
         let used = self.specific_used.map(|offset| (pthread + offset) as *mut u8);
         // SAFETY: the calling thread's own block, here and below.
         if used.is_some_and(|used| unsafe { used.read() } == 0) {
@@ -437,102 +448,6 @@ unsafe fn find_robust(pthread: &Range<usize>) -> Option<usize> {
     }
 }
 
-/// The block around a thread pointer: bytes below it, bytes above it, where `struct pthread` is.
-#[cfg(target_arch = "x86_64")]
-fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
-    (size - pthread_size, pthread_size, 0)
-}
-
-#[cfg(target_arch = "aarch64")]
-fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) {
-    // Here the size does not include `struct pthread`, which lies in front of it.
-    (pthread_size, size, -(pthread_size.cast_signed()))
-}
-
-/// What a thread's first frames take of the page that they share with its block. It takes 800 bytes to
-/// start and to wait.
-#[cfg(target_arch = "x86_64")]
-const FRAMES: usize = 1024;
-
-/// How many bytes below the thread pointer the block has to end for it to fit into a page with the first
-/// frames, if it does not, and can.
-#[cfg(target_arch = "x86_64")]
-fn smaller(below: usize, above: usize, used: usize, align: usize) -> Option<usize> {
-    /// What glibc reckons for the libraries of the program that are loaded later.
-    const ROOM: usize = 288;
-    /// What it sets aside in all. A program that has asked for more, by a tunable, is to have it.
-    const SURPLUS: usize = 1_664;
-    let fitting = page_size().checked_sub(above + FRAMES)? & !(align - 1);
-    let is_usual = below - used <= SURPLUS + align;
-    (is_usual && used + ROOM <= fitting && fitting < below).then_some(fitting)
-}
-
-#[cfg(target_arch = "aarch64")]
-fn smaller(_: usize, _: usize, _: usize, _: usize) -> Option<usize> {
-    // What is left for libraries that are loaded later is on the other side of the block.
-    None
-}
-
-/// How much of the upper end of the block goes into the page above that of the first frames.
-#[cfg(target_arch = "x86_64")]
-fn apart(below: usize, above: usize, _: usize) -> usize {
-    /// How much of `struct pthread` is touched by more than a thread's start and end.
-    const HOT: usize = 128;
-    if below + above + FRAMES <= page_size() { 0 } else { above - HOT }
-}
-
-#[cfg(target_arch = "aarch64")]
-fn apart(_: usize, above: usize, used: usize) -> usize {
-    // What is left for libraries that are loaded later.
-    above - used
-}
-
-/// Writes the head of a block, as the architecture's ABI lays it out.
-///
-/// # Safety
-///
-/// `tp` and `pthread` point into zeroed memory that is to become a block.
-#[cfg(target_arch = "x86_64")]
-unsafe fn header(tp: usize, _: usize) {
-    /// Words of `tcbhead_t`.
-    const SELF: [usize; 2] = [0x00, 0x10];
-    const MULTIPLE_THREADS: usize = 0x18;
-    const STACK_GUARD: usize = 0x28;
-    const POINTER_GUARD: usize = 0x30;
-    let here = thread_pointer::get();
-    // SAFETY: the offsets are fixed by the ABI: compilers emit them into code.
-    unsafe {
-        for offset in SELF {
-            ((tp + offset) as *mut usize).write(tp);
-        }
-        ((tp + MULTIPLE_THREADS) as *mut u32).write(1);
-        for offset in [STACK_GUARD, POINTER_GUARD] {
-            ((tp + offset) as *mut usize).write(((here + offset) as *const usize).read());
-        }
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-unsafe fn header(_: usize, pthread: usize) {
-    // At the thread pointer is the `dtv` pointer alone, which `_dl_allocate_tls` sets; guards are
-    // globals. `struct pthread` begins with `multiple_threads`, which glibc has as a global, too.
-    // SAFETY: as the caller promises.
-    unsafe { (pthread as *mut u32).write(1) };
-}
-
-/// Whether user space may move the thread pointer.
-#[cfg(target_arch = "x86_64")]
-fn may_move_thread_pointer() -> bool {
-    const HWCAP2_FSGSBASE: u64 = 1 << 1;
-    // SAFETY: reads the auxiliary vector.
-    unsafe { libc::getauxval(libc::AT_HWCAP2) & HWCAP2_FSGSBASE != 0 }
-}
-
-#[cfg(target_arch = "aarch64")]
-fn may_move_thread_pointer() -> bool {
-    true
-}
-
 fn symbol(name: &CStr) -> io::Result<*mut c_void> {
     // SAFETY: looks a name up among the loaded objects.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
@@ -573,115 +488,4 @@ fn find_specific_used(pthread: usize, specific: usize) -> Option<usize> {
         set == 1
     };
     found.then_some(offset)
-}
-
-/// Where the `rseq` area lies (glibc 2.35 and later), used or not: whether an OS thread gets to use its
-/// own is decided by what the thread that makes it has there.
-fn rseq_offset(below: usize, above: usize) -> Option<isize> {
-    let offset = symbol(c"__rseq_offset").ok()?.cast::<isize>();
-    // SAFETY: a public constant of glibc, of this type.
-    let offset = unsafe { offset.read() };
-    let block = -below.cast_signed()..above.cast_signed();
-    (offset != 0 && block.contains(&offset)).then_some(offset)
-}
-
-/// How far the static block is in use, the `rseq` area at `offset` included: from glibc 2.41 on it comes
-/// after the thread-locals of the program, and before that it is in `struct pthread`.
-#[cfg(target_arch = "x86_64")]
-fn with_rseq(used: usize, offset: isize) -> usize {
-    used.max(offset.min(0).unsigned_abs())
-}
-
-#[cfg(target_arch = "aarch64")]
-fn with_rseq(used: usize, offset: isize) -> usize {
-    /// `AT_RSEQ_FEATURE_SIZE` and `AT_RSEQ_ALIGN`; the area was 32 bytes before there were these.
-    const SIZE_AND_ALIGN: [libc::c_ulong; 2] = [27, 28];
-    // SAFETY: reads the auxiliary vector.
-    let [size, align] = SIZE_AND_ALIGN.map(|of| unsafe { libc::getauxval(of) }.max(32) as usize);
-    match usize::try_from(offset) {
-        Ok(start) => used.max(start + size.next_multiple_of(align)),
-        Err(_) => used,
-    }
-}
-
-/// The thread-locals of every loaded object but libc and the loader.
-struct Segments {
-    /// Those in the static block.
-    found: Vec<Segment>,
-    /// There are others.
-    any_dynamic: bool,
-    /// How far the static block is in use, from the thread pointer; libc and the loader included.
-    static_used: usize,
-}
-
-impl Segments {
-    fn search(here: usize, below: usize, above: usize) -> Self {
-        let found = Self { found: Vec::new(), any_dynamic: false, static_used: 0 };
-        let mut search = Search { found, here, block: here - below..here + above };
-        // SAFETY: `visit` is given the search that it expects, for the length of the call.
-        unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
-        search.found
-    }
-}
-
-struct Search {
-    found: Segments,
-    here: usize,
-    block: Range<usize>,
-}
-
-/// One loaded object.
-///
-/// # Safety
-///
-/// Called by `dl_iterate_phdr` with a `Search`.
-unsafe extern "C" fn visit(
-    info: *mut libc::dl_phdr_info,
-    _: libc::size_t,
-    search: *mut c_void,
-) -> c_int {
-    // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
-    let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
-    if info.dlpi_tls_modid == 0 {
-        return 0;
-    }
-    let is_libc = is_libc(info.dlpi_name);
-    let start = info.dlpi_tls_data.addr();
-    if !search.block.contains(&start) {
-        search.found.any_dynamic |= !is_libc;
-        return 0;
-    }
-    for index in 0..usize::from(info.dlpi_phnum) {
-        // SAFETY: the object has that many program headers.
-        let header = unsafe { &*info.dlpi_phdr.add(index) };
-        if header.p_type != libc::PT_TLS {
-            continue;
-        }
-        let used = if start < search.here {
-            search.here - start
-        } else {
-            start + header.p_memsz as usize - search.here
-        };
-        search.found.static_used = search.found.static_used.max(used);
-        if !is_libc {
-            let image = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
-            search.found.found.push(Segment {
-                offset: start.wrapping_sub(search.here).cast_signed(),
-                image: image as *const u8,
-                image_len: header.p_filesz as usize,
-                len: header.p_memsz as usize,
-            });
-        }
-    }
-    0
-}
-
-fn is_libc(name: *const c_char) -> bool {
-    if name.is_null() {
-        return false;
-    }
-    // SAFETY: the loader passes a C string.
-    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-    let file = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
-    [&b"libc.so"[..], b"libc-", b"ld-linux", b"ld-"].iter().any(|prefix| file.starts_with(prefix))
 }

@@ -21,6 +21,10 @@ impl Own {
         match self.0 {}
     }
 
+    pub(crate) fn home(&self) -> usize {
+        match self.0 {}
+    }
+
     pub(crate) fn start(&self) {
         match self.0 {}
     }
