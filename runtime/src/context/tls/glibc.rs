@@ -16,7 +16,8 @@
 //! ([`Own::place`]), and stays there when the stack goes back to the pool: making
 //! one takes a heap allocation (its `dtv`), reusing one does not. On reuse the thread-locals of the
 //! program and its libraries are set to their initial image (`segments`). Those of libc itself stay, so
-//! that the allocator's cache stays warm, and is bounded by the largest number of threads at a time.
+//! that the allocator's cache stays warm, and is bounded by the largest number of threads at a time; what
+//! a program would see of them is put right (`leftovers`).
 //!
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
 //! first access; on reuse they are freed, so that the next thread begins anew. An object loaded
@@ -39,6 +40,7 @@
 mod broadcast;
 mod homes;
 mod layout;
+mod leftovers;
 mod loader;
 mod segments;
 
@@ -51,6 +53,7 @@ use std::ptr;
 use self::layout::{
     apart, header, layout, may_move_thread_pointer, rseq_offset, smaller, with_rseq,
 };
+use self::leftovers::Leftovers;
 use self::loader::{Loader, StaticBlock};
 use self::segments::{Segment, Segments};
 use super::unsupported;
@@ -105,7 +108,6 @@ pub(crate) struct Own {
     apart: usize,
     allocate: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
     call_destructors: unsafe extern "C" fn(),
-    init_ctype: unsafe extern "C" fn(),
     keys: *const Key,
     /// Where `struct pthread` starts, from the thread pointer.
     pthread: isize,
@@ -120,6 +122,7 @@ pub(crate) struct Own {
     /// The `rseq` area from the thread pointer, where there is one.
     rseq: Option<isize>,
     probed: Probed,
+    leftovers: Leftovers,
     segments: Vec<Segment>,
     /// The generation of a `dtv` that knows of no object but those of `segments`; `None` if there
     /// are others already.
@@ -165,6 +168,7 @@ impl Own {
         }
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
+        let here_block = here - below..here + above;
         // A thread of its own: it has been set up with all that is loaded by now.
         let (probed, segments, generation) = std::thread::Builder::new()
             .stack_size(64 << 10)
@@ -191,6 +195,7 @@ impl Own {
             },
             Err(_) => None,
         };
+        let leftovers = Leftovers::find(here, &here_block, probed.resolver_state);
         // SAFETY: functions and data of these types in every glibc that exports them.
         let mut own = unsafe {
             Self {
@@ -205,9 +210,6 @@ impl Own {
                 call_destructors: mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(
                     c"__call_tls_dtors",
                 )?),
-                init_ctype: mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(
-                    c"__ctype_init",
-                )?),
                 keys: symbol(c"__pthread_keys")?.cast::<Key>().cast_const(),
                 pthread,
                 tid: field(c"_thread_db_pthread_tid")?,
@@ -218,6 +220,7 @@ impl Own {
                 specific_used,
                 rseq,
                 probed,
+                leftovers,
                 segments: found,
                 generation: (!any_dynamic).then_some(generation),
             }
@@ -295,6 +298,7 @@ impl Own {
     }
 
     fn reset(&self, tp: usize) {
+        self.leftovers.reset(tp);
         for segment in &self.segments {
             let start = tp.wrapping_add_signed(segment.offset) as *mut u8;
             // SAFETY: the block was made by `create` with room for every segment, no thread runs
@@ -334,16 +338,17 @@ impl Own {
 
     /// What glibc does first on a new thread.
     pub(crate) fn start(&self) {
-        // SAFETY: sets the calling thread's tables of character classes.
-        unsafe { (self.init_ctype)() };
+        leftovers::begin();
     }
 
-    /// What glibc does last: the destructors of thread-locals, then those of keys.
+    /// What glibc does last: the destructors of thread-locals, then those of keys, and then what it has
+    /// for the thread itself.
     pub(crate) fn finish(&self) {
         // SAFETY: runs what this thread has registered, once: the list is empty afterwards.
         unsafe { (self.call_destructors)() };
         let here = thread_pointer::get();
         self.end_all_keys(here.wrapping_add_signed(self.pthread));
+        self.leftovers.end(here);
     }
 
     fn end_all_keys(&self, pthread: usize) {
