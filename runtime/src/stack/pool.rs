@@ -73,10 +73,11 @@ struct Slots {
     trimmed: usize,
     /// The parts of slabs that are not cut yet, newest last; none is empty.
     uncut: Vec<Uncut>,
+    /// How many of those in `uncut` nobody may reserve yet: where a guard costs a mapping of its own, the
+    /// kernel may refuse it.
+    withheld: usize,
     /// Slots that were ever mapped.
     n_slots: usize,
-    /// Whether a guard costs a mapping of its own.
-    dear_guards: bool,
 }
 
 struct Uncut {
@@ -95,8 +96,8 @@ static CLASSES: [ClassState; N_CLASSES] = [const {
             free: Vec::new(),
             trimmed: 0,
             uncut: Vec::new(),
+            withheld: 0,
             n_slots: 0,
-            dear_guards: false,
         }),
     }
 }; N_CLASSES];
@@ -178,21 +179,23 @@ pub(crate) fn trim(limit: usize) -> usize {
 impl Slots {
     /// Makes more slots, when all are reserved; how many may be reserved now.
     fn grow(&mut self, class: Class) -> io::Result<usize> {
-        // With dear guards the slots that are not cut have not been offered yet.
-        let mapped =
-            if self.dear_guards && !self.uncut.is_empty() { 0 } else { self.map_slab(class)? };
-        if !self.dear_guards {
-            return Ok(mapped);
+        if self.withheld == 0 {
+            let (mapped, cheap) = self.map_slab(class)?;
+            if cheap {
+                return Ok(mapped);
+            }
+            self.withheld = mapped;
         }
         let stack =
             self.cut(class).map_err(|error| exhausted(class.usable(), self.n_slots, &error))?;
+        self.withheld -= 1;
         self.free.insert(0, stack);
         self.trimmed += 1;
         Ok(1)
     }
 
-    /// Maps a slab; how many slots it has.
-    fn map_slab(&mut self, class: Class) -> io::Result<usize> {
+    /// Maps a slab; how many slots it has, and whether their guards cost nothing.
+    fn map_slab(&mut self, class: Class) -> io::Result<(usize, bool)> {
         let stride = class.stride();
         let mut n = (self.n_slots.max(FIRST_SLAB)).min((SLAB_MAX / stride).max(1));
         let start = loop {
@@ -206,17 +209,17 @@ impl Slots {
         };
         // The first guard tells what guards cost here; its slot is guarded once more when it is cut.
         // SAFETY: the range lies in the slab that was just made.
-        match unsafe { memory::guard(start, GUARD_PAGES * page_size()) } {
-            Ok(cheap) => self.dear_guards = !cheap,
+        let cheap = match unsafe { memory::guard(start, GUARD_PAGES * page_size()) } {
+            Ok(cheap) => cheap,
             Err(error) => {
                 // SAFETY: nobody has seen the slab yet.
                 unsafe { memory::release(start, n * stride) };
                 return Err(exhausted(class.usable(), self.n_slots, &error));
             }
-        }
+        };
         self.uncut.push(Uncut { start, n });
         self.n_slots += n;
-        Ok(n)
+        Ok((n, cheap))
     }
 
     /// Cuts one stack off a slab and guards it.

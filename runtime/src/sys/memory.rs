@@ -9,6 +9,11 @@ use std::sync::OnceLock;
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
+#[cfg(target_os = "linux")]
+use rustix::{
+    io::Errno,
+    mm::{MlockFlags, mlock_with},
+};
 
 use crate::primitive::{AtomicUsize, Ordering};
 
@@ -31,19 +36,41 @@ pub(crate) fn page_size() -> usize {
 }
 
 /// Reserves `len` bytes that read as zero and cost nothing until touched.
+#[cfg(target_os = "linux")]
 pub(crate) fn reserve(len: usize) -> io::Result<NonNull<u8>> {
-    #[cfg(target_os = "linux")]
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    #[cfg(not(target_os = "linux"))]
-    let flags = MapFlags::PRIVATE;
+    // Closed, until it is known not to be filled at once.
     // SAFETY: an anonymous mapping at an address of the kernel's choice disturbs nobody.
-    let start =
-        unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags)? };
-    #[cfg(target_os = "linux")]
+    let start = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), flags)? };
+    let mapping = NonNull::new(start.cast()).expect("a mapping is not at address zero");
     // One touched page shall commit one page, not two megabytes. A kernel without transparent huge
     // pages refuses the advice and needs none.
     // SAFETY: the range is the mapping made above; the advice changes no contents.
     let _ = unsafe { madvise(start, len, Advice::LinuxNoHugepage) };
+    // SAFETY: nothing is in it yet.
+    if unsafe { madvise(start, len, Advice::LinuxDontNeed) } == Err(Errno::INVAL) {
+        // The program has locked what it maps from now on (`mlockall`): the kernel would commit all of
+        // it when it is opened. So it is locked as it is touched. A kernel that cannot do that (before
+        // Linux 4.4) commits it.
+        // SAFETY: the range is the mapping made above, which nobody uses.
+        let _ = unsafe { mlock_with(start, len, MlockFlags::ONFAULT) };
+    }
+    // SAFETY: as above.
+    let opened = unsafe { mprotect(start, len, MprotectFlags::READ | MprotectFlags::WRITE) };
+    if let Err(error) = opened {
+        // SAFETY: as above.
+        unsafe { release(mapping, len) };
+        return Err(error.into());
+    }
+    Ok(mapping)
+}
+
+/// Reserves `len` bytes that read as zero and cost nothing until touched.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn reserve(len: usize) -> io::Result<NonNull<u8>> {
+    let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+    // SAFETY: an anonymous mapping at an address of the kernel's choice disturbs nobody.
+    let start = unsafe { mmap_anonymous(ptr::null_mut(), len, protection, flags)? };
     Ok(NonNull::new(start.cast()).expect("a mapping is not at address zero"))
 }
 
@@ -57,20 +84,30 @@ pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
     let _ = unsafe { munmap(start.as_ptr().cast::<c_void>(), len) };
 }
 
-/// Whether `MADV_GUARD_INSTALL` makes a guard of the range that starts here. Older kernels refuse it;
-/// what emulates a kernel may ignore advice, and say that all is well. So something is to be written
-/// into the guard.
+/// Whether `MADV_GUARD_INSTALL` makes a guard of the range; an error if the kernel has no memory for it.
+///
+/// Kernels before 6.13 refuse it, and all do where the program has locked its memory (`mlockall`). What
+/// emulates a kernel may ignore advice, and say that all is well. So something is to be written into the
+/// first guard.
 ///
 /// # Safety
 ///
 /// As for [`guard`].
 #[cfg(target_os = "linux")]
-unsafe fn advice_guards(start: *mut c_void, len: usize) -> bool {
-    // SAFETY: as the caller promises. The one byte that may be written is nobody's.
-    unsafe {
-        libc::madvise(start, len, MADV_GUARD_INSTALL) == 0
-            && libc::syscall(libc::SYS_getrandom, start, 1, libc::GRND_NONBLOCK) == -1
-            && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+unsafe fn guard_by_advice(start: *mut c_void, len: usize) -> io::Result<bool> {
+    /// Whether the advice, where it was not refused, did something.
+    static HOLDS: OnceLock<bool> = OnceLock::new();
+    // SAFETY: as the caller promises.
+    if unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } == 0 {
+        // SAFETY: as the caller promises. The one byte that may be written is nobody's.
+        return Ok(*HOLDS.get_or_init(|| unsafe {
+            libc::syscall(libc::SYS_getrandom, start, 1, libc::GRND_NONBLOCK) == -1
+                && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+        }));
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        error => Err(error),
     }
 }
 
@@ -82,23 +119,16 @@ unsafe fn advice_guards(start: *mut c_void, len: usize) -> bool {
 pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
     let start = start.as_ptr().cast::<c_void>();
     #[cfg(target_os = "linux")]
-    {
-        static ADVICE_GUARDS: OnceLock<bool> = OnceLock::new();
-        // SAFETY: as the caller promises.
-        if *ADVICE_GUARDS.get_or_init(|| unsafe { advice_guards(start, len) }) {
-            // SAFETY: as the caller promises.
-            return match unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } {
-                0 => Ok(true),
-                _ => Err(io::Error::last_os_error()),
-            };
-        }
+    // SAFETY: as the caller promises.
+    if unsafe { guard_by_advice(start, len)? } {
+        return Ok(true);
     }
     // SAFETY: as the caller promises.
     unsafe { mprotect(start, len, MprotectFlags::empty())? };
     Ok(false)
 }
 
-/// Takes the memory behind the range back; it reads as zero afterwards.
+/// Takes the memory behind the range back; it reads as zero afterwards. What the program has locked stays.
 ///
 /// # Safety
 ///
