@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use std_shim::io::IsTerminal;
+use std_shim::os::unix::fs::{DirBuilderExt, DirEntryExt, FileExt, OpenOptionsExt};
 use std_shim::{fs, io, net, os, process};
 
 /// Both ways, and each is a thing that can be looked at.
@@ -31,6 +32,12 @@ where
     std::process::Stdio: From<Green> + From<Plain>,
 {
 }
+
+/// The traits of Unix that both have.
+fn are_files<Green: FileExt, Plain: FileExt>() {}
+fn are_options<Green: OpenOptionsExt, Plain: OpenOptionsExt>() {}
+fn are_builders<Green: DirBuilderExt, Plain: DirBuilderExt>() {}
+fn are_entries<Green: DirEntryExt, Plain: DirEntryExt>() {}
 
 fn may_be_terminals<Green: IsTerminal, Plain: IsTerminal>() {}
 
@@ -78,6 +85,11 @@ fn all_that_has_a_twin_in_std_converts_both_ways() {
     are_streams::<process::ChildStderr, std::process::ChildStderr>();
     are_streams::<process::ChildStdin, std::process::ChildStdin>();
     are_streams::<process::ChildStdout, std::process::ChildStdout>();
+
+    are_files::<fs::File, std::fs::File>();
+    are_options::<fs::OpenOptions, std::fs::OpenOptions>();
+    are_builders::<fs::DirBuilder, std::fs::DirBuilder>();
+    are_entries::<fs::DirEntry, std::fs::DirEntry>();
 
     may_be_terminals::<fs::File, std::fs::File>();
     may_be_terminals::<io::Stderr, std::io::Stderr>();
