@@ -232,7 +232,11 @@ impl Ended {
 
 /// This test binary once more, by what it is run with where the processor is another one: the words of
 /// `SYLVAN_TEST_RUNNER`.
-fn this_test() -> Command {
+///
+/// # Panics
+///
+/// If there is no telling where it is.
+pub fn this_test() -> Command {
     let path = env::current_exe().expect("the path of this test");
     match env::var(RUNNER) {
         Ok(runner) => {

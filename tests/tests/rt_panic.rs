@@ -232,8 +232,8 @@ fn under_libtests_hook_names_are_known_once_that_is_taken() {
         ("left", &["--nocapture"], true),
         ("left", &["--show-output"], false),
     ] {
-        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-        let child = child.args(["--exact", NAME]).args(arguments).env(IN_CHILD, hook);
+        let mut child = tests::process::this_test();
+        child.args(["--exact", NAME]).args(arguments).env(IN_CHILD, hook);
         let output = child.output().unwrap();
         assert!(output.status.success(), "{output:?}");
         // With shared thread-locals what the thread prints is captured with the test.
