@@ -38,7 +38,7 @@ use std::io;
 
 use crate::primitive::{AtomicU32, Ordering};
 use crate::runtime;
-use crate::scheduler::{self, Scheduler};
+use crate::scheduler;
 use crate::thread::bind;
 
 /// Nobody knows.
@@ -80,15 +80,15 @@ pub fn change_attributes<T>(
     call: impl FnOnce() -> T,
     has_changed: impl FnOnce(&T) -> bool,
 ) -> io::Result<T> {
-    // A child that shares its parent's memory (`vfork`) changes itself alone.
-    let is_copy = scheduler::tried().is_some_and(Scheduler::is_copy);
+    // Such a child changes itself alone.
+    let is_vfork_child = scheduler::is_vfork_child();
     match bind() {
         Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
         _ => {}
     }
     let result = call();
     // No system call from here on: perhaps they are forbidden now.
-    if has_changed(&result) && !is_copy {
+    if has_changed(&result) && !is_vfork_child {
         NUMBER.set(next());
         runtime::attributes_have_changed();
     }

@@ -37,9 +37,9 @@
 //! # Implementation
 //!
 //! The modules, bottom to top; each knows only those above it in this list: `sys` (the kernel),
-//! `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch and the
-//! thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, and the public
-//! `io`, `poll`, `thread` and `runtime`.
+//! `life`, `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch
+//! and the thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, `fork` (what a
+//! child keeps and what it forgets), and the public `io`, `poll`, `thread` and `runtime`.
 
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -55,6 +55,8 @@ compile_error!(
 
 mod primitive;
 
+#[allow(unsafe_code, reason = "leaks what it points to")]
+mod life;
 #[allow(unsafe_code, reason = "the cell behind the runtime's own lock")]
 mod lock;
 #[allow(unsafe_code, reason = "lists through the stacks of those who wait")]
@@ -106,6 +108,10 @@ mod attributes;
 #[allow(unsafe_code, reason = "lends a stack frame to a helper thread")]
 mod blocking;
 
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
+mod fork;
+
 pub mod io;
 
 #[cfg(not(loom))]
@@ -121,8 +127,10 @@ mod panic;
 pub mod thread;
 
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "a lock anew in each life")]
 mod turnstile;
 
 // Under loom: the protocols alone, on a stand-in for the rest.
@@ -140,7 +148,7 @@ mod reactor {
     mod options;
     mod waiter;
 
-    pub(crate) use crate::tests::machine::reactor::{deregister, entry, register};
+    pub(crate) use crate::tests::machine::reactor::{deregister, entry, may_be_copied, register};
     pub(crate) use call::Call;
     pub use call::Interest;
     pub(crate) use entry::{Entry, Seen, block_until_ready};

@@ -59,6 +59,24 @@ impl<T> Lock<T> {
         Guard(self)
     }
 
+    /// In a child of a fork: whether nobody was inside at the fork, so that the value is whole.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == FREE
+    }
+
+    /// In a child of a fork: a new lock, whoever was inside at the fork. The value of before is left as
+    /// it is, for it may be in any state.
+    ///
+    /// # Safety
+    ///
+    /// No thread of this process is inside, or comes there meanwhile.
+    #[cfg(not(loom))]
+    pub(crate) unsafe fn renew(&self, value: T) {
+        // SAFETY: nobody else is there, as the caller promises.
+        unsafe { self.value.get().write(value) };
+        self.state.store(FREE, Ordering::Relaxed);
+    }
+
     #[cold]
     fn lock_contended(&self) {
         for _ in 0..SPINS {

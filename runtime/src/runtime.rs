@@ -1,4 +1,5 @@
-//! Starting the runtime: once, at first use, as the environment or the program says.
+//! Starting the runtime: once, at first use, as the environment or the program says. In a child of a fork
+//! (`fork`) once more.
 
 use std::env;
 use std::io;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use crate::attributes;
 use crate::context::tls::{self, TlsMode};
 use crate::current;
+use crate::fork;
 use crate::lock::Lock;
 use crate::panic;
 use crate::primitive::{AtomicU8, Ordering};
@@ -21,7 +23,8 @@ const N_THREADS_MAX: usize = 512;
 /// How the runtime is to be set up.
 ///
 /// Nobody needs it: the runtime starts by itself, when the first green thread is spawned. What is
-/// not set here comes from the environment, and else from the machine.
+/// not set here comes from the environment, and else from the machine. A child of a `fork` starts anew:
+/// as the environment says then, but for what the program has set before.
 ///
 /// | method | environment | default |
 /// |---|---|---|
@@ -45,8 +48,8 @@ pub struct Config {
 
 impl Config {
     /// Nothing set.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { workers: None, max_threads: None, tls: None, warn_blocking: None }
     }
 
     /// How many OS threads run green threads at a time.
@@ -87,29 +90,33 @@ impl Config {
     /// `AlreadyExists` if it has started before; `InvalidInput` if a number or a limit is zero, or if a
     /// variable of the environment that is asked has no usable value (the message names both);
     /// `Unsupported` if [`TlsMode::Own`] cannot be had; what the kernel says if it refuses an event
-    /// loop or a thread. The next start tries again; when the kernel had refused a thread, with the
-    /// settings of the first try.
+    /// loop or a thread. Nothing is left of a start that has failed: the next one tries again.
     pub fn start(self) -> io::Result<()> {
-        let started = STARTING.lock();
+        let mut last = STARTING.lock();
         if STATE.load(Ordering::Acquire) & STARTED != 0 {
             let why = "the runtime has started already, with its first green thread or by `Config::start`";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
-        let result = match scheduler::tried() {
-            // A start that got so far had read its configuration.
-            Some(scheduler) => scheduler.start_missing(),
-            None => self.start_once(),
-        };
-        if result.is_ok() {
-            // Release pairs with the acquire in `scheduler`.
-            STATE.fetch_or(STARTED, Ordering::Release);
+        let config = self.or(&last);
+        config.start_once()?;
+        *last = config;
+        // Release pairs with the acquire in `scheduler`.
+        STATE.fetch_or(STARTED, Ordering::Release);
+        Ok(())
+    }
+
+    /// What is not set here as in `other`.
+    fn or(self, other: &Self) -> Self {
+        Self {
+            workers: self.workers.or(other.workers),
+            max_threads: self.max_threads.or(other.max_threads),
+            tls: self.tls.or(other.tls),
+            warn_blocking: self.warn_blocking.or(other.warn_blocking),
         }
-        drop(started);
-        result
     }
 
     /// Under the lock of `STARTING`.
-    fn start_once(self) -> io::Result<()> {
+    fn start_once(&self) -> io::Result<()> {
         let workers = match positive("workers", self.workers)? {
             Some(n) => n,
             None => match positive_from_env("SYLVAN_WORKERS")? {
@@ -137,19 +144,25 @@ impl Config {
             Some(limit) => Some(limit),
             None => duration_from_env("SYLVAN_WARN_BLOCKING")?,
         };
-        panic::install_panic_hook();
-        stack::install_handler(crate::thread::interrupted);
+        fork::watch(in_child)?;
         attributes::note_start();
-        scheduler::start(Settings {
+        let prepared = scheduler::prepare(Settings {
             n_cores: workers,
             n_threads_max: max_threads,
             tls_mode: mode,
             warn_blocking,
-        })
+        })?;
+        // From here on nothing can fail.
+        tls::adopt(mode);
+        panic::install_panic_hook();
+        stack::install_handler(crate::thread::interrupted);
+        prepared.begin();
+        Ok(())
     }
 }
 
-static STARTING: Lock<()> = Lock::new(());
+/// One start at a time; what the program has set for the last one, which a child of a fork goes by.
+static STARTING: Lock<Config> = Lock::new(Config::new());
 
 /// What each spawn looks at: some of the bits below.
 static STATE: AtomicU8 = AtomicU8::new(0);
@@ -157,6 +170,18 @@ static STATE: AtomicU8 = AtomicU8::new(0);
 const STARTED: u8 = 1;
 /// Somebody has changed the attributes of an OS thread.
 const CHANGED: u8 = 2;
+
+/// In a child of a fork: nothing has started, and the attributes are those of the one thread.
+unsafe extern "C" fn in_child() {
+    // SAFETY: libc calls this where there is one thread, the one that has called `fork`.
+    unsafe {
+        fork::begin_anew();
+        if !STARTING.is_free() {
+            STARTING.renew(Config::new());
+        }
+    }
+    STATE.store(0, Ordering::Relaxed);
+}
 
 /// The scheduler; starts it if need be.
 #[inline]

@@ -22,6 +22,7 @@ use std::time::Instant;
 pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
+use crate::fork;
 use crate::runtime;
 use crate::scheduler::{self, SCHEDULING};
 use crate::stack::{self, Class};
@@ -201,6 +202,9 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     // SAFETY: as the caller promises.
     unsafe { call::<F, T>(header) };
     tls::finish();
+    if task.header.lease.get().is_none() {
+        fork::at_end(&task.header);
+    }
     join::finish(&task.header.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { drop_result::<F, T>(header) };

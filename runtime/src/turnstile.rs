@@ -26,16 +26,23 @@
 //!   somebody waits there is a watcher, or one is on the way.
 //!
 //! Who comes just then may be faster than the one that was woken, which waits again behind the others.
+//!
+//! # After a fork
+//!
+//! In the child nobody is inside, and nobody waits; but a turnstile is anywhere in the program. So it says
+//! which life of the runtime it is of, and who comes first in another one makes it new.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::current;
+use crate::life;
 use crate::lock::{Guard, Lock};
 use crate::park::{WaitReason, wait, wake};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::scheduler;
+use crate::sys;
 
 /// A few milliseconds: most calls are over by then.
 const PATIENCE: Duration = Duration::from_millis(3);
@@ -66,10 +73,15 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// ```
 pub struct Turnstile {
     inside: Lock<Inside>,
+    /// The life that all the rest is of, or `RENEWING`.
+    life: AtomicU32,
     /// A number, to wait at: it says that somebody may come in, or is to watch.
     changes: AtomicU32,
     patience: Duration,
 }
+
+/// No life.
+const RENEWING: u32 = u32::MAX;
 
 struct Inside {
     /// When each fresh section began, the oldest first.
@@ -90,7 +102,12 @@ impl Turnstile {
     /// count: such as compute, or have the kernel compute.
     #[must_use]
     pub const fn with_patience(patience: Duration) -> Self {
-        Self { inside: Lock::new(Inside::new()), changes: AtomicU32::new(0), patience }
+        Self {
+            inside: Lock::new(Inside::new()),
+            life: AtomicU32::new(0),
+            changes: AtomicU32::new(0),
+            patience,
+        }
     }
 
     /// As [`blocking()`](crate::blocking()), once there is room. From an ordinary thread this is just a
@@ -99,9 +116,37 @@ impl Turnstile {
         let Some(task) = current::green() else { return f() };
         let scheduler = scheduler::get();
         let n_workers = scheduler.n_cores().max(2);
+        // Acquire pairs with the release in `renew`.
+        if self.life.load(Ordering::Acquire) != life::number() {
+            self.renew();
+        }
         let began = self.enter(n_workers);
-        let _passage = Passage { turnstile: self, began, n_workers };
+        let _passage = Passage { turnstile: self, began, n_workers, life: life::number() };
         scheduler.blocking(task, f)
+    }
+
+    /// Makes it new: it was of another life.
+    #[cold]
+    fn renew(&self) {
+        let now = life::number();
+        loop {
+            // Acquire as in `blocking`.
+            let life = self.life.load(Ordering::Acquire);
+            let renews = |life| {
+                let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
+                self.life.compare_exchange(life, RENEWING, new, old).is_ok()
+            };
+            if life == now {
+                return;
+            } else if life != RENEWING && renews(life) {
+                // SAFETY: all others wait here for the new life, and of the old one nobody is left.
+                unsafe { self.inside.renew(Inside::new()) };
+                // Release pairs with the acquire in `blocking`.
+                self.life.store(now, Ordering::Release);
+            } else {
+                sys::thread::yield_now();
+            }
+        }
     }
 
     /// Waits for a place; when the section begins.
@@ -198,11 +243,15 @@ struct Passage<'a> {
     turnstile: &'a Turnstile,
     began: Instant,
     n_workers: usize,
+    life: u32,
 }
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        self.turnstile.leave(self.began, self.n_workers);
+        // A section that forks has begun in the parent.
+        if self.life == life::number() {
+            self.turnstile.leave(self.began, self.n_workers);
+        }
     }
 }
 

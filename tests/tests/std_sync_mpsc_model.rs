@@ -70,6 +70,10 @@ mod primitive {
             Self(AtomicU32::new(0))
         }
 
+        pub(crate) fn as_ptr(&self) -> *const Self {
+            self
+        }
+
         pub(crate) fn sleep(&self, _: WaitReason) {
             // A wake-up may be meant for an earlier sleeper at this address.
             while self.0.load(Acquire) == 0 {

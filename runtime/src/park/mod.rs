@@ -143,6 +143,17 @@ pub fn wake(word: *const AtomicU32, n: usize) -> usize {
     TABLE.wake(word, n)
 }
 
+/// In a child of a fork: those who waited are not there.
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+#[cfg(not(loom))]
+pub(crate) unsafe fn forget() {
+    // SAFETY: as the caller promises.
+    unsafe { TABLE.forget() };
+}
+
 /// Parks the calling green thread until `deadline`; blocks an ordinary one.
 pub fn sleep_until(deadline: Instant) {
     let Some(task) = current::green() else {

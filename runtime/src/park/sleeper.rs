@@ -3,14 +3,19 @@
 //! [`wait`](super::wait) finds waiters by their address, at the price of two locks. Where a word has
 //! one waiter at most, the word itself can lead to it:
 //!
-//! 1. The waiter makes a [`Sleeper`], leaves a pointer to it in the word by an atomic step that
-//!    releases, and sleeps.
+//! 1. The waiter makes a [`Sleeper`], leaves its pointer in the word by an atomic step that releases,
+//!    and sleeps.
 //! 2. A waker takes the pointer out by an atomic step that acquires, so one waker gets it, and wakes
 //!    the sleeper through it.
 //!
 //! The waiter returns because of that waker and nothing else, after the waker's last touch: a green
 //! thread runs again no sooner than its waker has handed it to the scheduler, and of an OS thread
 //! only the address of its word is used after the word says WOKEN.
+//!
+//! In a child of a fork a word may lead to a thread of the parent, and somebody may wake it. So what it
+//! leads to has to be there for good: the stack of a green thread, which is never another thing's
+//! (and see `task::state`); but for an OS thread a piece of the heap, since its stack is not the
+//! runtime's.
 
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -48,7 +53,7 @@ const WOKEN: u32 = 1;
 ///     }
 /// });
 /// let me = Sleeper::new();
-/// if word.swap(ptr::from_ref(&me).cast_mut(), AcqRel) != DONE {
+/// if word.swap(me.as_ptr().cast_mut(), AcqRel) != DONE {
 ///     me.sleep(WaitReason::Channel);
 /// }
 /// thread.join().unwrap();
@@ -56,9 +61,10 @@ const WOKEN: u32 = 1;
 #[derive(Debug)]
 #[repr(align(8))]
 pub struct Sleeper {
-    /// The task to claim; null for an OS thread, which waits at `os_word`.
+    /// The task to claim; null for an OS thread, which waits at the `os_word` of `os_thread`.
     task: *const Header,
     os_word: AtomicU32,
+    os_thread: Option<Box<Sleeper>>,
     /// It stands for the thread that made it.
     _not_send: PhantomData<*const ()>,
 }
@@ -68,7 +74,19 @@ impl Sleeper {
     #[inline]
     pub fn new() -> Self {
         let task = current::green().map_or(ptr::null(), ptr::from_ref);
-        Self { task, os_word: AtomicU32::new(ASLEEP), _not_send: PhantomData }
+        let os_thread = if task.is_null() { Some(Box::new(Self::with(task, None))) } else { None };
+        Self::with(task, os_thread)
+    }
+
+    #[inline]
+    fn with(task: *const Header, os_thread: Option<Box<Self>>) -> Self {
+        Self { task, os_word: AtomicU32::new(ASLEEP), os_thread, _not_send: PhantomData }
+    }
+
+    /// What to leave for the one who wakes.
+    #[inline]
+    pub fn as_ptr(&self) -> *const Self {
+        self.os_thread.as_deref().unwrap_or(self)
     }
 
     /// Parks the calling thread, the one that made this, until it is woken through a pointer that it
@@ -78,10 +96,11 @@ impl Sleeper {
         // SAFETY: null, or the calling thread.
         match unsafe { self.task.as_ref() } {
             Some(task) => park_until(task, reason, || true),
-            // Acquire pairs with the release in `wake`.
             None => {
-                while self.os_word.load(Ordering::Acquire) == ASLEEP {
-                    futex::wait(&self.os_word, ASLEEP, None);
+                let os_thread = self.os_thread.as_ref().expect("made with it");
+                // Acquire pairs with the release in `wake`.
+                while os_thread.os_word.load(Ordering::Acquire) == ASLEEP {
+                    futex::wait(&os_thread.os_word, ASLEEP, None);
                 }
             }
         }
@@ -91,9 +110,9 @@ impl Sleeper {
     ///
     /// # Safety
     ///
-    /// `this` points to a sleeper whose thread sleeps, or is about to, and which nobody else wakes:
-    /// the caller has taken the pointer, by an atomic step that acquires, from where the thread had
-    /// left it by one that releases.
+    /// `this` is of a sleeper whose thread sleeps, or is about to, and which nobody else wakes: the
+    /// caller has taken the pointer, by an atomic step that acquires, from where the thread had left it
+    /// by one that releases. Or it was left there by a thread of the process that this one was forked off.
     #[inline]
     pub unsafe fn wake(this: *const Self) {
         // SAFETY: the thread does not return before it is woken, which is below.

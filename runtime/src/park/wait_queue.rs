@@ -14,6 +14,8 @@ use crate::lock::Lock;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links, Ring};
 use crate::sys::futex;
+#[cfg(not(loom))]
+use crate::sys::memory;
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 
@@ -78,6 +80,19 @@ impl Table {
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
         Self { buckets: std::array::from_fn(|_| Lock::new(Ring::new())) }
+    }
+
+    /// In a child of a fork: nobody waits, and nobody has a lock.
+    ///
+    /// # Safety
+    ///
+    /// The process has one thread, which is in no function of this table.
+    #[cfg(not(loom))]
+    pub(super) unsafe fn forget(&self) {
+        let start = NonNull::from(&self.buckets);
+        // SAFETY: a bucket of zeros is a free lock around an empty ring, as `new` makes it; and nobody
+        // looks, as the caller promises.
+        unsafe { memory::wipe(start.cast(), size_of_val(&self.buckets)) };
     }
 
     fn bucket(&self, address: usize) -> &Lock<Ring<Waiter>> {

@@ -156,6 +156,19 @@ impl Entry {
         }
     }
 
+    /// In a child of a fork: a new entry for a descriptor that has this one in the parent.
+    #[cfg(not(loom))]
+    pub(super) fn inherit(&self) -> Self {
+        let new = Self::new();
+        if self.state.is_free() {
+            new.state.lock().flag = self.state.lock().flag.inherit();
+        }
+        if self.is_distrusted() {
+            new.distrust();
+        }
+        new
+    }
+
     fn side(&self, interest: Interest) -> &Side {
         match interest {
             Interest::Read => &self.read,
@@ -455,10 +468,9 @@ impl Entry {
         let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
         if let Some(home) = state.registered {
-            // The kernel forgets a file with its last descriptor. A copy that a child has, most often
-            // between its fork and its exec, makes that later; what is told of it meanwhile has the
-            // old generation.
-            let known = (!state.flag.is_only_one()).then_some(fd);
+            // The kernel forgets a file with its last descriptor.
+            let is_last = state.flag.is_only_one() && !super::may_be_copied();
+            let known = (!is_last).then_some(fd);
             super::deregister(home.core() as usize, known);
         }
         state.flag.leave(fd.as_raw_fd());

@@ -12,6 +12,17 @@
 //! A descriptor is *lent* when the program gets its number, or takes it out of the runtime's care:
 //! then the flag is taken back first. A call that another thread makes at that moment may block its
 //! OS thread once.
+//!
+//! # After a fork
+//!
+//! The child has a descriptor of each file, too. It counts them all as lent: it sets no flag, which its
+//! parent would notice. Where the parent has set one, a call that finds nothing waits, in the child as in
+//! the parent; the child takes such a flag back, when it lends the descriptor, or ends up with one that
+//! its parent has taken back: then a green thread's call blocks its OS thread, once, on either side.
+//! What the parent was about to change at the moment of the fork is unknown to the child.
+//!
+//! The parent goes on as if nothing had happened: most children of a fork execute another program at
+//! once, and what they do to the files of their parent until then is theirs to know.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -47,6 +58,18 @@ pub(super) struct Family {
 impl Flag {
     pub(super) const fn new(is_lent: bool) -> Self {
         Self::Single(State { is_ours: false, is_lent })
+    }
+
+    /// In a child of a fork: the flag of a descriptor whose entry in the parent has this one.
+    pub(super) fn inherit(&self) -> Self {
+        match self {
+            Self::Single(state) => Self::Single(State { is_lent: true, ..*state }),
+            Self::Family(family) if family.is_free() => {
+                family.lock().state.is_lent = true;
+                Self::Family(Arc::clone(family))
+            }
+            Self::Family(_) => Self::new(true),
+        }
     }
 
     /// The flag of `duplicate`, which is being announced, when this is that of `original`.

@@ -24,27 +24,58 @@ pub(crate) use table::entry;
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::life::PerLife;
+use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 use crate::sys::poller::{Events, Poller};
 use crate::task::list::List;
 
 /// The event loop of a core.
-struct Loop {
+#[derive(Debug)]
+pub(crate) struct Loop {
     poller: Poller,
     n_registered: AtomicUsize,
 }
 
-static LOOPS: OnceLock<Box<[Loop]>> = OnceLock::new();
+static LOOPS: PerLife<Box<[Loop]>> = PerLife::new();
 
-/// Makes the event loops, one for each core.
-pub(crate) fn init(n_cores: usize) -> io::Result<()> {
+/// Makes event loops, one for each core, for `begin`.
+pub(crate) fn make(n_cores: usize) -> io::Result<Box<[Loop]>> {
     let new = || Ok(Loop { poller: Poller::new()?, n_registered: AtomicUsize::new(0) });
-    let loops = (0..n_cores).map(|_| new()).collect::<io::Result<_>>()?;
-    assert!(LOOPS.set(loops).is_ok(), "the runtime starts once");
-    Ok(())
+    (0..n_cores).map(|_| new()).collect()
+}
+
+/// Puts the event loops of the cores to use.
+pub(crate) fn begin(loops: Box<[Loop]>) {
+    LOOPS.begin(loops);
+}
+
+/// In a child of a fork: lets go of the parent's event loops, and of all that was known of descriptors
+/// but who has set `O_NONBLOCK`.
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+pub(crate) unsafe fn forget() {
+    for event_loop in LOOPS.forget().into_iter().flatten() {
+        event_loop.poller.abandon();
+    }
+    table::forget();
+    MAY_BE_COPIED.store(false, Ordering::Relaxed);
+}
+
+/// Whether a process may live that has been forked off this one, and with it copies of descriptors.
+static MAY_BE_COPIED: AtomicBool = AtomicBool::new(false);
+
+fn may_be_copied() -> bool {
+    MAY_BE_COPIED.load(Ordering::Relaxed)
+}
+
+/// In the parent of a fork: the child has copies of all descriptors.
+pub(crate) fn note_fork() {
+    // Orders nothing: the files of descriptors that are made from here on are not the child's.
+    MAY_BE_COPIED.store(true, Ordering::Relaxed);
 }
 
 fn event_loop(core: usize) -> &'static Loop {

@@ -1,10 +1,13 @@
 //! The table of descriptors, by number: grown in chunks, never moved, never shrunk.
+//!
+//! A child of a fork begins a table of its own. Of that of its parent it keeps in view what each entry
+//! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
 use super::entry::Entry;
-use crate::primitive::{AtomicPtr, Ordering};
+use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
 
 const CHUNK_LOG2: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_LOG2;
@@ -13,6 +16,13 @@ const N_CHUNKS: usize = 1 << 14;
 
 static CHUNKS: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
+
+/// The same, of the process that this one was forked off, or of one before that.
+static INHERITED: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
+    [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
+
+/// Behind the last chunk that there is.
+static END: AtomicUsize = AtomicUsize::new(0);
 
 /// What a descriptor's number leads to.
 pub(crate) trait Number {
@@ -35,17 +45,24 @@ impl Number for BorrowedFd<'_> {
 #[inline]
 pub(crate) fn entry(fd: impl Number) -> &'static Entry {
     let number = usize::try_from(fd.number()).expect("descriptors are not negative");
-    let chunk = &CHUNKS[number >> CHUNK_LOG2];
+    let index = number >> CHUNK_LOG2;
+    let chunk = &CHUNKS[index];
     // Acquire pairs with the release in `make`.
     let entries = chunk.load(Ordering::Acquire);
     // SAFETY: null, or a chunk that `make` leaked.
-    let entries = unsafe { entries.as_ref() }.unwrap_or_else(|| make(chunk));
+    let entries = unsafe { entries.as_ref() }.unwrap_or_else(|| make(index));
     &entries[number % CHUNK]
 }
 
 #[cold]
-fn make(chunk: &AtomicPtr<[Entry; CHUNK]>) -> &'static [Entry; CHUNK] {
-    let entries: Box<[Entry]> = (0..CHUNK).map(|_| Entry::new()).collect();
+fn make(index: usize) -> &'static [Entry; CHUNK] {
+    let chunk = &CHUNKS[index];
+    // SAFETY: null, or a chunk that was leaked, in the process that it is of.
+    let inherited = unsafe { INHERITED[index].load(Ordering::Relaxed).as_ref() };
+    let new = |at: usize| inherited.map_or_else(Entry::new, |entries| entries[at].inherit());
+    let entries: Box<[Entry]> = (0..CHUNK).map(new).collect();
+    // For a child of a fork, which sees all that this process has done.
+    END.fetch_max(index + 1, Ordering::Relaxed);
     let entries: Box<[Entry; CHUNK]> = entries.try_into().ok().expect("of that length");
     let new = Box::into_raw(entries);
     // Release pairs with the acquire in `entry`.
@@ -57,6 +74,16 @@ fn make(chunk: &AtomicPtr<[Entry; CHUNK]>) -> &'static [Entry; CHUNK] {
             drop(unsafe { Box::from_raw(new) });
             // SAFETY: as above.
             unsafe { &*first }
+        }
+    }
+}
+
+/// In a child of a fork: begins a new table.
+pub(super) fn forget() {
+    for (chunk, inherited) in CHUNKS.iter().zip(&INHERITED).take(END.load(Ordering::Relaxed)) {
+        let entries = chunk.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !entries.is_null() {
+            inherited.store(entries, Ordering::Relaxed);
         }
     }
 }

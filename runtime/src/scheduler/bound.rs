@@ -51,8 +51,8 @@ use crate::task::Header;
 impl Scheduler {
     /// Binds the calling green thread.
     pub(crate) fn bind(&'static self, task: &Header) -> io::Result<()> {
-        if self.is_copy() {
-            // A child that shares its parent's memory (`vfork`) changes nothing of its parent's.
+        if self.is_vfork_child() {
+            // It changes nothing of its parent's.
             return Ok(());
         }
         if self.tls_mode == TlsMode::Shared {

@@ -44,7 +44,7 @@
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
 //! warned of, `spare` which OS threads can take over, `limit` how many there may be, `bound` which
-//! threads take one for themselves. `inbox`, `queue` and `inject` hold tasks.
+//! threads take one for themselves, `start` how all begins. `inbox`, `queue` and `inject` hold tasks.
 
 mod bound;
 mod census;
@@ -62,14 +62,15 @@ mod queue;
 mod relay;
 mod sections;
 mod spare;
+mod start;
 mod turns;
 mod watch;
 mod worker;
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::ptr;
+use std::time::Instant;
 
 use self::core::Core;
 use self::habit::Habits;
@@ -78,13 +79,15 @@ use self::inject::Inject;
 use self::limit::{Purpose, Survey};
 use self::monitor::Monitor;
 use self::owner::{Leases, Sighting};
-use self::spare::{Assignment, Fate, Job, Spares};
+use self::spare::{Fate, Job, Spares};
+pub(crate) use self::start::{Settings, prepare};
 use self::watch::Watch;
 use crate::attributes;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::life::PerLife;
+use crate::primitive::Ordering;
 use crate::reactor;
 use crate::report;
 use crate::sys;
@@ -105,13 +108,11 @@ pub(crate) struct Scheduler {
     tls_mode: TlsMode,
     /// The process that it was started in.
     process: u32,
-    /// OS threads of the start: a worker for each core, then the monitor.
-    n_started: AtomicUsize,
 }
 
-static SCHEDULER: OnceLock<Scheduler> = OnceLock::new();
+static SCHEDULER: PerLife<Scheduler> = PerLife::new();
 
-/// The scheduler, once `start` has returned.
+/// The scheduler, once there is one in this life.
 pub(crate) fn get() -> &'static Scheduler {
     SCHEDULER.get().expect("the runtime has started")
 }
@@ -134,41 +135,6 @@ fn schedule(task: Runnable) {
     get().take_on(task);
 }
 
-/// How it is to be set up.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) n_cores: usize,
-    pub(crate) n_threads_max: usize,
-    pub(crate) tls_mode: TlsMode,
-    /// Warn of runs that last longer.
-    pub(crate) warn_blocking: Option<Duration>,
-}
-
-/// Makes the scheduler and starts its OS threads.
-///
-/// # Errors
-///
-/// What the kernel says. When it has refused a thread, `start_missing` may go on from there later.
-pub(crate) fn start(settings: Settings) -> io::Result<()> {
-    let Settings { n_cores, n_threads_max, tls_mode, warn_blocking } = settings;
-    timer::init(n_cores);
-    reactor::init(n_cores)?;
-    let scheduler = SCHEDULER.get_or_init(|| Scheduler {
-        cores: (0..n_cores).map(|index| Core::new(index, n_cores)).collect(),
-        inject: Inject::new(),
-        idle: Idle::new(n_cores),
-        spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
-        monitor: Monitor::new(),
-        habits: Habits::new(),
-        leases: Leases::new(),
-        watch: warn_blocking.map(Watch::new),
-        tls_mode,
-        process: sys::thread::process(),
-        n_started: AtomicUsize::new(0),
-    });
-    scheduler.start_missing()
-}
-
 /// Calls in a run that had no need to wait before it gives way: so many that it is its own doing
 /// that 10 ms have passed.
 const CALLS_MIN: u32 = 32;
@@ -180,23 +146,44 @@ pub(crate) fn give_way(task: &Header) {
     let core = get().core_of(task);
     let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
     // It may have been bound by the call.
-    if is_due && !get().is_copy() && task.lease.get().is_some() {
+    if is_due && task.lease.get().is_some() {
         task.exit().suspend(Switch::Yielded);
     }
 }
 
 /// A core that attends to its event loop now: `core` if it does, else another one.
 pub(crate) fn attendant(core: Option<u32>) -> Option<u32> {
-    let scheduler = SCHEDULER.get().filter(|scheduler| !scheduler.is_copy())?;
+    let scheduler = SCHEDULER.get()?;
     let is_awake = |core: &&Core| !core.asleep.is_asleep();
     let same = core.map(|index| &scheduler.cores[index as usize]).filter(is_awake);
     let core = same.or_else(|| scheduler.cores.iter().find(is_awake))?;
     Some(core.index as u32)
 }
 
-/// The scheduler of a start that was made or tried.
-pub(crate) fn tried() -> Option<&'static Scheduler> {
-    SCHEDULER.get()
+/// In a child of a fork: the cores, and what was to run on them, are the parent's. `task` is who runs
+/// here, if the runtime has started it: it is an ordinary thread from now on.
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+pub(crate) unsafe fn forget(task: Option<&Header>) {
+    if let Some(watch) = SCHEDULER.forget().and_then(|scheduler| scheduler.watch.as_ref()) {
+        // A section that has forked ends there.
+        // SAFETY: as the caller promises.
+        unsafe { watch.forget_all() };
+    }
+    worker::forget();
+    if let Some(task) = task {
+        // As if it had been bound. There is no way back to its worker: see `fork`.
+        task.lease.set(None);
+        current::bind(task);
+    }
+}
+
+/// Whether the caller is a child that shares the memory of a process where the runtime has started
+/// (`vfork`).
+pub(crate) fn is_vfork_child() -> bool {
+    SCHEDULER.get().is_some_and(Scheduler::is_vfork_child)
 }
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
@@ -213,31 +200,17 @@ fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Re
 }
 
 impl Scheduler {
-    /// Starts the workers and the monitor, those that are not there yet. One caller at a time.
-    pub(crate) fn start_missing(&'static self) -> io::Result<()> {
-        for index in self.n_started.load(Ordering::Relaxed)..=self.cores.len() {
-            match self.cores.get(index) {
-                Some(core) => start_os_thread(format!("sylvan-worker-{index}"), move || {
-                    self.spares.begin(false);
-                    if self.work(Assignment::Core(core)) {
-                        self.serve_as_spare();
-                    }
-                })?,
-                None => {
-                    start_os_thread("sylvan-monitor".to_owned(), move || self.monitor.main(self))?
-                }
-            }
-            self.n_started.store(index + 1, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
     pub(crate) fn tls_mode(&self) -> TlsMode {
         self.tls_mode
     }
 
     pub(crate) fn n_cores(&self) -> usize {
         self.cores.len()
+    }
+
+    /// Whether it is that of a life before this one: of the process that this one was forked off.
+    fn is_over(&self) -> bool {
+        !SCHEDULER.get().is_some_and(|now| ptr::eq(now, self))
     }
 
     fn cores(&self) -> &[Core] {
@@ -249,9 +222,8 @@ impl Scheduler {
         &self.cores[task.core.load(Ordering::Relaxed) as usize]
     }
 
-    /// Whether this is a child that a fork has left with one thread: it has no other worker, nor a
-    /// monitor.
-    pub(crate) fn is_copy(&self) -> bool {
+    /// Whether the caller is a child that shares the memory of the process (`vfork`).
+    fn is_vfork_child(&self) -> bool {
         self.process != sys::thread::process()
     }
 
@@ -392,8 +364,7 @@ impl Scheduler {
         }
         let section = Section { task };
         let habit = self.habits.of::<F>();
-        let handed =
-            habit.lasts() && !self.is_copy() && self.spares.hand_on(self.core_of(task), begin);
+        let handed = habit.lasts() && self.spares.hand_on(self.core_of(task), begin);
         let handed = handed.then(|| habit.hand_on());
         if handed.is_none() {
             self.monitor.on_blocking();

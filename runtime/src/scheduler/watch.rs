@@ -96,6 +96,16 @@ impl Watch {
         self.runs.lock().retain(|run| !ptr::eq(run.task, task));
     }
 
+    /// In a child of a fork: nobody is in a run.
+    ///
+    /// # Safety
+    ///
+    /// The process has one thread, which is in none of these functions.
+    pub(super) unsafe fn forget_all(&self) {
+        // SAFETY: as the caller promises.
+        unsafe { self.runs.renew(Vec::new()) };
+    }
+
     /// A blocking section of `task` begins.
     pub(super) fn section<'a>(&'a self, task: &'a Header) -> Section<'a> {
         self.change(task, |run| run.n_sections += 1);

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::context::{self, Context, Home, Switch};
 use crate::current::{self, Place};
 use crate::reactor;
+use crate::report;
 use crate::stack;
 use crate::sys::BATCH;
 use crate::task::Runnable;
@@ -57,6 +58,11 @@ pub(super) fn core() -> Option<&'static Core> {
     unsafe { CORE.get().as_ref() }
 }
 
+/// In a child of a fork: the calling OS thread has no core, nor had, if it was a worker.
+pub(super) fn forget() {
+    CORE.set(ptr::null());
+}
+
 /// Whether the calling worker, between runs, has this core.
 pub(super) fn has_core(core: &Core) -> bool {
     current::green().is_none() && ptr::eq(CORE.get(), core)
@@ -76,6 +82,10 @@ impl Scheduler {
             Assignment::Job(job) => {
                 // SAFETY: whoever made the job keeps its data alive until it has finished, once.
                 unsafe { (job.run)(job.data) };
+                if self.is_over() {
+                    let why = "the child of a fork has come to the end of a blocking section, on a helper of its parent's";
+                    report::fatal(format_args!("{why}"));
+                }
                 self.spares.announce_return();
                 // SAFETY: as above.
                 unsafe { (job.finish)(job.data) };

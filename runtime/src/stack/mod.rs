@@ -24,7 +24,7 @@ mod overflow;
 mod pool;
 
 pub(crate) use overflow::install_handler;
-pub(crate) use pool::{Class, release, reserve, take, trim, unreserve};
+pub(crate) use pool::{Class, forget, release, reserve, take, trim, unreserve};
 
 use std::ops::Range;
 

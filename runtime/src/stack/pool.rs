@@ -89,18 +89,9 @@ struct Uncut {
 // to one thread at a time.
 unsafe impl Send for Uncut {}
 
-static CLASSES: [ClassState; N_CLASSES] = [const {
-    ClassState {
-        available: AtomicUsize::new(0),
-        slots: Lock::new(Slots {
-            free: Vec::new(),
-            trimmed: 0,
-            uncut: Vec::new(),
-            withheld: 0,
-            n_slots: 0,
-        }),
-    }
-}; N_CLASSES];
+static CLASSES: [ClassState; N_CLASSES] =
+    [const { ClassState { available: AtomicUsize::new(0), slots: Lock::new(Slots::new()) } };
+        N_CLASSES];
 
 /// Sees to it that a later `take` finds a stack.
 ///
@@ -176,7 +167,33 @@ pub(crate) fn trim(limit: usize) -> usize {
     n_trimmed
 }
 
+/// In a child of a fork: the threads that had stacks, or had them reserved, are not there.
+///
+/// What was free stays so. The memory of stacks that were in use is not used again: it is their
+/// parent's, too, until one of the two writes to it, and the thread that has forked may be on one. A
+/// class that somebody was busy with at the fork begins anew.
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+pub(crate) unsafe fn forget() {
+    for state in &CLASSES {
+        if !state.slots.is_free() {
+            // SAFETY: as the caller promises.
+            unsafe { state.slots.renew(Slots::new()) };
+        }
+        // What was reserved and not taken is given back.
+        let slots = state.slots.lock();
+        let n_uncut: usize = slots.uncut.iter().map(|slab| slab.n).sum();
+        state.available.store(slots.free.len() + n_uncut - slots.withheld, Ordering::Relaxed);
+    }
+}
+
 impl Slots {
+    const fn new() -> Self {
+        Self { free: Vec::new(), trimmed: 0, uncut: Vec::new(), withheld: 0, n_slots: 0 }
+    }
+
     /// Makes more slots, when all are reserved; how many may be reserved now.
     fn grow(&mut self, class: Class) -> io::Result<usize> {
         if self.withheld == 0 {

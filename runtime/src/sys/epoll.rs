@@ -94,6 +94,24 @@ impl Poller {
         Ok(Self { epoll, wake })
     }
 
+    /// In a child of a fork: closes the descriptors, which are the parent's, too, and have to be left as
+    /// they are. Unless the program has closed them, and may have others under their numbers: that the
+    /// one is in the other says that they are ours.
+    pub(crate) fn abandon(&self) {
+        let nothing = epoll::EventFlags::empty();
+        match epoll::add(&self.epoll, &self.wake, epoll::EventData::new_u64(WAKE), nothing) {
+            Err(Errno::EXIST) => {
+                for fd in [&self.epoll, &self.wake] {
+                    // SAFETY: nobody uses the poller in the child, which does not drop it either.
+                    unsafe { rustix::io::close(fd.as_raw_fd()) };
+                }
+            }
+            // Another event loop.
+            Ok(()) => drop(epoll::delete(&self.epoll, &self.wake)),
+            Err(_) => {}
+        }
+    }
+
     /// Asks for edges of `fd` in both directions; a direction that is ready now is an edge.
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let flags = epoll::EventFlags::IN

@@ -107,6 +107,9 @@ impl Poller {
         Ok(poller)
     }
 
+    /// In a child of a fork: a queue is not handed down, so there is nothing to close.
+    pub(crate) fn abandon(&self) {}
+
     /// Asks for edges of `fd` in both directions; a direction that is ready now is an edge.
     pub(crate) fn add(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
         let flags = EventFlags::ADD | EventFlags::CLEAR;

@@ -21,6 +21,11 @@ use crate::primitive::{AtomicUsize, Ordering};
 #[cfg(target_os = "linux")]
 const MADV_GUARD_INSTALL: i32 = 102;
 
+#[cfg(target_os = "linux")]
+const DISCARD: Advice = Advice::LinuxDontNeed;
+#[cfg(not(target_os = "linux"))]
+const DISCARD: Advice = Advice::DontNeed;
+
 /// Bytes in a page.
 pub(crate) fn page_size() -> usize {
     /// 0 until it is known. A constant of the machine: whoever finds it, finds the same.
@@ -128,6 +133,32 @@ pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Makes the range zero: where the system can do so, by taking the memory behind its pages back.
+///
+/// # Safety
+///
+/// The range is of a static, which nobody looks at meanwhile, and for which zeros are a value.
+pub(crate) unsafe fn wipe(start: NonNull<u8>, len: usize) {
+    let zero = |from: usize, to: usize| {
+        let n = to.saturating_sub(from);
+        // SAFETY: within the range, which is the caller's.
+        unsafe { start.as_ptr().add(from).write_bytes(0, n) };
+    };
+    let (address, page) = (start.addr().get(), page_size());
+    let first = (address.next_multiple_of(page) - address).min(len);
+    let end = ((address + len) / page * page).saturating_sub(address).max(first);
+    zero(0, first);
+    let pages = start.as_ptr().wrapping_add(first).cast::<c_void>();
+    let wiped = cfg!(target_os = "linux")
+        && end > first
+        // SAFETY: as the caller promises; these are whole pages of the range.
+        && unsafe { madvise(pages, end - first, DISCARD) }.is_ok();
+    if !wiped {
+        zero(first, end);
+    }
+    zero(end, len);
+}
+
 /// Takes the memory behind the range back; it reads as zero afterwards. What the program has locked stays.
 ///
 /// # Safety
@@ -135,10 +166,6 @@ pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
 /// The range lies in one that `reserve` returned, and nothing that matters is in it.
 pub(crate) unsafe fn discard(start: NonNull<u8>, len: usize) {
     let start = start.as_ptr().cast::<c_void>();
-    #[cfg(target_os = "linux")]
-    let advice = Advice::LinuxDontNeed;
-    #[cfg(not(target_os = "linux"))]
-    let advice = Advice::DontNeed;
     // SAFETY: as the caller promises. A refusal leaves the memory where it was.
-    let _ = unsafe { madvise(start, len, advice) };
+    let _ = unsafe { madvise(start, len, DISCARD) };
 }

@@ -7,7 +7,8 @@
 //!
 //! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
 //!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
-//!   `wake`, including one that came before it. `Events::iter` gives what it has found.
+//!   `wake`, including one that came before it. `Events::iter` gives what it has found. `abandon()`
+//!   closes what a child of a fork has of its parent's, and leaves the parent's as it is.
 //! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), `as_fd()`,
 //!   which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.

@@ -15,6 +15,12 @@
 //!
 //! Several wakers may claim; one of them at most finds PARKED.
 //!
+//! # After a fork
+//!
+//! PARKED is another number in each life of the runtime. So in a child of a fork nobody who comes upon a
+//! thread of its parent (by its handle, or as the receiver of a channel) gets the right to run it: it is
+//! not there any more.
+//!
 //! # Memory ordering
 //!
 //! `claim` releases what the waker has written, and `resume` acquires it, through the chain of
@@ -24,11 +30,18 @@
 //! acquires it, or the task comes to its worker through a queue, from the claimer. So that run may
 //! begin with a plain store, `resume_claimed`.
 
+use crate::life;
 use crate::primitive::{AtomicU32, Ordering};
 
 const RUNNING: u32 = 0;
 const NOTIFIED: u32 = 1;
+/// And above it, by the number of the life.
 const PARKED: u32 = 2;
+
+#[inline(always)]
+fn parked() -> u32 {
+    PARKED + life::number()
+}
 
 #[derive(Debug)]
 pub(crate) struct State(AtomicU32);
@@ -42,7 +55,7 @@ impl State {
     #[must_use]
     pub(crate) fn claim(&self) -> bool {
         // Release pairs with the acquire in `resume`; acquire pairs with the release in `commit`.
-        self.0.swap(NOTIFIED, Ordering::AcqRel) == PARKED
+        self.0.swap(NOTIFIED, Ordering::AcqRel) == parked()
     }
 
     /// Parks the task that has switched off; `false` if somebody has woken it in the meantime: then
@@ -51,7 +64,7 @@ impl State {
     pub(crate) fn commit(&self) -> bool {
         // Release pairs with the acquire in `claim`; acquire, of the claim that came first, with
         // the release there.
-        self.0.compare_exchange(RUNNING, PARKED, Ordering::Release, Ordering::Acquire).is_ok()
+        self.0.compare_exchange(RUNNING, parked(), Ordering::Release, Ordering::Acquire).is_ok()
     }
 
     /// Whether somebody has woken the task already, as far as one can tell: if so a commit fails.

@@ -291,7 +291,7 @@ fn while_the_number_that_may_be_awake_changes_no_task_is_lost() {
 #[test]
 fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
     explore(4, || {
-        timer::init(1);
+        timer::begin(1);
         let idle = Idle::new(1);
         let rung = Arc::new(AtomicU32::new(0));
         let theirs = Arc::clone(&rung);

@@ -114,7 +114,7 @@ fn an_os_thread_that_waits_for_an_event_hears_it() {
 #[test]
 fn a_timeout_that_races_an_edge_loses_nothing() {
     explore(5, || {
-        timer::init(1);
+        timer::begin(1);
         attach(fd(), Origin::Fresh);
         let reader = spawn_green(|| {
             let entry = entry(fd());

@@ -89,7 +89,7 @@ fn of_two_tokens_one_may_be_lost_and_nobody_is_left_parked() {
 #[test]
 fn a_timed_park_leaves_the_word_ready_for_the_next() {
     explore(4, || {
-        timer::init(1);
+        timer::begin(1);
         let thread = spawn_green(|| {
             let shared = shared();
             let first = giver(&shared, 0);

@@ -98,7 +98,7 @@ fn two_wakers_wake_two_waiters() {
 #[test]
 fn an_alarm_that_races_a_wake_leaves_nothing_behind() {
     explore(5, || {
-        timer::init(1);
+        timer::begin(1);
         let words = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
         let result = Arc::new(std::sync::Mutex::new(Wait::Changed));
         let (theirs, its) = (Arc::clone(&words), Arc::clone(&result));

@@ -354,6 +354,11 @@ pub(crate) mod reactor {
 
     pub(crate) fn deregister(_: usize, _: Option<BorrowedFd<'_>>) {}
 
+    /// Nobody forks here.
+    pub(crate) fn may_be_copied() -> bool {
+        false
+    }
+
     /// Something comes.
     pub(crate) fn arrive() {
         change(|file| {

@@ -64,7 +64,7 @@ pub(crate) fn wait_until_done(word: &Word) {
         return;
     }
     let joiner = Sleeper::new();
-    let asleep = ptr::from_ref(&joiner).cast_mut().cast();
+    let asleep = joiner.as_ptr().cast_mut().cast();
     // Release and acquire pair with the swap in `finish`.
     if word.compare_exchange(RUNNING, asleep, Ordering::Release, Ordering::Acquire).is_ok() {
         joiner.sleep(WaitReason::Join);

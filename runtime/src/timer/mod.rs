@@ -9,8 +9,8 @@
 mod wheel;
 
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 
+use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::primitive::{AtomicU32, Cell, Ordering, global};
 use crate::ring::{Linked, Links};
@@ -76,15 +76,19 @@ struct Timers {
 }
 
 global! {
-    static SHARDS: OnceLock<Box<[Shard]>> = OnceLock::new();
+    static SHARDS: PerLife<Box<[Shard]>> = PerLife::new();
 }
 
 /// Makes the shards, one for each core.
-pub(crate) fn init(n_cores: usize) {
-    SHARDS.get_or_init(|| {
-        let shard = || Timers { wheel: Wheel::new(crate::clock::now_ns()), sleeps_until_ns: 0 };
-        (0..n_cores).map(|_| Shard(Lock::new(shard()))).collect()
-    });
+pub(crate) fn begin(n_cores: usize) {
+    let shard = || Timers { wheel: Wheel::new(crate::clock::now_ns()), sleeps_until_ns: 0 };
+    SHARDS.begin((0..n_cores).map(|_| Shard(Lock::new(shard()))).collect());
+}
+
+/// In a child of a fork: the deadlines are those of threads that are not there.
+#[cfg(not(loom))]
+pub(crate) fn forget() {
+    SHARDS.forget();
 }
 
 /// The shard of a core.

@@ -38,6 +38,7 @@
 //!   so that whoever reads it asks the kernel, and no OS thread begins to use its own because of it.
 
 mod broadcast;
+mod fork;
 mod homes;
 mod layout;
 mod leftovers;

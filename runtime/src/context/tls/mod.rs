@@ -41,6 +41,10 @@ use std::ptr;
 /// What the own mode needs to know; null in the shared mode.
 static OWN: AtomicPtr<Own> = AtomicPtr::new(ptr::null_mut());
 
+/// The same once it is known, whatever the mode. Finding out leaves its marks on libc, so it is done
+/// once, also where a start fails later on, or a child of a fork starts anew.
+static DISCOVERED: AtomicPtr<Own> = AtomicPtr::new(ptr::null_mut());
+
 /// Whose thread-locals a green thread sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
@@ -50,7 +54,7 @@ pub enum TlsMode {
     Shared,
 }
 
-/// Decides the mode, before the first context is made.
+/// Decides the mode, for `adopt`.
 ///
 /// # Errors
 ///
@@ -60,10 +64,13 @@ pub(crate) fn choose(wanted: Option<TlsMode>) -> io::Result<TlsMode> {
     if wanted == Some(TlsMode::Shared) {
         return Ok(TlsMode::Shared);
     }
+    if !DISCOVERED.load(Ordering::Relaxed).is_null() {
+        return Ok(TlsMode::Own);
+    }
     match Own::discover() {
         Ok(own) => {
-            // Release pairs with the acquire in `own`. The value stays for the process's life.
-            OWN.store(Box::into_raw(Box::new(own)), Ordering::Release);
+            // Starts come one after the other, which orders it. The value stays for the process's life.
+            DISCOVERED.store(Box::into_raw(Box::new(own)), Ordering::Relaxed);
             Ok(TlsMode::Own)
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported && wanted.is_none() => {
@@ -71,6 +78,16 @@ pub(crate) fn choose(wanted: Option<TlsMode>) -> io::Result<TlsMode> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Puts the mode in force that `choose` has found, before the first context is made.
+pub(crate) fn adopt(mode: TlsMode) {
+    let own = match mode {
+        TlsMode::Own => DISCOVERED.load(Ordering::Relaxed),
+        TlsMode::Shared => ptr::null_mut(),
+    };
+    // Release pairs with the acquire in `own`.
+    OWN.store(own, Ordering::Release);
 }
 
 /// An error that says why the own mode cannot be had.
@@ -82,7 +99,7 @@ fn unsupported(why: &str) -> io::Error {
 /// What the own mode needs; `None` in the shared mode.
 #[inline]
 pub(crate) fn own() -> Option<&'static Own> {
-    // Acquire pairs with the release in `choose`.
+    // Acquire pairs with the release in `adopt`.
     let own = OWN.load(Ordering::Acquire);
     // SAFETY: null, or what `choose` leaked.
     unsafe { own.as_ref() }
@@ -97,6 +114,20 @@ pub(crate) fn block_len() -> usize {
 pub(crate) fn start() {
     if let Some(own) = own() {
         own.start();
+    }
+}
+
+/// Called on a green thread's stack before a fork, and after it in the child.
+pub(crate) fn before_fork() {
+    if let Some(own) = own() {
+        own.before_fork();
+    }
+}
+
+/// See `before_fork`.
+pub(crate) fn after_fork() {
+    if let Some(own) = own() {
+        own.after_fork();
     }
 }
 

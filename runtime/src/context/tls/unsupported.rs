@@ -29,6 +29,14 @@ impl Own {
         match self.0 {}
     }
 
+    pub(crate) fn before_fork(&self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn after_fork(&self) {
+        match self.0 {}
+    }
+
     pub(crate) fn finish(&self) {
         match self.0 {}
     }

@@ -242,7 +242,7 @@ impl<T> Inbox<T> {
     #[inline]
     pub(super) fn wait_for_mail(&self) {
         let me = Sleeper::new();
-        let parked = ptr::from_ref(&me).cast_mut().map_addr(|addr| addr | PARKED).cast();
+        let parked = me.as_ptr().cast_mut().map_addr(|addr| addr | PARKED).cast();
         // Releases to the one who will wake.
         if self.latest.compare_exchange(word(EMPTY), parked, Release, Relaxed).is_ok() {
             me.sleep(WaitReason::Channel);

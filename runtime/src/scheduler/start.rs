@@ -1,0 +1,130 @@
+//! The start: all of it or nothing.
+//!
+//! What can be refused comes first, and is in use by nobody: the event loops, and the OS threads, which
+//! wait at a gate. If anything is refused the gate is shut for good, the threads that are there already
+//! end, and the event loops are closed: it is as if there had been no start, and the next one may have
+//! other settings. Else all is put in its place, the gate opens, and each thread goes to its work.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::habit::Habits;
+use super::idle::Idle;
+use super::inject::Inject;
+use super::monitor::Monitor;
+use super::owner::Leases;
+use super::spare::{Assignment, Spares};
+use super::watch::Watch;
+use super::{SCHEDULER, Scheduler, get, start_os_thread};
+use crate::context::tls::TlsMode;
+use crate::primitive::{AtomicU32, Ordering};
+use crate::reactor::{self, Loop};
+use crate::sys::{futex, thread};
+use crate::timer;
+
+/// How it is to be set up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) n_cores: usize,
+    pub(crate) n_threads_max: usize,
+    pub(crate) tls_mode: TlsMode,
+    /// Warn of runs that last longer.
+    pub(crate) warn_blocking: Option<Duration>,
+}
+
+/// All that the kernel may refuse. Dropped, it is given back.
+pub(crate) struct Prepared {
+    settings: Settings,
+    loops: Box<[Loop]>,
+    gate: Gate,
+}
+
+/// Has the kernel give what the scheduler needs.
+///
+/// # Errors
+///
+/// What it says.
+pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
+    let loops = reactor::make(settings.n_cores)?;
+    let gate = Gate::new();
+    for index in 0..settings.n_cores {
+        let worker = move || {
+            let scheduler = get();
+            scheduler.spares.begin(false);
+            if scheduler.work(Assignment::Core(&scheduler.cores[index])) {
+                scheduler.serve_as_spare();
+            }
+        };
+        start_os_thread(format!("sylvan-worker-{index}"), gate.before(worker))?;
+    }
+    let monitor = || get().monitor.main(get());
+    start_os_thread("sylvan-monitor".to_owned(), gate.before(monitor))?;
+    Ok(Prepared { settings, loops, gate })
+}
+
+impl Prepared {
+    /// Puts it to use.
+    pub(crate) fn begin(self) {
+        let Settings { n_cores, n_threads_max, tls_mode, warn_blocking } = self.settings;
+        timer::begin(n_cores);
+        reactor::begin(self.loops);
+        SCHEDULER.begin(Scheduler {
+            cores: (0..n_cores).map(|index| Core::new(index, n_cores)).collect(),
+            inject: Inject::new(),
+            idle: Idle::new(n_cores),
+            spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
+            monitor: Monitor::new(),
+            habits: Habits::new(),
+            leases: Leases::new(),
+            watch: warn_blocking.map(Watch::new),
+            tls_mode,
+            process: thread::process(),
+        });
+        self.gate.decide(OPEN);
+    }
+}
+
+/// Where OS threads wait until all is there that they need. Dropped, it sends them away.
+struct Gate(Arc<AtomicU32>);
+
+const UNDECIDED: u32 = 0;
+const OPEN: u32 = 1;
+const SHUT: u32 = 2;
+
+impl Gate {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU32::new(UNDECIDED)))
+    }
+
+    /// `main`, if the gate opens.
+    fn before(&self, main: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
+        let word = Arc::clone(&self.0);
+        move || {
+            // Acquire pairs with the release in `decide`.
+            while word.load(Ordering::Acquire) == UNDECIDED {
+                futex::wait(&word, UNDECIDED, None);
+            }
+            let opened = word.load(Ordering::Relaxed) == OPEN;
+            drop(word);
+            if opened {
+                main();
+            }
+        }
+    }
+
+    fn decide(&self, how: u32) {
+        // Release pairs with the acquire in `before`.
+        self.0.store(how, Ordering::Release);
+        futex::wake(&raw const *self.0, u32::MAX);
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if self.0.load(Ordering::Relaxed) == UNDECIDED {
+            self.decide(SHUT);
+        }
+    }
+}
