@@ -67,6 +67,42 @@ tests::on_std_and_in_each_mode! {
         assert!(ended.stdout.ends_with("last words"), "{}", ended.stdout);
     }
 
+    fn of_many_that_exit_at_once_one_does_whatever_is_to_be_done_before(process) {
+        extern "C" fn before() {
+            // Others have their turn meanwhile.
+            thread::sleep(Duration::from_millis(20));
+            let _ = writeln!(std::io::stdout(), "before the end");
+            assert!(std::fs::metadata("/").is_ok());
+        }
+        for workers in ["1", "2"] {
+            let ended = process.env("SYLVAN_WORKERS", workers).run(|| {
+                // SAFETY: it may be called when the process ends.
+                assert_eq!(unsafe { libc::atexit(before) }, 0);
+                let exit = |n| move || {
+                    thread::sleep(Duration::from_millis(20));
+                    process::exit(100 + n)
+                };
+                let threads: Vec<_> = (0..40).map(|n| thread::spawn(exit(n))).collect();
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+            });
+            assert!(ended.status.code().is_some_and(|code| code >= 100), "{}", ended.status);
+            assert_eq!(ended.stdout.matches("before the end").count(), 1, "{}", ended.stdout);
+        }
+    }
+
+    fn an_exit_from_within_an_exit_is_an_abort(process) {
+        extern "C" fn again() {
+            process::exit(8);
+        }
+        let ended = process.run(|| {
+            // SAFETY: it may be called when the process ends.
+            assert_eq!(unsafe { libc::atexit(again) }, 0);
+            let _ = thread::spawn(|| process::exit(7)).join();
+        });
+        assert_eq!(ended.signal(), Some(libc::SIGABRT));
+        assert!(ended.stderr.contains("re-entrantly"), "{}", ended.stderr);
+    }
+
     fn an_abort_from_a_thread_is_an_abort(process) {
         let ended = process.run(|| {
             keep_busy(100);

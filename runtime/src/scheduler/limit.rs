@@ -189,7 +189,8 @@ impl Survey {
             Known { id, processor_ns, blocks }
         };
         self.known = threads.into_iter().map(ask).collect();
-        let has_core = |id| scheduler.cores().iter().any(|core| core.worker() == id);
+        // Where the system tells nothing all numbers are zero, and all are taken to block.
+        let has_core = |id| id != 0 && scheduler.cores().iter().any(|core| core.worker() == id);
         self.known.iter().filter(|known| known.blocks && !has_core(known.id)).count()
     }
 }

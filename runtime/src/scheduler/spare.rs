@@ -453,7 +453,9 @@ impl State {
     fn leave(&mut self) {
         self.limit.remove();
         let id = thread::id();
-        self.threads.retain(|other| *other != id);
+        if let Some(at) = self.threads.iter().position(|other| *other == id) {
+            self.threads.swap_remove(at);
+        }
     }
 }
 

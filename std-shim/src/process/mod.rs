@@ -15,15 +15,17 @@
 
 mod child;
 mod command;
+mod exit;
 mod pipes;
 mod stdio;
 
 #[doc(no_inline)]
 pub use ::std::process::{
-    CommandArgs, CommandEnvs, ExitCode, ExitStatus, Output, Termination, abort, exit, id,
+    CommandArgs, CommandEnvs, ExitCode, ExitStatus, Output, Termination, abort, id,
 };
 
 pub use self::child::Child;
 pub use self::command::Command;
+pub use self::exit::exit;
 pub use self::pipes::{ChildStderr, ChildStdin, ChildStdout};
 pub use self::stdio::Stdio;
