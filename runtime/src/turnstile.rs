@@ -45,7 +45,7 @@ use crate::scheduler;
 use crate::sys;
 
 /// A few milliseconds: most calls are over by then.
-const PATIENCE: Duration = Duration::from_millis(3);
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// A turnstile before blocking sections of one kind: so that a thousand of them do not take a
 /// thousand OS threads, no more are under way at a time than there are workers (two, where there is
