@@ -140,6 +140,18 @@ fn what_a_newer_std_has_is_there_too() {
     });
     let Some((toolchain, comparison)) = known(&newer) else { return };
     say(&format!("compared with std {}: {} items", toolchain.release, comparison.facts.len()));
+    if let Some(in_use) = known(&IN_USE) {
+        let before: BTreeSet<&str> = in_use.facts.iter().map(|fact| &*fact.line).collect();
+        for line in comparison.facts.iter().map(|fact| &fact.line) {
+            if !before.contains(&**line) {
+                say(&format!(
+                    "new in std {}: `{line}`, {}",
+                    toolchain.release,
+                    state(comparison, line)
+                ));
+            }
+        }
+    }
     let wrong = &comparison.not_in_std;
     assert!(wrong.is_empty(), "not in std, or not asked rightly: {wrong:#?}");
     let later: BTreeSet<&str> = LATER.iter().flat_map(|(_, _, lines)| *lines).copied().collect();
@@ -202,6 +214,17 @@ static FAKE: LazyLock<Mirror> = LazyLock::new(|| {
     let flags = vec![format!("--extern=parity_fake={}", built.display())];
     Mirror { rustc, name: "parity_fake", flags }
 });
+
+/// What the mirror has of a line.
+fn state(comparison: &Comparison, line: &str) -> &'static str {
+    if comparison.differences.contains_key(line) {
+        "which the mirror has not"
+    } else if comparison.green.contains(line) {
+        "which the mirror has"
+    } else {
+        "which is re-exported"
+    }
+}
 
 /// What could be had; else says why not.
 fn known<T>(found: &Result<T, String>) -> Option<&T> {
