@@ -23,7 +23,8 @@
 //! Green threads never run with more rights than that: their OS threads are started by OS threads of the
 //! same number alone. In the own mode a green thread that changes something is bound before
 //! (`scheduler::bound`). In the shared mode its worker changes, and with it those that share the worker;
-//! helpers, which make its blocking calls, have not changed: so such a worker makes them itself.
+//! helpers, which make its blocking calls, have not changed: so such a worker makes them itself. A helper
+//! that was changed in such a call ends after it.
 //!
 //! Whether anybody has changed anything is a bit of the word that each spawn looks at anyway, to see
 //! whether the runtime has started (`runtime`).

@@ -413,6 +413,23 @@ tests::on_std_and_in_each_mode! {
         });
     }
 
+    fn what_a_blocking_section_sets_is_not_for_the_next(process) {
+        process.passes(|| {
+            let before = attributes();
+            for _ in 0..20 {
+                let before = before.clone();
+                thread::spawn(move || {
+                    assert_eq!(attributes(), before);
+                    sylvan::blocking(|| {
+                        assert_eq!(attributes(), before);
+                        be_nice();
+                        assert_ne!(attributes(), before);
+                    });
+                }).join().unwrap();
+            }
+        });
+    }
+
     fn a_child_lives_as_long_as_the_thread_that_has_started_it(process) {
         process.passes(|| {
             // Longer than an OS thread without work stays.

@@ -39,8 +39,6 @@
 //! While tasks wait that an event has woken, turns are counted (`turns`), and a task that yields ends the
 //! relay: its run is to count.
 
-use std::cell::Cell;
-
 use super::Scheduler;
 use super::core::Core;
 use super::worker::{self, LOOK_EVERY};
@@ -50,15 +48,13 @@ use crate::primitive::Ordering;
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable};
 
-/// A worker and the core that it has.
+/// A worker and the core that it has. Nothing in it changes, so that a relay need not look twice.
 pub(super) struct Worker {
     pub(super) core: &'static Core,
     pub(super) lease: &'static Lease,
     pub(super) home: Home,
     /// Where it says who runs, in the shared mode.
     pub(super) place: Option<Place>,
-    /// Its OS thread was taken by a task (`bound`), which has ended.
-    pub(super) tainted: Cell<bool>,
 }
 
 /// Who is next.

@@ -11,6 +11,7 @@ use super::relay::Worker;
 use super::spare::Assignment;
 use super::turns::Kind;
 use super::{Scheduler, TlsMode};
+use crate::attributes;
 use crate::clock;
 use crate::context::{self, Context, Home, Switch};
 use crate::current::{self, Place};
@@ -50,6 +51,8 @@ const LEFT_MAX: usize = 64;
 thread_local! {
     /// The core that the calling worker has and schedules for; null everywhere else.
     static CORE: Cell<*const Core> = const { Cell::new(ptr::null()) };
+    /// A thread that has ended had taken the calling OS thread for itself (`bound`).
+    static TAKEN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The core that the calling worker has; `None` on a green thread and on other OS threads.
@@ -86,9 +89,16 @@ impl Scheduler {
                     let why = "the child of a fork has come to the end of a blocking section, on a helper of its parent's";
                     report::fatal(format_args!("{why}"));
                 }
-                self.spares.announce_return();
+                // What it has changed of the OS thread's attributes is not for the next one.
+                let is_as_before = !attributes::differ();
+                if is_as_before {
+                    self.spares.announce_return();
+                } else {
+                    self.spares.leave();
+                }
                 // SAFETY: as above.
                 unsafe { (job.finish)(job.data) };
+                return is_as_before;
             }
         }
         true
@@ -102,14 +112,14 @@ impl Scheduler {
         CORE.set(core);
         let home = Home::here();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
-        let worker = Worker { core, lease, home, place, tainted: Cell::new(false) };
+        let worker = Worker { core, lease, home, place };
         // SAFETY: this worker has the core, and this is between runs, on its own stack.
         unsafe {
             let first = self.turn_to(&worker, None);
             self.relay(&worker, first);
         }
         self.leases.give_back(lease);
-        !worker.tainted.get()
+        !TAKEN.get()
     }
 
     /// Lets go of the last task, whose run has ended so, and turns to the next one, which is `found` if
@@ -134,8 +144,8 @@ impl Scheduler {
         }
         if !kept {
             CORE.set(ptr::null());
-            worker.tainted.set(last.lease.get().is_none());
-            if !worker.tainted.get() {
+            TAKEN.set(last.lease.get().is_none());
+            if !TAKEN.get() {
                 self.spares.announce_return();
             }
         }
