@@ -352,6 +352,7 @@ impl Own {
         self.leftovers.end(here);
     }
 
+    #[inline]
     fn end_all_keys(&self, pthread: usize) {
         let used = self.specific_used.map(|offset| (pthread + offset) as *mut u8);
         // SAFETY: the calling thread's own block, here and below.

@@ -24,7 +24,7 @@ const GLOBAL_LOCALE: libc::locale_t = ptr::without_provenance_mut(usize::MAX);
 /// From a thread pointer to what libc has there.
 pub(super) struct Leftovers {
     errno: isize,
-    h_errno: Option<isize>,
+    h_errno: isize,
     /// libc's pointer to what `dlerror` is to say; glibc 2.34 and later.
     dl_error: Option<isize>,
     /// The resolver's state, and what ends it.
@@ -47,7 +47,7 @@ impl Leftovers {
     pub(super) fn find(here: usize, block: &Range<usize>, resolver: isize) -> Self {
         let offset = |at: usize| block.contains(&at).then(|| at.wrapping_sub(here).cast_signed());
         // SAFETY: asks for an address.
-        let errno = unsafe { libc::__errno_location() };
+        let errno = unsafe { libc::__errno_location() }.addr().wrapping_sub(here).cast_signed();
         let h_errno = symbol(c"__h_errno_location").ok().and_then(|location| {
             // SAFETY: a public function of this type, which asks for an address.
             let location = unsafe {
@@ -60,8 +60,9 @@ impl Leftovers {
             unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void)>(close) }
         });
         Self {
-            errno: errno.addr().wrapping_sub(here).cast_signed(),
-            h_errno,
+            errno,
+            // One word twice where there is only one.
+            h_errno: h_errno.unwrap_or(errno),
             // `dlsym` answers for the calling thread.
             dl_error: symbol(c"__libc_dlerror_result").ok().and_then(|at| offset(at.addr())),
             resolver,
@@ -70,6 +71,7 @@ impl Leftovers {
     }
 
     /// At the end of the calling thread, whose thread pointer is `here`.
+    #[inline]
     pub(super) fn end(&self, here: usize) {
         let resolver = here.wrapping_add_signed(self.resolver) as *mut Resolver;
         // SAFETY: the thread's own; the state begins as `resolv.h` says.
@@ -96,8 +98,9 @@ impl Leftovers {
     }
 
     /// Before the next thread of the block around `tp`.
+    #[inline]
     pub(super) fn reset(&self, tp: usize) {
-        for word in [Some(self.errno), self.h_errno].into_iter().flatten() {
+        for word in [self.errno, self.h_errno] {
             // SAFETY: a word of libc's in a block that no thread runs on.
             unsafe { *(tp.wrapping_add_signed(word) as *mut i32) = 0 };
         }
@@ -116,6 +119,7 @@ fn end_dl_error() {
 }
 
 /// First on the calling thread: its locale is the global one.
+#[inline]
 pub(super) fn begin() {
     // It also sets the thread's tables of characters, for which glibc has `__ctype_init` on a new thread.
     // SAFETY: the global locale is always there.
