@@ -18,6 +18,8 @@
 
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 mod attributes;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod birth;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

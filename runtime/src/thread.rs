@@ -27,6 +27,7 @@ use crate::runtime;
 use crate::scheduler::{self, SCHEDULING};
 use crate::stack::{self, Class};
 use crate::sys;
+pub use crate::task::Birth;
 pub use crate::task::id::ThreadId;
 use crate::task::{Header, Runnable, Scheduling, TaskRef, VTable};
 
@@ -137,6 +138,7 @@ impl Builder {
             None => default_class()?,
         };
         stack::reserve(class)?;
+        let birth = name.as_deref().and_then(conceive);
         let vtable = const {
             &VTable {
                 run: run::<F, T>,
@@ -152,6 +154,9 @@ impl Builder {
             header: Header::new(vtable, Some(class), name, 2),
             stage: UnsafeCell::new(Stage::Function(f)),
         });
+        if let Some(birth) = birth {
+            task.header.set_birth(birth);
+        }
         let task = NonNull::from(task).cast::<Header>();
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {
@@ -241,6 +246,27 @@ fn begin(header: &Header) {
         running::set_green(header);
     }
     tls::start();
+    if let Some(birth) = header.take_birth() {
+        birth();
+    }
+}
+
+/// How a thread of this name is born, if that matters to anybody and it can be.
+fn conceive(name: &str) -> Option<Birth> {
+    tls::own()?;
+    CONCEIVE.get()?(name)
+}
+
+static CONCEIVE: OnceLock<fn(&str) -> Option<Birth>> = OnceLock::new();
+
+/// Has `conceive` called for each green thread that is going to have a name and thread-locals of its own,
+/// by the thread that spawns it; what that returns is called on the new one, before anything else. The
+/// first caller's stays.
+///
+/// It makes a thread known by its name to those who do not ask here.
+pub fn conceive_by(conceive: fn(&str) -> Option<Birth>) {
+    // Whoever was first is as good.
+    let _ = CONCEIVE.set(conceive);
 }
 
 /// The name tells std's short backtraces where the program's own frames begin.

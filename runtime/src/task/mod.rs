@@ -21,6 +21,7 @@
 //! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
+//! | `birth`, with the name | who makes the task, before anybody else has it; then the task itself |
 //! | `id`, `name`, `class`, `vtable` | never change |
 
 pub(crate) mod id;
@@ -93,8 +94,16 @@ pub(crate) struct Header {
     pub(crate) join: AtomicPtr<()>,
     pub(crate) id: ThreadId,
     /// Most have none: it takes one word here.
-    name: Option<Box<Box<str>>>,
+    name: Option<Box<Name>>,
 }
+
+struct Name {
+    text: Box<str>,
+    birth: Cell<Option<Birth>>,
+}
+
+/// What makes a thread known by its name: called on it before anything else.
+pub type Birth = Box<dyn FnOnce()>;
 
 // SAFETY: the table in the module's header says who may touch what; the fields that are neither
 // constant nor atomic belong to the one worker that runs the task, and the queues and the state
@@ -128,12 +137,25 @@ impl Header {
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),
             id: ThreadId::next(),
-            name: name.map(Box::new),
+            name: name.map(|text| Box::new(Name { text, birth: Cell::new(None) })),
         }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref().map(Box::as_ref)
+        Some(&self.name.as_deref()?.text)
+    }
+
+    /// Says what is to be called on a task with a name, before it is scheduled.
+    pub(crate) fn set_birth(&self, birth: Birth) {
+        if let Some(name) = &self.name {
+            name.birth.set(Some(birth));
+        }
+    }
+
+    /// That, for the task itself.
+    #[inline]
+    pub(crate) fn take_birth(&self) -> Option<Birth> {
+        self.name.as_deref()?.birth.take()
     }
 
     /// What the layer that runs it does for it.

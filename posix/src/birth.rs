@@ -1,0 +1,157 @@
+//! The birth of a thread: what real std knows of a green one that has a name.
+//!
+//! Code that was not built on the mirror asks real `std::thread::current()` who it is: loggers do, and
+//! std's own report of a panic. std sets that up in one place only, at the beginning of a thread that it
+//! has made by `pthread_create`. So a green thread begins as one, if it has a name to be known by:
+//!
+//! 1. Whoever spawns it has std make a thread of its name, whose function does nothing.
+//! 2. std calls `pthread_create`, which is ours. It makes none: it keeps what is to be called, and says
+//!    that all is well. std lets go of the handle (`pthread_detach`).
+//! 3. The green thread calls what was kept, before anything else. For std that is the new thread, and so it
+//!    is: nothing has run there before, in thread-locals of its own. std keeps the handle there, with its
+//!    name and number, calls the function that does nothing, and returns. The destructor that it has
+//!    registered for the handle runs with the others at the green thread's end.
+//!
+//! Step 1 is the spawner's because an allocator may ask std who calls, as its own documentation allows;
+//! on the new thread that would make it one without a name, before std has said otherwise.
+//!
+//! In step 3 std also asks for the stack, to know an overflow by, which the runtime reports itself; and
+//! gives the OS thread the name, which is not the green thread's alone. The functions for both are ours:
+//! while a thread is being born they say that there is nothing, and do nothing.
+//!
+//! With shared thread-locals there is no place to keep a handle. Where the functions here are not in
+//! force the runtime never hears of [`conceive`]: it starts OS threads, of which the first tells it.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_void};
+
+use libc::{pthread_attr_t, pthread_t};
+use sylvan::thread::Birth;
+
+use crate::next::Next;
+
+type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+
+/// What the calling thread is at.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Its life.
+    Living,
+    /// Step 1, for another one.
+    Spawning,
+    /// After step 2: what is to be called, with what.
+    Spawned(Start, *mut c_void),
+    /// Step 3.
+    Born,
+}
+
+thread_local! {
+    static STAGE: Cell<Stage> = const { Cell::new(Stage::Living) };
+}
+
+/// Steps 1 and 2; what is called for step 3.
+fn conceive(name: &str) -> Option<Birth> {
+    STAGE.set(Stage::Spawning);
+    // An error leaves the thread unknown: there is no memory, most likely.
+    drop(std::thread::Builder::new().name(name.to_owned()).spawn(|| ()));
+    let Stage::Spawned(start, argument) = STAGE.replace(Stage::Living) else { return None };
+    Some(Box::new(move || {
+        STAGE.set(Stage::Born);
+        start(argument);
+        STAGE.set(Stage::Living);
+    }))
+}
+
+/// Whether the calling thread is on its way through the steps.
+fn is_between() -> bool {
+    !matches!(STAGE.get(), Stage::Living)
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_create(
+    thread: *mut pthread_t,
+    attributes: *const pthread_attr_t,
+    start: Start,
+    argument: *mut c_void,
+) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_create");
+    type Function =
+        unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
+    if matches!(STAGE.get(), Stage::Spawning) {
+        STAGE.set(Stage::Spawned(start, argument));
+        // SAFETY: as the caller promises.
+        unsafe { *thread = libc::pthread_self() };
+        return 0;
+    }
+    sylvan::thread::conceive_by(conceive);
+    // SAFETY: libc's function of that name, which has this type.
+    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread, attributes, start, argument) }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_detach");
+    if is_between() {
+        return 0;
+    }
+    // SAFETY: libc's function of that name, which has this type.
+    let next = unsafe {
+        std::mem::transmute::<*mut c_void, unsafe extern "C" fn(pthread_t) -> c_int>(NEXT.get())
+    };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread) }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_setname_np(
+    thread: pthread_t,
+    name: *const c_char,
+) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_setname_np");
+    type Function = unsafe extern "C" fn(pthread_t, *const c_char) -> c_int;
+    if is_between() {
+        return 0;
+    }
+    // SAFETY: libc's function of that name, which has this type.
+    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread, name) }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_getattr_np(
+    thread: pthread_t,
+    attributes: *mut pthread_attr_t,
+) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_getattr_np");
+    type Function = unsafe extern "C" fn(pthread_t, *mut pthread_attr_t) -> c_int;
+    if is_between() {
+        return libc::ESRCH;
+    }
+    // SAFETY: libc's function of that name, which has this type.
+    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread, attributes) }
+}
