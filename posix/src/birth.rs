@@ -16,8 +16,8 @@
 //! on the new thread that would make it one without a name, before std has said otherwise.
 //!
 //! In step 3 std also asks for the stack, to know an overflow by, which the runtime reports itself; and
-//! gives the OS thread the name, which is not the green thread's alone. The functions for both are ours:
-//! while a thread is being born they say that there is nothing, and do nothing.
+//! gives the OS thread the name, which is not the green thread's alone. The functions for both are ours
+//! (`stack` has the former): while a thread is being born they say that there is nothing, and do nothing.
 //!
 //! With shared thread-locals there is no place to keep a handle. Where the functions here are not in
 //! force the runtime never hears of [`conceive`]: it starts OS threads, of which the first tells it.
@@ -63,7 +63,7 @@ fn conceive(name: &str) -> Option<Birth> {
 }
 
 /// Whether the calling thread is on its way through the steps.
-fn is_between() -> bool {
+pub(crate) fn is_between() -> bool {
     !matches!(STAGE.get(), Stage::Living)
 }
 
@@ -133,25 +133,4 @@ pub(crate) unsafe extern "C" fn pthread_setname_np(
     let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
     // SAFETY: as the caller promises.
     unsafe { next(thread, name) }
-}
-
-/// As that of libc.
-///
-/// # Safety
-///
-/// As that of libc.
-#[unsafe(no_mangle)]
-pub(crate) unsafe extern "C" fn pthread_getattr_np(
-    thread: pthread_t,
-    attributes: *mut pthread_attr_t,
-) -> c_int {
-    static NEXT: Next = Next::new(c"pthread_getattr_np");
-    type Function = unsafe extern "C" fn(pthread_t, *mut pthread_attr_t) -> c_int;
-    if is_between() {
-        return libc::ESRCH;
-    }
-    // SAFETY: libc's function of that name, which has this type.
-    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
-    // SAFETY: as the caller promises.
-    unsafe { next(thread, attributes) }
 }

@@ -22,6 +22,8 @@ mod attributes;
 mod birth;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
+#[allow(unsafe_code, reason = "takes the place of a function of libc's")]
+mod stack;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[allow(unsafe_code, reason = "takes the place of a function of libc's, and calls the kernel")]
 mod syscall;

@@ -545,3 +545,21 @@ pub(crate) fn interrupted() -> Option<(Range<usize>, &'static str, u64)> {
     // The name lives as long as the task, which does not go on after this.
     Some((stack::guard(task.bottom.get()), task.name().unwrap_or("<unknown>"), task.id.get()))
 }
+
+/// The stack of the calling green thread, and how many bytes below it are its guard; `None` from an OS
+/// thread.
+///
+/// ```
+/// assert!(sylvan::thread::stack_bounds().is_none());
+/// let here = sylvan::spawn(|| {
+///     let (stack, guard) = sylvan::thread::stack_bounds().unwrap();
+///     (stack.len(), guard, stack.contains(&std::ptr::from_ref(&guard).addr()))
+/// });
+/// let (len, guard, is_there) = here.join().unwrap();
+/// assert!(len >= 2 << 20 && guard > 0 && is_there);
+/// ```
+pub fn stack_bounds() -> Option<(Range<usize>, usize)> {
+    let task = running::green().or_else(running::bound).filter(|task| task.bottom.get() != 0)?;
+    let bottom = task.bottom.get();
+    Some((stack::usable(bottom, task.class?), stack::guard(bottom).len()))
+}

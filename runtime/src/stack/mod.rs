@@ -89,6 +89,11 @@ pub(crate) fn guard(bottom: usize) -> Range<usize> {
     bottom..bottom + GUARD_PAGES * page_size()
 }
 
+/// The addresses above the guard, of the stack of this class whose lowest address is `bottom`.
+pub(crate) fn usable(bottom: usize, class: Class) -> Range<usize> {
+    guard(bottom).end..bottom + class.stride()
+}
+
 // SAFETY: the range is mapped for as long as the process lives, its lowest pages are a guard
 // (`pool` installs it before it hands a stack out), and the smallest class is far above the
 // minimum. Base and limit are page- or block-aligned.

@@ -1,0 +1,51 @@
+//! The stack of a thread, for those who ask where they are: collectors of garbage, and what watches for
+//! overflows.
+//!
+//! libc knows the stacks of OS threads, by what is in their blocks of thread-locals. A green thread's
+//! block says nothing of its stack, and where thread-locals are shared the block is the worker's. So the
+//! runtime is asked.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use libc::{pthread_attr_t, pthread_t};
+
+use crate::birth;
+use crate::next::Next;
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_getattr_np(
+    thread: pthread_t,
+    attributes: *mut pthread_attr_t,
+) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_getattr_np");
+    type Function = unsafe extern "C" fn(pthread_t, *mut pthread_attr_t) -> c_int;
+    if birth::is_between() {
+        return libc::ESRCH;
+    }
+    // SAFETY: asks who calls.
+    if thread == unsafe { libc::pthread_self() }
+        && let Some((stack, guard)) = sylvan::thread::stack_bounds()
+    {
+        let lowest = ptr::with_exposed_provenance_mut(stack.start);
+        // SAFETY: the caller's object, which is to be initialized.
+        return unsafe {
+            match libc::pthread_attr_init(attributes) {
+                0 => {
+                    libc::pthread_attr_setguardsize(attributes, guard);
+                    libc::pthread_attr_setstack(attributes, lowest, stack.len())
+                }
+                error => error,
+            }
+        };
+    }
+    // SAFETY: libc's function of that name, which has this type.
+    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread, attributes) }
+}
