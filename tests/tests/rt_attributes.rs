@@ -144,7 +144,7 @@ fn changed(before: &Attributes) -> Attributes {
 tests::on_std_and_in_each_mode! {
     items {
         use std::cell::RefCell;
-        use std::os::unix::process::CommandExt;
+        use std::os::unix::process::{CommandExt, ExitStatusExt};
         use std::process::Command;
         use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::{Acquire, Relaxed, Release}};
         use std::sync::{Arc, Barrier, Mutex};
@@ -427,6 +427,60 @@ tests::on_std_and_in_each_mode! {
                     });
                 }).join().unwrap();
             }
+        });
+    }
+
+    fn the_parent_of_a_child_is_the_thread_that_has_started_it(process) {
+        let way = process.way();
+        process.passes(|| {
+            if way == tests::process::Way::Shared {
+                // A helper starts children there.
+                return;
+            }
+            let start = |option: fn() -> c_long| {
+                let mut command = Command::new("sleep");
+                // SAFETY: asks the kernel for something.
+                unsafe { command.arg("100").pre_exec(move || {
+                    if option() == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+                }) };
+                command.spawn()
+            };
+            let tracer = thread::spawn(move || {
+                let none = ::std::ptr::null_mut::<u8>();
+                // SAFETY: as above, and of a child of this thread below.
+                let child = start(|| unsafe { libc::ptrace(libc::PTRACE_TRACEME) });
+                let Ok(mut child) = child else {
+                    println!("no tracing here: {:?}", child.unwrap_err());
+                    return;
+                };
+                let id = child.id().cast_signed();
+                for _ in 0..5 {
+                    wait();
+                }
+                // SAFETY: as above.
+                unsafe {
+                    let mut status = 0;
+                    assert_eq!(libc::waitpid(id, &mut status, 0), id);
+                    assert!(libc::WIFSTOPPED(status));
+                    wait();
+                    assert_eq!(libc::ptrace(libc::PTRACE_DETACH, id, none, none), 0);
+                }
+                child.kill().unwrap();
+                child.wait().unwrap();
+            });
+            let others: Vec<_> = (0..8).map(|_| thread::spawn(|| (0..10).for_each(|_| wait()))).collect();
+            tracer.join().unwrap();
+            for other in others {
+                other.join().unwrap();
+            }
+            let mut child = thread::spawn(move || {
+                // SAFETY: as above.
+                start(|| c_long::from(unsafe {
+                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong)
+                }))
+            }).join().unwrap().unwrap();
+            // Its parent has ended.
+            assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
         });
     }
 

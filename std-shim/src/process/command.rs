@@ -36,6 +36,8 @@ pub struct Command {
     /// Which of the three streams the program has chosen; others are what the call's default is.
     /// `None`: it comes from std, which alone knows.
     chosen: Option<[bool; 3]>,
+    /// The program has code of its own run in the child, before that executes.
+    pub(crate) has_code: bool,
 }
 
 impl Command {
@@ -43,7 +45,11 @@ impl Command {
     ///
     /// This corresponds to [`std::process::Command::new`].
     pub fn new<S: AsRef<OsStr>>(program: S) -> Command {
-        Command { plain: ::std::process::Command::new(program), chosen: Some([false; 3]) }
+        Command {
+            plain: ::std::process::Command::new(program),
+            chosen: Some([false; 3]),
+            has_code: false,
+        }
     }
 
     /// Adds an argument.
@@ -143,6 +149,14 @@ impl Command {
     ///
     /// When the child cannot be made or the program not be executed: `NotFound` if there is none.
     pub fn spawn(&mut self) -> io::Result<Child> {
+        if self.has_code {
+            // The child may ask to be traced, or for a signal at the end of its parent. That is an OS
+            // thread: this thread has to be one, where it can.
+            match bridge::thread::bind() {
+                Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+                _ => {}
+            }
+        }
         STARTS.blocking(|| self.plain.spawn()).map(Child::fresh)
     }
 
@@ -261,7 +275,7 @@ impl fmt::Debug for Command {
 /// an OS thread until the child ends.
 impl From<::std::process::Command> for Command {
     fn from(plain: ::std::process::Command) -> Command {
-        Command { plain, chosen: None }
+        Command { plain, chosen: None, has_code: false }
     }
 }
 

@@ -39,6 +39,10 @@ pub trait CommandExt: sealed::Sealed {
 
     /// Adds a function that runs in the child, between fork and execute.
     ///
+    /// The child may ask to be traced by its parent, or for a signal at its parent's end
+    /// (`PR_SET_PDEATHSIG`). Its parent is an OS thread, so a green thread that starts such a command
+    /// takes its OS thread for itself, to its end, where it has thread-locals of its own.
+    ///
     /// This corresponds to [`std::os::unix::process::CommandExt::pre_exec`].
     ///
     /// # Safety
@@ -99,6 +103,7 @@ impl CommandExt for Command {
     where
         F: FnMut() -> io::Result<()> + Send + Sync + 'static,
     {
+        self.has_code = true;
         // SAFETY: the caller upholds the same contract.
         self.with(|plain| unsafe { plain.pre_exec(f) })
     }
