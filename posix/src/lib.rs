@@ -5,6 +5,8 @@
 //! descriptor or of an OS thread, and the runtime has to hear of it. So this crate defines these
 //! functions under their own names. In a program that links it they take the place of libc's, for Rust
 //! and C code alike; each tells the runtime and then does what libc does ([`next`]).
+//! Two kinds are different: `stack` answers what the runtime alone knows, and `birth` stands where std makes
+//! its threads.
 //!
 //! It stands between the runtime and the mirror: it calls `sylvan`, and `std-shim` links it.
 //!
