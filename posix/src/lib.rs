@@ -22,8 +22,12 @@
 mod attributes;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 mod birth;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod clock;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod signal;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's")]
 mod stack;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

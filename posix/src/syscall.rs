@@ -15,6 +15,7 @@ use crate::attributes::{
     About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, begins_to_trace, change, is_own, own,
     set_errno,
 };
+use crate::signal::rt_sigprocmask;
 
 /// As that of libc.
 ///
@@ -64,6 +65,10 @@ pub(crate) unsafe extern "C" fn syscall(
             // SAFETY: as the caller promises.
             unsafe { call.on_own_thread() }
         }
+        libc::SYS_rt_sigprocmask if d == size_of::<u64>() as c_long => {
+            // SAFETY: as the caller promises.
+            unsafe { call.on_mask() }
+        }
         // SAFETY: as above.
         _ => unsafe { call.make() },
     }
@@ -89,6 +94,26 @@ impl Call {
             About::Attributes => change(-1, make),
             About::Own if !own() => -1,
             _ => make(),
+        }
+    }
+
+    /// One that asks for the signal mask or changes it.
+    ///
+    /// # Safety
+    ///
+    /// As for `make`.
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
+    unsafe fn on_mask(self) -> c_long {
+        let [how, set, before, ..] = self.arguments;
+        // SAFETY: as the caller promises: what the kernel would read and write is at these addresses.
+        let done = unsafe { rt_sigprocmask(how as c_int, set as *const u64, before as *mut u64) };
+        match done {
+            Ok(()) => 0,
+            Err(error) => {
+                set_errno(error.raw_os_error().unwrap_or(libc::EINVAL));
+                -1
+            }
         }
     }
 

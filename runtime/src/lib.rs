@@ -126,6 +126,9 @@ mod panic;
 #[allow(unsafe_code, reason = "a task's function and result behind its header")]
 pub mod thread;
 
+#[cfg(all(not(loom), target_os = "linux"))]
+pub mod signal;
+
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;

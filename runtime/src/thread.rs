@@ -17,14 +17,14 @@ use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::thread::Result;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::fork;
 use crate::runtime;
-use crate::scheduler::{self, SCHEDULING};
+use crate::scheduler::{self, SCHEDULING, wardrobe};
 use crate::stack::{self, Class};
 use crate::sys;
 pub use crate::task::Birth;
@@ -157,6 +157,9 @@ impl Builder {
         if let Some(birth) = birth {
             task.header.set_birth(birth);
         }
+        if wardrobe::any_changed() {
+            wardrobe::inherit(&task.header);
+        }
         let task = NonNull::from(task).cast::<Header>();
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {
@@ -210,6 +213,7 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     if task.header.lease.get().is_none() {
         fork::at_end(&task.header);
     }
+    wardrobe::end(&task.header);
     join::finish(&task.header.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { drop_result::<F, T>(header) };
@@ -536,6 +540,12 @@ pub fn yield_now() {
         Some(task) => task.exit().suspend(Switch::Yielded),
         None => sys::thread::yield_now(),
     }
+}
+
+/// For how long the calling thread, if it is green, has used a processor, counted from when it asked first.
+/// From then on each of its runs costs some system calls more. `None` from an ordinary thread.
+pub fn processor_time() -> Option<Duration> {
+    running::green().map(wardrobe::processor_time)
 }
 
 /// What the handler of stack overflows asks: the guard, name and number of who runs here.

@@ -44,7 +44,8 @@
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
 //! warned of, `spare` which OS threads can take over, `limit` how many there may be, `bound` which
-//! threads take one for themselves, `start` how all begins. `inbox`, `queue` and `inject` hold tasks.
+//! threads take one for themselves, `wardrobe` which signal masks they put on, `start` how all begins.
+//! `inbox`, `queue` and `inject` hold tasks.
 
 mod bound;
 mod census;
@@ -64,6 +65,8 @@ mod sections;
 mod spare;
 mod start;
 mod turns;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody tells of a mask"))]
+pub(crate) mod wardrobe;
 mod watch;
 mod worker;
 
@@ -196,7 +199,8 @@ fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Re
         }
     };
     // Whatever the environment says about the stacks of the program's threads.
-    std::thread::Builder::new().name(name).stack_size(2 << 20).spawn(main).map(drop)
+    let builder = std::thread::Builder::new().name(name).stack_size(2 << 20);
+    wardrobe::covered(|| builder.spawn(main).map(drop))
 }
 
 impl Scheduler {
@@ -321,7 +325,9 @@ impl Scheduler {
             // Helpers have not the attributes of a worker that has changed its own.
             TlsMode::Shared if attributes::differ() => f(),
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
-                let fate = self.spares.run_job(Job { run, finish, data }, |a| get().work(a));
+                let mask = wardrobe::mask_of(task);
+                let job = Job { run, finish, data, mask };
+                let fate = self.spares.run_job(job, |a| get().work(a));
                 if matches!(fate, Fate::Queued) {
                     self.monitor.on_blocking();
                 }

@@ -105,21 +105,33 @@ impl Owner {
 
 /// Leases for as many workers as have had a core at a time. None is ever freed: the monitor may still
 /// look at one that it has seen.
-pub(crate) struct Leases(Lock<Vec<&'static Lease>>);
+pub(crate) struct Leases {
+    free: Lock<Vec<&'static Lease>>,
+    all: Lock<Vec<&'static Lease>>,
+}
 
 impl Leases {
     pub(crate) fn new() -> Self {
-        Self(Lock::new(Vec::new()))
+        Self { free: Lock::new(Vec::new()), all: Lock::new(Vec::new()) }
     }
 
     /// For a worker that is given a core.
     pub(crate) fn take(&self) -> &'static Lease {
-        let free = self.0.lock().pop();
-        free.unwrap_or_else(|| Box::leak(Box::new(Lease::new())))
+        let free = self.free.lock().pop();
+        free.unwrap_or_else(|| {
+            let lease: &_ = Box::leak(Box::new(Lease::new()));
+            self.all.lock().push(lease);
+            lease
+        })
     }
 
     /// From a worker that has lost its core.
     pub(crate) fn give_back(&self, lease: &'static Lease) {
-        self.0.lock().push(lease);
+        self.free.lock().push(lease);
+    }
+
+    /// One after the other, those that are free included; `None` behind the last.
+    pub(crate) fn nth(&self, n: usize) -> Option<&'static Lease> {
+        self.all.lock().get(n).copied()
     }
 }

@@ -27,7 +27,7 @@
 //!
 //! By the one rule of `context` nothing that touches a thread-local: queues of the core, state words, the
 //! clock. For all else the worker goes back to its own block: for a task that starts or has ended (stacks,
-//! the heap), a look at the event loop or at the shared queue, another core that is to be woken, the list
+//! the heap), or wears something else (`wardrobe`), a look at the event loop or at the shared queue, another core that is to be woken, the list
 //! of `watch`, and the loss of the core. The functions that do these things are not inlined here.
 //!
 //! # The order of tasks
@@ -84,8 +84,8 @@ impl Scheduler {
         loop {
             core.begin_run();
             worker.lease.run();
-            // SAFETY: it is the one that was entered last.
-            let switch = unsafe { task.context().as_mut().expect("it has started").resume() };
+            // SAFETY: it is the one that was entered last, and so it has started.
+            let switch = unsafe { task.context().as_mut().unwrap_unchecked().resume() };
             if let Some(watch) = &self.watch {
                 // While the core may be taken: whom it tells may be slow.
                 // SAFETY: this is the worker; and so the relay is over.
@@ -164,8 +164,10 @@ impl Scheduler {
             return Next::Unknown;
         }
         local.tick = tick;
-        let Some(mut next) = next else { return Next::Same };
-        if is_share_due || !next.has_started() { Next::Later(next) } else { Next::Other(next) }
+        let Some(next) = next else { return Next::Same };
+        // It has started, too, and neither is attended.
+        let is_ready = next.dress.get() == last.dress.get();
+        if is_share_due || !is_ready { Next::Later(next) } else { Next::Other(next) }
     }
 }
 
@@ -182,8 +184,7 @@ impl Worker {
         if let Some(place) = self.place {
             place.set_green(&**task);
         }
-        let context = task.context().as_ref().expect("it has started");
-        // SAFETY: as the caller promises.
-        unsafe { context.enter() };
+        // SAFETY: as the caller promises, and so it has a context.
+        unsafe { task.context().as_ref().unwrap_unchecked().enter() };
     }
 }

@@ -74,6 +74,8 @@ pub(super) struct Job {
     /// Tells who waits that it has run, or that nobody is going to run it.
     pub(super) finish: unsafe fn(*mut ()),
     pub(super) data: *mut (),
+    /// The signal mask of the thread that it is a part of.
+    pub(super) mask: u64,
 }
 
 // SAFETY: a job is made to be run by another thread; `blocking` sees to what it points to.

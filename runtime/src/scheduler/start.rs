@@ -17,7 +17,7 @@ use super::monitor::Monitor;
 use super::owner::Leases;
 use super::spare::{Assignment, Spares};
 use super::watch::Watch;
-use super::{SCHEDULER, Scheduler, get, start_os_thread};
+use super::{SCHEDULER, Scheduler, get, start_os_thread, wardrobe};
 use crate::context::tls::TlsMode;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::reactor::{self, Loop};
@@ -47,6 +47,7 @@ pub(crate) struct Prepared {
 ///
 /// What it says.
 pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
+    wardrobe::init();
     let loops = reactor::make(settings.n_cores)?;
     let gate = Gate::new();
     for index in 0..settings.n_cores {

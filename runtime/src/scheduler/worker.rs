@@ -10,6 +10,7 @@ use super::queue::Queue;
 use super::relay::Worker;
 use super::spare::Assignment;
 use super::turns::Kind;
+use super::wardrobe;
 use super::{Scheduler, TlsMode};
 use crate::attributes;
 use crate::clock;
@@ -84,7 +85,7 @@ impl Scheduler {
             }
             Assignment::Job(job) => {
                 // SAFETY: whoever made the job keeps its data alive until it has finished, once.
-                unsafe { (job.run)(job.data) };
+                wardrobe::in_the_name_of(job.mask, || unsafe { (job.run)(job.data) });
                 if self.is_over() {
                     let why = "the child of a fork has come to the end of a blocking section, on a helper of its parent's";
                     report::fatal(format_args!("{why}"));
@@ -118,6 +119,7 @@ impl Scheduler {
             let first = self.turn_to(&worker, None);
             self.relay(&worker, first);
         }
+        wardrobe::cover(lease);
         self.leases.give_back(lease);
         !TAKEN.get()
     }
@@ -149,6 +151,7 @@ impl Scheduler {
                 self.spares.announce_return();
             }
         }
+        wardrobe::end_run(worker.lease, &last, found.as_deref());
         let core = worker.core;
         if switch == Switch::Returned {
             self.retire(core, last, kept);
@@ -171,13 +174,17 @@ impl Scheduler {
     unsafe fn turn_to(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
         let core = worker.core;
         // SAFETY: as the caller promises.
-        let mut task = unsafe { self.choose(core, found) };
+        let mut task = unsafe { self.choose(worker, found) };
         if !task.has_started() {
+            task.dress.set(task.dress.get().started());
             self.prepare(core, &mut task);
             if worker.place.is_some() {
                 task.pinned.set(true);
                 core.set_n_pinned(core.n_pinned() + 1);
             }
+        }
+        if task.dress.get() != worker.lease.wears() {
+            wardrobe::put_on(worker.lease, &task);
         }
         if let Some(watch) = &self.watch {
             watch.begin(&task, core.worker());
@@ -329,11 +336,12 @@ impl Scheduler {
     ///
     /// As for `next`.
     #[inline(always)]
-    unsafe fn choose(&'static self, core: &'static Core, found: Option<Runnable>) -> Runnable {
+    unsafe fn choose(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
         let Some(task) = found else {
             // SAFETY: as the caller promises.
-            return unsafe { self.next(core) };
+            return unsafe { self.next(worker) };
         };
+        let core = worker.core;
         // SAFETY: as the caller promises.
         let local = unsafe { core.local() };
         self.share_if_due(core, local);
@@ -346,7 +354,8 @@ impl Scheduler {
     ///
     /// The calling worker has the core and is between runs.
     #[inline(always)]
-    unsafe fn next(&'static self, core: &'static Core) -> Runnable {
+    unsafe fn next(&'static self, worker: &Worker) -> Runnable {
+        let core = worker.core;
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
         // `take_on`, which would make its own, is not among it.
         let local = unsafe { core.local() };
@@ -385,7 +394,7 @@ impl Scheduler {
                 return self.found(core, local, task);
             }
             // Looks at the event loop too: a call that waits costs no more than one that does not.
-            self.sleep(core, local);
+            self.sleep(worker, local);
         }
     }
 
@@ -573,7 +582,12 @@ impl Scheduler {
     }
 
     /// Waits until there is something to do; see `idle`.
-    fn sleep(&self, core: &Core, local: &mut Local) {
+    #[inline(always)]
+    fn sleep(&self, worker: &Worker, local: &mut Local) {
+        let core = worker.core;
+        if wardrobe::any_changed() {
+            wardrobe::cover(worker.lease);
+        }
         local.give_up_stacks();
         let is_there_work = |duty| match duty {
             Duty::Own => core.has_inbound(),

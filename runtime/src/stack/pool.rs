@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::num::NonZeroU8;
 use std::ptr::{self, NonNull};
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
@@ -27,9 +28,10 @@ const KEPT_PAGES: usize = 2;
 /// A slab reserves no more address space than this (32 GiB), whatever its class.
 const SLAB_MAX: usize = 32 << 30;
 
-/// A size of stack.
+/// A size of stack: the logarithm of its usable bytes, which is never 0, so that an `Option` takes one
+/// byte of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Class(u8);
+pub(crate) struct Class(NonZeroU8);
 
 impl Class {
     /// The class whose stacks have at least `size` usable bytes below `on_top` others.
@@ -37,15 +39,19 @@ impl Class {
     pub(crate) fn for_size(size: usize, on_top: usize) -> io::Result<Self> {
         let size = size.saturating_add(on_top.saturating_sub(HEADROOM_PAGES * page_size()));
         let log2 = size.checked_next_power_of_two().map_or(usize::BITS, usize::ilog2);
-        let index = log2.saturating_sub(MIN_SIZE_LOG2);
-        match u8::try_from(index) {
-            Ok(index) if usize::from(index) < N_CLASSES => Ok(Self(index)),
-            _ => Err(exhausted(size, 0, &io::ErrorKind::OutOfMemory.into())),
-        }
+        let log2 = log2.max(MIN_SIZE_LOG2);
+        let class = u8::try_from(log2).ok().and_then(NonZeroU8::new).map(Self);
+        class
+            .filter(|class| class.index() < N_CLASSES)
+            .ok_or_else(|| exhausted(size, 0, &io::ErrorKind::OutOfMemory.into()))
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0.get()) - MIN_SIZE_LOG2 as usize
     }
 
     fn usable(self) -> usize {
-        1 << (u32::from(self.0) + MIN_SIZE_LOG2)
+        1 << self.0.get()
     }
 
     /// From one stack to the next: an odd number of pages.
@@ -55,7 +61,7 @@ impl Class {
     }
 
     fn state(self) -> &'static ClassState {
-        &CLASSES[usize::from(self.0)]
+        &CLASSES[self.index()]
     }
 }
 

@@ -12,6 +12,7 @@
 //! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), `as_fd()`,
 //!   which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
+//! - `signal`: `mask` and `set_mask` of the calling OS thread.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 //! - `thread`: `id` and `process`, and of another thread by its `id`: `processor_time_ns`, for how long
 //!   it has used a processor; `ran_and_waited_ns`, that and for how long it has waited for one; `waits`, whether it waits for something other than a processor; `system_call`, in
@@ -40,6 +41,11 @@ pub(crate) mod poller;
 #[cfg_attr(target_os = "freebsd", path = "futex_freebsd.rs")]
 #[cfg_attr(any(target_os = "macos", target_os = "ios"), path = "futex_apple.rs")]
 pub(crate) mod futex;
+
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "signal_linux.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "signal_other.rs")]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody tells of a mask"))]
+pub(crate) mod signal;
 
 pub(crate) mod barrier;
 pub(crate) mod cache;

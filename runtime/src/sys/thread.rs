@@ -61,6 +61,25 @@ pub(crate) fn processor_time_ns(_: u32) -> Option<u64> {
     None
 }
 
+/// For how long the calling OS thread has used a processor.
+pub(crate) fn own_processor_time_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
+
+/// Whether the process has no other OS thread, as far as one can tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_only_one() -> bool {
+    // A directory in it for each, besides itself and the one that it is in.
+    rustix::fs::stat(c"/proc/self/task").is_ok_and(|tasks| tasks.st_nlink == 3)
+}
+
+/// Whether the process has no other OS thread: nobody can tell.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_only_one() -> bool {
+    false
+}
+
 /// For how long an OS thread of this process has used a processor, and for how long it has waited for
 /// one, in ns; `None` where nobody can tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]

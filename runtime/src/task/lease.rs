@@ -43,13 +43,19 @@
 //! is one for the compiler alone, and the taker has the kernel put the real one into every OS thread
 //! that runs (`sys::barrier`).
 //!
+//! # What its worker wears
+//!
+//! The lease also says which signal mask the worker has put on (`dress`), for as long as it is the
+//! worker's. While nobody has the lease that is `COVERED`, as are those who take it.
+//!
 //! # Memory ordering
 //!
 //! What the worker did to the core is released by each store to its word, and acquired by who looks at
 //! the word, to take the core or to have it taken; what the taker hands on goes through the worker
 //! that it gives the core to.
 
-use crate::primitive::{AtomicU64, Ordering};
+use super::dress::Dress;
+use crate::primitive::{AtomicU8, AtomicU64, Ordering};
 use crate::sys::barrier;
 
 const SCHEDULING: u64 = 0;
@@ -71,6 +77,8 @@ const REVOKED: u64 = u64::MAX;
 pub(crate) struct Lease {
     word: AtomicU64,
     claim: AtomicU64,
+    /// The `Dress` that its worker wears. By the worker.
+    wears: AtomicU8,
 }
 
 /// What a worker did when somebody looked.
@@ -103,7 +111,24 @@ impl Doing {
 
 impl Lease {
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU64::new(SCHEDULING), claim: AtomicU64::new(FREE) }
+        Self {
+            word: AtomicU64::new(SCHEDULING),
+            claim: AtomicU64::new(FREE),
+            wears: AtomicU8::new(Dress::COVERED.to_byte()),
+        }
+    }
+
+    /// What its worker wears, for the worker and for others.
+    #[inline]
+    pub(crate) fn wears(&self) -> Dress {
+        // Acquire, which whoever waits for it needs, pairs with the release in `set_wears`.
+        Dress::from_byte(self.wears.load(Ordering::Acquire))
+    }
+
+    /// Its worker has put that on.
+    #[inline]
+    pub(crate) fn set_wears(&self, dress: Dress) {
+        self.wears.store(dress.to_byte(), Ordering::Release);
     }
 
     /// What the worker does, for others.

@@ -19,14 +19,17 @@
 //! |---|---|
 //! | `next` | whoever holds the `Runnable` |
 //! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
+//! | `dress` | whoever spawns it, the worker that starts it, then the task itself write; whoever holds the `Runnable` reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
-//! | `birth`, with the name | who makes the task, before anybody else has it; then the task itself |
-//! | `id`, `name`, `class`, `vtable` | never change |
+//! | `rare` | whoever spawns it or the task itself sets it, once; anybody reads (`rare` says what) |
+//! | `id`, `class`, `vtable` | never change |
 
+pub(crate) mod dress;
 pub(crate) mod id;
 pub(crate) mod lease;
 pub(crate) mod list;
+pub(crate) mod rare;
 pub(crate) mod state;
 
 use std::ops::Deref;
@@ -37,8 +40,11 @@ use crate::primitive::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
 };
 use crate::stack::Class;
+use dress::Dress;
 use id::ThreadId;
 use lease::Lease;
+pub use rare::Birth;
+use rare::Rare;
 use state::State;
 
 /// What `task` needs of the layer that runs tasks.
@@ -74,8 +80,10 @@ pub(crate) struct Header {
     pub(crate) reason: AtomicU8,
     /// Whether it has to stay with its core, now that it has started (the shared mode).
     pub(crate) pinned: Cell<bool>,
-    /// That of its stack, if it is a green thread. It fills a gap.
+    /// That of its stack, if it is a green thread. It fills a gap, and so does the next.
     pub(crate) class: Option<Class>,
+    /// What it wears, and whether it has started.
+    pub(crate) dress: Cell<Dress>,
     /// The way off the task's stack; set when it starts.
     exit: Cell<*const Exit>,
     /// The index of the core that it runs on or ran on last.
@@ -93,17 +101,9 @@ pub(crate) struct Header {
     /// The word of `join`: see `thread::join`.
     pub(crate) join: AtomicPtr<()>,
     pub(crate) id: ThreadId,
-    /// Most have none: it takes one word here.
-    name: Option<Box<Name>>,
+    /// Null for most.
+    rare: AtomicPtr<Rare>,
 }
-
-struct Name {
-    text: Box<str>,
-    birth: Cell<Option<Birth>>,
-}
-
-/// What makes a thread known by its name: called on it before anything else.
-pub type Birth = Box<dyn FnOnce()>;
 
 // SAFETY: the table in the module's header says who may touch what; the fields that are neither
 // constant nor atomic belong to the one worker that runs the task, and the queues and the state
@@ -127,6 +127,7 @@ impl Header {
             reason: AtomicU8::new(0),
             pinned: Cell::new(false),
             class,
+            dress: Cell::new(Dress::FIRST.unstarted()),
             context: UnsafeCell::new(None),
             exit: Cell::new(ptr::null()),
             bottom: Cell::new(0),
@@ -137,25 +138,48 @@ impl Header {
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),
             id: ThreadId::next(),
-            name: name.map(|text| Box::new(Name { text, birth: Cell::new(None) })),
+            rare: AtomicPtr::new(match name {
+                Some(name) => Box::into_raw(Box::new(Rare::new(Some(name)))),
+                None => ptr::null_mut(),
+            }),
         }
     }
 
+    /// What few have, if this one has it.
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        // SAFETY: null, or what was made for this task and lasts as long; acquire pairs with the release
+        // in `rare_or_new`.
+        unsafe { self.rare.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The same, made if need be.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the task itself, or has just made it and keeps it to itself.
+    pub(crate) unsafe fn rare_or_new(&self) -> &Rare {
+        if self.rare().is_none() {
+            // Release pairs with the acquire in `rare`.
+            self.rare.store(Box::into_raw(Box::new(Rare::new(None))), Ordering::Release);
+        }
+        self.rare().expect("it is there")
+    }
+
     pub(crate) fn name(&self) -> Option<&str> {
-        Some(&self.name.as_deref()?.text)
+        self.rare()?.name.as_deref()
     }
 
     /// Says what is to be called on a task with a name, before it is scheduled.
     pub(crate) fn set_birth(&self, birth: Birth) {
-        if let Some(name) = &self.name {
-            name.birth.set(Some(birth));
+        if let Some(rare) = self.rare() {
+            rare.birth.set(Some(birth));
         }
     }
 
     /// That, for the task itself.
     #[inline]
     pub(crate) fn take_birth(&self) -> Option<Birth> {
-        self.name.as_deref()?.birth.take()
+        self.rare()?.birth.take()
     }
 
     /// What the layer that runs it does for it.
@@ -180,6 +204,18 @@ impl Header {
         self.exit.set(exit);
         // SAFETY: the header is the first part of the allocation that the table was made for.
         unsafe { (self.vtable.run)(NonNull::from(self)) };
+    }
+}
+
+impl Drop for Header {
+    fn drop(&mut self) {
+        // Nobody refers to the task any more, and whoever has dropped the last reference has seen to
+        // the order.
+        let rare = self.rare.load(Ordering::Relaxed);
+        if !rare.is_null() {
+            // SAFETY: made by a box, for this task.
+            drop(unsafe { Box::from_raw(rare) });
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod machine;
 #[cfg(target_os = "linux")]
 mod stacks;
 
+mod loom_dress;
 mod loom_idle;
 mod loom_inbox;
 mod loom_join;

@@ -1,0 +1,100 @@
+//! A thread's processor time: that of the green thread, not of the OS threads that have run it.
+
+use std::arch::global_asm;
+use std::mem;
+
+use libc::{c_int, clockid_t, pthread_t, rusage, time_t, timespec, timeval};
+
+use crate::next::Next;
+
+// Weak, for a program may have its own: tests that stop the clock do. The language has no stable word for
+// that, and an alias needs both in one object; so it is a jump.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".weak clock_gettime",
+    ".type clock_gettime, @function",
+    "clock_gettime:",
+    "jmp {here}",
+    here = sym clock_gettime,
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".weak clock_gettime",
+    ".type clock_gettime, @function",
+    "clock_gettime:",
+    "b {here}",
+    here = sym clock_gettime,
+);
+
+/// As libc's, which answers for all other clocks.
+///
+/// # Safety
+///
+/// As for libc's: `time` points to where one may be written.
+unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
+    static NEXT: Next = Next::new(c"clock_gettime");
+    if clock == libc::CLOCK_THREAD_CPUTIME_ID
+        && let Some(used) = sylvan::thread::processor_time()
+    {
+        let (tv_sec, tv_nsec) = (used.as_secs() as time_t, used.subsec_nanos().into());
+        // SAFETY: as the caller promises.
+        unsafe { time.write(timespec { tv_sec, tv_nsec }) };
+        return 0;
+    }
+    // SAFETY: libc's function has this type.
+    let next: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int =
+        unsafe { mem::transmute(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(clock, time) }
+}
+
+/// As libc's. A green thread's own processor time counts as the user's, and what else there is to know of
+/// a thread is the OS thread's.
+///
+/// # Safety
+///
+/// As for libc's: `usage` points to where it may be written.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
+    static NEXT: Next = Next::new(c"getrusage");
+    // SAFETY: libc's function has this type.
+    let next: unsafe extern "C" fn(c_int, *mut rusage) -> c_int =
+        unsafe { mem::transmute(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    let result = unsafe { next(who, usage) };
+    if result == 0
+        && who == libc::RUSAGE_THREAD
+        && let Some(used) = sylvan::thread::processor_time()
+    {
+        // SAFETY: as the caller promises.
+        let usage = unsafe { &mut *usage };
+        usage.ru_utime =
+            timeval { tv_sec: used.as_secs() as time_t, tv_usec: used.subsec_micros().into() };
+        usage.ru_stime = timeval { tv_sec: 0, tv_usec: 0 };
+    }
+    result
+}
+
+/// As libc's. A green thread's clock is one for itself: others get no number for it.
+///
+/// # Safety
+///
+/// As for libc's: the thread is there, and `clock` points to where a number may be written.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn pthread_getcpuclockid(
+    thread: pthread_t,
+    clock: *mut clockid_t,
+) -> c_int {
+    static NEXT: Next = Next::new(c"pthread_getcpuclockid");
+    // SAFETY: asks who calls.
+    if sylvan::is_green() && thread == unsafe { libc::pthread_self() } {
+        // SAFETY: as the caller promises.
+        unsafe { clock.write(libc::CLOCK_THREAD_CPUTIME_ID) };
+        return 0;
+    }
+    // SAFETY: libc's function has this type.
+    let next: unsafe extern "C" fn(pthread_t, *mut clockid_t) -> c_int =
+        unsafe { mem::transmute(NEXT.get()) };
+    // SAFETY: as the caller promises.
+    unsafe { next(thread, clock) }
+}
