@@ -12,7 +12,7 @@
 //! | [`spawn`], [`JoinHandle::join`] | starts a green thread; waits for its result or panic |
 //! | [`yield_now`] | lets others run first |
 //! | [`sleep_until`] | parks until a deadline |
-//! | [`wait`], [`wake`] | a futex in user space, for green threads and OS threads alike |
+//! | [`wait`], [`wake`] | a futex in user space, for green threads and OS threads alike; for locks with turns ([`wait_turn`], [`pass_on`]) |
 //! | [`io::ready`] | parks until a descriptor is readable or writable |
 //! | [`blocking()`] | makes a call that really blocks, without holding up anybody else |
 //!
@@ -182,11 +182,15 @@ pub use blocking::blocking;
 pub use context::tls::TlsMode;
 #[cfg(not(loom))]
 pub use panic::install_panic_hook;
-pub use park::{Sleeper, Wait, WaitReason, sleep_until, wait, wake};
+pub use park::{
+    Sleeper, Turn, Wait, WaitReason, grant, overdue, pass_on, sleep_until, wait, wait_turn, wake,
+};
 #[cfg(not(loom))]
 pub use poll::poll;
 #[cfg(not(loom))]
 pub use runtime::{Config, tls_mode, workers};
+#[cfg(not(loom))]
+pub use scheduler::{is_pressed, step_aside};
 pub use task::id::ThreadId;
 #[cfg(not(loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};

@@ -54,6 +54,21 @@ impl<T: Linked> Ring<T> {
         if ptr::eq(next, self.first) { None } else { NonNull::new(next.cast_mut()) }
     }
 
+    pub(crate) fn last(&self) -> Option<NonNull<T>> {
+        // SAFETY: elements of a ring are alive, as whoever pushed them promised.
+        self.first()
+            .and_then(|first| NonNull::new(unsafe { first.as_ref() }.links().prev.get().cast_mut()))
+    }
+
+    /// The element before `element`, which is in this ring; `None` before the first.
+    pub(crate) fn before(&self, element: &T) -> Option<NonNull<T>> {
+        if ptr::eq(element, self.first) {
+            None
+        } else {
+            NonNull::new(element.links().prev.get().cast_mut())
+        }
+    }
+
     /// Links `element` in as the last one.
     ///
     /// # Safety
@@ -157,6 +172,18 @@ mod tests {
         found
     }
 
+    fn backwards(ring: &Ring<Element>) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut at = ring.last();
+        while let Some(element) = at {
+            // SAFETY: as above.
+            let element = unsafe { element.as_ref() };
+            found.push(element.n);
+            at = ring.before(element);
+        }
+        found
+    }
+
     proptest! {
         #[test]
         fn a_ring_holds_what_a_vector_holds(steps in prop::collection::vec((any::<bool>(), 0_usize..12, 0_usize..12), 0..60)) {
@@ -189,6 +216,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(contents(&ring), model.clone());
+                prop_assert_eq!(backwards(&ring), model.iter().rev().copied().collect::<Vec<_>>());
                 prop_assert_eq!(ring.is_empty(), model.is_empty());
             }
         }

@@ -19,6 +19,14 @@
 //! for its own.
 //!
 //! So a wait leaves nothing behind that could touch the task, or wake it, later.
+//!
+//! # Turns
+//!
+//! A lock whose word is free after an unlock goes to whoever is first, and that is seldom the one who was
+//! woken for it: it still has to run. So a lock waits by [`wait_turn`], which keeps the order in which
+//! threads have come, whatever becomes of a wake-up, and is passed on by [`pass_on`] or [`grant`]: one
+//! that has waited for longer than a millisecond gets the lock itself. The word is not free in between,
+//! so nobody can come before it.
 
 mod reason;
 mod sleeper;
@@ -28,7 +36,7 @@ pub use reason::WaitReason;
 pub use sleeper::Sleeper;
 
 use std::ptr::NonNull;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context::Switch;
@@ -37,7 +45,7 @@ use crate::primitive::{AtomicU32, Ordering, global};
 use crate::sys::futex;
 use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
-use wait_queue::{Table, Waiter};
+use wait_queue::{NO_TURN, Table, Waiter};
 
 global! {
     /// Every waiter of the process, by address.
@@ -53,6 +61,17 @@ pub enum Wait {
     Woken,
     /// The deadline has passed.
     TimedOut,
+}
+
+/// How a [`wait_turn`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The word was not what was expected: there was no wait.
+    Changed,
+    /// Somebody called [`wake`], or left the word free.
+    Woken,
+    /// Somebody handed over what the word stands for.
+    Granted,
 }
 
 /// Parks the calling thread while `*word == expected`, until [`wake`] or until `deadline`.
@@ -88,6 +107,52 @@ pub fn wait(
     }
 }
 
+/// Parks the calling thread while `*word == expected`, until it is woken or granted what the word stands
+/// for; blocks an ordinary thread.
+///
+/// It stands behind those that wait at the word since an earlier time, and before those since a later
+/// one. So who was woken and finds the lock taken comes again with the same `since`.
+pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitReason) -> Turn {
+    let task = current::green();
+    let waiter = Waiter::new(word, task, clock::ns(since));
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
+        return Turn::Changed;
+    }
+    match task {
+        Some(task) => park_until(task, reason, || waiter.is_woken()),
+        None => {
+            while !waiter.is_woken() {
+                futex::wait(waiter.os_word(), wait_queue::WAITING, None);
+            }
+        }
+    }
+    waiter.turn()
+}
+
+/// Gives up what `word` stands for: stores `granted`, and hands it over to the thread that has waited
+/// longest in [`wait_turn`], if that is longer than a millisecond. Else stores `free`, and wakes that
+/// thread if there is one.
+///
+/// The word is not touched once somebody else may have what it stands for.
+pub fn pass_on(word: &AtomicU32, free: u32, granted: u32) {
+    TABLE.pass_on(word, free, granted);
+}
+
+/// For how long the thread has waited that has waited longest in [`wait_turn`] at `word`, if that is
+/// longer than a millisecond.
+pub fn overdue(word: *const AtomicU32) -> Option<Duration> {
+    TABLE.overdue(word)
+}
+
+/// Grants what `word` stands for to up to `n` threads in [`wait_turn`], those that have waited longest
+/// first, and returns to how many.
+///
+/// Before, it calls `settle` with that number, under the lock of the queue: nobody begins or ends a wait
+/// at the word meanwhile. `settle` must not wait for anything.
+pub fn grant(word: *const AtomicU32, n: usize, settle: &dyn Fn(usize)) -> usize {
+    TABLE.grant(word, n, settle)
+}
+
 fn wait_green(
     task: &Header,
     word: &AtomicU32,
@@ -95,7 +160,7 @@ fn wait_green(
     deadline: Option<Instant>,
     reason: WaitReason,
 ) -> Wait {
-    let waiter = Waiter::green(word, task);
+    let waiter = Waiter::new(word, Some(task), NO_TURN);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
@@ -116,7 +181,7 @@ fn wait_green(
 }
 
 fn wait_os_thread(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wait {
-    let waiter = Waiter::os_thread(word);
+    let waiter = Waiter::new(word, None, NO_TURN);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }

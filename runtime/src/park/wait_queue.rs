@@ -7,11 +7,27 @@
 //!
 //! A waiter lies on the waiting thread's stack. It is in a list, or it is marked woken: both change
 //! under the bucket's lock.
+//!
+//! # Turns
+//!
+//! A waiter with a time since when it waits is in for its turn at a lock (`wait_turn`). Those of one
+//! address stand in the order of these times, so that who was woken and came too late goes back to its
+//! place. They have one waker each and no deadline: who has taken one out has it for itself, and marks it
+//! after unlocking, when the word says who has the lock now (`grant`). No other waiter is ever granted
+//! anything.
+//!
+//! A grant is due to one that has waited for a millisecond, if there was none in the last quarter of one
+//! (or one at an address that shares the bucket, which is as rare as that). Else a lock that many want
+//! would go round among them for ever, for all of them wait for long then: each time it would stand idle
+//! until the next one runs, and where workers wait for processors that takes as long as that.
 
 use std::ptr::{self, NonNull};
+use std::time::Duration;
 
+use super::{Turn, call};
+use crate::clock;
 use crate::lock::Lock;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::{Linked, Links, Ring};
 use crate::sys::futex;
 #[cfg(not(loom))]
@@ -25,12 +41,23 @@ const N_BUCKETS: usize = 1 << N_BUCKETS_LOG2;
 
 pub(super) const WAITING: u32 = 0;
 const WOKEN: u32 = 1;
+const GRANTED: u32 = 2;
+
+/// The time of those that do not wait for a turn.
+pub(super) const NO_TURN: u64 = u64::MAX;
+
+/// How long others may take a lock before one that waits for its turn.
+const PATIENCE_NS: u64 = 1_000_000;
+/// The time between two grants, at least.
+const PAUSE_NS: u64 = 250_000;
 
 /// A thread that waits at an address.
 pub(crate) struct Waiter {
     address: usize,
     /// The task to claim; null for an OS thread, which waits at `state`.
     task: *const Header,
+    /// Since when it waits for its turn; `NO_TURN` if it does not.
+    since_ns: u64,
     state: AtomicU32,
     links: Links<Waiter>,
 }
@@ -42,22 +69,32 @@ impl Linked for Waiter {
 }
 
 impl Waiter {
-    pub(super) fn green(word: *const AtomicU32, task: &Header) -> Self {
-        Self::new(word, task)
-    }
-
-    pub(super) fn os_thread(word: *const AtomicU32) -> Self {
-        Self::new(word, ptr::null())
-    }
-
-    fn new(word: *const AtomicU32, task: *const Header) -> Self {
-        Self { address: word.addr(), task, state: AtomicU32::new(WAITING), links: Links::new() }
+    /// The calling thread, which is `task` or no green one; since when it waits for its turn, or
+    /// `NO_TURN`.
+    pub(super) fn new(word: *const AtomicU32, task: Option<&Header>, since_ns: u64) -> Self {
+        let task = task.map_or(ptr::null(), ptr::from_ref);
+        let state = AtomicU32::new(WAITING);
+        Self { address: word.addr(), task, since_ns, state, links: Links::new() }
     }
 
     /// Whether a waker has taken this waiter out.
     pub(super) fn is_woken(&self) -> bool {
-        // Acquire pairs with the release in `Table::wake`.
-        self.state.load(Ordering::Acquire) == WOKEN
+        // Acquire pairs with the release in `Table::wake` and `tell`.
+        self.state.load(Ordering::Acquire) != WAITING
+    }
+
+    /// What a waker has said.
+    pub(super) fn turn(&self) -> Turn {
+        // Ordered by the look that has seen it woken.
+        match self.state.load(Ordering::Relaxed) {
+            GRANTED => Turn::Granted,
+            _ => Turn::Woken,
+        }
+    }
+
+    /// Whether it waits for its turn at this address.
+    fn is_in_turn_at(&self, address: usize) -> bool {
+        self.address == address && self.since_ns != NO_TURN
     }
 
     /// Where an OS thread waits to be woken.
@@ -66,20 +103,32 @@ impl Waiter {
     }
 }
 
+/// Those whose addresses meet in one bucket.
+type Queue = Ring<Waiter>;
+
 /// Every queue.
 pub(crate) struct Table {
-    buckets: [Lock<Ring<Waiter>>; N_BUCKETS],
+    buckets: [Lock<Queue>; N_BUCKETS],
+    /// When one of a bucket was last granted something: it is beside the buckets, for it is seldom asked
+    /// for. Changes under the bucket's lock.
+    granted_ns: [AtomicU64; N_BUCKETS],
 }
 
 impl Table {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Self {
-        Self { buckets: [const { Lock::new(Ring::new()) }; N_BUCKETS] }
+        Self {
+            buckets: [const { Lock::new(Ring::new()) }; N_BUCKETS],
+            granted_ns: [const { AtomicU64::new(0) }; N_BUCKETS],
+        }
     }
 
     #[cfg(loom)]
     pub(crate) fn new() -> Self {
-        Self { buckets: std::array::from_fn(|_| Lock::new(Ring::new())) }
+        Self {
+            buckets: std::array::from_fn(|_| Lock::new(Ring::new())),
+            granted_ns: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
     }
 
     /// In a child of a fork: nobody waits, and nobody has a lock.
@@ -95,22 +144,44 @@ impl Table {
         unsafe { memory::wipe(start.cast(), size_of_val(&self.buckets)) };
     }
 
-    fn bucket(&self, address: usize) -> &Lock<Ring<Waiter>> {
+    fn index(address: usize) -> usize {
         /// 2^64 divided by the golden ratio: spreads addresses that differ in few bits.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
         let hash = (address as u64).wrapping_mul(SPREAD);
-        &self.buckets[hash.rotate_left(N_BUCKETS_LOG2) as usize % N_BUCKETS]
+        hash.rotate_left(N_BUCKETS_LOG2) as usize % N_BUCKETS
+    }
+
+    fn bucket(&self, address: usize) -> &Lock<Queue> {
+        &self.buckets[Self::index(address)]
+    }
+
+    /// Whether who has waited at `address` for its turn for so long is to be granted it.
+    fn is_overdue(&self, address: usize, waited_ns: u64, now_ns: u64) -> bool {
+        let granted_ns = self.granted_ns[Self::index(address)].load(Ordering::Relaxed);
+        waited_ns >= PATIENCE_NS && now_ns.saturating_sub(granted_ns) >= PAUSE_NS
+    }
+
+    fn note_grant(&self, address: usize, now_ns: u64) {
+        self.granted_ns[Self::index(address)].store(now_ns, Ordering::Relaxed);
     }
 
     /// Queues `waiter` if `still` holds, looked at under the lock; whether it is queued now.
     ///
     /// The caller keeps the waiter in place until it is woken or `dequeue` has returned.
+    // Inlined: the wait without a turn is to be as short as it can be.
+    #[inline(always)]
     pub(super) fn enqueue(&self, waiter: &Waiter, still: impl FnOnce() -> bool) -> bool {
         let mut queue = self.bucket(waiter.address).lock();
         let still = still();
         if still {
             // SAFETY: the waiter is new, and the caller keeps it in place.
-            unsafe { queue.push_back(waiter) };
+            unsafe {
+                if waiter.since_ns == NO_TURN {
+                    queue.push_back(waiter);
+                } else {
+                    put_in_turn(&mut queue, waiter);
+                }
+            }
         }
         still
     }
@@ -137,7 +208,9 @@ impl Table {
             let mut n_os = 0;
             let mut queue = self.bucket(word.addr()).lock();
             while n_woken < n && n_os < BATCH {
-                let Some(waiter) = pop(&mut queue, word.addr()) else { break };
+                let Some(waiter) = pop(&mut queue, |waiter| waiter.address == word.addr()) else {
+                    break;
+                };
                 n_woken += 1;
                 // SAFETY: the waiter's frame lasts until it has seen the mark below or has taken
                 // this lock.
@@ -173,20 +246,139 @@ impl Table {
         }
         n_woken
     }
+
+    /// For how long the first of those that wait for their turn at `word` has waited, if it is to be
+    /// granted what it waits for.
+    pub(super) fn overdue(&self, word: *const AtomicU32) -> Option<Duration> {
+        let queue = self.bucket(word.addr()).lock();
+        let first = find(&queue, |waiter| waiter.is_in_turn_at(word.addr()))?;
+        let now_ns = clock::now_ns();
+        // SAFETY: waiters in the ring are alive while its lock is held.
+        let waited_ns = now_ns.saturating_sub(unsafe { first.as_ref() }.since_ns);
+        self.is_overdue(word.addr(), waited_ns, now_ns).then_some(Duration::from_nanos(waited_ns))
+    }
+
+    /// Stores `granted`, and grants what `word` stands for to the first that waits for its turn there, if
+    /// that has waited for too long; else stores `free` and wakes it.
+    pub(super) fn pass_on(&self, word: &AtomicU32, free: u32, granted: u32) {
+        let address = ptr::from_ref(word).addr();
+        let mut queue = self.bucket(address).lock();
+        let first = pop(&mut queue, |waiter| waiter.is_in_turn_at(address));
+        // SAFETY: it was taken out just now, and is not told yet.
+        let since_ns = first.map(|first| unsafe { first.as_ref() }.since_ns);
+        let is_granted = since_ns.is_some_and(|since_ns| {
+            let now_ns = clock::now_ns();
+            let is_granted = self.is_overdue(address, now_ns.saturating_sub(since_ns), now_ns);
+            if is_granted {
+                self.note_grant(address, now_ns);
+            }
+            is_granted
+        });
+        // Releases to whoever takes it. If that is not the one told below, then only the address is known
+        // to be good from here on.
+        word.store(if is_granted { granted } else { free }, Ordering::Release);
+        drop(queue);
+        if let Some(first) = first {
+            // SAFETY: it waited for its turn, and was taken out above.
+            unsafe { tell(first, if is_granted { GRANTED } else { WOKEN }) };
+        }
+    }
+
+    /// Grants what `word` stands for to the first `n` that wait for their turn there, after `settle` has
+    /// left it to so many; how many that are.
+    pub(super) fn grant(&self, word: *const AtomicU32, n: usize, settle: &dyn Fn(usize)) -> usize {
+        let mut granted = Ring::new();
+        let mut n_granted = 0;
+        let mut queue = self.bucket(word.addr()).lock();
+        while n_granted < n {
+            let Some(first) = pop(&mut queue, |waiter| waiter.is_in_turn_at(word.addr())) else {
+                break;
+            };
+            // SAFETY: it is in no ring, and stays where it is until it is told.
+            unsafe { granted.push_back(first.as_ref()) };
+            n_granted += 1;
+        }
+        if n_granted > 0 {
+            self.note_grant(word.addr(), clock::now_ns());
+        }
+        settle(n_granted);
+        drop(queue);
+        while let Some(first) = granted.pop_front() {
+            // SAFETY: it waited for its turn, and was taken out above.
+            unsafe { tell(first, GRANTED) };
+        }
+        n_granted
+    }
 }
 
-/// Takes out the oldest waiter at `address`.
-fn pop(queue: &mut Ring<Waiter>, address: usize) -> Option<NonNull<Waiter>> {
+/// The oldest waiter that is such a one.
+fn find(queue: &Queue, is_it: impl Fn(&Waiter) -> bool) -> Option<NonNull<Waiter>> {
     let mut at = queue.first();
     while let Some(waiter) = at {
         // SAFETY: waiters in the ring are alive while its lock is held.
         let waiter_ref = unsafe { waiter.as_ref() };
-        if waiter_ref.address == address {
-            // SAFETY: found in this ring.
-            unsafe { queue.remove(waiter_ref) };
+        if is_it(waiter_ref) {
             return Some(waiter);
         }
         at = queue.after(waiter_ref);
     }
     None
+}
+
+/// Takes out the oldest waiter that is such a one.
+fn pop(queue: &mut Queue, is_it: impl Fn(&Waiter) -> bool) -> Option<NonNull<Waiter>> {
+    let waiter = find(queue, is_it)?;
+    // SAFETY: found in this ring.
+    unsafe { queue.remove(waiter.as_ref()) };
+    Some(waiter)
+}
+
+/// Links `waiter` in behind those that wait for their turn there since an earlier time.
+///
+/// # Safety
+///
+/// As [`Ring::push_back`].
+#[inline(never)]
+unsafe fn put_in_turn(queue: &mut Queue, waiter: &Waiter) {
+    // Most have come last. Who was woken before has come first, of all or of all but a few.
+    let first = find(queue, |other| other.is_in_turn_at(waiter.address));
+    // SAFETY: waiters in the ring are alive while its lock is held; here and below.
+    let mut later = first.filter(|first| unsafe { first.as_ref() }.since_ns > waiter.since_ns);
+    let mut at = if first.is_some() && later.is_none() { queue.last() } else { None };
+    while let Some(other) = at {
+        // SAFETY: as above.
+        let other_ref = unsafe { other.as_ref() };
+        if other_ref.is_in_turn_at(waiter.address) {
+            if other_ref.since_ns <= waiter.since_ns {
+                break;
+            }
+            later = Some(other);
+        }
+        at = queue.before(other_ref);
+    }
+    // SAFETY: as the caller promises.
+    unsafe {
+        match later {
+            Some(later) => queue.insert_before(later.as_ref(), waiter),
+            None => queue.push_back(waiter),
+        }
+    }
+}
+
+/// Wakes one that waited for its turn.
+///
+/// # Safety
+///
+/// The caller has taken it out of its ring, and tells it once.
+unsafe fn tell(waiter: NonNull<Waiter>, end: u32) {
+    // SAFETY: it has one waker and no deadline, so its frame lasts until it is told.
+    let (task, state) = unsafe { ((*waiter.as_ptr()).task, &raw const (*waiter.as_ptr()).state) };
+    // SAFETY: as above. Release pairs with the acquire in `is_woken`.
+    unsafe { (*state).store(end, Ordering::Release) };
+    match NonNull::new(task.cast_mut()) {
+        // SAFETY: the task parks for this waiter until it is claimed, which is here.
+        Some(task) => unsafe { call(task) },
+        // The address alone is used: the thread may be gone.
+        None => futex::wake(state, 1),
+    }
 }

@@ -35,7 +35,8 @@
 //! short as a `yield` do not pay for them.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
-//! gives way when 10 ms have passed (`give_way`).
+//! gives way when 10 ms have passed (`give_way`). So does, in the shared mode, one that takes locks while
+//! it computes (`step_aside`): there nobody takes its core.
 //!
 //! # Files
 //!
@@ -90,7 +91,7 @@ use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
-use crate::primitive::Ordering;
+use crate::primitive::{AtomicBool, Ordering};
 use crate::reactor;
 use crate::report;
 use crate::sys;
@@ -150,6 +151,31 @@ pub(crate) fn give_way(task: &Header) {
     let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
     // It may have been bound by the call.
     if is_due && task.lease.get().is_some() {
+        task.exit().suspend(Switch::Yielded);
+    }
+}
+
+/// Some thread has run for long in the shared mode, where nobody takes its core. A hint: it orders
+/// nothing.
+static PRESSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread that takes a lock should let others run first, if it has run for long ([`step_aside`]).
+///
+/// One load of a word that changes seldom. Never where green threads have their own thread-locals: there
+/// a thread that runs for long loses its core.
+#[inline]
+pub fn is_pressed() -> bool {
+    PRESSED.load(Ordering::Relaxed)
+}
+
+/// Lets others run first, if the calling green thread has run for long and [`is_pressed`].
+#[cold]
+pub fn step_aside() {
+    // Not while it unwinds: std counts panics in a thread-local, which would be the others', too.
+    let is_due = is_pressed() && !std::thread::panicking();
+    if let Some(task) = current::green().filter(|_| is_due)
+        && get().core_of(task).is_asked_to_look()
+    {
         task.exit().suspend(Switch::Yielded);
     }
 }
@@ -269,6 +295,11 @@ impl Scheduler {
         if let (Some(task), _) = core.aside.take_all() {
             self.inject(task);
         }
+    }
+
+    /// For the monitor: whether any run lasts.
+    fn press(&self, any_lasts: bool) {
+        PRESSED.store(any_lasts && self.tls_mode == TlsMode::Shared, Ordering::Relaxed);
     }
 
     /// For the monitor: whether anything waits for this core.

@@ -279,7 +279,7 @@ fn look_at_runs(
     is_brisk: bool,
     now: Instant,
 ) -> Finding {
-    let mut found = Finding::Fine;
+    let (mut found, mut any_lasts) = (Finding::Fine, false);
     for (core, known) in scheduler.cores().iter().zip(runs) {
         core.ask_to_look();
         let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_running()) else {
@@ -290,6 +290,7 @@ fn look_at_runs(
             *known = Some(Run::new(core, seen, is_brisk, now));
             continue;
         };
+        any_lasts = true;
         let mut finding = run.look(scheduler, core, now);
         if let Finding::Stuck(purpose) = finding
             && !scheduler.take_from(core, seen, purpose)
@@ -300,6 +301,7 @@ fn look_at_runs(
         }
         found = found.max(finding);
     }
+    scheduler.press(any_lasts);
     found
 }
 
