@@ -6,6 +6,7 @@ pub(crate) use sylvan::io::{
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{
-    Sleeper, Turnstile, Wait, WaitReason, blocking, current, install_panic_hook, is_green,
-    sleep_until, wait, wake, yield_now,
+    Sleeper, Turn, Turnstile, Wait, WaitReason, blocking, current, grant, install_panic_hook,
+    is_green, is_pressed, overdue, pass_on, sleep_until, step_aside, wait, wait_turn, wake,
+    yield_now,
 };

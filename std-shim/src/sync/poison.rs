@@ -42,7 +42,8 @@ impl Flag {
     /// To be called with the lock still held.
     #[inline]
     pub(super) fn done(&self, guard: &Guard) {
-        if !guard.was_panicking && thread::panicking() {
+        // In this order, for hardly any thread panics.
+        if thread::panicking() && !guard.was_panicking {
             self.0.store(true, Relaxed);
         }
     }

@@ -1,10 +1,13 @@
-//! What `mpsc` is made of.
+//! What `mpsc` and the raw locks are made of.
 //!
-//! The models of the channels (in the workspace's `tests`) compile `mpsc` beside a module of this
-//! name that has loom's atomics and a futex and sleepers made of them. So `mpsc` takes from here whatever
-//! threads share, and nothing else that does.
+//! Their models (in the workspace's `tests`) compile them beside a module of this name that has
+//! loom's atomics and a futex and sleepers made of them. So they take from here whatever threads
+//! share, and nothing else that does.
 
 pub(super) use std::sync::Arc;
 pub(super) use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize};
 
-pub(super) use crate::bridge::{Sleeper, Wait, WaitReason, wait, wake};
+pub(super) use crate::bridge::{
+    Sleeper, Turn, Wait, WaitReason, grant, is_green, is_pressed, overdue, pass_on, step_aside,
+    wait, wait_turn, wake,
+};

@@ -12,10 +12,9 @@
 //! Both are bounded: who still finds the word unsettled then parks.
 
 use std::hint;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::bridge;
+use super::primitive::{AtomicU32, is_green};
 
 /// Looks of an ordinary thread; a `spin_loop` is 10 to 50 ns, so this is a few microseconds.
 const LOOKS_ORDINARY: u32 = 100;
@@ -31,7 +30,7 @@ pub(super) fn until(word: &AtomicU32, settled: impl Fn(u32) -> bool) -> u32 {
     if settled(seen) {
         return seen;
     }
-    let looks = if bridge::is_green() { LOOKS_GREEN } else { LOOKS_ORDINARY };
+    let looks = if is_green() { LOOKS_GREEN } else { LOOKS_ORDINARY };
     for _ in 0..looks {
         hint::spin_loop();
         seen = word.load(Relaxed);

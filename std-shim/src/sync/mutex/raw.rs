@@ -4,33 +4,57 @@
 //! |---|---|
 //! | `FREE` | nobody has it |
 //! | `HELD` | somebody has it and nobody is parked: the unlock has nobody to wake |
-//! | `AWAITED` | somebody has it and others may be parked: the unlock wakes one |
+//! | `AWAITED` | somebody has it and others may be parked: the unlock passes it on |
 //!
 //! ```text
 //!            lock                 lock_slow
-//!   FREE ------------> HELD ------------------> AWAITED
-//!     ^                  |                          |
-//!     +------------------+--------------------------+   unlock; from AWAITED it also wakes one
+//!   FREE ------------> HELD ------------------> AWAITED --+
+//!     ^                  |                       |  ^     | unlock: handed over
+//!     +------------------+-----------------------+  +-----+
+//!                 unlock; from AWAITED it also wakes one
 //! ```
 //!
 //! A thread that parks leaves `AWAITED` behind, and having been woken it can only take the lock as
 //! `AWAITED` too, since it cannot know whether others are parked still. So as long as anybody is
-//! parked, whoever unlocks next wakes one of them; at worst one wake too many is made at the end.
+//! parked, whoever unlocks next passes the lock on; at worst that finds nobody, once, at the end.
+//!
+//! The unlock takes one off the word. From `HELD` that leaves it `FREE`. From `AWAITED` it leaves it
+//! `HELD`: locked still, until `pass_on` has decided.
+//!
+//! # Who goes first
 //!
 //! The one who is woken has no claim on the lock: a thread that comes by at the right moment gets
-//! it first. That is unfair and fast, and what std's does.
+//! it first. That is fast, for who unlocks and locks again need not switch in between, and what
+//! std's does. It is also unfair: one that is woken too late each time waits for ever.
+//!
+//! So there is a limit. The queue keeps the order in which threads have begun to wait, and one that
+//! was woken in vain goes back to its place. If the first in it has waited for a millisecond, the
+//! unlock does not free the lock but hands it over: the word is `AWAITED` again, and the one that is
+//! granted the lock has it from then on, though it does not run yet. Nobody else gets in between.
+//! Then follow all the others that have waited for so long; when the first has not, it is as before.
+//!
+//! Hence, from its first millisecond on, a thread waits for those that came before it, one hold each, and
+//! for the time until each of them runs. If it was woken in vain it also waits until it runs, before it
+//! stands in the queue again. A lock that nobody is parked for takes no notice of the time.
+//!
+//! Where green threads share their worker's thread-locals, one that computes between its locks keeps all
+//! others of its worker from running, those that it has woken, too. So it lets them run first, before
+//! it takes a lock, when the runtime says that it is time (`is_pressed`).
 //!
 //! # Memory ordering
 //!
-//! Each way to take the lock acquires on the word, `unlock` releases on it. Nothing else is needed:
-//! `wait` compares the word under the lock of its queue and `wake` takes the same lock, so a thread
-//! that is about to park either sees the word changed or is found.
+//! Each way to take the lock acquires on the word, `unlock` releases on it. A grant orders as much:
+//! `pass_on` releases to the one it tells. Nothing else is needed: `wait_turn` compares the word under
+//! the lock of its queue and `pass_on` changes it under the same lock, so a thread that is about to
+//! park either sees the word changed or is found.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Instant;
 
+use super::super::primitive::{
+    AtomicU32, Turn, WaitReason, is_pressed, pass_on, step_aside, wait_turn,
+};
 use super::super::spin;
-use crate::bridge::{self, WaitReason};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -54,13 +78,14 @@ impl RawMutex {
 
     #[inline]
     pub(in crate::sync) fn lock(&self) {
-        if !self.try_lock() {
+        if is_pressed() || !self.try_lock() {
             self.lock_slow();
         }
     }
 
     #[cold]
     fn lock_slow(&self) {
+        step_aside();
         // Others parked already: no use to look on, whoever unlocks wakes one of them.
         let mut seen = spin::until(&self.word, |word| word != HELD);
         if seen == FREE {
@@ -69,12 +94,16 @@ impl RawMutex {
                 Err(word) => seen = word,
             }
         }
+        let mut since = None;
         loop {
             // Acquires what the last `unlock` released, if that left the word `FREE`.
             if seen != AWAITED && self.word.swap(AWAITED, Acquire) == FREE {
                 return;
             }
-            bridge::wait(&self.word, AWAITED, None, WaitReason::Mutex);
+            let since = *since.get_or_insert_with(Instant::now);
+            if wait_turn(&self.word, AWAITED, since, WaitReason::Mutex) == Turn::Granted {
+                return;
+            }
             seen = spin::until(&self.word, |word| word != HELD);
         }
     }
@@ -87,13 +116,13 @@ impl RawMutex {
     #[inline]
     pub(in crate::sync) unsafe fn unlock(&self) {
         // Releases to whoever takes the lock next.
-        if self.word.swap(FREE, Release) == AWAITED {
-            self.wake_one();
+        if self.word.fetch_sub(1, Release) != HELD {
+            self.unlock_awaited();
         }
     }
 
     #[cold]
-    fn wake_one(&self) {
-        bridge::wake(&self.word, 1);
+    fn unlock_awaited(&self) {
+        pass_on(&self.word, FREE, AWAITED);
     }
 }

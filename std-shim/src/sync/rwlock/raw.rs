@@ -20,6 +20,12 @@
 //!   stay put meanwhile, so `READERS_WAIT` with a free lock means that a hand-over is under way.
 //! - `downgrade` lets in the readers that wait already, ahead of waiting writers: the one who
 //!   downgrades wants its change to be read.
+//! - Who has waited for a millisecond goes before all that. Then the lock is not left free but
+//!   granted to the one that has waited longest, or if that is a reader to all readers that wait. Both
+//!   queues keep the order in which threads have begun to wait, as a mutex's does (see there).
+//!
+//! So a thread that has waited for a millisecond waits for those that came before it, and for readers
+//! that are let in with one of these.
 //!
 //! # Protocol
 //!
@@ -29,21 +35,29 @@
 //! 2. A writer reads `turn`, then checks that the lock is held and `WRITERS_WAIT` set, then parks
 //!    on the value of `turn`. Who clears `WRITERS_WAIT` moves `turn` afterwards.
 //! 3. A writer that was parked keeps `WRITERS_WAIT` when it takes the lock: its wake-up cleared the
-//!    bit, and others may be parked still.
+//!    bit, and others may be parked still. A grant to a writer leaves the bit alone.
 //! 4. Who clears a bit wakes for it. If the lock has been taken meanwhile, the bits stay, and the
 //!    new holder sees to them when it leaves.
+//! 5. Who is the last to leave, and finds a bit, has the lock as a writer while it decides. A writer
+//!    has it anyway; the last reader takes it, unless a writer comes by in that very moment (4). A
+//!    grant to readers turns the writer's hold into theirs, counts them and clears their bit, under the
+//!    lock of their queue: one that is about to park finds `state` changed.
 //!
 //! # Memory ordering
 //!
 //! Each way to take the lock acquires on `state`; each way to give it up, and `downgrade`, releases
-//! on it. `turn` is read before `state` in step 2 and moved after `state` in step 4: the move
-//! releases and the read acquires, so a writer that reads the moved value sees the cleared bit.
+//! on it. The last reader of step 5 acquires for the writer that it is, so that it passes on what all
+//! readers have released; a grant releases to the one it tells. `turn` is read before `state` in step 2
+//! and moved after `state` in step 4: the move releases and the read acquires, so a writer that reads
+//! the moved value sees the cleared bit.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Instant;
 
+use super::super::primitive::{
+    AtomicU32, Turn, WaitReason, grant, is_pressed, overdue, step_aside, wait_turn, wake,
+};
 use super::super::spin;
-use crate::bridge::{self, WaitReason};
 
 const READER: u32 = 1;
 const HOLDERS: u32 = (1 << 30) - 1;
@@ -64,14 +78,6 @@ const fn is_written(state: u32) -> bool {
 const fn admits_reader(state: u32) -> bool {
     // With a bit for waiting threads set, `state` is greater than any count.
     state < MAX_READERS
-}
-
-/// Whether a reader that was parked may take the lock past waiting writers.
-///
-/// Readers hold the lock and none wait: that is what `downgrade` leaves behind.
-const fn admits_woken_reader(state: u32) -> bool {
-    let readers = state & HOLDERS;
-    state & READERS_WAIT == 0 && readers > 0 && readers < MAX_READERS
 }
 
 /// A readers-writer lock that knows neither its data nor poison.
@@ -101,7 +107,8 @@ impl RawRwLock {
     #[inline]
     pub(super) fn read(&self) {
         let state = self.state.load(Relaxed);
-        if !admits_reader(state)
+        if is_pressed()
+            || !admits_reader(state)
             || self.state.compare_exchange_weak(state, state + READER, Acquire, Relaxed).is_err()
         {
             self.read_slow();
@@ -110,10 +117,11 @@ impl RawRwLock {
 
     #[cold]
     fn read_slow(&self) {
-        let mut was_parked = false;
+        step_aside();
+        let mut since = None;
         let mut state = self.look_for_reading();
         loop {
-            if admits_reader(state) || (was_parked && admits_woken_reader(state)) {
+            if admits_reader(state) {
                 // Acquires what the last `write_unlock` or `downgrade` released.
                 match self.state.compare_exchange_weak(state, state + READER, Acquire, Relaxed) {
                     Ok(_) => return,
@@ -130,8 +138,10 @@ impl RawRwLock {
                 }
                 state = marked;
             }
-            bridge::wait(&self.state, state, None, WaitReason::RwLock);
-            was_parked = true;
+            let since = *since.get_or_insert_with(Instant::now);
+            if wait_turn(&self.state, state, since, WaitReason::RwLock) == Turn::Granted {
+                return;
+            }
             state = self.look_for_reading();
         }
     }
@@ -148,7 +158,7 @@ impl RawRwLock {
         // Readers wait for readers only if a writer waits between them.
         debug_assert!(state & READERS_WAIT == 0 || state & WRITERS_WAIT != 0);
         if is_free(state) && state & WRITERS_WAIT != 0 {
-            self.hand_over(state);
+            self.last_reader_left(state);
         }
     }
 
@@ -167,15 +177,17 @@ impl RawRwLock {
 
     #[inline]
     pub(super) fn write(&self) {
-        if self.state.compare_exchange_weak(0, WRITER, Acquire, Relaxed).is_err() {
+        if is_pressed() || self.state.compare_exchange_weak(0, WRITER, Acquire, Relaxed).is_err() {
             self.write_slow();
         }
     }
 
     #[cold]
     fn write_slow(&self) {
+        step_aside();
         // Step 3: what to leave in `state` on behalf of others.
         let mut others = 0;
+        let mut since = None;
         let mut state = self.look_for_writing();
         loop {
             if is_free(state) {
@@ -202,7 +214,10 @@ impl RawRwLock {
             if is_free(state) || state & WRITERS_WAIT == 0 {
                 continue;
             }
-            bridge::wait(&self.turn, turn, None, WaitReason::RwLock);
+            let since = *since.get_or_insert_with(Instant::now);
+            if wait_turn(&self.turn, turn, since, WaitReason::RwLock) == Turn::Granted {
+                return;
+            }
             state = self.look_for_writing();
         }
     }
@@ -215,10 +230,8 @@ impl RawRwLock {
     #[inline]
     pub(super) unsafe fn write_unlock(&self) {
         // Releases to whoever comes next.
-        let state = self.state.fetch_sub(WRITER, Release) - WRITER;
-        debug_assert!(is_free(state));
-        if state != 0 {
-            self.hand_over(state);
+        if self.state.compare_exchange(WRITER, 0, Release, Relaxed).is_err() {
+            self.pass_on();
         }
     }
 
@@ -229,14 +242,57 @@ impl RawRwLock {
     /// The caller has the lock for writing; from here on it has it for reading.
     pub(super) unsafe fn downgrade(&self) {
         // Releases to the readers that come next.
-        let state = self.state.fetch_sub(WRITER - READER, Release);
-        debug_assert!(is_written(state));
-        if state & READERS_WAIT != 0 {
-            // The bit was set while the lock was written, and is cleared only by who leaves the
-            // lock free: it is still there, and ours to clear.
-            self.state.fetch_sub(READERS_WAIT, Relaxed);
-            bridge::wake(&self.state, usize::MAX);
+        if self.state.compare_exchange(WRITER, READER, Release, Relaxed).is_err() {
+            self.grant_to_readers(READER);
         }
+    }
+
+    /// Step 5: `state` is what the last reader left, free and with a writer that waits.
+    #[cold]
+    fn last_reader_left(&self, mut state: u32) {
+        while is_free(state) && state & WRITERS_WAIT != 0 {
+            // Acquires what the other readers released.
+            match self.state.compare_exchange(state, state | WRITER, Acquire, Relaxed) {
+                Ok(_) => return self.pass_on(),
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Gives up the writer's hold while others wait: grants it to the one that has waited for too long,
+    /// or leaves the lock free and wakes.
+    #[cold]
+    fn pass_on(&self) {
+        let state = self.state.load(Relaxed);
+        debug_assert!(is_written(state));
+        let overdue_at = |bit, word| if state & bit != 0 { overdue(word) } else { None };
+        let (reader, writer) =
+            (overdue_at(READERS_WAIT, &self.state), overdue_at(WRITERS_WAIT, &self.turn));
+        // A late wake-up may have got there first: then there is nobody to grant it to.
+        if (writer.is_some() && writer >= reader && grant(&self.turn, 1, &|_| ()) > 0)
+            || (reader.is_some() && self.grant_to_readers(0) > 0)
+        {
+            return;
+        }
+        // Releases to whoever comes next.
+        let state = self.state.fetch_sub(WRITER, Release) - WRITER;
+        if state != 0 {
+            self.hand_over(state);
+        }
+    }
+
+    /// Turns the writer's hold into `holds` of readers, and one for each that waits; how many do. Without
+    /// any it changes nothing.
+    fn grant_to_readers(&self, holds: u32) -> usize {
+        grant(&self.state, usize::MAX, &|n| {
+            let readers =
+                holds + u32::try_from(n).expect("fewer threads than the count has room for");
+            let settle = |state| Some((state & !(HOLDERS | READERS_WAIT)) | readers);
+            if readers > 0 {
+                // Releases to those that join them; a grant does so to those that wait.
+                let _ = self.state.fetch_update(Release, Relaxed, settle);
+            }
+        })
     }
 
     /// Wakes one writer, or all readers if no writer was there to be woken.
@@ -269,7 +325,7 @@ impl RawRwLock {
         }
         if state == READERS_WAIT && self.state.compare_exchange(state, 0, Relaxed, Relaxed).is_ok()
         {
-            bridge::wake(&self.state, usize::MAX);
+            wake(&self.state, usize::MAX);
         }
     }
 
@@ -278,7 +334,7 @@ impl RawRwLock {
     fn wake_writer(&self) -> bool {
         // Pairs with the load in `write_slow`.
         self.turn.fetch_add(1, Release);
-        bridge::wake(&self.turn, 1) > 0
+        wake(&self.turn, 1) > 0
     }
 
     /// Looks at `state` until the lock is not written or somebody waits, for a short while.
