@@ -61,12 +61,26 @@ const WOKEN: u32 = 1;
 #[derive(Debug)]
 #[repr(align(8))]
 pub struct Sleeper {
-    /// The task to claim; null for an OS thread, which waits at the `os_word` of `os_thread`.
-    task: *const Header,
-    os_word: AtomicU32,
-    os_thread: Option<Box<Sleeper>>,
+    here: Spot,
+    /// Where an OS thread waits instead.
+    os_thread: Option<Box<Spot>>,
     /// It stands for the thread that made it.
     _not_send: PhantomData<*const ()>,
+}
+
+/// What a waker finds.
+#[derive(Debug)]
+struct Spot {
+    /// The task to claim; null for an OS thread, which waits at `os_word`.
+    task: *const Header,
+    os_word: AtomicU32,
+}
+
+impl Spot {
+    #[inline]
+    fn new(task: *const Header) -> Self {
+        Self { task, os_word: AtomicU32::new(ASLEEP) }
+    }
 }
 
 impl Sleeper {
@@ -74,19 +88,14 @@ impl Sleeper {
     #[inline]
     pub fn new() -> Self {
         let task = current::green().map_or(ptr::null(), ptr::from_ref);
-        let os_thread = if task.is_null() { Some(Box::new(Self::with(task, None))) } else { None };
-        Self::with(task, os_thread)
-    }
-
-    #[inline]
-    fn with(task: *const Header, os_thread: Option<Box<Self>>) -> Self {
-        Self { task, os_word: AtomicU32::new(ASLEEP), os_thread, _not_send: PhantomData }
+        let os_thread = if task.is_null() { Some(Box::new(Spot::new(task))) } else { None };
+        Self { here: Spot::new(task), os_thread, _not_send: PhantomData }
     }
 
     /// What to leave for the one who wakes.
     #[inline]
     pub fn as_ptr(&self) -> *const Self {
-        self.os_thread.as_deref().unwrap_or(self)
+        ptr::from_ref(self.os_thread.as_deref().unwrap_or(&self.here)).cast()
     }
 
     /// Parks the calling thread, the one that made this, until it is woken through a pointer that it
@@ -94,7 +103,7 @@ impl Sleeper {
     #[inline]
     pub fn sleep(&self, reason: WaitReason) {
         // SAFETY: null, or the calling thread.
-        match unsafe { self.task.as_ref() } {
+        match unsafe { self.here.task.as_ref() } {
             Some(task) => park_until(task, reason, || true),
             None => {
                 let os_thread = self.os_thread.as_ref().expect("made with it");
@@ -115,6 +124,7 @@ impl Sleeper {
     /// by one that releases. Or it was left there by a thread of the process that this one was forked off.
     #[inline]
     pub unsafe fn wake(this: *const Self) {
+        let this = this.cast::<Spot>();
         // SAFETY: the thread does not return before it is woken, which is below.
         let (task, os_word) = unsafe { ((*this).task, &raw const (*this).os_word) };
         if let Some(task) = NonNull::new(task.cast_mut()) {
