@@ -162,7 +162,7 @@ impl UnixDatagram {
     pub fn send_to_addr(&self, buf: &[u8], socket_addr: &SocketAddr) -> io::Result<usize> {
         if is_green() {
             let at_once = SendFlags::DONTWAIT | transfer::NO_SIGNAL;
-            match rustix::net::sendto(self, buf, at_once, &for_kernel(socket_addr)?) {
+            match rustix::net::sendto(self.0.as_fd(), buf, at_once, &for_kernel(socket_addr)?) {
                 Err(Errno::AGAIN) => {}
                 sent => return Ok(sent?),
             }
