@@ -24,6 +24,8 @@ mod attributes;
 mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 mod clock;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod descriptors;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]

@@ -15,6 +15,7 @@ use crate::attributes::{
     About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, begins_to_trace, change, is_own, own,
     set_errno,
 };
+use crate::descriptors;
 use crate::signal::rt_sigprocmask;
 
 /// As that of libc.
@@ -69,6 +70,13 @@ pub(crate) unsafe extern "C" fn syscall(
             // SAFETY: as the caller promises.
             unsafe { call.on_mask() }
         }
+        libc::SYS_close | libc::SYS_close_range | libc::SYS_dup3 => {
+            // SAFETY: as above.
+            unsafe { call.on_number() }
+        }
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        libc::SYS_dup2 => unsafe { call.on_number() },
         // SAFETY: as above.
         _ => unsafe { call.make() },
     }
@@ -115,6 +123,30 @@ impl Call {
                 -1
             }
         }
+    }
+
+    /// One that closes the number of a descriptor, or has it mean another file.
+    ///
+    /// # Safety
+    ///
+    /// As for `make`.
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes them")]
+    #[expect(clippy::cast_sign_loss, reason = "as the kernel takes them")]
+    unsafe fn on_number(self) -> c_long {
+        let [a, b, c, ..] = self.arguments;
+        // SAFETY: as the caller promises.
+        let result = unsafe {
+            match self.number {
+                libc::SYS_close => descriptors::close(a as c_int),
+                libc::SYS_close_range => {
+                    descriptors::close_range(a as c_uint, b as c_uint, c as c_int)
+                }
+                libc::SYS_dup3 => descriptors::dup3(a as c_int, b as c_int, c as c_int),
+                _ => descriptors::dup2(a as c_int, b as c_int),
+            }
+        };
+        result.into()
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes them")]

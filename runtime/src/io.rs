@@ -3,10 +3,18 @@
 //! The `ready` verb, and what a mirror of std's sockets needs on top of it. A green thread's call is
 //! made without letting the kernel block; when it finds nothing, the thread parks until the event
 //! loop says that there is something. An ordinary thread's call blocks in the kernel, as std's does.
+//!
+//! A call is for a file, not for a number. It is given the descriptor to use, which is another one once
+//! the number has been closed, or made to mean another file, while the call waited (`reactor::heir`).
+//!
+//! A green thread's call is never `Interrupted`. std's may be, where a signal has a handler without
+//! `SA_RESTART`; a signal is for an OS thread, and no green thread is one.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 pub use crate::reactor::{Interest, Origin};
 
@@ -46,31 +54,61 @@ impl<T> Attempt<T> {
 
 /// Calls `op` until it says something other than `WouldBlock`, and parks in between.
 ///
-/// A green thread's `op` gets [`Mode::NonBlocking`]; if the descriptor was set non-blocking by the
-/// program its `WouldBlock` is the answer, and so it is when the descriptor's timeout
-/// ([`set_timeout`]) has passed, as in std. An ordinary thread's `op` gets [`Mode::Blocking`], once.
+/// `op` gets the descriptor that it is to use, and how. A green thread's gets [`Mode::NonBlocking`]; if
+/// the descriptor was set non-blocking by the program its `WouldBlock` is the answer, and so it is when
+/// the descriptor's timeout ([`set_timeout`]) has passed, as in std. An ordinary thread's `op` gets
+/// [`Mode::Blocking`], once; and so does that of a green one, in a [`blocking`] section, where the
+/// program has asked a stream's reads to wait for more than a byte (`SO_RCVLOWAT`).
 ///
 /// Of some sockets that are shut down the kernel tells the end to `poll` alone. An `op` that finds
 /// nothing twice in a row may ask it.
 ///
 /// # Errors
 ///
-/// What `op` says; what the kernel says if it does not watch such a descriptor.
+/// What `op` says; what the kernel says if it does not watch such a descriptor; `EBADF` if the number
+/// was closed meanwhile, and the process could have no other one for the file.
 #[inline]
-pub fn attempt<T>(
+pub fn attempt<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut op: impl FnMut(Mode) -> io::Result<Attempt<T>>,
+    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
     let Some(task) = current::green() else {
-        return op(Mode::Blocking).map(Attempt::into_inner);
+        return op(fd, Mode::Blocking).map(Attempt::into_inner);
     };
-    let entry = reactor::entry(fd);
     let mut call = Call::new();
+    match attempt_at(task, fd, interest, &mut call, &mut op) {
+        Err(Stopped::Wait(error)) => follow(task, interest, &mut call, error, &mut op),
+        Err(Stopped::Op(error)) => Err(error),
+        Ok(value) => Ok(value),
+    }
+}
+
+/// Why an attempt has ended without success.
+enum Stopped {
+    /// `op` has said so.
+    Op(io::Error),
+    /// It cannot, or may not, wait.
+    Wait(io::Error),
+}
+
+/// The attempt by one descriptor.
+#[inline(always)]
+fn attempt_at<T: Send>(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    call: &mut Call,
+    op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send + ?Sized),
+) -> Result<T, Stopped> {
+    let entry = reactor::entry(fd);
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
-            match op(Mode::NonBlocking) {
+            if seen.is_marked() {
+                return attempt_marked(fd, interest, op);
+            }
+            match op(fd, Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
                     scheduler::give_way(task);
@@ -85,12 +123,51 @@ pub fn attempt<T>(
                 }
                 Err(error) => {
                     entry.pass_on(interest);
-                    return Err(error);
+                    return Err(Stopped::Op(error));
                 }
             }
         }
-        entry.wait(task, fd, interest, seen, &mut call)?;
+        entry.wait(task, fd, interest, seen, call).map_err(Stopped::Wait)?;
     }
+}
+
+/// The call that waits for as much as the program has asked for, which the kernel alone can do.
+#[cold]
+#[inline(never)]
+fn attempt_marked<T: Send>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send + ?Sized),
+) -> Result<T, Stopped> {
+    loop {
+        match blocking(|| op(fd, Mode::Blocking)) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => {
+                reactor::entry(fd).pass_on(interest);
+                return result.map(Attempt::into_inner).map_err(Stopped::Op);
+            }
+        }
+    }
+}
+
+/// Goes on with a call that could not wait, by the other descriptors of its file, if there are any.
+#[cold]
+#[inline(never)]
+fn follow<T: Send>(
+    task: &Header,
+    interest: Interest,
+    call: &mut Call,
+    mut error: io::Error,
+    op: &mut (dyn FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
+) -> io::Result<T> {
+    while let Some(heir) = call.take_heir() {
+        match attempt_at(task, heir.as_fd(), interest, call, op) {
+            Ok(value) => return Ok(value),
+            Err(Stopped::Op(error)) => return Err(error),
+            Err(Stopped::Wait(next)) => error = next,
+        }
+    }
+    Err(error)
 }
 
 /// As [`attempt`], for calls that have no flag of their own to tell the kernel not to block, such as
@@ -108,7 +185,7 @@ pub fn attempt<T>(
 pub fn attempt_unflagged<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
-    op: impl FnMut() -> io::Result<T> + Send,
+    op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
 ) -> io::Result<T> {
     match current::green() {
         Some(task) => attempt_green(task, fd, interest, op),
@@ -129,7 +206,7 @@ pub fn attempt_unflagged<T: Send>(
 /// As [`attempt`].
 pub fn attempt_accept<T: Send>(
     listener: BorrowedFd<'_>,
-    op: impl FnMut() -> io::Result<T> + Send,
+    op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
 ) -> io::Result<T> {
     match current::green() {
         Some(task) => attempt_green(task, listener, Interest::Read, op),
@@ -148,14 +225,15 @@ global! {
 }
 
 /// Has an event loop wake an ordinary thread; `false` if there is nobody to do so.
-fn wait_outside(listener: BorrowedFd<'_>, seen: Seen) -> bool {
+fn wait_outside(listener: BorrowedFd<'_>, seen: Seen, call: &mut Call) -> bool {
     let n_impatient = N_IMPATIENT.load(Ordering::Relaxed);
     if n_impatient > 0 {
         N_IMPATIENT.store(n_impatient - 1, Ordering::Relaxed);
         return false;
     }
     let entry = reactor::entry(listener);
-    let heard = entry.wait_outside(listener, Interest::Read, seen, scheduler::attendant, PATIENCE);
+    let attendant = scheduler::attendant;
+    let heard = entry.wait_outside(listener, Interest::Read, seen, call, attendant, PATIENCE);
     if heard == Some(false) {
         N_IMPATIENT.store(IMPATIENT, Ordering::Relaxed);
     }
@@ -168,17 +246,33 @@ fn attempt_outside<T>(
     fd: BorrowedFd<'_>,
     interest: Interest,
     accepts: bool,
-    mut op: impl FnMut() -> io::Result<T>,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let mut call = Call::new();
+    let mut result = attempt_outside_at(fd, interest, accepts, &mut call, &mut op);
+    while let Some(heir) = call.take_heir() {
+        result = attempt_outside_at(heir.as_fd(), interest, accepts, &mut call, &mut op);
+    }
+    result
+}
+
+/// The same by one descriptor.
+fn attempt_outside_at<T>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    accepts: bool,
+    call: &mut Call,
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
+    let mut seen = entry.look(interest);
     loop {
-        let seen = entry.look(interest);
         let is_ours = if accepts && scheduler::attendant(None).is_some() {
             entry.is_made_nonblocking(fd)?
         } else {
             entry.is_nonblocking_by_us()
         };
-        match op() {
+        match op(fd) {
             // The flag is, or was, the runtime's own: wait in its place. A green thread may have set it
             // since the look above, or given it up since the call.
             Err(error)
@@ -189,12 +283,16 @@ fn attempt_outside<T>(
                 return other;
             }
         }
-        if !accepts || !wait_outside(fd, seen) {
+        if !accepts || !wait_outside(fd, seen, call) {
             match block_until_ready(fd, interest, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => drop(other?),
             }
         }
+        if !entry.is_still(interest, seen) {
+            return Err(Errno::BADF.into());
+        }
+        seen = entry.look(interest);
     }
 }
 
@@ -203,17 +301,32 @@ fn attempt_green<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut op: impl FnMut() -> io::Result<T> + Send,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let mut call = Call::new();
+    let mut result = attempt_green_at(task, fd, interest, &mut call, &mut op);
+    while let Some(heir) = call.take_heir() {
+        result = attempt_green_at(task, heir.as_fd(), interest, &mut call, &mut op);
+    }
+    result
+}
+
+/// The same by one descriptor.
+fn attempt_green_at<T: Send>(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    call: &mut Call,
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
-    let mut call = Call::new();
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
             let result = if entry.make_nonblocking(fd)? {
-                op()
+                op(fd)
             } else if is_ready(fd, interest)? {
-                blocking(&mut op)
+                blocking(|| op(fd))
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
             };
@@ -221,6 +334,7 @@ fn attempt_green<T: Send>(
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     entry.note_empty(interest, seen);
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => {
                     entry.pass_on(interest);
                     scheduler::give_way(task);
@@ -228,7 +342,7 @@ fn attempt_green<T: Send>(
                 }
             }
         }
-        entry.wait(task, fd, interest, seen, &mut call)?;
+        entry.wait(task, fd, interest, seen, call)?;
     }
 }
 
@@ -278,8 +392,22 @@ pub fn ready(
             }
         }
     };
-    let entry = reactor::entry(fd);
     let mut call = Call::until(deadline.map(clock::ns));
+    let mut result = ready_at(task, fd, interest, &mut call);
+    while let Some(heir) = call.take_heir() {
+        result = ready_at(task, heir.as_fd(), interest, &mut call);
+    }
+    result
+}
+
+/// The same for a green thread, by one descriptor.
+fn ready_at(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    call: &mut Call,
+) -> io::Result<bool> {
+    let entry = reactor::entry(fd);
     loop {
         let seen = entry.look(interest);
         if is_ready(fd, interest)? {
@@ -287,7 +415,7 @@ pub fn ready(
             entry.pass_on(interest);
             return Ok(true);
         }
-        match entry.wait_until(task, fd, interest, seen, &mut call) {
+        match entry.wait_until(task, fd, interest, seen, call) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             other => other?,
         }
@@ -319,9 +447,7 @@ pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         // Fails for a bad descriptor alone.
         let _ = rustix::io::ioctl_fionbio(fd, false);
     }
-    #[cfg(not(target_vendor = "apple"))]
-    let _ = listener;
-    attach(fd, Origin::Fresh);
+    reactor::entry(fd).attach_accepted(fd, reactor::entry(listener), listener);
 }
 
 /// Says that writing to `fd` was shut down. Whoever waits to write, on whatever duplicate that this
@@ -338,7 +464,7 @@ pub fn writing_is_over(fd: BorrowedFd<'_>) {
     }
 }
 
-/// Says that `fd` is about to be closed. Whoever waits for it tries again and sees.
+/// Says that `fd` is about to be closed. Whoever waits for its file goes on to do so, as in the kernel.
 pub fn detach(fd: BorrowedFd<'_>) {
     reactor::entry(fd).detach(fd);
 }

@@ -115,6 +115,10 @@ mod fork;
 pub mod io;
 
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "speaks of descriptors by number")]
+pub mod numbers;
+
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "asks about descriptors by number")]
 mod poll;
 
@@ -149,13 +153,17 @@ mod reactor {
     mod entry;
     mod flag;
     mod options;
+    mod readiness;
     mod waiter;
 
-    pub(crate) use crate::tests::machine::reactor::{deregister, entry, may_be_copied, register};
+    pub(crate) use crate::tests::machine::reactor::{
+        deregister, entry, heir, may_be_copied, on_refusal, register,
+    };
     pub(crate) use call::Call;
     pub use call::Interest;
-    pub(crate) use entry::{Entry, Seen, block_until_ready};
+    pub(crate) use entry::{Entry, block_until_ready};
     pub use options::Origin;
+    pub(crate) use readiness::Seen;
 }
 #[cfg(loom)]
 #[allow(unsafe_code, reason = "queues of tasks")]

@@ -31,7 +31,7 @@
 //! more than 500 that wait for the same file) is asked of its `poll` in a blocking section.
 
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -40,7 +40,7 @@ use rustix::io::Errno;
 use crate::blocking::blocking;
 use crate::current;
 use crate::io::{Interest, ready};
-use crate::reactor::{self, Origin};
+use crate::reactor::{self, Hidden, Origin};
 use crate::sys::poller::Nested;
 
 /// Waits until one of `fds` is ready, and returns how many are; 0 when the timeout has passed.
@@ -143,30 +143,16 @@ fn wait_for_any(fds: &[libc::pollfd], deadline: Option<Instant>) -> io::Result<b
         }
         is_same
     });
-    let watch = Watch::new()?;
+    let nested = Nested::new()?;
     for (fd, events) in wanted {
-        if !watch.0.add(borrow(fd), events)? {
+        if !nested.add(borrow(fd), events)? {
             return Ok(true);
         }
     }
-    ready(watch.0.as_fd(), Interest::Read, deadline)
-}
-
-/// A nested event loop in the runtime's care.
-struct Watch(Nested);
-
-impl Watch {
-    fn new() -> io::Result<Self> {
-        let nested = Nested::new()?;
-        reactor::entry(nested.as_fd()).attach(nested.as_fd(), Origin::Fresh);
-        Ok(Self(nested))
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        reactor::entry(self.0.as_fd()).detach(self.0.as_fd());
-    }
+    let watch = nested.into_fd();
+    reactor::entry(watch.as_fd()).attach(watch.as_fd(), Origin::Fresh);
+    let watch = Hidden::new(watch);
+    ready(watch.as_fd(), Interest::Read, deadline)
 }
 
 /// The descriptor of this number, if there is one: for calls that only ask about it.

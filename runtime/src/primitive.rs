@@ -5,7 +5,8 @@ pub(crate) use std::{
     cell::{Cell, UnsafeCell},
     hint,
     sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        fence,
     },
 };
 

@@ -33,7 +33,7 @@ fn a_timeout_is_the_error_that_the_kernel_gives() {
     set_timeout(ours.as_fd(), Interest::Read, Some(Duration::from_millis(20))).unwrap();
     let of_kernel = (&ours).read(&mut [0]).unwrap_err();
     let thread = sylvan::spawn(move || {
-        attempt(ours.as_fd(), Interest::Read, |_| {
+        attempt(ours.as_fd(), Interest::Read, |_, _| {
             Err::<Attempt<()>, _>(ErrorKind::WouldBlock.into())
         })
     });

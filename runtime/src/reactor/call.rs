@@ -1,5 +1,6 @@
 //! A call that may have to wait: in which direction, and what it has been through.
 
+use super::heir::Heir;
 use crate::park::WaitReason;
 
 /// A direction of a descriptor.
@@ -31,6 +32,8 @@ pub(crate) struct Call {
     pub(super) found_nothing_at_end: bool,
     /// Its time was up, and it was made once more.
     pub(super) had_last_try: bool,
+    /// Where its file is, when the number means another one: see `heir`; 0 if nowhere.
+    pub(super) heir: u32,
 }
 
 impl Call {
@@ -47,6 +50,11 @@ impl Call {
     #[inline]
     pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
         let deadline_ns = deadline_ns.unwrap_or(Self::NEVER);
-        Self { deadline_ns, turn: 0, found_nothing_at_end: false, had_last_try: false }
+        Self { deadline_ns, turn: 0, found_nothing_at_end: false, had_last_try: false, heir: 0 }
+    }
+    /// Where its file is, if it has been told that the number means another one.
+    #[cold]
+    pub(crate) fn take_heir(&mut self) -> Option<Heir> {
+        Heir::new(std::mem::take(&mut self.heir))
     }
 }

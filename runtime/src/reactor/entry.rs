@@ -1,29 +1,11 @@
-//! A descriptor's entry: what is known of its readiness, and who waits for it.
-//!
-//! # Readiness
-//!
-//! Each direction has a word of a *tick*, which counts the kernel's edges, and two flags:
-//!
-//! | flag | meaning |
-//! |---|---|
-//! | UNSTEADY | a call may stop short although more is there: an error or urgent data has come, or it is no stream that a program has brought along. Never EMPTY again |
-//! | CLOSED | no further edge is to be expected, since the direction is shut: never EMPTY again |
-//!
-//! And it has a note: the word at which a call has last found nothing, or has left nothing. While the
-//! two are the same the direction is EMPTY, and trying is in vain.
-//!
-//! A caller looks at both first ([`Entry::look`]). Unless the direction is EMPTY it tries. What it
-//! learns it notes of the word that it saw: an edge in between has changed the tick, and the note
-//! means nothing. Nor does it when another one overwrites it: then a try is made that was in vain.
-//!
-//! So a stream that was read short is EMPTY, and the next read waits without a system call.
+//! A descriptor's entry: what is known of its readiness (`readiness`), and who waits for it.
 //!
 //! # Waiting
 //!
-//! Under the entry's lock the tick is compared with the one seen before the try; if it has moved the
-//! caller tries again, else it queues up. An edge changes the tick under the same lock, so none is
-//! lost. A descriptor that is registered only now, after the try, reports an edge by itself if it
-//! has become ready.
+//! A caller looks at the readiness and tries, or knows that trying is in vain. Then, under the entry's
+//! lock, the word is compared with the one seen before the try; if it has moved the caller tries again,
+//! else it queues up. An edge changes the word under the same lock, so none is lost. A descriptor that
+//! is registered only now, after the try, reports an edge by itself if it has become ready.
 //!
 //! # Whom an edge wakes
 //!
@@ -35,6 +17,12 @@
 //!
 //! An OS thread may wait here, too (`waiter`). One that runs out of patience takes itself out, or finds
 //! under the lock that it was woken.
+//!
+//! # Whose number it is
+//!
+//! See `number`: descriptors come in and go out while others wait.
+
+mod number;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -46,54 +34,30 @@ use rustix::io::Errno;
 
 use super::call::{Call, Interest};
 use super::flag::Flag;
-use super::options::{Options, Origin, Patience};
+use super::options::{Options, Patience};
+use super::readiness::{News, Seen, Side};
 use super::waiter::{Outside, Waiter, schedule};
 use crate::clock;
 use crate::lock::{Guard, Lock};
 use crate::park;
-use crate::primitive::{AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::Ring;
-use crate::sys::{Event, cache, socket};
+use crate::sys::{Event, cache};
 use crate::task::Header;
 use crate::task::list::List;
 use crate::timer::{self, Alarm};
-
-const UNSTEADY: u64 = 1;
-const CLOSED: u64 = 2;
-/// Nothing below is a word of which an edge is known.
-const TICK: u64 = 4;
-
-/// No word.
-const NEVER: u64 = u64::MAX;
-
-/// The readiness of a direction as a caller saw it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
-    word: u64,
-    is_empty: bool,
-}
-
-impl Seen {
-    /// Whether a try would find nothing.
-    pub(crate) fn is_empty(self) -> bool {
-        self.is_empty
-    }
-}
 
 // Two lines, which is what a processor asks for at a time.
 #[repr(align(128))]
 pub(crate) struct Entry {
     read: Side,
     write: Side,
-    state: Lock<State>,
-}
-
-struct Side {
-    word: AtomicU64,
-    /// The word at which there was nothing.
-    empty_at: AtomicU64,
     /// How many wait, to be read without the lock.
-    n_waiting: AtomicU32,
+    n_readers: AtomicU32,
+    n_writers: AtomicU32,
+    /// What is known of the number: see `number`.
+    about: AtomicU32,
+    state: Lock<State>,
 }
 
 struct State {
@@ -136,14 +100,12 @@ impl Home {
 
 impl Entry {
     pub(crate) fn new() -> Self {
-        let side = || Side {
-            word: AtomicU64::new(0),
-            empty_at: AtomicU64::new(NEVER),
-            n_waiting: AtomicU32::new(0),
-        };
         Self {
-            read: side(),
-            write: side(),
+            read: Side::new(),
+            write: Side::new(),
+            n_readers: AtomicU32::new(0),
+            n_writers: AtomicU32::new(0),
+            about: AtomicU32::new(0),
             state: Lock::new(State {
                 registered: None,
                 generation: 0,
@@ -156,19 +118,6 @@ impl Entry {
         }
     }
 
-    /// In a child of a fork: a new entry for a descriptor that has this one in the parent.
-    #[cfg(not(loom))]
-    pub(super) fn inherit(&self) -> Self {
-        let new = Self::new();
-        if self.state.is_free() {
-            new.state.lock().flag = self.state.lock().flag.inherit();
-        }
-        if self.is_distrusted() {
-            new.distrust();
-        }
-        new
-    }
-
     fn side(&self, interest: Interest) -> &Side {
         match interest {
             Interest::Read => &self.read,
@@ -176,29 +125,37 @@ impl Entry {
         }
     }
 
+    /// How many wait for a direction.
+    fn n_waiting(&self, interest: Interest) -> &AtomicU32 {
+        match interest {
+            Interest::Read => &self.n_readers,
+            Interest::Write => &self.n_writers,
+        }
+    }
+
+    /// One more, or one less, waits. Under the lock, so that no atomic addition is needed.
+    fn count_waiting(&self, interest: Interest, change: i32) {
+        let counter = self.n_waiting(interest);
+        let n = counter.load(Ordering::Relaxed);
+        counter.store(n.wrapping_add_signed(change), Ordering::Relaxed);
+    }
+
     /// What is known of a direction.
     #[inline]
     pub(crate) fn look(&self, interest: Interest) -> Seen {
-        let side = self.side(interest);
-        // Acquire pairs with the release in `Side::edge`: the try that follows sees what came.
-        let word = side.word.load(Ordering::Acquire);
-        // Orders nothing, like the note itself: a hint about the kernel's state at that word.
-        Seen { word, is_empty: side.empty_at.load(Ordering::Relaxed) == word }
+        self.side(interest).look()
     }
 
     /// A call has found nothing, or has left nothing, since `seen`.
     #[inline]
     pub(crate) fn note_empty(&self, interest: Interest, seen: Seen) {
-        // Before the registration no edge will come that could make the note void.
-        if seen.word & (CLOSED | UNSTEADY) == 0 && seen.word >= TICK {
-            self.side(interest).empty_at.store(seen.word, Ordering::Relaxed);
-        }
+        self.side(interest).note_empty(seen);
     }
 
     /// Wakes the next waiter of a direction, if there is one: something may be left for it.
     #[inline]
     pub(crate) fn pass_on(&self, interest: Interest) {
-        if self.side(interest).n_waiting.load(Ordering::Relaxed) != 0 {
+        if self.n_waiting(interest).load(Ordering::Relaxed) != 0 {
             self.wake_next(interest);
         }
     }
@@ -206,7 +163,7 @@ impl Entry {
     #[cold]
     fn wake_next(&self, interest: Interest) {
         let (mut ready, mut outside) = (List::new(), Outside::default());
-        self.state.lock().wake(self.side(interest), interest, 1, &mut ready, &mut outside);
+        self.wake(&mut self.state.lock(), interest, 1, &mut ready, &mut outside);
         schedule(ready, outside);
     }
 
@@ -226,11 +183,11 @@ impl Entry {
         let n = |closed| if closed { usize::MAX } else { 1 };
         if event.readable {
             self.read.edge(event.read_closed, event.unsteady);
-            state.wake(&self.read, Interest::Read, n(event.read_closed), ready, &mut outside);
+            self.wake(&mut state, Interest::Read, n(event.read_closed), ready, &mut outside);
         }
         if event.writable {
             self.write.edge(event.write_closed, event.unsteady);
-            state.wake(&self.write, Interest::Write, n(event.write_closed), ready, &mut outside);
+            self.wake(&mut state, Interest::Write, n(event.write_closed), ready, &mut outside);
         }
         drop(state);
         outside.wake();
@@ -242,7 +199,7 @@ impl Entry {
         let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
         self.side(interest).edge(false, false);
-        state.wake(self.side(interest), interest, usize::MAX, &mut ready, &mut outside);
+        self.wake(&mut state, interest, usize::MAX, &mut ready, &mut outside);
         drop(state);
         schedule(ready, outside);
     }
@@ -256,7 +213,8 @@ impl Entry {
     ///
     /// A call that finds nothing although the direction is CLOSED is made once more before it waits:
     /// see `io::attempt`. It is an error of the kind `WouldBlock` that the time is up, or that the
-    /// program has asked not to wait (`O_NONBLOCK`).
+    /// program has asked not to wait (`O_NONBLOCK`) and the kernel has been asked. If the number means
+    /// another file now the error is `EBADF`, and the call may know where its file is (`Call::heir`).
     pub(crate) fn wait(
         &self,
         task: &Header,
@@ -266,8 +224,8 @@ impl Entry {
         call: &mut Call,
     ) -> io::Result<()> {
         let mut state = self.state.lock();
-        if (seen.word & CLOSED != 0 || !state.options.wait_is_plain(interest))
-            && state.prepare_wait(fd, interest, seen, call)?
+        if (seen.is_closed() || !state.options.wait_is_plain(interest))
+            && self.prepare_wait(&mut state, fd, interest, seen, call)?
         {
             return Ok(());
         }
@@ -283,7 +241,8 @@ impl Entry {
         seen: Seen,
         call: &mut Call,
     ) -> io::Result<()> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        self.doubt_registration(&mut state, fd);
         self.park(task, fd, interest, seen, call, state)
     }
 
@@ -300,13 +259,21 @@ impl Entry {
         mut state: Guard<'_, State>,
     ) -> io::Result<()> {
         let side = self.side(interest);
-        if side.word.load(Ordering::Relaxed) != seen.word {
-            return Ok(());
+        match side.news(seen) {
+            News::None => {}
+            News::Some => return Ok(()),
+            News::OtherFile => return Err(Errno::BADF.into()),
         }
         match state.registered {
-            None => state.register(task.core.load(Ordering::Relaxed), fd)?,
+            None => {
+                let core = task.core.load(Ordering::Relaxed);
+                if let Err(error) = self.register(&mut state, core, fd) {
+                    drop(state);
+                    return super::on_refusal(core as usize, error);
+                }
+            }
             Some(home) if home.core() == task.core.load(Ordering::Relaxed) => {}
-            Some(home) => state.follow(task, fd, home),
+            Some(home) => self.follow(&mut state, task, fd, home),
         }
         if call.deadline_ns != Call::NEVER && clock::now_ns() >= call.deadline_ns {
             return self.time_is_up(interest, call);
@@ -318,30 +285,35 @@ impl Entry {
         let waiter = Waiter::green(task, call.turn);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
-        side.count_waiting(1);
+        self.count_waiting(interest, 1);
         drop(state);
         if call.deadline_ns == Call::NEVER {
             park::park_until(task, interest.reason(), || waiter.is_woken());
         } else if !self.park_with_deadline(task, interest, &waiter, call.deadline_ns) {
             return self.time_is_up(interest, call);
         }
+        if side.news(seen) == News::OtherFile {
+            call.heir = waiter.heir();
+            return Err(Errno::BADF.into());
+        }
         Ok(())
     }
 
     /// Blocks an OS thread until there is news since `seen`, or for at most `patience`: whether there is;
     /// `None` where no core attends to an event loop that can watch the descriptor. `attendant` names a
-    /// core that does, that of the registration if it can.
+    /// core that does, that of the registration if it can. If the number means another file now that is
+    /// news, and the call may know where its file is (`Call::heir`).
     pub(crate) fn wait_outside(
         &self,
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
+        call: &mut Call,
         attendant: impl FnOnce(Option<u32>) -> Option<u32>,
         patience: Duration,
     ) -> Option<bool> {
-        let side = self.side(interest);
         let mut state = self.state.lock();
-        if side.word.load(Ordering::Relaxed) != seen.word {
+        if self.side(interest).news(seen) != News::None {
             return Some(true);
         }
         let home = state.registered;
@@ -350,26 +322,29 @@ impl Entry {
             return None;
         };
         match home {
-            None if state.register(core, fd).is_err() => return None,
-            Some(home) if home.core() != core => state.move_to(core, fd, home),
+            None if self.register(&mut state, core, fd).is_err() => return None,
+            Some(home) if home.core() != core => self.move_to(&mut state, core, fd, home),
             _ => {}
         }
         let waiter = Waiter::outside(state.take_turn());
         // SAFETY: as in `park`.
         unsafe { state.enqueue(interest, &waiter, true) };
-        side.count_waiting(1);
+        self.count_waiting(interest, 1);
         drop(state);
         if waiter.wait_outside(patience) {
+            call.heir = waiter.heir();
             return Some(true);
         }
         let mut state = self.state.lock();
         if !waiter.is_woken() {
             // SAFETY: not woken, hence still queued.
             unsafe { state.queue(interest).remove(&waiter) };
-            side.count_waiting(-1);
+            self.count_waiting(interest, -1);
             self.forget_if_unused(&mut state, fd);
+            return Some(false);
         }
-        Some(waiter.is_woken())
+        call.heir = waiter.heir();
+        Some(true)
     }
 
     /// Where nobody waits for it by the event loop the descriptor is not to wake a core.
@@ -380,9 +355,8 @@ impl Entry {
         if let Some(home) = state.registered.take() {
             super::deregister(home.core() as usize, Some(fd));
             // No edge makes the notes void any more.
-            for side in [&self.read, &self.write] {
-                side.empty_at.store(NEVER, Ordering::Relaxed);
-            }
+            self.read.forget_note();
+            self.write.forget_note();
         }
     }
 
@@ -393,7 +367,7 @@ impl Entry {
         if std::mem::replace(&mut call.had_last_try, true) {
             return Err(Errno::AGAIN.into());
         }
-        self.side(interest).empty_at.store(NEVER, Ordering::Relaxed);
+        self.side(interest).forget_note();
         Ok(())
     }
 
@@ -420,169 +394,30 @@ impl Entry {
         }
         // SAFETY: not woken, hence still queued.
         unsafe { state.queue(interest).remove(waiter) };
-        self.side(interest).count_waiting(-1);
+        self.count_waiting(interest, -1);
         false
-    }
-
-    /// A descriptor comes in under this number.
-    pub(crate) fn attach(&self, fd: BorrowedFd<'_>, origin: Origin) {
-        let mut state = self.state.lock();
-        self.forget(&mut state);
-        state.flag = Flag::new(origin == Origin::Adopted);
-        state.options.reset(origin);
-        if origin == Origin::Adopted && !socket::is_stream(fd) {
-            self.distrust();
-        }
-    }
-
-    /// Nothing is EMPTY from now on, until the descriptor goes out. Under the lock.
-    fn distrust(&self) {
-        for side in [&self.read, &self.write] {
-            let word = side.word.load(Ordering::Relaxed);
-            // Release as in `Side::edge`.
-            side.word.store(word | UNSTEADY, Ordering::Release);
-        }
-    }
-
-    fn is_distrusted(&self) -> bool {
-        self.read.word.load(Ordering::Relaxed) & UNSTEADY != 0
-    }
-
-    /// A duplicate of `original`, whose entry is `of`, comes in as `fd` under this number.
-    pub(crate) fn attach_duplicate(&self, fd: RawFd, of: &Entry, original: RawFd) {
-        let mut state = of.state.lock();
-        state.options.share();
-        let flag = state.flag.join(original, fd);
-        let is_distrusted = of.is_distrusted();
-        drop(state);
-        let mut state = self.state.lock();
-        self.forget(&mut state);
-        state.flag = flag;
-        if is_distrusted {
-            self.distrust();
-        }
-    }
-
-    /// The descriptor is about to be closed.
-    pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
-        let (mut ready, mut outside) = (List::new(), Outside::default());
-        let mut state = self.state.lock();
-        if let Some(home) = state.registered {
-            // The kernel forgets a file with its last descriptor.
-            let is_last = state.flag.is_only_one() && !super::may_be_copied();
-            let known = (!is_last).then_some(fd);
-            super::deregister(home.core() as usize, known);
-        }
-        state.flag.leave(fd.as_raw_fd());
-        // Whoever waits here under a number that means something else soon: let them try and see.
-        state.wake(&self.read, Interest::Read, usize::MAX, &mut ready, &mut outside);
-        state.wake(&self.write, Interest::Write, usize::MAX, &mut ready, &mut outside);
-        self.forget(&mut state);
-        drop(state);
-        schedule(ready, outside);
-    }
-
-    /// Begins a new generation: nothing is known, nothing registered.
-    fn forget(&self, state: &mut State) {
-        state.generation = state.generation.wrapping_add(1);
-        state.registered = None;
-        state.flag = Flag::new(true);
-        state.options.reset(Origin::Adopted);
-        // Nobody is between a look and a wait here: a descriptor that goes out is not in use.
-        for side in [&self.read, &self.write] {
-            side.empty_at.store(NEVER, Ordering::Relaxed);
-            side.word.store(0, Ordering::Release);
-        }
-    }
-
-    /// The program gets the descriptor's number: what it sets by that the runtime does not see.
-    pub(crate) fn lend(&self, fd: BorrowedFd<'_>) {
-        let mut state = self.state.lock();
-        state.flag.lend(fd);
-        state.options.lend();
-    }
-
-    /// Sets `O_NONBLOCK` for the program.
-    pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-        let mut state = self.state.lock();
-        state.flag.set_for_program(fd, on)?;
-        state.options.set_nonblocking(on);
-        Ok(())
-    }
-
-    /// Takes note of a timeout that the program has set.
-    pub(crate) fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) {
-        self.state.lock().options.set_timeout(interest, timeout);
-    }
-
-    /// For calls that have no flag of their own: makes the descriptor non-blocking, unless somebody
-    /// might notice. Whether calls do not block now.
-    pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        let mut state = self.state.lock();
-        Ok(state.flag.is_ours()
-            || state.patience(fd, Interest::Read)?.is_none()
-            || state.flag.set(fd)?)
-    }
-
-    /// As `make_nonblocking`, and without asking the kernel anything: whether the flag is the runtime's
-    /// own now.
-    pub(crate) fn is_made_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        let mut state = self.state.lock();
-        if state.flag.is_lent() || state.patience(fd, Interest::Read)?.is_none() {
-            return Ok(false);
-        }
-        state.flag.set(fd)
-    }
-
-    /// Whether a call that would block has failed because of a flag that the runtime has set.
-    pub(crate) fn is_nonblocking_by_us(&self) -> bool {
-        self.state.lock().flag.is_ours()
-    }
-
-    /// Whether the program has set `O_NONBLOCK`.
-    #[cfg(target_vendor = "apple")]
-    pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        self.state.lock().flag.is_programs(fd)
-    }
-}
-
-impl Side {
-    /// Under the entry's lock, so that no atomic addition is needed.
-    fn count_waiting(&self, change: i32) {
-        let n = self.n_waiting.load(Ordering::Relaxed);
-        self.n_waiting.store(n.wrapping_add_signed(change), Ordering::Relaxed);
-    }
-
-    /// The kernel's edge. Under the entry's lock.
-    fn edge(&self, closed: bool, unsteady: bool) {
-        let flag = |set, flag| if set { flag } else { 0 };
-        let word = self.word.load(Ordering::Relaxed);
-        let next = (word + TICK) | flag(closed, CLOSED) | flag(unsteady, UNSTEADY);
-        // Release pairs with the acquire in `look`.
-        self.word.store(next, Ordering::Release);
-    }
-}
-
-impl State {
-    /// The turn of one that comes to wait.
-    fn take_turn(&mut self) -> u64 {
-        self.last_turn += 1;
-        self.last_turn
     }
 
     /// What comes before a wait that is not plain; whether to try once more instead.
     #[cold]
     fn prepare_wait(
-        &mut self,
+        &self,
+        state: &mut State,
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
         call: &mut Call,
     ) -> io::Result<bool> {
-        let Some(patience) = self.patience(fd, interest)? else {
+        self.doubt_registration(state, fd);
+        let Some(patience) = state.patience(fd, interest)? else {
+            // What was noted is not the kernel's answer: data may be there that no event has told yet.
+            if seen.is_empty() {
+                self.side(interest).forget_note();
+                return Ok(true);
+            }
             return Err(Errno::AGAIN.into());
         };
-        if seen.word & CLOSED != 0 && !std::mem::replace(&mut call.found_nothing_at_end, true) {
+        if seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true) {
             return Ok(true);
         }
         if call.deadline_ns == Call::NEVER
@@ -595,27 +430,54 @@ impl State {
 
     /// Has the event loop of a core watch the descriptor.
     #[cold]
-    fn register(&mut self, core: u32, fd: BorrowedFd<'_>) -> io::Result<()> {
-        super::register(core as usize, fd, to_token(fd, self.generation))?;
-        self.registered = Some(Home::new(core));
+    fn register(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.note_known();
+        super::register(core as usize, fd, to_token(fd, state.generation))?;
+        state.registered = Some(Home::new(core));
         Ok(())
     }
 
     /// Has the event loop of the task's core watch the descriptor instead of that of `home`, if that
     /// core is not to be woken for it.
     #[cold]
-    fn follow(&mut self, task: &Header, fd: BorrowedFd<'_>, home: Home) {
+    fn follow(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>, home: Home) {
         if (task.scheduling().is_retired)(home.core() as usize) {
-            self.move_to(task.core.load(Ordering::Relaxed), fd, home);
+            self.move_to(state, task.core.load(Ordering::Relaxed), fd, home);
         }
     }
 
     /// Has another event loop than that of `from` watch the descriptor, if the kernel lets it; whoever
     /// waits is heard in any case. What is ready then is an edge once more.
-    fn move_to(&mut self, core: u32, fd: BorrowedFd<'_>, from: Home) {
-        if self.register(core, fd).is_ok() {
+    fn move_to(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>, from: Home) {
+        if self.register(state, core, fd).is_ok() {
             super::deregister(from.core() as usize, Some(fd));
         }
+    }
+
+    /// Takes up to `n` waiters out and claims their tasks.
+    fn wake(
+        &self,
+        state: &mut State,
+        interest: Interest,
+        n: usize,
+        ready: &mut List,
+        outside: &mut Outside,
+    ) {
+        for _ in 0..n {
+            let Some(waiter) = state.queue(interest).pop_front() else { return };
+            self.count_waiting(interest, -1);
+            // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock, which is
+            // held here.
+            unsafe { Waiter::wake(waiter, ready, outside) };
+        }
+    }
+}
+
+impl State {
+    /// The turn of one that comes to wait.
+    fn take_turn(&mut self) -> u64 {
+        self.last_turn += 1;
+        self.last_turn
     }
 
     fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {
@@ -648,24 +510,6 @@ impl State {
         }
         // SAFETY: the caller's promise.
         unsafe { queue.push_back(waiter) };
-    }
-
-    /// Takes up to `n` waiters out and claims their tasks.
-    fn wake(
-        &mut self,
-        side: &Side,
-        interest: Interest,
-        n: usize,
-        ready: &mut List,
-        outside: &mut Outside,
-    ) {
-        for _ in 0..n {
-            let Some(waiter) = self.queue(interest).pop_front() else { return };
-            side.count_waiting(-1);
-            // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock, which is
-            // held here.
-            unsafe { Waiter::wake(waiter, ready, outside) };
-        }
     }
 }
 

@@ -8,27 +8,46 @@
 //!
 //! A registration carries a generation, and so does every event: one that was meant for an earlier
 //! owner of the number is recognized and dropped.
+//!
+//! # An event loop that is lost
+//!
+//! The descriptors of the loops are hidden from the program (`hidden`, `numbers`). Where it closes them
+//! all the same, by a system call of its own, the kernel says `EBADF`, or `EINVAL` once the number
+//! means another file. To wake a loop is to modify what is registered there, so that nothing is ever
+//! written to a number that may be another file's; it fails when either of the two is lost. Whoever
+//! meets that makes a new loop, under one lock for all of them, and has all who wait in the old one try
+//! again, by which they register anew. A worker that sleeps in a lost loop, which it holds open, is woken
+//! by a signal. It may still be on its way to sleep, with the old number: so no new one has that.
 
 mod call;
 mod entry;
 mod flag;
+mod heir;
+mod hidden;
 mod options;
+mod readiness;
 mod table;
 mod waiter;
 
 pub(crate) use call::Call;
 pub use call::Interest;
-pub(crate) use entry::{Seen, block_until_ready};
+pub(crate) use entry::{Entry, block_until_ready};
+pub(crate) use hidden::Hidden;
 pub use options::Origin;
-pub(crate) use table::entry;
+pub(crate) use readiness::Seen;
+pub(crate) use table::{each_known, entry, known};
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::life::PerLife;
-use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
+use crate::lock::Lock;
+use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::poller::{Events, Poller};
+use crate::sys::thread;
 use crate::task::list::List;
 
 /// The event loop of a core.
@@ -36,19 +55,30 @@ use crate::task::list::List;
 pub(crate) struct Loop {
     poller: Poller,
     n_registered: AtomicUsize,
+    /// Ends the wait of the OS thread that has the core.
+    interrupt: fn(usize),
 }
 
 static LOOPS: PerLife<Box<[Loop]>> = PerLife::new();
 
-/// Makes event loops, one for each core, for `begin`.
-pub(crate) fn make(n_cores: usize) -> io::Result<Box<[Loop]>> {
-    let new = || Ok(Loop { poller: Poller::new()?, n_registered: AtomicUsize::new(0) });
+/// The process in which they were made; 0 before. Whoever asks has been told of a descriptor, if it
+/// matters: it orders nothing.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Makes event loops, one for each core, for `begin`. `interrupt` ends the wait of the OS thread that has a
+/// core, by other means than its event loop.
+pub(crate) fn make(n_cores: usize, interrupt: fn(usize)) -> io::Result<Box<[Loop]>> {
+    let new = || Ok(Loop { poller: Poller::new()?, n_registered: AtomicUsize::new(0), interrupt });
     (0..n_cores).map(|_| new()).collect()
 }
 
 /// Puts the event loops of the cores to use.
 pub(crate) fn begin(loops: Box<[Loop]>) {
+    for event_loop in &loops {
+        event_loop.hide();
+    }
     LOOPS.begin(loops);
+    PROCESS.store(thread::process(), Ordering::Relaxed);
 }
 
 /// In a child of a fork: lets go of the parent's event loops, and of all that was known of descriptors
@@ -61,8 +91,14 @@ pub(crate) unsafe fn forget() {
     for event_loop in LOOPS.forget().into_iter().flatten() {
         event_loop.poller.abandon();
     }
+    // SAFETY: as the caller promises.
+    unsafe {
+        heir::forget();
+        RENEWING.renew(());
+    }
     table::forget();
     MAY_BE_COPIED.store(false, Ordering::Relaxed);
+    PROCESS.store(0, Ordering::Relaxed);
 }
 
 /// Whether a process may live that has been forked off this one, and with it copies of descriptors.
@@ -78,8 +114,33 @@ pub(crate) fn note_fork() {
     MAY_BE_COPIED.store(true, Ordering::Relaxed);
 }
 
+impl Loop {
+    fn hide(&self) {
+        for number in self.poller.numbers() {
+            entry(number).hide();
+        }
+    }
+
+    /// Whether the descriptors are what they were. Wakes the loop, which does no harm.
+    fn is_whole(&self) -> bool {
+        self.poller.wake().is_ok()
+    }
+}
+
+/// Whether this is the process in which the runtime has started, or none where it has: a copy of it is
+/// another one.
+pub(crate) fn is_this_process() -> bool {
+    let process = PROCESS.load(Ordering::Relaxed);
+    process == 0 || process == thread::process()
+}
+
 fn event_loop(core: usize) -> &'static Loop {
     &LOOPS.get().expect("the runtime has started")[core]
+}
+
+/// The event loops and their cores, once there are any.
+fn event_loops() -> impl Iterator<Item = (usize, &'static Loop)> {
+    LOOPS.get().into_iter().flatten().enumerate()
 }
 
 fn register(core: usize, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
@@ -87,6 +148,71 @@ fn register(core: usize, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
     event_loop.poller.add(fd, token)?;
     event_loop.n_registered.fetch_add(1, Ordering::Relaxed);
     Ok(())
+}
+
+/// The kernel has refused a registration: whether that was because of the event loop, which is another
+/// one now; else the error is the caller's. Without any lock.
+#[cold]
+fn on_refusal(core: usize, error: io::Error) -> io::Result<()> {
+    if !is_of_lost(&error) || event_loop(core).is_whole() {
+        return Err(error);
+    }
+    renew_lost();
+    Ok(())
+}
+
+/// Whether the kernel says this of an event loop that is lost.
+fn is_of_lost(error: &io::Error) -> bool {
+    let lost = [Errno::BADF, Errno::INVAL].map(Errno::raw_os_error);
+    error.raw_os_error().is_some_and(|error| lost.contains(&error))
+}
+
+/// One at a time makes loops anew. Orders the looks at what they are.
+static RENEWING: Lock<()> = Lock::new(());
+
+/// Makes those event loops anew that are lost. Without any lock.
+#[cold]
+fn renew_lost() {
+    let renewing = RENEWING.lock();
+    let lost: Vec<_> = event_loops().filter(|(_, event_loop)| !event_loop.is_whole()).collect();
+    for (_, event_loop) in &lost {
+        event_loop.poller.numbers().into_iter().for_each(|number| entry(number).reveal());
+    }
+    let numbers = event_loops().flat_map(|(_, event_loop)| event_loop.poller.numbers());
+    let above = numbers.max().unwrap_or(0);
+    for (_, event_loop) in &lost {
+        if let Err(error) = event_loop.poller.renew(above) {
+            let why = "failed to make an event loop in place of a lost one";
+            crate::report::fatal(format_args!("{why}: {error}"));
+        }
+        event_loop.hide();
+    }
+    drop(renewing);
+    for (core, event_loop) in lost {
+        each_known(0, RawFd::MAX, |_, entry| entry.lose_registration(core));
+        (event_loop.interrupt)(core);
+    }
+}
+
+/// The number of one of the runtime's own descriptors is about to mean another file: what the program
+/// could not have seen goes elsewhere.
+pub(crate) fn make_way(fd: BorrowedFd<'_>, entry: &Entry) {
+    for (_, event_loop) in event_loops() {
+        if let Ok(true) = event_loop.poller.move_away(fd) {
+            event_loop.hide();
+        }
+    }
+    // Who waits for a file that is kept goes on with another descriptor of it.
+    entry.detach(fd);
+}
+
+/// Whether a number that is hidden is the runtime's indeed. An event loop that was lost is made anew.
+pub(crate) fn is_hidden(number: RawFd, entry: &Entry) -> bool {
+    let its_loop = event_loops().find(|(_, it)| it.poller.numbers().contains(&number));
+    if its_loop.is_some_and(|(_, event_loop)| !event_loop.is_whole()) {
+        renew_lost();
+    }
+    entry.is_ours()
 }
 
 /// One descriptor less. `known` is one that the kernel would go on to watch.
@@ -111,7 +237,10 @@ pub(crate) fn has_registrations(core: usize) -> bool {
 /// place is known: their ways from memory overlap.
 pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, ready: &mut List) {
     if let Err(error) = event_loop(core).poller.wait(events, timeout) {
-        crate::report::fatal(format_args!("failed to wait for events: {error}"));
+        if !is_of_lost(&error) {
+            crate::report::fatal(format_args!("failed to wait for events: {error}"));
+        }
+        renew_lost();
     }
     for event in events.iter() {
         entry(entry::from_token(event.token).0).prefetch();
@@ -124,5 +253,7 @@ pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, 
 
 /// Ends a core's `poll`, or the next one.
 pub(crate) fn wake(core: usize) {
-    event_loop(core).poller.wake();
+    if !event_loop(core).is_whole() {
+        renew_lost();
+    }
 }

@@ -85,6 +85,11 @@ impl Options {
     /// There is a duplicate now.
     pub(super) fn share(&mut self) {
         self.shared = true;
+        self.doubt();
+    }
+
+    /// The kernel may know better.
+    pub(super) fn doubt(&mut self) {
         self.known = false;
     }
 

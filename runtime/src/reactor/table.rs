@@ -46,12 +46,34 @@ impl Number for BorrowedFd<'_> {
 pub(crate) fn entry(fd: impl Number) -> &'static Entry {
     let number = usize::try_from(fd.number()).expect("descriptors are not negative");
     let index = number >> CHUNK_LOG2;
-    let chunk = &CHUNKS[index];
-    // Acquire pairs with the release in `make`.
-    let entries = chunk.load(Ordering::Acquire);
-    // SAFETY: null, or a chunk that `make` leaked.
-    let entries = unsafe { entries.as_ref() }.unwrap_or_else(|| make(index));
+    let entries = made(&CHUNKS[index]).unwrap_or_else(|| make(index));
     &entries[number % CHUNK]
+}
+
+/// The entry of a number of which something is known: to ask takes no memory.
+pub(crate) fn known(number: RawFd) -> Option<&'static Entry> {
+    let number = usize::try_from(number).ok()?;
+    let entries = made(CHUNKS.get(number >> CHUNK_LOG2)?)?;
+    Some(&entries[number % CHUNK]).filter(|entry| entry.is_known())
+}
+
+/// Calls `f` with each number from `first` to `last` of which something is known.
+pub(crate) fn each_known(first: RawFd, last: RawFd, mut f: impl FnMut(RawFd, &'static Entry)) {
+    let (first, last) = (first.max(0), last.max(0));
+    let chunks = CHUNKS.iter().zip((0..).step_by(CHUNK));
+    for (chunk, begin) in chunks.filter(|(_, begin)| *begin <= last) {
+        let Some(entries) = made(chunk) else { continue };
+        for (entry, number) in entries.iter().zip(begin..) {
+            if (first..=last).contains(&number) && entry.is_known() {
+                f(number, entry);
+            }
+        }
+    }
+}
+
+fn made(chunk: &AtomicPtr<[Entry; CHUNK]>) -> Option<&'static [Entry; CHUNK]> {
+    // SAFETY: null, or a chunk that `make` leaked. Acquire pairs with the release in `make`.
+    unsafe { chunk.load(Ordering::Acquire).as_ref() }
 }
 
 #[cold]
@@ -65,7 +87,7 @@ fn make(index: usize) -> &'static [Entry; CHUNK] {
     END.fetch_max(index + 1, Ordering::Relaxed);
     let entries: Box<[Entry; CHUNK]> = entries.try_into().ok().expect("of that length");
     let new = Box::into_raw(entries);
-    // Release pairs with the acquire in `entry`.
+    // Release pairs with the acquire in `made`.
     match chunk.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: leaked, here and by whoever was first.
         Ok(_) => unsafe { &*new },

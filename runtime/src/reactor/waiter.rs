@@ -21,6 +21,8 @@ pub(super) struct Waiter {
     /// `None`: an OS thread.
     task: Option<NonNull<Header>>,
     woken: AtomicU32,
+    /// Where its file is, when it is woken because the number means another one: see `heir`.
+    heir: AtomicU32,
     /// Its place among those who wait.
     pub(super) turn: u64,
     links: Links<Waiter>,
@@ -29,11 +31,27 @@ pub(super) struct Waiter {
 impl Waiter {
     pub(super) fn green(task: &Header, turn: u64) -> Self {
         let task = Some(NonNull::from(task));
-        Self { task, woken: AtomicU32::new(0), turn, links: Links::new() }
+        Self::new(task, turn)
     }
 
     pub(super) fn outside(turn: u64) -> Self {
-        Self { task: None, woken: AtomicU32::new(0), turn, links: Links::new() }
+        Self::new(None, turn)
+    }
+
+    fn new(task: Option<NonNull<Header>>, turn: u64) -> Self {
+        let zero = || AtomicU32::new(0);
+        Self { task, woken: zero(), heir: zero(), turn, links: Links::new() }
+    }
+
+    /// Before it is woken: where its file is.
+    pub(super) fn set_heir(&self, heir: u32) {
+        // Goes with the mark.
+        self.heir.store(heir, Ordering::Relaxed);
+    }
+
+    /// Once it was woken: where its file is; 0 for nowhere else.
+    pub(super) fn heir(&self) -> u32 {
+        self.heir.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_woken(&self) -> bool {

@@ -139,6 +139,13 @@ fn schedule(task: Runnable) {
     get().take_on(task);
 }
 
+/// Ends the system call that the worker of a core waits in.
+fn interrupt(core: usize) {
+    if let Some(scheduler) = SCHEDULER.get() {
+        sys::thread::interrupt(scheduler.cores[core].worker());
+    }
+}
+
 /// Calls in a run that had no need to wait before it gives way: so many that it is its own doing
 /// that 10 ms have passed.
 const CALLS_MIN: u32 = 32;

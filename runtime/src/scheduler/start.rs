@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
 /// What it says.
 pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
     wardrobe::init();
-    let loops = reactor::make(settings.n_cores)?;
+    let loops = reactor::make(settings.n_cores, super::interrupt)?;
     let gate = Gate::new();
     for index in 0..settings.n_cores {
         let worker = move || {

@@ -1,19 +1,23 @@
 //! `epoll`, edge-triggered, with an `eventfd` to wake a wait.
 //!
+//! The eventfd is readable for good, and registered edge-triggered. To modify the registration is an
+//! edge once more: that is how a wait is woken. Nothing is written, so that a number that the program has
+//! taken away meanwhile comes to no harm: the call fails, unless both numbers are what they were.
+//!
 //! A wait is an `epoll_pwait2`, whose timeout is in nanoseconds: a `sleep` of 100 µs is to take about
 //! that long. Where there is no such call (before Linux 5.11, in Valgrind) it is an `epoll_pwait`, and
 //! deadlines are late by up to a millisecond.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
 
-use super::{BATCH, Event};
-use crate::primitive::{AtomicBool, Ordering};
+use super::{BATCH, Event, high};
+use crate::primitive::{AtomicBool, AtomicI32, Ordering};
 
 /// The token of the wake-up descriptor; no registration has it.
 const WAKE: u64 = u64::MAX;
@@ -21,11 +25,15 @@ const WAKE: u64 = u64::MAX;
 /// Whether the kernel has been found to have the older call alone.
 static IN_MILLISECONDS: AtomicBool = AtomicBool::new(false);
 
-/// One event loop of the kernel.
+/// What is asked for of the eventfd.
+const WAKE_FLAGS: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::ET);
+
+/// One event loop of the kernel. Once the runtime has started it lasts to the end of the process.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    epoll: OwnedFd,
-    wake: OwnedFd,
+    /// The numbers of the two descriptors, which may change.
+    epoll: AtomicI32,
+    wake: AtomicI32,
 }
 
 /// An event loop within the event loop: a descriptor that is readable while one of those in it is
@@ -51,8 +59,8 @@ impl Nested {
         }
     }
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
     }
 }
 
@@ -86,12 +94,57 @@ impl Events {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
+        let [epoll, wake] = Self::make(0)?;
+        Ok(Self { epoll: AtomicI32::new(epoll), wake: AtomicI32::new(wake) })
+    }
+
+    /// Both descriptors, under numbers above that one if they can be had.
+    fn make(above: RawFd) -> io::Result<[RawFd; 2]> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        // Edge-triggered, so that nobody has to read the counter back: each write is an edge.
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &wake, epoll::EventData::new_u64(WAKE), flags)?;
-        Ok(Self { epoll, wake })
+        let wake = eventfd(1, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let [epoll, wake] = [epoll, wake].map(|fd| high::moved_above(fd, above));
+        epoll::add(&epoll, &wake, epoll::EventData::new_u64(WAKE), WAKE_FLAGS)?;
+        Ok([epoll.into_raw_fd(), wake.into_raw_fd()])
+    }
+
+    /// Makes both descriptors anew: they are lost. `above` is the highest number that any of them had: a
+    /// call that is on its way with an old number must not meet a new one.
+    pub(crate) fn renew(&self, above: RawFd) -> io::Result<()> {
+        let [epoll, wake] = Self::make(above)?;
+        // Nothing goes by their order.
+        self.epoll.store(epoll, Ordering::Relaxed);
+        self.wake.store(wake, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The numbers that the program is to be kept from.
+    pub(crate) fn numbers(&self) -> [RawFd; 2] {
+        [&self.epoll, &self.wake].map(|number| number.load(Ordering::Relaxed))
+    }
+
+    /// If this is one of the two descriptors, has another number for it from now on: whether it is.
+    pub(crate) fn move_away(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let [epoll, wake] = self.numbers();
+        if fd.as_raw_fd() == epoll {
+            self.epoll.store(high::duplicate(fd)?.into_raw_fd(), Ordering::Relaxed);
+        } else if fd.as_raw_fd() == wake {
+            let new = high::duplicate(fd)?;
+            epoll::add(self.epoll(), &new, epoll::EventData::new_u64(WAKE), WAKE_FLAGS)?;
+            self.wake.store(new.into_raw_fd(), Ordering::Relaxed);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn epoll(&self) -> BorrowedFd<'_> {
+        // SAFETY: not -1. Where the number is not this event loop's any more, what is asked of it fails.
+        unsafe { BorrowedFd::borrow_raw(self.epoll.load(Ordering::Relaxed)) }
+    }
+
+    fn wake_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: as in `epoll`.
+        unsafe { BorrowedFd::borrow_raw(self.wake.load(Ordering::Relaxed)) }
     }
 
     /// In a child of a fork: closes the descriptors, which are the parent's, too, and have to be left as
@@ -99,15 +152,16 @@ impl Poller {
     /// one is in the other says that they are ours.
     pub(crate) fn abandon(&self) {
         let nothing = epoll::EventFlags::empty();
-        match epoll::add(&self.epoll, &self.wake, epoll::EventData::new_u64(WAKE), nothing) {
+        let [epoll, wake] = [self.epoll(), self.wake_fd()];
+        match epoll::add(epoll, wake, epoll::EventData::new_u64(WAKE), nothing) {
             Err(Errno::EXIST) => {
-                for fd in [&self.epoll, &self.wake] {
+                for number in self.numbers() {
                     // SAFETY: nobody uses the poller in the child, which does not drop it either.
-                    unsafe { rustix::io::close(fd.as_raw_fd()) };
+                    unsafe { rustix::io::close(number) };
                 }
             }
             // Another event loop.
-            Ok(()) => drop(epoll::delete(&self.epoll, &self.wake)),
+            Ok(()) => drop(epoll::delete(epoll, wake)),
             Err(_) => {}
         }
     }
@@ -119,11 +173,11 @@ impl Poller {
             | epoll::EventFlags::RDHUP
             | epoll::EventFlags::PRI
             | epoll::EventFlags::ET;
-        match epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), flags) {
+        match epoll::add(self.epoll(), fd, epoll::EventData::new_u64(token), flags) {
             // The same open file under the same number, left over from an owner that has gone
             // without saying so: it is ours now.
             Err(Errno::EXIST) => {
-                epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), flags)?;
+                epoll::modify(self.epoll(), fd, epoll::EventData::new_u64(token), flags)?;
             }
             other => other?,
         }
@@ -132,7 +186,7 @@ impl Poller {
 
     /// Takes back `add`.
     pub(crate) fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
-        Ok(epoll::delete(&self.epoll, fd)?)
+        Ok(epoll::delete(self.epoll(), fd)?)
     }
 
     /// Waits for events, for at most `timeout` (`None`: without limit). An interrupted wait is an empty
@@ -163,7 +217,7 @@ impl Poller {
             tv_nsec: left.subsec_nanos().into(),
         });
         let room = rustix::buffer::spare_capacity(&mut events.0);
-        epoll::wait(&self.epoll, room, timeout.as_ref()).map(drop)
+        epoll::wait(self.epoll(), room, timeout.as_ref()).map(drop)
     }
 
     /// As `fill`, by the older call. What it cannot say (24 days) ends early, as a wait may.
@@ -183,7 +237,7 @@ impl Poller {
         let n = unsafe {
             libc::syscall(
                 libc::SYS_epoll_pwait,
-                self.epoll.as_raw_fd(),
+                self.epoll.load(Ordering::Relaxed),
                 room.as_mut_ptr(),
                 room.len() as i32,
                 ms,
@@ -200,9 +254,23 @@ impl Poller {
         Ok(())
     }
 
-    /// Ends the wait that is going on, or the next one.
-    pub(crate) fn wake(&self) {
-        // Fails only when the counter is full: then the edge is there already.
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    /// Ends the wait that is going on, or the next one. An error: a descriptor is lost.
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        Ok(epoll::modify(
+            self.epoll(),
+            self.wake_fd(),
+            epoll::EventData::new_u64(WAKE),
+            WAKE_FLAGS,
+        )?)
+    }
+}
+
+impl Drop for Poller {
+    /// Of one that was made in vain: the program has not had time for its numbers.
+    fn drop(&mut self) {
+        for number in self.numbers() {
+            // SAFETY: owned, and not used after this.
+            unsafe { rustix::io::close(number) };
+        }
     }
 }

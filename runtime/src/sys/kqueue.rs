@@ -1,7 +1,7 @@
 //! `kqueue`, edge-triggered (`EV_CLEAR`), with a user event to wake a wait.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
@@ -10,15 +10,17 @@ use rustix::event::kqueue::{
 };
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 
-use super::{BATCH, Event};
+use super::{BATCH, Event, high};
+use crate::primitive::{AtomicI32, Ordering};
 
 /// The identity of the wake-up event among the user events.
 const WAKE: isize = 0;
 
-/// One event loop of the kernel.
+/// One event loop of the kernel. Once the runtime has started it lasts to the end of the process.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    queue: OwnedFd,
+    /// The number of the descriptor, which may change.
+    queue: AtomicI32,
 }
 
 /// An event loop within the event loop: a descriptor that is readable while one of those in it is
@@ -63,8 +65,8 @@ impl Nested {
         Ok(true)
     }
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        self.0
     }
 }
 
@@ -99,12 +101,44 @@ impl Events {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
+        let queue = AtomicI32::new(Self::make(0)?.into_raw_fd());
+        Ok(Self { queue })
+    }
+
+    /// The descriptor, under a number above that one if it can be had.
+    fn make(above: RawFd) -> io::Result<OwnedFd> {
         let queue = kqueue()?;
         fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
-        let poller = Self { queue };
-        poller
-            .change(&[wake_event(UserDefinedFlags::new(0), EventFlags::ADD | EventFlags::CLEAR)])?;
-        Ok(poller)
+        let queue = high::moved_above(queue, above);
+        let wake = wake_event(UserDefinedFlags::new(0), EventFlags::ADD | EventFlags::CLEAR);
+        change(queue.as_fd(), &[wake])?;
+        Ok(queue)
+    }
+
+    /// Makes the descriptor anew: it is lost. `above` is the highest number that any of them had: a call
+    /// that is on its way with an old number must not meet a new one.
+    pub(crate) fn renew(&self, above: RawFd) -> io::Result<()> {
+        self.queue.store(Self::make(above)?.into_raw_fd(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The number that the program is to be kept from.
+    pub(crate) fn numbers(&self) -> [RawFd; 1] {
+        [self.queue.load(Ordering::Relaxed)]
+    }
+
+    /// If this is the descriptor, has another number for it from now on: whether it is.
+    pub(crate) fn move_away(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let is_it = self.numbers().contains(&fd.as_raw_fd());
+        if is_it {
+            self.queue.store(high::duplicate(fd)?.into_raw_fd(), Ordering::Relaxed);
+        }
+        Ok(is_it)
+    }
+
+    fn queue(&self) -> BorrowedFd<'_> {
+        // SAFETY: not -1. Where the number is not this queue's any more, what is asked of it fails.
+        unsafe { BorrowedFd::borrow_raw(self.queue.load(Ordering::Relaxed)) }
     }
 
     /// In a child of a fork: a queue is not handed down, so there is nothing to close.
@@ -143,7 +177,7 @@ impl Poller {
         events.0.clear();
         // SAFETY: no change is passed, so no descriptor has to stay open on its behalf.
         let waited = unsafe {
-            kevent(&self.queue, &[], rustix::buffer::spare_capacity(&mut events.0), timeout)
+            kevent(self.queue(), &[], rustix::buffer::spare_capacity(&mut events.0), timeout)
         };
         match waited {
             Err(Errno::INTR) => Ok(()),
@@ -151,17 +185,30 @@ impl Poller {
         }
     }
 
-    /// Ends the wait that is going on, or the next one.
-    pub(crate) fn wake(&self) {
-        // Fails only when the kernel is out of memory for a change that needs none.
-        let _ = self.change(&[wake_event(UserDefinedFlags::new(0), EventFlags::empty())]);
+    /// Ends the wait that is going on, or the next one. An error: the descriptor is lost.
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        self.change(&[wake_event(UserDefinedFlags::new(0), EventFlags::empty())])
     }
 
     fn change(&self, changes: &[KEvent]) -> io::Result<()> {
-        // SAFETY: the callers borrow the descriptors that they name for the length of the call, and
-        // whoever closes one later removes it first or bears stale events by their generation.
-        unsafe { kevent(&self.queue, changes, &mut [] as &mut [KEvent], Some(Duration::ZERO))? };
-        Ok(())
+        change(self.queue(), changes)
+    }
+}
+
+fn change(queue: BorrowedFd<'_>, changes: &[KEvent]) -> io::Result<()> {
+    // SAFETY: the callers borrow the descriptors that they name for the length of the call, and whoever
+    // closes one later removes it first or bears stale events by their generation.
+    unsafe { kevent(queue, changes, &mut [] as &mut [KEvent], Some(Duration::ZERO))? };
+    Ok(())
+}
+
+impl Drop for Poller {
+    /// Of one that was made in vain: the program has not had time for its numbers.
+    fn drop(&mut self) {
+        for number in self.numbers() {
+            // SAFETY: owned, and not used after this.
+            unsafe { rustix::io::close(number) };
+        }
     }
 }
 

@@ -8,9 +8,12 @@
 //! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
 //!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
 //!   `wake`, including one that came before it. `Events::iter` gives what it has found. `abandon()`
-//!   closes what a child of a fork has of its parent's, and leaves the parent's as it is.
-//! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), `as_fd()`,
-//!   which a `Poller` can watch.
+//!   closes what a child of a fork has of its parent's, and leaves the parent's as it is. `numbers()` are
+//!   those of its descriptors that the program is to be kept from; `move_away(fd)` gives one of them
+//!   another number, and `renew()` makes them anew where they are lost. All calls may be made from any
+//!   thread at any time: one that meets a number that is not its own any more fails, and harms nobody.
+//! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), and
+//!   `into_fd()`, which a `Poller` can watch.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `signal`: `mask` and `set_mask` of the calling OS thread.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
@@ -49,6 +52,7 @@ pub(crate) mod signal;
 
 pub(crate) mod barrier;
 pub(crate) mod cache;
+pub(crate) mod high;
 pub(crate) mod memory;
 pub(crate) mod socket;
 pub(crate) mod thread;

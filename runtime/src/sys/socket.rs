@@ -13,22 +13,39 @@ pub(crate) fn is_stream(fd: BorrowedFd<'_>) -> bool {
     socket_type(fd) == Ok(SocketType::STREAM)
 }
 
+/// Whether reads from the stream `fd` are to wait for more than a byte (`SO_RCVLOWAT`).
+pub(crate) fn has_mark(fd: BorrowedFd<'_>) -> bool {
+    // The same in all kernels: 1 unless it was set.
+    ask(fd, libc::SO_RCVLOWAT, 1).is_some_and(|mark| mark > 1)
+}
+
 /// How long calls on `fd` wait at most, to read and to write; what is no socket has no timeouts.
 ///
 /// Asked for by libc, under the number that std uses, too: `rustix` has another one, for which
 /// emulators of user space give no more than a part of the answer.
 pub(crate) fn timeouts(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
     [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].map(|option| {
-        let mut time = libc::timeval { tv_sec: 0, tv_usec: 0 };
-        let mut len = mem::size_of_val(&time) as libc::socklen_t;
-        // SAFETY: the kernel writes at most that many bytes, and any of them make a time.
-        let asked = unsafe {
-            let value = ptr::from_mut(&mut time).cast();
-            libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, value, &raw mut len)
-        };
-        let seconds = u64::try_from(time.tv_sec).ok().filter(|_| asked == 0)?;
+        let time = ask(fd, option, libc::timeval { tv_sec: 0, tv_usec: 0 })?;
+        let seconds = u64::try_from(time.tv_sec).ok()?;
         let micros = u64::try_from(time.tv_usec).ok()?;
         let timeout = Duration::from_secs(seconds) + Duration::from_micros(micros);
         (timeout != Duration::ZERO).then_some(timeout)
     })
 }
+
+/// An option of a socket; `None` where there is no such thing.
+fn ask<T: Plain>(fd: BorrowedFd<'_>, option: libc::c_int, mut value: T) -> Option<T> {
+    let mut len = mem::size_of_val(&value) as libc::socklen_t;
+    // SAFETY: the kernel writes at most that many bytes, and any of them make a value.
+    let asked = unsafe {
+        let at = ptr::from_mut(&mut value).cast();
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, at, &raw mut len)
+    };
+    (asked == 0).then_some(value)
+}
+
+/// What any bytes make a value of.
+trait Plain {}
+
+impl Plain for libc::c_int {}
+impl Plain for libc::timeval {}

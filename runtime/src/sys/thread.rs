@@ -42,6 +42,30 @@ pub(crate) fn process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
+/// Ends the system call in which an OS thread of this process waits, for when nothing else can: by a
+/// signal that means nothing to most programs, and for which they get a handler that does nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cold]
+pub(crate) fn interrupt(id: u32) {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: zero is a valid `sigaction`; a handler that is the program's stays, and this one does
+    // nothing. The thread may have gone: then there is no such number, or it is another one's.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGURG, std::ptr::null(), &raw mut action);
+        if matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN) {
+            action.sa_sigaction = nothing as *const () as libc::sighandler_t;
+            action.sa_flags = libc::SA_RESTART;
+            libc::sigaction(libc::SIGURG, &raw const action, std::ptr::null_mut());
+        }
+        libc::syscall(libc::SYS_tgkill, process(), id, libc::SIGURG);
+    }
+}
+
+/// As above: there is no need to.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn interrupt(_: u32) {}
+
 /// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {

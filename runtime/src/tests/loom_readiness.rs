@@ -2,6 +2,9 @@
 //!
 //! A reader that waits while there is something to take, and nobody awake to take it, is a deadlock.
 //!
+//! So is one that waits on when the descriptor was announced once more. And nobody takes what has come for
+//! whoever has the number next.
+//!
 //! Fails if a waiter does not compare the tick, or not under the lock; if an edge does not count; if
 //! a reader that succeeds does not pass on; if `wake` claims before it marks; if a wait that has
 //! timed out returns without either lock, or does not settle.
@@ -9,20 +12,21 @@
 use std::io;
 use std::time::Duration;
 
-use super::machine::reactor::{arrive, close, entry, fd, report_edges, take};
+use super::machine::reactor::{arrive, close, entry, fd, replace, report_edges, take};
 use super::machine::{attendant, spawn_green};
 use super::{DEADLINE_NS, explore, ring};
 use crate::io::{Attempt, Interest, Origin, attach, attempt};
+use crate::reactor::Call;
 use crate::timer;
 
 /// Takes one, and leaves the rest: a connection of a listener's.
 fn accept() -> io::Result<u32> {
-    attempt(fd(), Interest::Read, |_| take(1).map(Attempt::Done))
+    attempt(fd(), Interest::Read, |_, _| take(1).map(Attempt::Done))
 }
 
 /// Takes all there is: a short read of a stream.
 fn read() -> io::Result<u32> {
-    attempt(fd(), Interest::Read, |_| take(u32::MAX).map(Attempt::Drained))
+    attempt(fd(), Interest::Read, |_, _| take(u32::MAX).map(Attempt::Drained))
 }
 
 /// As `accept`, from an OS thread. Time does not pass: nobody runs out of patience.
@@ -34,7 +38,8 @@ fn accept_outside() {
             return entry.pass_on(Interest::Read);
         }
         let patience = Duration::from_nanos(DEADLINE_NS);
-        let heard = entry.wait_outside(fd(), Interest::Read, seen, attendant, patience);
+        let mut call = Call::new();
+        let heard = entry.wait_outside(fd(), Interest::Read, seen, &mut call, attendant, patience);
         assert_eq!(heard, Some(true));
     }
 }
@@ -129,6 +134,41 @@ fn a_timeout_that_races_an_edge_loses_nothing() {
             report_edges();
         });
         ring();
+        reader.join().unwrap();
+        close();
+        events.join().unwrap();
+    });
+}
+
+#[test]
+fn a_second_owner_of_the_number_takes_nothing_from_who_waits() {
+    explore(3, || {
+        attach(fd(), Origin::Fresh);
+        let reader = spawn_green(|| {
+            assert_eq!(accept().unwrap(), 1);
+        });
+        let events = loom::thread::spawn(report_edges);
+        let second = loom::thread::spawn(|| attach(fd(), Origin::Adopted));
+        arrive();
+        reader.join().unwrap();
+        second.join().unwrap();
+        close();
+        events.join().unwrap();
+    });
+}
+
+#[test]
+fn who_waits_when_the_number_goes_to_another_file_is_told() {
+    explore(3, || {
+        attach(fd(), Origin::Fresh);
+        let reader = spawn_green(|| {
+            // Or it has come so late that it means the other file.
+            if let Err(error) = accept() {
+                assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+            }
+        });
+        let events = loom::thread::spawn(report_edges);
+        replace();
         reader.join().unwrap();
         close();
         events.join().unwrap();

@@ -238,6 +238,10 @@ pub(crate) mod sys {
             true
         }
 
+        pub(crate) fn has_mark(_: BorrowedFd<'_>) -> bool {
+            false
+        }
+
         /// Nobody has set any.
         pub(crate) fn timeouts(_: BorrowedFd<'_>) -> [Option<Duration>; 2] {
             [None; 2]
@@ -359,12 +363,49 @@ pub(crate) mod reactor {
         false
     }
 
+    pub(crate) fn on_refusal(_: usize, _: io::Error) -> io::Result<()> {
+        unreachable!("the event loop takes whatever comes")
+    }
+
+    /// The process may have no more descriptors.
+    pub(crate) mod heir {
+        use std::os::fd::BorrowedFd;
+
+        use crate::reactor::Entry;
+
+        pub(crate) enum Heir {}
+
+        pub(crate) fn keep(_: BorrowedFd<'_>, _: &Entry) -> Option<Heir> {
+            None
+        }
+
+        impl Heir {
+            pub(crate) fn new(_: u32) -> Option<Self> {
+                None
+            }
+
+            pub(crate) fn share(&self, _: u32) -> u32 {
+                match *self {}
+            }
+
+            pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+                match *self {}
+            }
+        }
+    }
+
     /// Something comes.
     pub(crate) fn arrive() {
         change(|file| {
             file.n += 1;
             file.edge = file.token.is_some();
         });
+    }
+
+    /// The number means another file from now on, in which there is something for somebody else.
+    pub(crate) fn replace() {
+        ENTRY.detach(fd());
+        change(|file| *file = File { n: 1, ..File::default() });
     }
 
     /// Takes at most this much of what there is.

@@ -19,7 +19,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
     if buf.is_empty() {
         return Ok(rustix::io::read(fd, buf)?);
     }
-    attempt_unflagged(fd, Interest::Read, || Ok(rustix::io::read(fd, &mut *buf)?))
+    attempt_unflagged(fd, Interest::Read, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
 }
 
 /// Reads into several buffers.
@@ -27,7 +27,7 @@ pub(crate) fn read_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
     if bufs.iter().all(|buf| buf.is_empty()) {
         return Ok(rustix::io::readv(fd, bufs)?);
     }
-    attempt_unflagged(fd, Interest::Read, || Ok(rustix::io::readv(fd, bufs)?))
+    attempt_unflagged(fd, Interest::Read, |fd| Ok(rustix::io::readv(fd, bufs)?))
 }
 
 /// Writes all of `buf`, or what can be written before an error.
@@ -43,7 +43,7 @@ pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Re
         return Ok(rustix::io::writev(fd, bufs)?);
     }
     let mut written = 0;
-    let result = attempt_unflagged(fd, Interest::Write, || {
+    let result = attempt_unflagged(fd, Interest::Write, |fd| {
         if written == 0 {
             written = rustix::io::writev(fd, bufs)?;
         }

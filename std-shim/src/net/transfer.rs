@@ -1,6 +1,6 @@
 //! Bytes in and out: the calls that every socket type shares.
 //!
-//! Each is one [`attempt`]. An ordinary thread makes the call that std makes and blocks in it. A
+//! Each is one [`attempt`], which says by which descriptor. An ordinary thread makes the call that std makes and blocks in it. A
 //! green thread makes it with `MSG_DONTWAIT`, so that the descriptor itself stays a blocking one,
 //! and `attempt` parks it where the call would have blocked.
 //!
@@ -86,7 +86,7 @@ impl Stream {
 #[inline]
 pub(crate) fn read(fd: BorrowedFd<'_>, stream: Stream, buf: &mut [u8]) -> io::Result<usize> {
     // The closure has what it needs by value: it lies in the frame of who waits.
-    attempt(fd, Interest::Read, move |mode| {
+    attempt(fd, Interest::Read, move |fd, mode| {
         let room = buf.len();
         let asks_why = SAYS_WHY && stream == Stream::Unix && room >= ROOMY;
         if asks_why && mode == Mode::NonBlocking {
@@ -110,7 +110,7 @@ pub(crate) fn read_vectored(
     if room == 0 {
         return Ok(0);
     }
-    attempt(fd, Interest::Read, |mode| receive(fd, stream, bufs, room, mode))
+    attempt(fd, Interest::Read, |fd, mode| receive(fd, stream, bufs, room, mode))
 }
 
 /// Reads into several buffers, which have this much room, and learns whether that was all.
@@ -128,10 +128,10 @@ fn receive(
 /// Writes to a stream.
 #[inline]
 pub(crate) fn write(fd: BorrowedFd<'_>, stream: Stream, buf: &[u8]) -> io::Result<usize> {
-    let send = |flags| Ok(rustix::net::send(fd, buf, flags | NO_SIGNAL)?);
+    let send = |fd: BorrowedFd<'_>, flags| Ok(rustix::net::send(fd, buf, flags | NO_SIGNAL)?);
     // Nothing needs no room, even of a socket that is full.
     if buf.is_empty() {
-        return send(SendFlags::empty());
+        return send(fd, SendFlags::empty());
     }
     write_all(fd, stream, &[IoSlice::new(buf)], buf.len(), send)
 }
@@ -150,7 +150,7 @@ pub(crate) fn write_vectored(
     if total == 0 {
         return Ok(0);
     }
-    write_all(fd, stream, bufs, total, |flags| {
+    write_all(fd, stream, bufs, total, |fd, flags| {
         Ok(sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), flags)?)
     })
 }
@@ -162,15 +162,15 @@ fn write_all(
     stream: Stream,
     bufs: &[IoSlice<'_>],
     total: usize,
-    first: impl Fn(SendFlags) -> io::Result<usize>,
+    first: impl Fn(BorrowedFd<'_>, SendFlags) -> io::Result<usize> + Sync,
 ) -> io::Result<usize> {
     let mut sent = 0;
-    let result = attempt(fd, Interest::Write, |mode| {
+    let result = attempt(fd, Interest::Write, |fd, mode| {
         if mode == Mode::Blocking {
-            return first(SendFlags::empty()).map(Attempt::Done);
+            return first(fd, SendFlags::empty()).map(Attempt::Done);
         }
         let full = if sent == 0 {
-            sent = first(SendFlags::DONTWAIT)?;
+            sent = first(fd, SendFlags::DONTWAIT)?;
             sent < total
         } else {
             write_rest(fd, stream, bufs, total, &mut sent)?
@@ -222,7 +222,7 @@ pub(crate) fn buffer_from<'a>(bufs: &'a [IoSlice<'_>], mut skip: usize) -> &'a [
 #[inline]
 pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
     let mut asked = false;
-    attempt(fd, Interest::Read, |mode| {
+    attempt(fd, Interest::Read, |fd, mode| {
         match rustix::net::recv(fd, &mut *buf, flags | recv_flags(mode)) {
             Err(Errno::AGAIN) if is_over(fd, &mut asked) => Ok(Attempt::Done(0)),
             received => Ok(Attempt::Done(received?.1)),
@@ -237,7 +237,7 @@ pub(crate) fn recv_from(
     flags: RecvFlags,
 ) -> io::Result<(usize, Option<SocketAddrAny>)> {
     let mut asked = false;
-    attempt(fd, Interest::Read, |mode| {
+    attempt(fd, Interest::Read, |fd, mode| {
         match rustix::net::recvfrom(fd, &mut *buf, flags | recv_flags(mode)) {
             Err(Errno::AGAIN) if is_over(fd, &mut asked) => Ok(Attempt::Done((0, None))),
             received => received.map(|(_, n, from)| Attempt::Done((n, from))).map_err(Into::into),
@@ -271,7 +271,7 @@ fn poll_now(fd: BorrowedFd<'_>, wanted: PollFlags) -> PollFlags {
 /// Sends one datagram to the peer.
 #[inline]
 pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
-    attempt(fd, Interest::Write, |mode| {
+    attempt(fd, Interest::Write, |fd, mode| {
         let n = rustix::net::send(fd, buf, send_flags(mode) | NO_SIGNAL)?;
         Ok(Attempt::Done(n))
     })
@@ -281,9 +281,9 @@ pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
 pub(crate) fn send_to(
     fd: BorrowedFd<'_>,
     buf: &[u8],
-    to: &impl SocketAddrArg,
+    to: &(impl SocketAddrArg + Sync),
 ) -> io::Result<usize> {
-    attempt(fd, Interest::Write, |mode| {
+    attempt(fd, Interest::Write, |fd, mode| {
         let n = rustix::net::sendto(fd, buf, send_flags(mode) | NO_SIGNAL, to)?;
         Ok(Attempt::Done(n))
     })

@@ -3,7 +3,7 @@
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::bridge::{self, attempt_accept};
 use crate::net::socket_addr::each_addr;
@@ -81,7 +81,9 @@ impl TcpListener {
     ///
     /// What the kernel says: no more descriptors, say. The listener stays usable.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accept = || self.0.accept();
+        let accept = |fd: BorrowedFd<'_>| {
+            Attached::at(fd, |listener: &::std::net::TcpListener| listener.accept())
+        };
         let (stream, from) = attempt_accept(self.0.as_fd(), accept)?;
         Ok((TcpStream(self.0.accepted(stream)), from))
     }

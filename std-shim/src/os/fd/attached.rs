@@ -17,7 +17,7 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd};
 use std::ptr;
 
 use crate::bridge::{Origin, detach, io as runtime};
@@ -55,6 +55,16 @@ impl<T: AsFd> Attached<T> {
         let inner = duplicate(&self.0)?;
         runtime::attach_duplicate(inner.as_fd(), self.0.as_fd());
         Ok(Self(inner))
+    }
+
+    /// Calls `f` with that descriptor, as one of std's type.
+    pub(crate) fn at<R>(fd: BorrowedFd<'_>, f: impl FnOnce(&T) -> R) -> R
+    where
+        T: FromRawFd,
+    {
+        // SAFETY: as good as owned, since it is never dropped and does not outlive the borrow.
+        let view = ManuallyDrop::new(unsafe { T::from_raw_fd(fd.as_raw_fd()) });
+        f(&view)
     }
 
     /// Gives the program the descriptor's number.

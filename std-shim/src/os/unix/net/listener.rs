@@ -1,7 +1,7 @@
 //! Where connections from within the host come in.
 
 use std::io::{self, ErrorKind::WouldBlock};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
@@ -68,15 +68,17 @@ impl UnixListener {
     ///
     /// What the kernel says: no more descriptors, say. The listener stays usable.
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let fd = self.0.as_fd();
         let mut asked = false;
-        let (stream, from) = attempt_accept(fd, || match self.0.accept() {
-            // What the call says that blocks.
-            Err(error) if error.kind() == WouldBlock && is_over(fd, &mut asked) => {
-                Err(Errno::INVAL.into())
+        let accept = |fd: BorrowedFd<'_>| {
+            match Attached::at(fd, |listener: &net::UnixListener| listener.accept()) {
+                // What the call says that blocks.
+                Err(error) if error.kind() == WouldBlock && is_over(fd, &mut asked) => {
+                    Err(Errno::INVAL.into())
+                }
+                accepted => accepted,
             }
-            accepted => accepted,
-        })?;
+        };
+        let (stream, from) = attempt_accept(self.0.as_fd(), accept)?;
         Ok((UnixStream(self.0.accepted(stream)), from))
     }
 

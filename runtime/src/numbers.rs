@@ -1,0 +1,92 @@
+//! What a program does to descriptors by their numbers, past everybody who has them: for whoever stands
+//! in the place of libc's functions.
+//!
+//! Each of these is to be called before the kernel is. All take any number, and cost a look into a table
+//! where the runtime knows nothing of it; no memory is taken, and no lock.
+//!
+//! # In a child
+//!
+//! A child that a fork has made, and which has not begun to use the runtime itself, closes copies of
+//! descriptors that are its parent's. One that was made by `vfork` or `clone` even shares the parent's
+//! memory, and the table with it. So nothing is done for a process that is not the one in which the
+//! runtime started: there the kernel's own call is all.
+
+use std::os::fd::{BorrowedFd, RawFd};
+
+use rustix::io::fcntl_getfd;
+
+use crate::reactor::{self, Entry};
+
+/// Says that a number is about to be closed: whether it is the program's to close. If it is not, there is
+/// no such descriptor (`EBADF`).
+pub fn closing(number: RawFd) -> bool {
+    let Some(entry) = entry(number) else { return true };
+    if entry.is_ours() && reactor::is_hidden(number, entry) {
+        return false;
+    }
+    entry.detach(borrow(number));
+    true
+}
+
+/// Says that the numbers from `first` to `last` are about to be closed, and calls `close` with the first
+/// and last of each run of them that is the program's to close.
+pub fn closing_range(first: RawFd, last: RawFd, mut close: impl FnMut(RawFd, RawFd)) {
+    let mut hidden = Vec::new();
+    if reactor::is_this_process() {
+        reactor::each_known(first, last, |number, _| {
+            if !closing(number) {
+                hidden.push(number);
+            }
+        });
+    }
+    let mut next = Some(first);
+    for number in hidden {
+        if let Some(first) = next.filter(|first| *first < number) {
+            close(first, number - 1);
+        }
+        next = number.checked_add(1);
+    }
+    if let Some(first) = next.filter(|first| *first <= last) {
+        close(first, last);
+    }
+}
+
+/// Says that a number is about to mean the file of another descriptor, if there is that one.
+pub fn replacing(number: RawFd, by: RawFd) {
+    let will_be = |_: &&Entry| number != by && by >= 0 && fcntl_getfd(borrow(by)).is_ok();
+    match entry(number).filter(will_be) {
+        Some(entry) if entry.is_ours() => reactor::make_way(borrow(number), entry),
+        Some(entry) => entry.detach(borrow(number)),
+        None => {}
+    }
+}
+
+/// Whether a number is one of the runtime's own: for the program there is no such descriptor.
+pub fn is_hidden(number: RawFd) -> bool {
+    entry(number).is_some_and(Entry::is_ours)
+}
+
+/// Says that whether calls on a descriptor block was set by its number (`O_NONBLOCK`), just now.
+pub fn flag_was_set(number: RawFd) {
+    if let Some(entry) = entry(number) {
+        entry.note_flag();
+    }
+}
+
+/// Says that an option of a socket was set by its number, just now: a timeout, or how much reads wait for.
+pub fn option_was_set(number: RawFd) {
+    if let Some(entry) = entry(number) {
+        entry.note_option(borrow(number));
+    }
+}
+
+/// The entry of a number of which this process's runtime knows something.
+fn entry(number: RawFd) -> Option<&'static Entry> {
+    // The process comes last: it takes a system call.
+    reactor::known(number).filter(|_| reactor::is_this_process())
+}
+
+fn borrow<'a>(number: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: not negative, or nothing would be known of it. Nothing is read, written or closed by it.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}

@@ -1,0 +1,355 @@
+//! Whose number it is: descriptors come in, are doubled, lent and go out, while others wait.
+//!
+//! # What is known of a number
+//!
+//! | flag | meaning |
+//! |---|---|
+//! | KNOWN | there is something to forget when it is closed |
+//! | ANNOUNCED | the descriptor has come in by a word to the runtime: what is registered under the number is it |
+//! | OURS | the runtime's own: for the program there is no such descriptor |
+//! | DOUBTED | the program may have set options by the number that sockets accepted here take over |
+//! | PASSES_ON | it has |
+//!
+//! # A number that comes in while others wait
+//!
+//! The program may have made a second owner of the same number, so the file is most likely the same:
+//! whoever waits tries again, and registers anew, which is an edge if there is something. One that this
+//! process has *just made* is another file than that of those who wait: its number was closed without
+//! a word.
+//!
+//! # A number that goes out while others wait
+//!
+//! The kernel's calls go by the file: who waits in one when the number is closed, or made to mean
+//! another file by `dup2`, waits on for the file that it called for. So does a green thread: the runtime
+//! keeps a descriptor of the file (`heir`), and whoever waits goes on with that one. Whoever has been
+//! woken, or is about to wait, is told `EBADF`; it never tries the number again, which may be
+//! anybody's.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
+
+use super::super::flag::Flag;
+use super::super::options::Origin;
+use super::super::readiness::Seen;
+use super::super::waiter::{Outside, Waiter, schedule};
+use super::super::{Interest, deregister, entry, heir, may_be_copied};
+use super::{Entry, Home, State};
+use crate::primitive::Ordering;
+use crate::sys::socket;
+use crate::task::list::List;
+
+const KNOWN: u32 = 1;
+const ANNOUNCED: u32 = 2;
+const OURS: u32 = 4;
+const DOUBTED: u32 = 8;
+const PASSES_ON: u32 = 16;
+
+impl Entry {
+    /// What is known of the number. Changed under the lock; without it a hint, for whoever asks about a
+    /// number must see to it that it stays what it is.
+    fn about(&self) -> u32 {
+        self.about.load(Ordering::Relaxed)
+    }
+
+    fn set_about(&self, about: u32) {
+        self.about.store(about, Ordering::Relaxed);
+    }
+
+    /// Whether there is anything to forget when the number is closed.
+    pub(crate) fn is_known(&self) -> bool {
+        self.about() & KNOWN != 0
+    }
+
+    /// Something is to be forgotten when the number is closed. Under the lock.
+    pub(super) fn note_known(&self) {
+        self.set_about(self.about() | KNOWN);
+    }
+
+    /// Whether the number is one of the runtime's own.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.about() & OURS != 0
+    }
+
+    /// The number is one of the runtime's own from now on, until it goes out. The word is for
+    /// `is_still`.
+    pub(crate) fn hide(&self) -> Seen {
+        let _state = self.state.lock();
+        self.set_about(self.about() | KNOWN | OURS);
+        self.read.look()
+    }
+
+    /// The number is none of the runtime's own any more.
+    pub(crate) fn reveal(&self) {
+        let _state = self.state.lock();
+        self.set_about(self.about() & !OURS);
+    }
+
+    /// Whether the number means the file that it meant then.
+    pub(crate) fn is_still(&self, interest: Interest, seen: Seen) -> bool {
+        !self.side(interest).is_other_file(seen)
+    }
+
+    /// In a child of a fork: a new entry for a descriptor that has this one in the parent.
+    #[cfg(not(loom))]
+    pub(in crate::reactor) fn inherit(&self) -> Self {
+        let new = Self::new();
+        if self.is_ours() {
+            return new;
+        }
+        new.set_about(self.about());
+        if self.state.is_free() {
+            new.state.lock().flag = self.state.lock().flag.inherit();
+        }
+        if self.is_distrusted() {
+            new.distrust();
+        }
+        new.read.set_marked(self.read.is_marked());
+        new
+    }
+
+    /// A descriptor comes in under this number.
+    pub(crate) fn attach(&self, fd: BorrowedFd<'_>, origin: Origin) {
+        let adopted = origin == Origin::Adopted;
+        let is_stream = !adopted || socket::is_stream(fd);
+        let marked = adopted && is_stream && socket::has_mark(fd);
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        let mut state = self.state.lock();
+        if self.is_known() {
+            self.wake_all(&mut state, 0, &mut ready, &mut outside);
+            // Whatever file is registered: it is to be so anew, under the next generation.
+            if let Some(home) = state.registered.take() {
+                deregister(home.core() as usize, adopted.then_some(fd));
+            }
+        }
+        let is_other_file = !adopted && self.is_known();
+        self.begin(&mut state, is_other_file);
+        state.flag = Flag::new(adopted);
+        state.options.reset(origin);
+        self.set_about(KNOWN | ANNOUNCED | if adopted { DOUBTED } else { 0 });
+        if !is_stream {
+            self.distrust();
+        }
+        self.read.set_marked(marked);
+        drop(state);
+        schedule(ready, outside);
+    }
+
+    /// As `attach`, for a connection that was accepted just now at `listener`, whose entry is `of`.
+    pub(crate) fn attach_accepted(&self, fd: BorrowedFd<'_>, of: &Self, listener: BorrowedFd<'_>) {
+        let passes_on = of.passes_on(listener);
+        self.attach(fd, Origin::Fresh);
+        if passes_on {
+            let marked = socket::has_mark(fd);
+            let mut state = self.state.lock();
+            state.options.doubt();
+            self.read.set_marked(marked);
+        }
+    }
+
+    /// Whether sockets that are accepted here have timeouts, or a mark, from the start. Linux hands
+    /// those of the listener on.
+    fn passes_on(&self, listener: BorrowedFd<'_>) -> bool {
+        if self.about() & DOUBTED != 0 {
+            let any = socket::timeouts(listener) != [None; 2] || socket::has_mark(listener);
+            let _state = self.state.lock();
+            let about = self.about() & !(DOUBTED | PASSES_ON);
+            self.set_about(about | if any { PASSES_ON } else { 0 });
+        }
+        self.about() & PASSES_ON != 0
+    }
+
+    /// A duplicate of `original`, whose entry is `of`, comes in as `fd` under this number.
+    pub(crate) fn attach_duplicate(&self, fd: RawFd, of: &Entry, original: RawFd) {
+        let mut state = of.state.lock();
+        state.options.share();
+        let flag = state.flag.join(original, fd);
+        let is_distrusted = of.is_distrusted();
+        let is_marked = of.read.is_marked();
+        let passes_on = of.about() & (DOUBTED | PASSES_ON);
+        drop(state);
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        let mut state = self.state.lock();
+        self.wake_all(&mut state, 0, &mut ready, &mut outside);
+        if let Some(home) = state.registered.take() {
+            deregister(home.core() as usize, None);
+        }
+        self.begin(&mut state, true);
+        state.flag = flag;
+        self.set_about(KNOWN | ANNOUNCED | passes_on);
+        if is_distrusted {
+            self.distrust();
+        }
+        self.read.set_marked(is_marked);
+        drop(state);
+        schedule(ready, outside);
+    }
+
+    /// The descriptor is about to be closed, or its number to mean another file.
+    pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
+        let is_awaited = [Interest::Read, Interest::Write].map(|interest| self.n_waiting(interest));
+        let is_awaited = is_awaited.iter().any(|n| n.load(Ordering::Relaxed) != 0);
+        // Before the lock, since it has a number, and so an entry, of its own.
+        let kept = if is_awaited { heir::keep(fd, self) } else { None };
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        let mut state = self.state.lock();
+        if let Some(home) = state.registered.take() {
+            // The kernel forgets a file with its last descriptor.
+            let is_last = state.flag.is_only_one() && !may_be_copied();
+            let known = (!is_last).then_some(fd);
+            deregister(home.core() as usize, known);
+        }
+        state.flag.leave(fd.as_raw_fd());
+        let heir = kept.as_ref().map_or(0, |heir| heir.share(self.n_all_waiting()));
+        self.wake_all(&mut state, heir, &mut ready, &mut outside);
+        self.begin(&mut state, true);
+        self.set_about(0);
+        drop(state);
+        schedule(ready, outside);
+    }
+
+    /// How many wait, in both directions. Under the lock.
+    fn n_all_waiting(&self) -> u32 {
+        self.n_readers.load(Ordering::Relaxed) + self.n_writers.load(Ordering::Relaxed)
+    }
+
+    /// Takes all waiters out; they go on with `heir`, if there is one.
+    fn wake_all(&self, state: &mut State, heir: u32, ready: &mut List, outside: &mut Outside) {
+        for interest in [Interest::Read, Interest::Write] {
+            while let Some(waiter) = state.queue(interest).pop_front() {
+                self.count_waiting(interest, -1);
+                // SAFETY: as in `wake`, here and below.
+                unsafe { waiter.as_ref() }.set_heir(heir);
+                // SAFETY: the lock is held, by `state`.
+                unsafe { Waiter::wake(waiter, ready, outside) };
+            }
+        }
+    }
+
+    /// Begins a new generation: nothing is known, nothing registered.
+    fn begin(&self, state: &mut State, is_other_file: bool) {
+        state.generation = state.generation.wrapping_add(1);
+        state.flag = Flag::new(true);
+        state.options.reset(Origin::Adopted);
+        for side in [&self.read, &self.write] {
+            if is_other_file {
+                side.next_file();
+            } else {
+                side.begin();
+            }
+        }
+    }
+
+    /// Nothing is EMPTY from now on, until the descriptor goes out. Under the lock.
+    fn distrust(&self) {
+        self.read.distrust();
+        self.write.distrust();
+    }
+
+    fn is_distrusted(&self) -> bool {
+        self.read.is_distrusted()
+    }
+
+    /// What is registered under a number that was never announced may be an earlier file of it: it is
+    /// to be registered anew. Under the lock.
+    pub(super) fn doubt_registration(&self, state: &mut State, fd: BorrowedFd<'_>) {
+        if self.about() & ANNOUNCED != 0 {
+            return;
+        }
+        self.note_known();
+        if let Some(home) = state.registered.take() {
+            deregister(home.core() as usize, Some(fd));
+        }
+    }
+
+    /// The event loop of a core is lost: if the descriptor is registered there, whoever waits tries
+    /// again and registers anew.
+    pub(crate) fn lose_registration(&self, core: usize) {
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        let mut state = self.state.lock();
+        if state.registered.map(Home::core) == u32::try_from(core).ok() {
+            state.registered = None;
+            deregister(core, None);
+            state.generation = state.generation.wrapping_add(1);
+            self.read.edge(false, false);
+            self.write.edge(false, false);
+            self.wake_all(&mut state, 0, &mut ready, &mut outside);
+        }
+        drop(state);
+        schedule(ready, outside);
+    }
+
+    /// The program gets the descriptor's number: what it sets by that the runtime may not see.
+    pub(crate) fn lend(&self, fd: BorrowedFd<'_>) {
+        let mut state = self.state.lock();
+        state.flag.lend(fd);
+        state.options.lend();
+        self.set_about(self.about() | DOUBTED);
+    }
+
+    /// The program has set whether calls block, by the number.
+    pub(crate) fn note_flag(&self) {
+        self.state.lock().options.lend();
+    }
+
+    /// The program has set an option of the socket by the number: a timeout, or the mark.
+    pub(crate) fn note_option(&self, fd: BorrowedFd<'_>) {
+        let marked = socket::is_stream(fd) && socket::has_mark(fd);
+        self.take_option(marked);
+        for sibling in self.siblings(fd.as_raw_fd()) {
+            entry(sibling).take_option(marked);
+        }
+    }
+
+    fn take_option(&self, marked: bool) {
+        let mut state = self.state.lock();
+        state.options.lend();
+        self.set_about(self.about() | DOUBTED);
+        self.read.set_marked(marked);
+    }
+
+    /// Sets `O_NONBLOCK` for the program.
+    pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.flag.set_for_program(fd, on)?;
+        state.options.set_nonblocking(on);
+        Ok(())
+    }
+
+    /// Takes note of a timeout that the program has set.
+    pub(crate) fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) {
+        let mut state = self.state.lock();
+        state.options.set_timeout(interest, timeout);
+        self.set_about(self.about() | DOUBTED);
+    }
+
+    /// For calls that have no flag of their own: makes the descriptor non-blocking, unless somebody
+    /// might notice. Whether calls do not block now.
+    pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        Ok(state.flag.is_ours()
+            || state.patience(fd, Interest::Read)?.is_none()
+            || state.flag.set(fd)?)
+    }
+
+    /// As `make_nonblocking`, and without asking the kernel anything: whether the flag is the runtime's
+    /// own now.
+    pub(crate) fn is_made_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut state = self.state.lock();
+        if state.flag.is_lent() || state.patience(fd, Interest::Read)?.is_none() {
+            return Ok(false);
+        }
+        state.flag.set(fd)
+    }
+
+    /// Whether a call that would block has failed because of a flag that the runtime has set.
+    pub(crate) fn is_nonblocking_by_us(&self) -> bool {
+        self.state.lock().flag.is_ours()
+    }
+
+    /// Whether the program has set `O_NONBLOCK`.
+    #[cfg(target_vendor = "apple")]
+    pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        self.state.lock().flag.is_programs(fd)
+    }
+}
