@@ -58,12 +58,15 @@ impl<T> Drop for PerLife<T> {
     }
 }
 
+/// The number of the first life: `task::state` has other uses for smaller ones.
+pub(crate) const FIRST: u32 = 2;
+
 /// Which life this is, among those of a process and of the forks that it comes from.
 #[cfg(not(loom))]
 mod number {
     use crate::primitive::{AtomicU32, Ordering};
 
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    static NUMBER: AtomicU32 = AtomicU32::new(super::FIRST);
 
     /// Which life this is, counted from the first process.
     #[inline(always)]
@@ -84,5 +87,5 @@ pub(crate) use number::{begin_anew, number};
 /// Which life this is: models have one.
 #[cfg(loom)]
 pub(crate) fn number() -> u32 {
-    0
+    FIRST
 }

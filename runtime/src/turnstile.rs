@@ -104,7 +104,7 @@ impl Turnstile {
     pub const fn with_patience(patience: Duration) -> Self {
         Self {
             inside: Lock::new(Inside::new()),
-            life: AtomicU32::new(0),
+            life: AtomicU32::new(life::FIRST),
             changes: AtomicU32::new(0),
             patience,
         }

@@ -17,7 +17,7 @@
 //!
 //! # After a fork
 //!
-//! PARKED is another number in each life of the runtime. So in a child of a fork nobody who comes upon a
+//! PARKED is the number of the runtime's life, another one in each. So in a child of a fork nobody who comes upon a
 //! thread of its parent (by its handle, or as the receiver of a channel) gets the right to run it: it is
 //! not there any more.
 //!
@@ -35,12 +35,12 @@ use crate::primitive::{AtomicU32, Ordering};
 
 const RUNNING: u32 = 0;
 const NOTIFIED: u32 = 1;
-/// And above it, by the number of the life.
-const PARKED: u32 = 2;
 
+/// PARKED.
 #[inline(always)]
 fn parked() -> u32 {
-    PARKED + life::number()
+    const { assert!(life::FIRST > NOTIFIED) };
+    life::number()
 }
 
 #[derive(Debug)]
