@@ -129,7 +129,8 @@ pub(super) fn put_on(lease: &Lease, task: &Header) {
     }
 }
 
-/// The worker is about to let go of `last`, whose run has ended; `found` is the next, if it is known.
+/// The worker is about to let go of `last`, whose run has ended, but not its life (`end`); `found` is the
+/// next, if it is known.
 #[inline(always)]
 pub(super) fn end_run(lease: &Lease, last: &Header, found: Option<&Header>) {
     if last.dress.get() == Dress::IN_RUN || any_changed() {

@@ -151,11 +151,11 @@ impl Scheduler {
                 self.spares.announce_return();
             }
         }
-        wardrobe::end_run(worker.lease, &last, found.as_deref());
         let core = worker.core;
         if switch == Switch::Returned {
             self.retire(core, last, kept);
         } else {
+            wardrobe::end_run(worker.lease, &last, found.as_deref());
             // SAFETY: as the caller promises, if it was kept.
             let local = kept.then(|| unsafe { core.local() });
             self.let_go(core, local, last, switch);
