@@ -28,7 +28,8 @@
 //!   and the first one has the core.
 //!
 //! A worker that gives up its core shuts out all takers first (`scheduler::owner`). So it writes
-//! REVOKED itself, and needs no barrier.
+//! REVOKED itself, and needs no barrier; nor to write FREE again, if nobody can have the core, before it
+//! lets takers in.
 //!
 //! A worker that has lost goes on to the end of the run without a core, and finds REVOKED whenever
 //! it looks. What it stores meanwhile goes to its own word, not to one of the core's, where the

@@ -90,7 +90,7 @@ pub(crate) struct Header {
     pub(crate) core: AtomicU32,
     /// The word of `park`: see `thread::token`.
     pub(crate) token: AtomicU32,
-    /// The lease of the worker that runs it; set before each run.
+    /// The lease of the worker that runs it; set before each run. None once it is bound to its OS thread.
     pub(crate) lease: Cell<Option<&'static Lease>>,
     context: UnsafeCell<Option<Context>>,
     // What is above is touched at each switch; what is below is not.

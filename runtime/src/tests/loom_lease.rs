@@ -79,6 +79,22 @@ impl Core {
         given || kept_to_the_end && self.touch() > 0
     }
 
+    /// Runs one task that gives up its core, finds nobody who could have it, and takes it back; whether
+    /// the core is still there.
+    fn run_and_take_back(&self, lease: &'static Lease) -> bool {
+        self.touch();
+        lease.run();
+        if lease.begin_section() {
+            if self.owner.give_up(lease) {
+                assert!(lease.is_revoked());
+                self.touch();
+                self.owner.take_back(lease);
+            }
+            let _ = lease.end_section();
+        }
+        lease.stop() && self.touch() > 0
+    }
+
     /// Runs one task with a blocking section; whether the core is still there.
     fn run_and_block(&self, lease: &Lease) -> bool {
         self.touch();
@@ -92,7 +108,7 @@ impl Core {
 }
 
 /// A worker and `n_takers` monitors.
-fn one_owner(n_takers: usize, preemptions: usize, work: fn(&Core, &Lease) -> bool) {
+fn one_owner(n_takers: usize, preemptions: usize, work: fn(&Core, &'static Lease) -> bool) {
     explore(preemptions, move || {
         let (core, lease) = (Core::new(), new_lease());
         core.0.owner.adopt(lease);
@@ -122,6 +138,12 @@ fn a_core_is_kept_or_taken_around_a_blocking_section() {
 fn a_core_that_is_given_up_is_taken_by_nobody_else() {
     one_owner(1, 6, |core, lease| core.run_and_give_up(lease));
     one_owner(2, 4, |core, lease| core.run_and_give_up(lease));
+}
+
+#[test]
+fn a_core_that_is_taken_back_may_be_taken_again() {
+    one_owner(1, 6, |core, lease| core.run_and_take_back(lease) && core.run(lease));
+    one_owner(2, 3, |core, lease| core.run_and_take_back(lease));
 }
 
 #[test]
