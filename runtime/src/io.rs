@@ -22,7 +22,7 @@ use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
 use crate::primitive::{AtomicU32, Ordering, global};
-use crate::reactor::{self, Call, Seen, block_until_ready};
+use crate::reactor::{self, Call, Heir, Seen, block_until_ready};
 use crate::scheduler;
 use crate::task::Header;
 
@@ -78,9 +78,10 @@ pub fn attempt<T: Send>(
     };
     let mut call = Call::new();
     match attempt_at(task, fd, interest, &mut call, &mut op) {
-        Err(Stopped::Wait(error)) => follow(task, interest, &mut call, error, &mut op),
-        Err(Stopped::Op(error)) => Err(error),
         Ok(value) => Ok(value),
+        Err(Stopped::Op(error)) => Err(error),
+        // By value: what `op` has need not be in memory until then.
+        Err(stopped) => go_on(task, fd, interest, call, stopped, op),
     }
 }
 
@@ -90,6 +91,8 @@ enum Stopped {
     Op(io::Error),
     /// It cannot, or may not, wait.
     Wait(io::Error),
+    /// The kernel is to wait.
+    Marked,
 }
 
 /// The attempt by one descriptor.
@@ -99,14 +102,14 @@ fn attempt_at<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
     call: &mut Call,
-    op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send + ?Sized),
+    op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
 ) -> Result<T, Stopped> {
     let entry = reactor::entry(fd);
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
             if seen.is_marked() {
-                return attempt_marked(fd, interest, op);
+                return Err(Stopped::Marked);
             }
             match op(fd, Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
@@ -131,43 +134,40 @@ fn attempt_at<T: Send>(
     }
 }
 
-/// The call that waits for as much as the program has asked for, which the kernel alone can do.
+/// Goes on with a call that could not wait: by the other descriptors of its file, if there are any; or
+/// as one that waits for as much as the program has asked for, which the kernel alone can do.
 #[cold]
 #[inline(never)]
-fn attempt_marked<T: Send>(
+fn go_on<T: Send>(
+    task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send + ?Sized),
-) -> Result<T, Stopped> {
-    loop {
-        match blocking(|| op(fd, Mode::Blocking)) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => {
-                reactor::entry(fd).pass_on(interest);
-                return result.map(Attempt::into_inner).map_err(Stopped::Op);
-            }
-        }
-    }
-}
-
-/// Goes on with a call that could not wait, by the other descriptors of its file, if there are any.
-#[cold]
-#[inline(never)]
-fn follow<T: Send>(
-    task: &Header,
-    interest: Interest,
-    call: &mut Call,
-    mut error: io::Error,
-    op: &mut (dyn FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
+    mut call: Call,
+    mut stopped: Stopped,
+    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
-    while let Some(heir) = call.take_heir() {
-        match attempt_at(task, heir.as_fd(), interest, call, op) {
-            Ok(value) => return Ok(value),
-            Err(Stopped::Op(error)) => return Err(error),
-            Err(Stopped::Wait(next)) => error = next,
-        }
+    let mut heir: Option<Heir> = None;
+    loop {
+        let fd = heir.as_ref().map_or(fd, Heir::as_fd);
+        stopped = match stopped {
+            Stopped::Op(error) => return Err(error),
+            Stopped::Marked => match blocking(|| op(fd, Mode::Blocking)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Stopped::Marked,
+                result => {
+                    reactor::entry(fd).pass_on(interest);
+                    return result.map(Attempt::into_inner);
+                }
+            },
+            Stopped::Wait(error) => {
+                let Some(next) = call.take_heir() else { return Err(error) };
+                let next = heir.insert(next);
+                match attempt_at(task, next.as_fd(), interest, &mut call, &mut op) {
+                    Ok(value) => return Ok(value),
+                    Err(stopped) => stopped,
+                }
+            }
+        };
     }
-    Err(error)
 }
 
 /// As [`attempt`], for calls that have no flag of their own to tell the kernel not to block, such as

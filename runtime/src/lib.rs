@@ -162,6 +162,7 @@ mod reactor {
     pub(crate) use call::Call;
     pub use call::Interest;
     pub(crate) use entry::{Entry, block_until_ready};
+    pub(crate) use heir::Heir;
     pub use options::Origin;
     pub(crate) use readiness::Seen;
 }

@@ -32,6 +32,7 @@ mod waiter;
 pub(crate) use call::Call;
 pub use call::Interest;
 pub(crate) use entry::{Entry, block_until_ready};
+pub(crate) use heir::Heir;
 pub(crate) use hidden::Hidden;
 pub use options::Origin;
 pub(crate) use readiness::Seen;
