@@ -312,7 +312,7 @@ pub(crate) mod reactor {
 
     use loom::sync::{Condvar, Mutex};
 
-    use crate::reactor::Entry;
+    use crate::reactor::{Entry, Origin};
     use crate::sys::Event;
     use crate::task::list::List;
 
@@ -406,6 +406,7 @@ pub(crate) mod reactor {
     pub(crate) fn replace() {
         ENTRY.detach(fd());
         change(|file| *file = File { n: 1, ..File::default() });
+        ENTRY.attach(fd(), Origin::Fresh);
     }
 
     /// Takes at most this much of what there is.
