@@ -25,6 +25,7 @@ use std::io;
 
 use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
+use crate::names::in_place_of_libc;
 use crate::next::Next;
 
 /// Makes ready for a call that changes the calling OS thread; whether it may be made. Else `errno` says
@@ -93,7 +94,6 @@ macro_rules! define {
             ///
             /// As that of libc.
             $(#[$attribute])*
-            #[unsafe(no_mangle)]
             pub(crate) unsafe extern "C" fn $name($($argument: $type),*) -> $result {
                 static NEXT: Next = Next::new(match std::ffi::CStr::from_bytes_with_nul(
                     concat!(stringify!($name), "\0").as_bytes(),
@@ -111,6 +111,7 @@ macro_rules! define {
                 $body
             }
         )+
+        in_place_of_libc! { $($name),+ }
     };
 }
 

@@ -28,7 +28,10 @@ use std::ffi::{c_char, c_int, c_void};
 use libc::{pthread_attr_t, pthread_t};
 use sylvan::thread::Birth;
 
+use crate::names::in_place_of_libc;
 use crate::next::Next;
+
+in_place_of_libc! { pthread_create, pthread_detach, pthread_setname_np }
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -72,7 +75,6 @@ pub(crate) fn is_between() -> bool {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
@@ -100,7 +102,6 @@ pub(crate) unsafe extern "C" fn pthread_create(
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     static NEXT: Next = Next::new(c"pthread_detach");
     if is_between() {
@@ -119,7 +120,6 @@ pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_setname_np(
     thread: pthread_t,
     name: *const c_char,

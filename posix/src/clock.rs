@@ -1,30 +1,16 @@
 //! A thread's processor time: that of the green thread, not of the OS threads that have run it.
 
-use std::arch::global_asm;
 use std::mem;
 
 use libc::{c_int, clockid_t, pthread_t, rusage, time_t, timespec, timeval};
 
+use crate::names::in_place_of_libc;
 use crate::next::Next;
 
-// Weak, for a program may have its own: tests that stop the clock do. The language has no stable word for
-// that, and an alias needs both in one object; so it is a jump.
-#[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".weak clock_gettime",
-    ".type clock_gettime, @function",
-    "clock_gettime:",
-    "jmp {here}",
-    here = sym clock_gettime,
-);
-#[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".weak clock_gettime",
-    ".type clock_gettime, @function",
-    "clock_gettime:",
-    "b {here}",
-    here = sym clock_gettime,
-);
+/// A handler of a signal may call it: it is looked up when the program starts (`descriptors`).
+pub(crate) static CLOCK_GETTIME: Next = Next::new(c"clock_gettime");
+
+in_place_of_libc! { clock_gettime, getrusage, pthread_getcpuclockid }
 
 /// As libc's, which answers for all other clocks.
 ///
@@ -32,7 +18,6 @@ global_asm!(
 ///
 /// As for libc's: `time` points to where one may be written.
 unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
-    static NEXT: Next = Next::new(c"clock_gettime");
     if clock == libc::CLOCK_THREAD_CPUTIME_ID
         && let Some(used) = sylvan::thread::processor_time()
     {
@@ -43,7 +28,7 @@ unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_i
     }
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int =
-        unsafe { mem::transmute(NEXT.get()) };
+        unsafe { mem::transmute(CLOCK_GETTIME.get()) };
     // SAFETY: as the caller promises.
     unsafe { next(clock, time) }
 }
@@ -54,7 +39,6 @@ unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_i
 /// # Safety
 ///
 /// As for libc's: `usage` points to where it may be written.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
     static NEXT: Next = Next::new(c"getrusage");
     // SAFETY: libc's function has this type.
@@ -80,7 +64,6 @@ pub(crate) unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_i
 /// # Safety
 ///
 /// As for libc's: the thread is there, and `clock` points to where a number may be written.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_getcpuclockid(
     thread: pthread_t,
     clock: *mut clockid_t,

@@ -24,8 +24,14 @@ use std::mem;
 
 use sylvan::numbers;
 
-use crate::attributes::set_errno;
+use crate::attributes::{errno, set_errno};
+use crate::clock::CLOCK_GETTIME;
+use crate::names::in_place_of_libc;
 use crate::next::Next;
+
+in_place_of_libc! {
+    close, close_range, closefrom, dup2, dup3, fclose, fcntl, fcntl64, ioctl, setsockopt,
+}
 
 static CLOSE: Next = Next::new(c"close");
 static CLOSE_RANGE: Next = Next::new(c"close_range");
@@ -46,7 +52,7 @@ static AT_START: extern "C" fn() = {
     extern "C" fn look_up() {
         let all =
             [&CLOSE, &CLOSE_RANGE, &CLOSEFROM, &DUP2, &DUP3, &FCLOSE, &FCNTL, &FCNTL64, &IOCTL];
-        all.into_iter().chain([&SETSOCKOPT]).for_each(|next| _ = next.get());
+        all.into_iter().chain([&SETSOCKOPT, &CLOCK_GETTIME]).for_each(|next| _ = next.get());
     }
     look_up
 };
@@ -62,7 +68,6 @@ fn fails(error: c_int) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn close(fd: c_int) -> c_int {
     if !numbers::closing(fd) {
         return fails(libc::EBADF);
@@ -78,10 +83,12 @@ pub(crate) unsafe extern "C" fn close(fd: c_int) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
+    let before = errno();
     // SAFETY: as the caller promises.
     let fd = unsafe { libc::fileno(stream) };
+    // There are streams without one, which is no error here.
+    set_errno(before);
     // One of the runtime's own can have no stream.
     numbers::closing(fd);
     // SAFETY: libc's function has this type.
@@ -96,7 +103,6 @@ pub(crate) unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
     if numbers::is_hidden(old) {
         return fails(libc::EBADF);
@@ -113,7 +119,6 @@ pub(crate) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
     if numbers::is_hidden(old) {
         return fails(libc::EBADF);
@@ -133,7 +138,6 @@ pub(crate) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     const CLOEXEC: c_int = 4;
     let next = CLOSE_RANGE.get();
@@ -165,7 +169,6 @@ pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: 
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn closefrom(first: c_int) {
     let rest = CLOSEFROM.get();
     numbers::closing_range(first.max(0), c_int::MAX, |from, to| {
@@ -187,7 +190,6 @@ pub(crate) unsafe extern "C" fn closefrom(first: c_int) {
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn setsockopt(
     fd: c_int,
     level: c_int,
@@ -215,21 +217,21 @@ pub(crate) unsafe extern "C" fn setsockopt(
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn fcntl(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
     // SAFETY: as the caller promises.
     unsafe { fcntl_by(&FCNTL, fd, request, argument) }
 }
 
-/// As that of libc.
+/// As that of libc, which has it since version 2.28.
 ///
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn fcntl64(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
     // SAFETY: as the caller promises.
-    unsafe { fcntl_by(&FCNTL64, fd, request, argument) }
+    unsafe {
+        fcntl_by(if FCNTL64.get().is_null() { &FCNTL } else { &FCNTL64 }, fd, request, argument)
+    }
 }
 
 unsafe fn fcntl_by(next: &Next, fd: c_int, request: c_int, argument: c_ulong) -> c_int {
@@ -252,7 +254,6 @@ unsafe fn fcntl_by(next: &Next, fd: c_int, request: c_int, argument: c_ulong) ->
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: c_ulong) -> c_int {
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(c_int, c_ulong, ...) -> c_int =

@@ -6,6 +6,9 @@ use std::ptr;
 use libc::{c_int, sigset_t};
 
 use crate::attributes::set_errno;
+use crate::names::in_place_of_libc;
+
+in_place_of_libc! { pthread_sigmask, sigprocmask }
 
 /// glibc's own signals, which it lets nobody block: to cancel a thread, and to have all change their user.
 const INTERNAL: u64 = 1 << 31 | 1 << 32;
@@ -37,7 +40,6 @@ pub(crate) unsafe fn rt_sigprocmask(
 ///
 /// As for libc's: `set` is null or points to a set, and `before` is null or points to where one may be
 /// written.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_sigmask(
     how: c_int,
     set: *const sigset_t,
@@ -58,7 +60,6 @@ pub(crate) unsafe extern "C" fn pthread_sigmask(
 /// # Safety
 ///
 /// As for `pthread_sigmask`.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sigprocmask(
     how: c_int,
     set: *const sigset_t,

@@ -11,14 +11,16 @@ use std::ptr;
 use libc::{pthread_attr_t, pthread_t};
 
 use crate::birth;
+use crate::names::in_place_of_libc;
 use crate::next::Next;
+
+in_place_of_libc! { pthread_getattr_np }
 
 /// As that of libc.
 ///
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_getattr_np(
     thread: pthread_t,
     attributes: *mut pthread_attr_t,

@@ -16,14 +16,16 @@ use crate::attributes::{
     set_errno,
 };
 use crate::descriptors;
+use crate::names::in_place_of_libc;
 use crate::signal::rt_sigprocmask;
+
+in_place_of_libc! { syscall }
 
 /// As that of libc.
 ///
 /// # Safety
 ///
 /// As that of libc.
-#[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn syscall(
     number: c_long,
     a: c_long,
