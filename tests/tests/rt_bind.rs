@@ -25,6 +25,7 @@ tests::on_std_and_in_each_mode! {
         use std::io::{Read, Write};
         use std::net::{TcpListener, TcpStream};
         use std::panic::{self, AssertUnwindSafe};
+        use std::process::Command;
         use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::{Acquire, Relaxed, Release}};
         use std::sync::{Arc, Barrier, Mutex, mpsc};
         use std::thread::{self, Builder};
@@ -50,6 +51,31 @@ tests::on_std_and_in_each_mode! {
         thread_local! {
             static AT_THE_END: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) };
         }
+    }
+
+    fn it_takes_nobodys_child_along(process) {
+        let way = process.way();
+        // Few OS threads, which all threads here come by.
+        process.env("SYLVAN_WORKERS", "1").passes(|| {
+            let parent = thread::spawn(move || {
+                let mut command = Command::new("setpriv");
+                command.args(["--pdeathsig", "KILL", "sleep", "100"]);
+                let Ok(mut child) = command.spawn() else { return true };
+                let comm = format!("/proc/{}/comm", child.id());
+                eventually("it has asked", || {
+                    std::fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n")
+                });
+                for _ in 0..6 {
+                    thread::spawn(move || bind(way)).join().unwrap();
+                }
+                thread::sleep(Duration::from_millis(200));
+                let lives = child.try_wait().unwrap().is_none();
+                let _ = child.kill();
+                child.wait().unwrap();
+                lives
+            });
+            assert!(parent.join().unwrap());
+        });
     }
 
     fn it_stays_who_it_is_and_on_one_os_thread(process) {

@@ -27,6 +27,13 @@
 //!
 //! The OS thread leaves those that the runtime counts in step 2, for it is the program's from there on.
 //!
+//! # Others' children
+//!
+//! To the kernel the parent of a child is an OS thread, and a child may have asked for a signal at its
+//! parent's end (`PR_SET_PDEATHSIG`). So a thread takes none for itself from which another one has started
+//! a child that lives, for it would end with this one: it gives the core to a new OS thread, yields, and
+//! goes on on that one, or on another one's. There are at most as many workers to avoid as cores.
+//!
 //! # Who is above
 //!
 //! Between the start of a thread and the caller of `bind` there may be frames that know the caller as a
@@ -59,10 +66,35 @@ impl Scheduler {
             let why = "a green thread that shares its worker's thread-locals cannot have the worker for itself";
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
+        // Each time it may meet another worker that is somebody's parent.
+        for _ in 0..=self.n_cores() {
+            if sys::thread::has_children() != Some(true) {
+                break;
+            }
+            self.give_core(task, true)?;
+            task.exit().suspend(Switch::Yielded);
+        }
+        self.give_core(task, false)?;
+        self.spares.leave();
+        if let Some(watch) = &self.watch {
+            watch.forget(task);
+        }
+        task.lease.set(None);
+        current::bind(task);
+        attributes::inherit_from_runtime();
+        if let Some(name) = task.name() {
+            sys::thread::set_name(name);
+        }
+        Ok(())
+    }
+
+    /// In a run: gives its core to another OS thread, a new one if it is to be. An error leaves all as it
+    /// was.
+    fn give_core(&'static self, task: &Header, is_to_be_new: bool) -> io::Result<()> {
         let lease = task.lease.get().expect("a green thread is in a run");
         let began = lease.begin_section();
         while !lease.is_revoked() {
-            match self.spares.replace(self.core_of(task), lease, |a| get().work(a)) {
+            match self.spares.replace(self.core_of(task), lease, is_to_be_new, |a| get().work(a)) {
                 // Whoever is about to take it will have done so, or have withdrawn, in a moment.
                 Ok(given) if !given => sys::thread::yield_now(),
                 Ok(_) => {}
@@ -73,16 +105,6 @@ impl Scheduler {
                     return Err(error);
                 }
             }
-        }
-        self.spares.leave();
-        if let Some(watch) = &self.watch {
-            watch.forget(task);
-        }
-        task.lease.set(None);
-        current::bind(task);
-        attributes::inherit_from_runtime();
-        if let Some(name) = task.name() {
-            sys::thread::set_name(name);
         }
         Ok(())
     }

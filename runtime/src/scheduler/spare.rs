@@ -223,16 +223,17 @@ impl Spares {
         self.hand_to(seat, core, || core.owner.give_up(lease))
     }
 
-    /// For a worker that leaves (`bound`): gives its core to an idle spare, or to one that is started
-    /// for it; `false` if somebody is about to take the core, or has. The limit does not matter: there
-    /// are as many threads afterwards as before.
+    /// For a worker that leaves (`bound`): gives its core to an idle spare, unless it `is_to_be_new`, or to
+    /// one that is started for it; `false` if somebody is about to take the core, or has. The limit does
+    /// not matter: there are as many threads afterwards as before, or one leaves soon.
     pub(super) fn replace(
         &'static self,
         core: &'static Core,
         lease: &'static Lease,
+        is_to_be_new: bool,
         work: Work,
     ) -> io::Result<bool> {
-        let seat = self.state.lock().idle.pop();
+        let seat = if is_to_be_new { None } else { self.state.lock().idle.pop() };
         if let Some(seat) = seat {
             return Ok(self.hand_to(seat, core, || core.owner.give_up(lease)));
         }
@@ -348,7 +349,7 @@ impl Spares {
             if seat.assigned.load(Ordering::Acquire) != 0 {
                 return seat.assignment.lock().take();
             }
-            if thread::has_children() {
+            if thread::has_children().unwrap_or(true) {
                 begin = Instant::now();
                 continue;
             }

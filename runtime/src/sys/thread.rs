@@ -160,20 +160,20 @@ fn read_about<'a>(id: u32, file: &str, into: &'a mut [u8]) -> Option<&'a [u8]> {
     Some(&into[..n])
 }
 
-/// Whether the calling OS thread has started a child that lives, or that nobody has waited for; `true`
+/// Whether the calling OS thread has started a child that lives, or that nobody has waited for; `None`
 /// where nobody can tell.
-pub(crate) fn has_children() -> bool {
+pub(crate) fn has_children() -> Option<bool> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use rustix::fs::{Mode, OFlags, open};
 
         let path = c"/proc/thread-self/children";
         let list = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        list.and_then(|list| rustix::io::read(list, &mut [0; 1])).map_or(true, |n| n > 0)
+        list.and_then(|list| rustix::io::read(list, &mut [0; 1])).ok().map(|n| n > 0)
     }
     // No child hears of the end of an OS thread there.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    false
+    Some(false)
 }
 
 /// Whether an OS thread of this process waits for something other than a processor; `None` where
