@@ -69,8 +69,10 @@ pub(crate) unsafe extern "C" fn pthread_getcpuclockid(
     clock: *mut clockid_t,
 ) -> c_int {
     static NEXT: Next = Next::new(c"pthread_getcpuclockid");
+    // Neither the kernel nor its libc knows the number of one that has a block of the runtime's, were it bound.
+    let is_ours = sylvan::thread::stack_bounds().is_some();
     // SAFETY: asks who calls.
-    if sylvan::is_green() && thread == unsafe { libc::pthread_self() } {
+    if is_ours && thread == unsafe { libc::pthread_self() } {
         // SAFETY: as the caller promises.
         unsafe { clock.write(libc::CLOCK_THREAD_CPUTIME_ID) };
         return 0;

@@ -543,9 +543,13 @@ pub fn yield_now() {
 }
 
 /// For how long the calling thread, if it is green, has used a processor, counted from when it asked first.
-/// From then on each of its runs costs some system calls more. `None` from an ordinary thread.
+/// From then on each of its runs costs some system calls more. It goes on when the thread is
+/// [bound](bind). `None` from an ordinary thread.
 pub fn processor_time() -> Option<Duration> {
-    running::green().map(wardrobe::processor_time)
+    match running::green() {
+        Some(task) => Some(wardrobe::processor_time(task)),
+        None => running::bound().and_then(wardrobe::known_processor_time),
+    }
 }
 
 /// What the handler of stack overflows asks: the guard, name and number of who runs here.

@@ -111,6 +111,26 @@ tests::on_std_and_in_each_mode! {
         });
     }
 
+    fn a_thread_that_takes_its_os_thread_for_itself_goes_on_counting(process) {
+        process.passes(|| {
+            // A worker that has used little is to have used less than the thread by then.
+            let asks = thread::spawn(|| {
+                use_up(Duration::from_millis(30));
+                let before = [mine(), mine_as_used(), mine_by_number()];
+                for _ in 0..3 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                let _ = sylvan::thread::bind();
+                let after = [mine(), mine_as_used(), mine_by_number()];
+                // The account has microseconds.
+                let moment = Duration::from_micros(1);
+                assert!(before.into_iter().zip(after).all(|(before, after)| after + moment >= before));
+                assert!(after.into_iter().all(|after| after < before[0] + Duration::from_millis(20)));
+            });
+            asks.join().unwrap();
+        });
+    }
+
     fn other_clocks_go_on(process) {
         process.passes(|| {
             let thread = thread::spawn(|| {

@@ -316,6 +316,23 @@ tests::on_std_and_in_each_mode! {
         }));
     }
 
+    fn a_thread_that_has_ended_gets_no_signal(process) {
+        process.passes(|| alone(|| {
+            change(SIG_BLOCK, &[libc::SIGUSR1]);
+            for round in 0..300 {
+                thread::spawn(move || {
+                    change(SIG_UNBLOCK, &[libc::SIGUSR1]);
+                    if round % 2 == 0 {
+                        // One that has its OS thread for itself, where that can be had.
+                        let _ = sylvan::thread::bind();
+                    }
+                }).join().unwrap();
+                kill(libc::SIGUSR1);
+                assert_eq!(wait_for(&[libc::SIGUSR1]), libc::SIGUSR1);
+            }
+        }));
+    }
+
     fn a_signal_that_was_blocked_comes_when_it_is_unblocked(process) {
         process.passes(|| {
             handle(libc::SIGUSR1);

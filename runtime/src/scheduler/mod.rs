@@ -210,6 +210,10 @@ pub(crate) unsafe fn forget(task: Option<&Header>) {
     }
     worker::forget();
     if let Some(task) = task {
+        // Its OS thread is a new one, and so is that one's clock.
+        if let Some(rare) = task.rare() {
+            rare.clock.set(None);
+        }
         // As if it had been bound. There is no way back to its worker: see `fork`.
         task.lease.set(None);
         current::bind(task);

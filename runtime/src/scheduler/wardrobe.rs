@@ -46,7 +46,8 @@
 //!
 //! The kernel counts processor time by OS threads, and a green thread runs on many. From its first question
 //! on it is attended, and its time is counted by runs: the worker's clock is read as each begins and
-//! ends. A run that has lost its core, or is in a blocking section, goes on and counts.
+//! ends. A run that has lost its core, or is in a blocking section, goes on and counts; so does that of a
+//! thread that is bound, which is its last.
 
 use std::time::{Duration, Instant};
 
@@ -155,14 +156,23 @@ fn change_after_run(lease: &Lease, last: &Header, found: Option<&Header>) {
     }
 }
 
-/// The calling green thread ends, and its handle is about to say so: it blocks all.
+/// The calling thread ends, and its handle is about to say so: it blocks all.
 #[inline]
 pub(crate) fn end(task: &Header) {
-    if any_changed()
-        && let Some(lease) = task.lease.get()
-    {
-        cover(lease);
-        task.dress.set(Dress::COVERED);
+    if any_changed() {
+        cover_at_end(task);
+    }
+}
+
+#[cold]
+fn cover_at_end(task: &Header) {
+    match task.lease.get() {
+        Some(lease) => {
+            cover(lease);
+            task.dress.set(Dress::COVERED);
+        }
+        // Its OS thread ends, too, in a moment.
+        None => signal::set_mask(signal::ALL),
     }
 }
 
@@ -221,6 +231,12 @@ fn attend(task: &Header, mask: u64) {
 fn wear(task: &Header, dress: Dress) {
     task.dress.set(dress);
     task.lease.get().expect("a task that calls is in a run").set_wears(dress);
+}
+
+/// The processor time of the calling thread, which was green when it asked first, and is bound now.
+pub(crate) fn known_processor_time(task: &Header) -> Option<Duration> {
+    let clock = task.rare()?.clock.get()?;
+    Some(Duration::from_nanos(clock.at(thread::own_processor_time_ns())))
 }
 
 /// The processor time of the calling green thread, since it asked first.

@@ -24,6 +24,7 @@ use super::{JoinHandle, NOBODY, Stage, Task, Thread, call, drop_result, free, jo
 use crate::attributes;
 use crate::current as running;
 use crate::primitive::UnsafeCell;
+use crate::scheduler::wardrobe;
 use crate::task::{Header, TaskRef, VTable};
 
 /// Starts a thread that runs `f` as an OS thread.
@@ -154,6 +155,7 @@ unsafe fn finish(task: NonNull<Header>) {
     // SAFETY: as the caller promises.
     let task = unsafe { TaskRef::from_raw(task) };
     running::unbind();
+    wardrobe::end(&task);
     join::finish(&task.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { (task.vtable.drop_result)(task.as_raw()) };
