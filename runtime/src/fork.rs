@@ -72,8 +72,8 @@ pub(crate) fn watch(in_child: unsafe extern "C" fn()) -> io::Result<()> {
     // Once: libc does not forget.
     static IS_WATCHED: AtomicBool = AtomicBool::new(false);
     if !IS_WATCHED.load(Ordering::Relaxed) {
-        // SAFETY: the three may be called at any fork.
-        match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
+        // SAFETY: both may be called at any fork.
+        match unsafe { libc::pthread_atfork(Some(before), None, Some(in_child)) } {
             0 => IS_WATCHED.store(true, Ordering::Relaxed),
             error => return Err(io::Error::from_raw_os_error(error)),
         }
@@ -90,13 +90,10 @@ fn on_own_stack<'a>() -> Option<&'a Header> {
 }
 
 unsafe extern "C" fn before() {
+    reactor::note_fork();
     if on_own_stack().is_some() {
         tls::before_fork();
     }
-}
-
-unsafe extern "C" fn in_parent() {
-    reactor::note_fork();
 }
 
 /// Begins a new life, in a child of a fork.

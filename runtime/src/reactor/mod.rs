@@ -109,9 +109,9 @@ fn may_be_copied() -> bool {
     MAY_BE_COPIED.load(Ordering::Relaxed)
 }
 
-/// In the parent of a fork: the child has copies of all descriptors.
+/// Before a fork: the child is going to have copies of all descriptors.
 pub(crate) fn note_fork() {
-    // Orders nothing: the files of descriptors that are made from here on are not the child's.
+    // The system call orders it: who closes a descriptor that the child has a copy of sees it.
     MAY_BE_COPIED.store(true, Ordering::Relaxed);
 }
 
