@@ -39,14 +39,16 @@ fn threads_start_when_it_is_closed() {
             std::mem::transmute(libc::dlsym(loaded, c"next".as_ptr()));
         (loaded, next)
     };
+    let are_own = || sylvan::tls_mode().unwrap() == sylvan::TlsMode::Own;
     for _ in 0..20 {
-        assert_eq!(sylvan::spawn(move || next()).join().unwrap(), 5);
+        let count = sylvan::spawn(move || next()).join().unwrap();
+        assert!(count == 5 || !are_own());
     }
     // SAFETY: nobody calls it from here on.
     assert_eq!(unsafe { libc::dlclose(loaded) }, 0);
     // One after the other, so that each has the block of an earlier one.
     for _ in 0..100 {
         let count = sylvan::spawn(|| COUNT.replace(6)).join().unwrap();
-        assert!(count == 5 || sylvan::tls_mode().unwrap() == sylvan::TlsMode::Shared);
+        assert!(count == 5 || !are_own());
     }
 }

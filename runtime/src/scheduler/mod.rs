@@ -74,6 +74,7 @@ mod worker;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use self::core::Core;
@@ -228,7 +229,10 @@ pub(crate) fn is_vfork_child() -> bool {
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
 /// process, for no green thread could go on.
-fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+fn start_os_thread(
+    name: String,
+    main: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     let main = move || {
         attributes::inherit_from_runtime();
         if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {
@@ -237,7 +241,7 @@ fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Re
     };
     // Whatever the environment says about the stacks of the program's threads.
     let builder = std::thread::Builder::new().name(name).stack_size(2 << 20);
-    wardrobe::covered(|| builder.spawn(main).map(drop))
+    wardrobe::covered(|| builder.spawn(main))
 }
 
 impl Scheduler {

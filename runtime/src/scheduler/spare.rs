@@ -294,7 +294,7 @@ impl Spares {
                 while self.next().is_some_and(work) {}
             }
         };
-        super::start_os_thread(format!("sylvan-spare-{n}"), main).map_err(|error| {
+        super::start_os_thread(format!("sylvan-spare-{n}"), main).map(drop).map_err(|error| {
             let mut state = self.state.lock();
             state.limit.bar();
             let first = first.lock().take();

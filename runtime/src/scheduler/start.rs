@@ -2,11 +2,12 @@
 //!
 //! What can be refused comes first, and is in use by nobody: the event loops, and the OS threads, which
 //! wait at a gate. If anything is refused the gate is shut for good, the threads that are there already
-//! end, and the event loops are closed: it is as if there had been no start, and the next one may have
-//! other settings. Else all is put in its place, the gate opens, and each thread goes to its work.
+//! have ended, and the event loops are closed: it is as if there had been no start, and the next one may
+//! have other settings. Else all is put in its place, the gate opens, and each thread goes to its work.
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::core::Core;
@@ -49,7 +50,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
     wardrobe::init();
     let loops = reactor::make(settings.n_cores, super::interrupt)?;
-    let gate = Gate::new();
+    let mut gate = Gate::new();
     for index in 0..settings.n_cores {
         let worker = move || {
             let scheduler = get();
@@ -58,10 +59,10 @@ pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
                 scheduler.serve_as_spare();
             }
         };
-        start_os_thread(format!("sylvan-worker-{index}"), gate.before(worker))?;
+        gate.start(format!("sylvan-worker-{index}"), worker)?;
     }
     let monitor = || get().monitor.main(get());
-    start_os_thread("sylvan-monitor".to_owned(), gate.before(monitor))?;
+    gate.start("sylvan-monitor".to_owned(), monitor)?;
     Ok(Prepared { settings, loops, gate })
 }
 
@@ -83,12 +84,15 @@ impl Prepared {
             tls_mode,
             process: thread::process(),
         });
-        self.gate.decide(OPEN);
+        self.gate.open();
     }
 }
 
 /// Where OS threads wait until all is there that they need. Dropped, it sends them away.
-struct Gate(Arc<AtomicU32>);
+struct Gate {
+    word: Arc<AtomicU32>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 const UNDECIDED: u32 = 0;
 const OPEN: u32 = 1;
@@ -96,13 +100,13 @@ const SHUT: u32 = 2;
 
 impl Gate {
     fn new() -> Self {
-        Self(Arc::new(AtomicU32::new(UNDECIDED)))
+        Self { word: Arc::new(AtomicU32::new(UNDECIDED)), threads: Vec::new() }
     }
 
-    /// `main`, if the gate opens.
-    fn before(&self, main: impl FnOnce() + Send + 'static) -> impl FnOnce() + Send + 'static {
-        let word = Arc::clone(&self.0);
-        move || {
+    /// Starts an OS thread that runs `main`, if the gate opens.
+    fn start(&mut self, name: String, main: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let word = Arc::clone(&self.word);
+        let wait = move || {
             // Acquire pairs with the release in `decide`.
             while word.load(Ordering::Acquire) == UNDECIDED {
                 futex::wait(&word, UNDECIDED, None);
@@ -112,20 +116,33 @@ impl Gate {
             if opened {
                 main();
             }
-        }
+        };
+        self.threads.push(start_os_thread(name, wait)?);
+        Ok(())
+    }
+
+    fn open(mut self) {
+        self.threads.clear();
+        self.decide(OPEN);
     }
 
     fn decide(&self, how: u32) {
-        // Release pairs with the acquire in `before`.
-        self.0.store(how, Ordering::Release);
-        futex::wake(&raw const *self.0, u32::MAX);
+        // Release pairs with the acquire in `start`.
+        self.word.store(how, Ordering::Release);
+        futex::wake(&raw const *self.word, u32::MAX);
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        if self.0.load(Ordering::Relaxed) == UNDECIDED {
-            self.decide(SHUT);
+        if self.word.load(Ordering::Relaxed) != UNDECIDED {
+            return;
+        }
+        self.decide(SHUT);
+        // Until they have ended: std ends the process if it has no memory left for a thread that is about
+        // to begin, and the next start may be made where there is less.
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
     }
 }
