@@ -23,6 +23,7 @@ tests::in_each_mode!(
     programs_find_the_lowest_numbers_free,
     event_loops_that_are_lost_are_made_anew,
     event_loops_that_are_lost_to_sleepers_are_made_anew,
+    event_loops_that_are_lost_to_sleepers_deaf_to_signals_are_made_anew,
     a_lost_number_of_an_event_loop_is_left_to_whoever_has_it,
 );
 
@@ -218,16 +219,32 @@ fn event_loops_that_are_lost_are_made_anew(process: &Process) {
     });
 }
 
-fn event_loops_that_are_lost_to_sleepers_are_made_anew(process: &Process) {
-    process.passes(|| {
+fn lose_event_loops_to_sleepers() {
+    work();
+    for _ in 0..3 {
+        let (mut near, waiter) = one_who_waits();
+        event_loops().into_iter().for_each(close_unseen);
         work();
-        for _ in 0..3 {
-            let (mut near, waiter) = one_who_waits();
-            event_loops().into_iter().for_each(close_unseen);
-            work();
-            near.write_all(b"some").unwrap();
-            assert_eq!(waiter.join().unwrap(), 4);
+        near.write_all(b"some").unwrap();
+        assert_eq!(waiter.join().unwrap(), 4);
+    }
+}
+
+fn event_loops_that_are_lost_to_sleepers_are_made_anew(process: &Process) {
+    process.passes(lose_event_loops_to_sleepers);
+}
+
+fn event_loops_that_are_lost_to_sleepers_deaf_to_signals_are_made_anew(process: &Process) {
+    process.passes(|| {
+        // As a server that leaves all signals to one thread. From here on idle workers block them, too.
+        // SAFETY: a set of all signals.
+        unsafe {
+            let mut all = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            let none = std::ptr::null_mut();
+            assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &all, none), 0);
         }
+        lose_event_loops_to_sleepers();
     });
 }
 

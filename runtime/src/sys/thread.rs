@@ -42,9 +42,26 @@ pub(crate) fn process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
-/// Ends the system call in which an OS thread of this process waits, for when nothing else can: by a
-/// signal that means nothing to most programs, and for which they get a handler that does nothing.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Ends the system call in which an OS thread of this process waits, for when nothing else can: by the
+/// signal that glibc sends to its threads, which nobody can block. Its handler is there since the first
+/// thread was made, and goes by nothing but what glibc has sent (`SI_TKILL`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cold]
+pub(crate) fn interrupt(id: u32) {
+    const SIGNAL: libc::c_int = 33;
+    // SAFETY: zero is a valid `siginfo_t`, and the kernel reads it. The thread may have gone: then there is
+    // no such number, or it is another one's.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        info.si_signo = SIGNAL;
+        info.si_code = libc::SI_QUEUE;
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process(), id, SIGNAL, &raw const info);
+    }
+}
+
+/// The same, by a signal that means nothing to most programs, and for which they get a handler that does
+/// nothing.
+#[cfg(any(target_os = "android", all(target_os = "linux", not(target_env = "gnu"))))]
 #[cold]
 pub(crate) fn interrupt(id: u32) {
     extern "C" fn nothing(_: libc::c_int) {}
