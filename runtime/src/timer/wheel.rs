@@ -36,6 +36,8 @@ const EXACT_UP_TO: usize = 16;
 pub(super) struct Wheel {
     /// Everything before this tick has been seen to.
     present: u64,
+    /// Alarms in all: most often there are none, and then no level need be looked at.
+    n_alarms: usize,
     levels: [Level; N_LEVELS],
 }
 
@@ -55,11 +57,12 @@ struct Next {
 impl Wheel {
     pub(super) fn new(now_ns: u64) -> Self {
         let level = || Level { occupied: 0, slots: [const { Ring::new() }; N_SLOTS] };
-        Self { present: now_ns >> TICK_NS_LOG2, levels: std::array::from_fn(|_| level()) }
+        let levels = std::array::from_fn(|_| level());
+        Self { present: now_ns >> TICK_NS_LOG2, n_alarms: 0, levels }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.levels.iter().all(|level| level.occupied == 0)
+        self.n_alarms == 0
     }
 
     pub(super) fn insert(&mut self, alarm: &Alarm) {
@@ -70,6 +73,7 @@ impl Wheel {
         let level = ((differing.ilog2() / SLOTS_LOG2) as usize).min(N_LEVELS - 1);
         let slot = slot_of(due, level);
         alarm.slot.set((level * N_SLOTS + slot) as u16);
+        self.n_alarms += 1;
         let level = &mut self.levels[level];
         level.occupied |= 1 << slot;
         // SAFETY: the alarm is in no slot, and stays in place until it has been taken out.
@@ -78,6 +82,7 @@ impl Wheel {
 
     /// Takes out `alarm`, which is in this wheel.
     pub(super) fn remove(&mut self, alarm: &Alarm) {
+        self.n_alarms -= 1;
         let index = usize::from(alarm.slot.get());
         let level = &mut self.levels[index / N_SLOTS];
         let slot = index % N_SLOTS;
@@ -89,8 +94,18 @@ impl Wheel {
     }
 
     /// Moves on to `now_ns` and takes out every alarm that is due by then, tick by tick.
-    pub(super) fn advance(&mut self, now_ns: u64, mut on_due: impl FnMut(&Alarm)) {
+    #[inline]
+    pub(super) fn advance(&mut self, now_ns: u64, on_due: impl FnMut(&Alarm)) {
         let now = now_ns >> TICK_NS_LOG2;
+        if !self.is_empty() {
+            self.take_due(now, on_due);
+        }
+        self.present = self.present.max(now);
+    }
+
+    /// Takes out every alarm that is due by the tick `now`.
+    #[inline(never)]
+    fn take_due(&mut self, now: u64, mut on_due: impl FnMut(&Alarm)) {
         while let Some(next) = self.next()
             && next.tick <= now
         {
@@ -99,6 +114,7 @@ impl Wheel {
             level.occupied &= !(1 << next.slot);
             let mut alarms = std::mem::replace(&mut level.slots[next.slot], Ring::new());
             while let Some(alarm) = alarms.pop_front() {
+                self.n_alarms -= 1;
                 // SAFETY: alarms in a wheel are alive; nobody has heard of this one yet.
                 let alarm = unsafe { alarm.as_ref() };
                 if due_tick(alarm) <= self.present {
@@ -108,7 +124,6 @@ impl Wheel {
                 }
             }
         }
-        self.present = self.present.max(now);
     }
 
     /// When the next alarm is due, or an earlier time when there are many to choose from.
@@ -129,7 +144,11 @@ impl Wheel {
         Some(next.tick << TICK_NS_LOG2)
     }
 
+    #[inline]
     fn next(&self) -> Option<Next> {
+        if self.is_empty() {
+            return None;
+        }
         self.levels.iter().enumerate().find_map(|(level, state)| {
             if state.occupied == 0 {
                 return None;
