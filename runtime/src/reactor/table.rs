@@ -71,6 +71,7 @@ pub(crate) fn each_known(first: RawFd, last: RawFd, mut f: impl FnMut(RawFd, &'s
     }
 }
 
+#[inline]
 fn made(chunk: &AtomicPtr<[Entry; CHUNK]>) -> Option<&'static [Entry; CHUNK]> {
     // SAFETY: null, or a chunk that `make` leaked. Acquire pairs with the release in `make`.
     unsafe { chunk.load(Ordering::Acquire).as_ref() }

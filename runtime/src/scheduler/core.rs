@@ -220,7 +220,14 @@ impl Core {
 }
 
 impl Local {
-    /// A free stack of the class that most threads have.
+    /// The class of the next free stack, if there is one: that which most threads have.
+    #[inline]
+    pub(super) fn next_class(&self) -> Option<Class> {
+        self.stacks.last().map(Stack::class)
+    }
+
+    /// A free stack.
+    #[inline]
     pub(super) fn pop_stack(&mut self) -> Option<Stack> {
         self.stacks.pop()
     }

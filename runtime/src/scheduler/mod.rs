@@ -437,44 +437,67 @@ impl Scheduler {
     }
 
     /// Sees to it that a task runs soon which has become runnable.
+    // All but what happens most is in functions that this one ends with: so it has nothing to save.
+    #[inline]
     fn take_on(&self, task: Runnable) {
+        let Some(waker) = current::green() else { return self.take_in(task) };
+        let core = if task.pinned.get() {
+            self.core_of(&task)
+        } else if self.tls_mode == TlsMode::Shared {
+            return self.share(waker, task);
+        } else {
+            self.core_of(waker)
+        };
+        let first = core.inbox.push(task);
+        // In the own mode: the waker may have lost the core, and its new worker may have gone to sleep.
+        let asleep = core.asleep.claim();
+        if asleep || !first {
+            self.wake_for(core, asleep, first);
+        }
+    }
+
+    /// `take_on` for an OS thread.
+    #[inline(never)]
+    fn take_in(&self, task: Runnable) {
+        let core = worker::core();
         if task.pinned.get() {
-            let core = self.core_of(&task);
-            if worker::has_core(core) {
+            match core.filter(|core| ptr::eq(*core, self.core_of(&task))) {
                 // SAFETY: the calling worker has the core and is between runs.
-                unsafe { core.local() }.ready.push_back(task);
-            } else {
-                self.send_home(task);
+                Some(core) => unsafe { core.local() }.ready.push_back(task),
+                None => self.send_home(task),
             }
             return;
         }
-        if self.tls_mode == TlsMode::Shared {
-            // It has not started. Nobody takes from the inbox of a core that computes in this mode,
-            // where an inbox holds pinned tasks.
-            match current::green().map(|spawner| self.core_of(spawner)) {
-                // It is in a run, so it is awake, and in this mode nobody takes it.
-                Some(core) if core.n_pinned() == 1 && core.aside.is_empty() => {
-                    core.aside.push(task);
-                }
-                Some(core) => {
-                    self.share_aside(core);
-                    self.inject(task);
-                }
-                None => self.inject(task),
-            }
-        } else if let Some(waker) = current::green() {
-            let core = self.core_of(waker);
-            let first = core.inbox.push(task);
-            // The waker may have lost the core, and its new worker may have gone to sleep.
-            self.wake(core);
-            if !first {
-                self.wake_one();
-            }
-        } else if let Some(core) = worker::core() {
+        match core.filter(|_| self.tls_mode == TlsMode::Own) {
             // SAFETY: as above.
-            unsafe { core.local() }.ready.push_back(task);
+            Some(core) => unsafe { core.local() }.ready.push_back(task),
+            None => self.inject(task),
+        }
+    }
+
+    /// `take_on` for what a green thread has spawned in the shared mode. Nobody takes from the inbox of a
+    /// core that computes in this mode, where an inbox holds pinned tasks.
+    #[inline(never)]
+    fn share(&self, spawner: &Header, task: Runnable) {
+        let core = self.core_of(spawner);
+        // It is in a run, so it is awake, and in this mode nobody takes it.
+        if core.n_pinned() == 1 && core.aside.is_empty() {
+            core.aside.push(task);
         } else {
+            self.share_aside(core);
             self.inject(task);
+        }
+    }
+
+    /// A task has come to the inbox of this core. Wakes the core, which was asleep, if it was; and in the
+    /// own mode another one, if the task was not the first.
+    #[inline(never)]
+    fn wake_for(&self, core: &Core, asleep: bool, first: bool) {
+        if asleep {
+            reactor::wake(core.index);
+        }
+        if !first && self.tls_mode == TlsMode::Own {
+            self.wake_one();
         }
     }
 }

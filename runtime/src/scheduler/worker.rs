@@ -15,7 +15,7 @@ use super::{Scheduler, TlsMode};
 use crate::attributes;
 use crate::clock;
 use crate::context::{self, Context, Home, Switch};
-use crate::current::{self, Place};
+use crate::current::Place;
 use crate::reactor;
 use crate::report;
 use crate::stack;
@@ -56,7 +56,7 @@ thread_local! {
     static TAKEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The core that the calling worker has; `None` on a green thread and on other OS threads.
+/// The core that the calling worker has, between runs; `None` on other OS threads. Not for green threads.
 pub(super) fn core() -> Option<&'static Core> {
     // SAFETY: set from a `&'static`.
     unsafe { CORE.get().as_ref() }
@@ -65,11 +65,6 @@ pub(super) fn core() -> Option<&'static Core> {
 /// In a child of a fork: the calling OS thread has no core, nor had, if it was a worker.
 pub(super) fn forget() {
     CORE.set(ptr::null());
-}
-
-/// Whether the calling worker, between runs, has this core.
-pub(super) fn has_core(core: &Core) -> bool {
-    current::green().is_none() && ptr::eq(CORE.get(), core)
 }
 
 impl Scheduler {
@@ -226,8 +221,9 @@ impl Scheduler {
         let class = task.class.expect("a green thread has a class of stacks");
         // SAFETY: this worker has the core, between runs, and there is no other reference.
         let local = unsafe { core.local() };
+        let fits = local.next_class() == Some(class);
         let stack = match local.pop_stack() {
-            Some(stack) if stack.class() == class => {
+            Some(stack) if fits => {
                 // It brings its own reservation, so that of the task is left over.
                 local.add_surplus(class);
                 stack
@@ -582,9 +578,11 @@ impl Scheduler {
     }
 
     /// Waits until there is something to do; see `idle`.
-    #[inline(always)]
+    // Out of line, so that `next`, which seldom comes to it, keeps its registers.
+    #[inline(never)]
     fn sleep(&self, worker: &Worker, local: &mut Local) {
         let core = worker.core;
+        let deadlines = timer::shard(core.index);
         if wardrobe::any_changed() {
             wardrobe::cover(worker.lease);
         }
@@ -594,14 +592,14 @@ impl Scheduler {
             Duty::All => self.is_there_work(core),
         };
         let wait = || {
-            let deadline_ns = timer::shard(core.index).sleep();
+            let deadline_ns = deadlines.sleep();
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
             reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.monitor.on_wake();
-        timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
+        deadlines.ring(clock::now_ns(), &mut local.ready);
     }
 
     /// The last look before sleeping: at every queue that this core may take from.
