@@ -28,6 +28,7 @@ pub(crate) fn green<'a>() -> Option<&'a Header> {
 }
 
 /// Says who runs here from now on.
+#[inline]
 pub(crate) fn set_green(task: *const Header) {
     GREEN.set(task);
 }

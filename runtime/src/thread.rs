@@ -23,6 +23,7 @@ pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::fork;
+use crate::primitive::{AtomicU8, Ordering, global};
 use crate::runtime;
 use crate::scheduler::{self, SCHEDULING, wardrobe};
 use crate::stack::{self, Class};
@@ -188,14 +189,27 @@ where
 /// The stacks of threads whose builder says nothing of it.
 #[inline]
 fn default_class() -> io::Result<Class> {
-    static CLASS: OnceLock<Class> = OnceLock::new();
-    if let Some(class) = CLASS.get() {
-        return Ok(*class);
+    // Orders nothing: the number is all there is to see.
+    match Class::from_byte(DEFAULT_CLASS.load(Ordering::Relaxed)) {
+        Some(class) => Ok(class),
+        None => find_default_class(),
     }
+}
+
+global! {
+    /// That once it is known, as a byte; until then 0, which is none.
+    static DEFAULT_CLASS: AtomicU8 = AtomicU8::new(0);
+}
+
+/// Whoever finds it first decides.
+#[cold]
+fn find_default_class() -> io::Result<Class> {
     let wanted = env::var("RUST_MIN_STACK").ok();
     let size = wanted.and_then(|size| size.parse().ok()).unwrap_or(STACK_SIZE);
     let class = Class::for_size(size, tls::block_len())?;
-    Ok(*CLASS.get_or_init(|| class))
+    let first =
+        DEFAULT_CLASS.compare_exchange(0, class.to_byte(), Ordering::Relaxed, Ordering::Relaxed);
+    Ok(first.err().and_then(Class::from_byte).unwrap_or(class))
 }
 
 /// The whole life of a green thread, on its own stack.
@@ -246,10 +260,17 @@ unsafe fn call<F: FnOnce() -> T, T>(header: NonNull<Header>) {
 }
 
 fn begin(header: &Header) {
-    if tls::own().is_some() {
+    if let Some(own) = tls::own() {
         running::set_green(header);
+        own.start();
     }
-    tls::start();
+    if header.rare().is_some() {
+        be_born(header);
+    }
+}
+
+#[cold]
+fn be_born(header: &Header) {
     if let Some(birth) = header.take_birth() {
         birth();
     }
@@ -300,7 +321,7 @@ unsafe fn drop_result<F, T>(header: NonNull<Header>) {
 ///
 /// # Safety
 ///
-/// `header` starts a `Task<F, T>` that is DONE, and `into` is an `Option<Result<T>>`.
+/// `header` starts a `Task<F, T>` that is DONE, and `into` is an `Option<Result<T>>` with nothing in it.
 unsafe fn take<F, T>(header: NonNull<Header>, into: *mut ()) {
     // SAFETY: as the caller promises; the handle that takes is unique.
     let stage = unsafe { &mut *header.cast::<Task<F, T>>().as_ref().stage.get() };
@@ -310,7 +331,7 @@ unsafe fn take<F, T>(header: NonNull<Header>, into: *mut ()) {
         Stage::Function(_) | Stage::Empty => None,
     };
     // SAFETY: as the caller promises.
-    unsafe { *into.cast::<Option<Result<T>>>() = result };
+    unsafe { into.cast::<Option<Result<T>>>().write(result) };
 }
 
 /// Frees a task.

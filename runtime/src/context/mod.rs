@@ -64,6 +64,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// Prepares `main` to run on `stack`.
+    #[inline(always)]
     pub(crate) fn new<F>(mut stack: Stack, main: F) -> Self
     where
         F: FnOnce(&Exit) + 'static,

@@ -26,6 +26,7 @@ mod pool;
 pub(crate) use overflow::install_handler;
 pub(crate) use pool::{Class, forget, release, reserve, take, trim, unreserve};
 
+use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use corosensei::stack::StackPointer;
@@ -41,8 +42,9 @@ const HEADROOM_PAGES: usize = 3;
 /// A stack out of the pool. Whoever holds it is the only one to use its memory.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// Its highest address; the headroom lies below.
-    top: usize,
+    /// Its highest address; the headroom lies below. Never 0, so that an `Option` is no larger, and is
+    /// moved by whole words.
+    top: NonZeroUsize,
     /// The length of what `context` keeps there, above the first frame; 0 until it does.
     block_len: u32,
     class: Class,
@@ -54,7 +56,7 @@ pub(crate) struct Stack {
 )]
 impl Stack {
     pub(crate) fn top(&self) -> usize {
-        self.top
+        self.top.get()
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -68,19 +70,20 @@ impl Stack {
 
     /// Records a block of thread-locals that reaches from `base` to the top.
     pub(crate) fn set_block(&mut self, base: usize) {
-        assert!(base < self.top && base > guard(self.bottom()).end);
+        assert!(base < self.top() && base > guard(self.bottom()).end);
         assert!(base.is_multiple_of(corosensei::stack::STACK_ALIGNMENT));
-        self.block_len = u32::try_from(self.top - base).expect("a block is far smaller than that");
+        self.block_len =
+            u32::try_from(self.top() - base).expect("a block is far smaller than that");
     }
 
     /// Its lowest address, where the guard begins.
     pub(crate) fn bottom(&self) -> usize {
-        self.top - self.class.stride()
+        self.top() - self.class.stride()
     }
 
     /// Where frames start.
     fn first_frame(&self) -> usize {
-        self.top - self.block_len as usize
+        self.top() - self.block_len as usize
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroUsize};
 use std::ptr::{self, NonNull};
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
@@ -46,6 +46,17 @@ impl Class {
             .ok_or_else(|| exhausted(size, 0, &io::ErrorKind::OutOfMemory.into()))
     }
 
+    /// Never 0.
+    pub(crate) fn to_byte(self) -> u8 {
+        self.0.get()
+    }
+
+    /// `None` of 0; else what `to_byte` has said.
+    #[inline]
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        NonZeroU8::new(byte).map(Self)
+    }
+
     fn index(self) -> usize {
         usize::from(self.0.get()) - MIN_SIZE_LOG2 as usize
     }
@@ -54,10 +65,11 @@ impl Class {
         1 << self.0.get()
     }
 
-    /// From one stack to the next: an odd number of pages.
+    /// From one stack to the next: an odd number of pages. (Both sizes are powers of two, and a page is no
+    /// larger than a stack.)
     pub(super) fn stride(self) -> usize {
-        let pages = self.usable() / page_size() + GUARD_PAGES + HEADROOM_PAGES;
-        (pages | 1) * page_size()
+        let page = page_size();
+        (self.usable() + (GUARD_PAGES + HEADROOM_PAGES) * page) | page
     }
 
     fn state(self) -> &'static ClassState {
@@ -70,6 +82,16 @@ struct ClassState {
     /// Slots that exist and that nobody has reserved. Never more than there are.
     available: AtomicUsize,
     slots: Lock<Slots>,
+}
+
+impl ClassState {
+    /// Reserves a slot that exists; `false` if there is none.
+    #[inline]
+    fn reserve(&self) -> bool {
+        // A count, which publishes nothing: the slots themselves are found under the lock.
+        let less = |n: usize| n.checked_sub(1);
+        self.available.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    }
 }
 
 struct Slots {
@@ -105,13 +127,14 @@ static CLASSES: [ClassState; N_CLASSES] =
 ///
 /// When there is no address space, memory or mapping left for one more.
 pub(crate) fn reserve(class: Class) -> io::Result<()> {
+    if class.state().reserve() { Ok(()) } else { make_and_reserve(class) }
+}
+
+#[cold]
+fn make_and_reserve(class: Class) -> io::Result<()> {
     let state = class.state();
     loop {
-        // A count, which publishes nothing: the slots themselves are found under the lock.
-        let taken = state
-            .available
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        if taken.is_ok() {
+        if state.reserve() {
             return Ok(());
         }
         let mut slots = state.slots.lock();
@@ -158,7 +181,7 @@ pub(crate) fn trim(limit: usize) -> usize {
             let index = slots.trimmed;
             let Some(stack) = slots.free.get(index) else { break };
             // What reaches further down stays, too.
-            let kept = stack.top - KEPT_PAGES * page_size();
+            let kept = stack.top() - KEPT_PAGES * page_size();
             let end = kept.min(stack.first_frame() & !(page_size() - 1));
             let usable = guard(stack.bottom()).end;
             let len = end.saturating_sub(usable);
@@ -263,6 +286,7 @@ impl Slots {
         // Valgrind is to see a switch to here as one. The slot stays a stack for good.
         let usable = ptr::without_provenance_mut(guard(bottom).end);
         mem::forget(ValgrindStackRegistration::new(usable, top - usable.addr()));
+        let top = NonZeroUsize::new(top).expect("a stack is not at address zero");
         Ok(Stack { top, block_len: 0, class })
     }
 }

@@ -183,6 +183,7 @@ impl Header {
     }
 
     /// What the layer that runs it does for it.
+    #[inline]
     pub(crate) fn scheduling(&self) -> &'static Scheduling {
         &self.vtable.scheduling
     }
@@ -208,15 +209,25 @@ impl Header {
 }
 
 impl Drop for Header {
+    #[inline]
     fn drop(&mut self) {
         // Nobody refers to the task any more, and whoever has dropped the last reference has seen to
         // the order.
         let rare = self.rare.load(Ordering::Relaxed);
         if !rare.is_null() {
             // SAFETY: made by a box, for this task.
-            drop(unsafe { Box::from_raw(rare) });
+            unsafe { drop_rare(rare) };
         }
     }
+}
+
+/// # Safety
+///
+/// `rare` was made by a box and is nobody else's.
+#[cold]
+unsafe fn drop_rare(rare: *mut Rare) {
+    // SAFETY: as the caller promises.
+    drop(unsafe { Box::from_raw(rare) });
 }
 
 /// The right to run a task. See the module's header.
@@ -251,6 +262,7 @@ impl Runnable {
     }
 
     /// Hands the task to its scheduler.
+    #[inline]
     pub(crate) fn schedule(self) {
         (self.scheduling().schedule)(self);
     }

@@ -52,6 +52,7 @@ impl State {
     }
 
     /// Wakes the task; `true` if it was parked: then the caller has the right to run it.
+    #[inline]
     #[must_use]
     pub(crate) fn claim(&self) -> bool {
         // Release pairs with the acquire in `resume`; acquire pairs with the release in `commit`.

@@ -33,6 +33,7 @@ const DETACHED: *mut () = ptr::without_provenance_mut(2);
 type Word = AtomicPtr<()>;
 
 /// For the thread: whether nobody will ask for its result.
+#[inline]
 pub(crate) fn is_detached(word: &Word) -> bool {
     // Acquire pairs with the release in `detach`.
     word.load(Ordering::Acquire) == DETACHED

@@ -115,6 +115,7 @@ impl Builder {
     }
 
     /// The same configuration in the runtime's terms.
+    #[inline]
     pub(super) fn into_runtime(self) -> bridge::thread::Builder {
         let mut builder = bridge::thread::Builder::new();
         if let Some(name) = self.name {

@@ -348,26 +348,28 @@ impl Own {
         // SAFETY: runs what this thread has registered, once: the list is empty afterwards.
         unsafe { (self.call_destructors)() };
         let here = thread_pointer::get();
-        self.end_all_keys(here.wrapping_add_signed(self.pthread));
+        let pthread = here.wrapping_add_signed(self.pthread);
+        let used = self.specific_used.map(|offset| (pthread + offset) as *mut u8);
+        // SAFETY: the calling thread's own block.
+        if used.is_none_or(|used| unsafe { used.read() } != 0) {
+            self.end_all_keys(pthread, used);
+        }
         self.leftovers.end(here);
     }
 
-    #[inline]
-    fn end_all_keys(&self, pthread: usize) {
-        let used = self.specific_used.map(|offset| (pthread + offset) as *mut u8);
-        // SAFETY: the calling thread's own block, here and below.
-        if used.is_some_and(|used| unsafe { used.read() } == 0) {
-            return;
-        }
+    /// The destructors of keys. `used` says whether there may be any, if that is known.
+    // Out of line: most threads have none.
+    #[inline(never)]
+    fn end_all_keys(&self, pthread: usize, used: Option<*mut u8>) {
         for round in 0..=KEY_ROUNDS {
             // What is left after the last round is forgotten.
-            // SAFETY: as above.
+            // SAFETY: the calling thread's own block, here and below.
             if !unsafe { self.end_keys(pthread, round < KEY_ROUNDS) } {
                 break;
             }
         }
         if let Some(used) = used {
-            // SAFETY: as above; the next thread of this block has set no key yet.
+            // SAFETY: the next thread of this block has set no key yet.
             unsafe { used.write(0) };
         }
     }

@@ -110,13 +110,6 @@ pub(crate) fn block_len() -> usize {
     own().map_or(0, Own::block_len)
 }
 
-/// Called on a green thread's stack, first thing.
-pub(crate) fn start() {
-    if let Some(own) = own() {
-        own.start();
-    }
-}
-
 /// Called on a green thread's stack before a fork, and after it in the child.
 pub(crate) fn before_fork() {
     if let Some(own) = own() {
