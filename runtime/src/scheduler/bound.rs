@@ -68,10 +68,10 @@ impl Scheduler {
         }
         // Each time it may meet another worker that is somebody's parent.
         for _ in 0..=self.n_cores() {
-            if sys::thread::has_children() != Some(true) {
+            // Where no new one can be had an idle one may be.
+            if sys::thread::has_children() != Some(true) || self.give_core(task, true).is_err() {
                 break;
             }
-            self.give_core(task, true)?;
             task.exit().suspend(Switch::Yielded);
         }
         self.give_core(task, false)?;
