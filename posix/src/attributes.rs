@@ -20,11 +20,12 @@
 //! a number that the kernel does not know (`ESRCH`): then the call is made for the calling OS thread,
 //! which is what is meant.
 
-use std::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::io;
 
 use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
+use crate::comm;
 use crate::names::in_place_of_libc;
 use crate::next::Next;
 
@@ -148,6 +149,21 @@ pub(crate) fn about_prctl(option: c_int, argument: c_ulong) -> About {
     }
 }
 
+/// What is left to do after a `prctl` that is neither about attributes nor about the very OS thread.
+///
+/// # Safety
+///
+/// The kernel has been able to use the argument, if it says so.
+pub(crate) unsafe fn after_prctl(result: c_long, option: c_int, argument: c_ulong) {
+    match option {
+        // SAFETY: as the caller promises: a name.
+        libc::PR_SET_NAME if result == 0 => unsafe { comm::keep(argument as *const c_char) },
+        // SAFETY: as the caller promises: a place for one.
+        libc::PR_GET_NAME if result == 0 => unsafe { comm::replace(argument as *mut c_char) },
+        _ => {}
+    }
+}
+
 /// Of a request of `ptrace`: what follows has to come from the same OS thread.
 pub(crate) fn begins_to_trace(request: c_uint) -> bool {
     const ATTACH: c_uint = 16;
@@ -166,7 +182,12 @@ define! {
         match about_prctl(option, a) {
             About::Attributes => change(-1, next),
             About::Own if !own() => -1,
-            _ => next(),
+            _ => {
+                let result = next();
+                // SAFETY: as the caller promises; the kernel has read or written there.
+                unsafe { after_prctl(result.into(), option, a) };
+                result
+            }
         }
     }
 

@@ -17,13 +17,14 @@
 //!
 //! In step 3 std also asks for the stack, to know an overflow by, which the runtime reports itself; and
 //! gives the OS thread the name, which is not the green thread's alone. The functions for both are ours
-//! (`stack` has the former): while a thread is being born they say that there is nothing, and do nothing.
+//! (`stack` and `comm` have them): while a thread is being born the one says that there is nothing, and the
+//! other keeps the name for those who ask for it.
 //!
 //! With shared thread-locals there is no place to keep a handle. Where the functions here are not in
 //! force the runtime never hears of [`conceive`]: it starts OS threads, of which the first tells it.
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 
 use libc::{pthread_attr_t, pthread_t};
 use sylvan::thread::Birth;
@@ -31,7 +32,7 @@ use sylvan::thread::Birth;
 use crate::names::in_place_of_libc;
 use crate::next::Next;
 
-in_place_of_libc! { pthread_create, pthread_detach, pthread_setname_np }
+in_place_of_libc! { pthread_create, pthread_detach }
 
 type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
@@ -113,24 +114,4 @@ pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     };
     // SAFETY: as the caller promises.
     unsafe { next(thread) }
-}
-
-/// As that of libc.
-///
-/// # Safety
-///
-/// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_setname_np(
-    thread: pthread_t,
-    name: *const c_char,
-) -> c_int {
-    static NEXT: Next = Next::new(c"pthread_setname_np");
-    type Function = unsafe extern "C" fn(pthread_t, *const c_char) -> c_int;
-    if is_between() {
-        return 0;
-    }
-    // SAFETY: libc's function of that name, which has this type.
-    let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
-    // SAFETY: as the caller promises.
-    unsafe { next(thread, name) }
 }

@@ -31,6 +31,8 @@ mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 mod clock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+mod comm;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 mod descriptors;
 #[allow(unsafe_code, reason = "makes labels, and a pointer to each")]
 mod names;

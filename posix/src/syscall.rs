@@ -12,8 +12,8 @@ use std::ffi::{c_int, c_long, c_uint, c_ulong};
 use std::ops::RangeInclusive;
 
 use crate::attributes::{
-    About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, begins_to_trace, change, is_own, own,
-    set_errno,
+    About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, after_prctl, begins_to_trace, change,
+    is_own, own, set_errno,
 };
 use crate::descriptors;
 use crate::names::in_place_of_libc;
@@ -97,13 +97,23 @@ impl Call {
     ///
     /// As for `make`.
     #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
+    #[expect(clippy::cast_sign_loss, reason = "as the kernel takes it")]
     unsafe fn on_own_thread(self) -> c_long {
         // SAFETY: as the caller promises.
         let make = || unsafe { self.make() };
         match self.about() {
             About::Attributes => change(-1, make),
             About::Own if !own() => -1,
-            _ => make(),
+            _ => {
+                let result = make();
+                if self.number == libc::SYS_prctl {
+                    let [option, argument, ..] = self.arguments;
+                    // SAFETY: the kernel has read or written there.
+                    unsafe { after_prctl(result, option as c_int, argument as c_ulong) };
+                }
+                result
+            }
         }
     }
 
