@@ -226,6 +226,8 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     tls::finish();
     if task.header.lease.get().is_none() {
         fork::at_end(&task.header);
+        // The joiner reads it when the thread is done.
+        task.header.core.store(sys::thread::id(), Ordering::Relaxed);
     }
     wardrobe::end(&task.header);
     join::finish(&task.header.join, || {
@@ -371,6 +373,9 @@ impl<T> JoinHandle<T> {
     #[inline]
     pub fn join(self) -> Result<T> {
         join::wait_until_done(&self.thread.0.join);
+        if self.thread.0.lease.get().is_none() {
+            outside::wait_until_gone(&self.thread.0);
+        }
         let mut result: Option<Result<T>> = None;
         // SAFETY: DONE, and the slot has the type that `spawn` took the function for.
         unsafe { (self.thread.0.vtable.take)(self.thread.0.as_raw(), (&raw mut result).cast()) };

@@ -53,6 +53,33 @@ tests::on_std_and_in_each_mode! {
         }
     }
 
+    fn a_joined_one_has_no_os_thread_any_more(process) {
+        let way = process.way();
+        process.passes(move || {
+            if way == super::Way::Shared {
+                return;
+            }
+            let is_there = |id| std::path::Path::new(&format!("/proc/self/task/{id}")).exists();
+            for _ in 0..300 {
+                let id = thread::spawn(move || {
+                    bind(way);
+                    os_thread()
+                });
+                assert!(!is_there(id.join().unwrap()));
+            }
+            // Those that are OS threads from their start, too.
+            thread::spawn(move || {
+                for _ in 0..300 {
+                    // SAFETY: changes this thread, to its end.
+                    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+                    assert!(!is_there(thread::spawn(os_thread).join().unwrap()));
+                }
+            })
+            .join()
+            .unwrap();
+        });
+    }
+
     fn it_takes_nobodys_child_along(process) {
         let way = process.way();
         // Few OS threads, which all threads here come by.

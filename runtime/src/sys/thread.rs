@@ -19,6 +19,19 @@ pub(crate) fn id() -> u32 {
     id
 }
 
+/// Whether this process has an OS thread of that number; `false` where nobody can tell.
+pub(crate) fn is_there(id: u32) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: sends nothing.
+    let is_there = unsafe { libc::syscall(libc::SYS_tgkill, process(), id, 0) } == 0;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let is_there = {
+        let _ = id;
+        false
+    };
+    is_there
+}
+
 /// Names the calling OS thread, for those who look at it from outside: as much of it as the system
 /// keeps.
 pub(crate) fn set_name(name: &str) {

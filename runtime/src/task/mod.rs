@@ -86,7 +86,8 @@ pub(crate) struct Header {
     pub(crate) dress: Cell<Dress>,
     /// The way off the task's stack; set when it starts.
     exit: Cell<*const Exit>,
-    /// The index of the core that it runs on or ran on last.
+    /// The index of the core that it runs on or ran on last. Once it has ended and has no lease, since it
+    /// was an OS thread: the number of that one.
     pub(crate) core: AtomicU32,
     /// The word of `park`: see `thread::token`.
     pub(crate) token: AtomicU32,

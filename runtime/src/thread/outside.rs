@@ -11,6 +11,10 @@
 //! in the last of them: a value of a pthread key, which all platforms have, is destroyed after the
 //! thread-locals of Rust and C++; and it comes back as often as POSIX grants, behind the values of other
 //! keys.
+//!
+//! Then the OS thread is still there for a moment, as that of a bound thread is, with all that it had set
+//! for itself; and libc's `setuid` and its like, which call for every OS thread, abort where one answers
+//! otherwise than the caller. `pthread_join` returns when it is gone, and so does `join`.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -19,12 +23,15 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::thread as std_thread;
+use std::time::{Duration, Instant};
 
 use super::{JoinHandle, NOBODY, Stage, Task, Thread, call, drop_result, free, join, no_run, take};
 use crate::attributes;
 use crate::current as running;
-use crate::primitive::UnsafeCell;
+use crate::park::sleep_until;
+use crate::primitive::{Ordering, UnsafeCell};
 use crate::scheduler::wardrobe;
+use crate::sys;
 use crate::task::{Header, TaskRef, VTable};
 
 /// Starts a thread that runs `f` as an OS thread.
@@ -156,8 +163,22 @@ unsafe fn finish(task: NonNull<Header>) {
     let task = unsafe { TaskRef::from_raw(task) };
     running::unbind();
     wardrobe::end(&task);
+    // The joiner reads it when the thread is done.
+    task.core.store(sys::thread::id(), Ordering::Relaxed);
     join::finish(&task.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { (task.vtable.drop_result)(task.as_raw()) };
     });
+}
+
+/// For who joins: waits until the OS thread of a task that is done, and was bound or an OS thread from its
+/// start, is no more.
+#[cold]
+pub(super) fn wait_until_gone(task: &Header) {
+    /// It has nothing more to do, so it takes no longer: then the number is another one's by now.
+    const LIMIT: Duration = Duration::from_secs(1);
+    let (id, begin) = (task.core.load(Ordering::Relaxed), Instant::now());
+    while sys::thread::is_there(id) && begin.elapsed() < LIMIT {
+        sleep_until(Instant::now() + Duration::from_micros(20));
+    }
 }
