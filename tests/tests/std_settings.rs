@@ -3,9 +3,11 @@
 tests::on_each! {
     items {
         use std::io::{ErrorKind, Read, Write};
+        use std::mem::ManuallyDrop;
         use std::net::{TcpListener, TcpStream, UdpSocket};
         use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
         use std::os::unix::net::{UnixListener, UnixStream};
+        use std::sync::Arc;
         use std::thread;
         use std::time::{Duration, Instant};
 
@@ -211,6 +213,34 @@ tests::on_each! {
         far.set_read_timeout(None).unwrap();
         near.write_all(b"1").unwrap();
         assert_eq!(clone.read(&mut [0; 64]).unwrap(), 1);
+    }
+
+    fn what_is_set_while_a_read_waits_is_for_the_next_one() {
+        for sets_timeout in [true, false] {
+            let (mut near, far) = UnixStream::pair().unwrap();
+            let far = Arc::new(far);
+            let reader = far.clone();
+            let reading = thread::spawn(move || {
+                let mut buf = [0; 8];
+                [(&*reader).read(&mut buf), (&*reader).read(&mut buf)]
+                    .map(|read| read.map_err(|error| error.kind()))
+            });
+            thread::sleep(A_WHILE);
+            // A second owner of the number: whoever waits looks again.
+            // SAFETY: it is open, and does not stay.
+            let view = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(far.as_raw_fd()) });
+            if sets_timeout {
+                view.set_read_timeout(Some(A_WHILE)).unwrap();
+            } else {
+                view.set_nonblocking(true).unwrap();
+            }
+            // SAFETY: as above.
+            let view = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(far.as_raw_fd()) });
+            assert!(view.take_error().unwrap().is_none());
+            thread::sleep(A_WHILE * 3);
+            near.write_all(b"late").unwrap();
+            assert_eq!(reading.join().unwrap(), [Ok(4), Err(ErrorKind::WouldBlock)]);
+        }
     }
 
     fn a_connection_has_the_timeouts_of_its_listener() {

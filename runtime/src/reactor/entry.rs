@@ -409,23 +409,24 @@ impl Entry {
         call: &mut Call,
     ) -> io::Result<bool> {
         self.doubt_registration(state, fd);
-        let Some(patience) = state.patience(fd, interest)? else {
-            // What was noted is not the kernel's answer: data may be there that no event has told yet.
-            if seen.is_empty() {
-                self.side(interest).forget_note();
-                return Ok(true);
+        // How long a call may wait is settled when it begins to, as in the kernel: what the program sets
+        // from then on is for the next one.
+        if call.turn == 0 {
+            let Some(patience) = state.patience(fd, interest)? else {
+                // What was noted is not the kernel's answer: data may be there that no event has told yet.
+                if seen.is_empty() {
+                    self.side(interest).forget_note();
+                    return Ok(true);
+                }
+                return Err(Errno::AGAIN.into());
+            };
+            if call.deadline_ns == Call::NEVER
+                && let Some(timeout) = patience
+            {
+                call.deadline_ns = clock::now_ns().saturating_add(ns(timeout));
             }
-            return Err(Errno::AGAIN.into());
-        };
-        if seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true) {
-            return Ok(true);
         }
-        if call.deadline_ns == Call::NEVER
-            && let Some(timeout) = patience
-        {
-            call.deadline_ns = clock::now_ns().saturating_add(ns(timeout));
-        }
-        Ok(false)
+        Ok(seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true))
     }
 
     /// Has the event loop of a core watch the descriptor.
