@@ -469,8 +469,14 @@ pub fn detach(fd: BorrowedFd<'_>) {
     reactor::entry(fd).detach(fd);
 }
 
+/// Says that the runtime need not know of `fd` any more, which stays open under its number. Whoever waits
+/// there goes on to do so.
+pub fn release(fd: BorrowedFd<'_>) {
+    reactor::entry(fd).release(fd);
+}
+
 /// Says that somebody is to have `fd` who knows nothing of the runtime, beside whoever has it, or
-/// instead (then [`detach`] follows). It is a plain blocking descriptor from now on, unless the
+/// instead (then [`release`] follows). It is a plain blocking descriptor from now on, unless the
 /// program has made it another one, and what is set behind the runtime's back is looked at.
 pub fn lend(fd: BorrowedFd<'_>) {
     reactor::entry(fd).lend(fd);

@@ -7,7 +7,7 @@ tests::on_std_and_in_each_mode! {
         use std::io::{self, Read, Write};
         use std::mem::{ManuallyDrop, forget};
         use std::net::{TcpListener, TcpStream, UdpSocket};
-        use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
+        use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
         use std::os::unix::net::{UnixDatagram, UnixStream};
         use std::process::{Command, Stdio};
         use std::thread;
@@ -139,6 +139,52 @@ tests::on_std_and_in_each_mode! {
                 writer.write_all(b"pipe").unwrap();
             });
             assert_eq!(got, "pipe");
+        }).join().unwrap());
+    }
+
+    fn a_second_owner_that_gives_the_number_back_takes_nothing_from_who_waits(process) {
+        process.passes(|| thread::spawn(|| {
+            for n_views in [1, 20] {
+                let (mut near, far) = UnixStream::pair().unwrap();
+                let got = beside(far, |far| text(far), |number| {
+                    for _ in 0..n_views {
+                        let view = ManuallyDrop::into_inner(owner::<UnixStream>(number));
+                        assert_eq!(OwnedFd::from(view).into_raw_fd(), number);
+                        let view = ManuallyDrop::into_inner(owner::<TcpStream>(number));
+                        assert_eq!(view.into_raw_fd(), number);
+                        thread::yield_now();
+                    }
+                    near.write_all(b"stream").unwrap();
+                });
+                assert_eq!(got, "stream");
+            }
+
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let got = beside(listener, |listener| text(listener.accept().unwrap().0), |number| {
+                let view = ManuallyDrop::into_inner(owner::<TcpListener>(number));
+                assert_eq!(view.into_raw_fd(), number);
+                TcpStream::connect(address).unwrap().write_all(b"accepted").unwrap();
+            });
+            assert_eq!(got, "accepted");
+        }).join().unwrap());
+    }
+
+    fn who_waits_when_a_second_owner_closes_the_number_waits_on_for_its_file(process) {
+        process.passes(|| thread::spawn(|| {
+            for is_handed_over in [false, true] {
+                let (mut near, far) = UnixStream::pair().unwrap();
+                let got = beside(far, |far| text(far), |number| {
+                    let view = ManuallyDrop::into_inner(owner::<UnixStream>(number));
+                    if is_handed_over {
+                        drop(OwnedFd::from(view));
+                    } else {
+                        drop(view);
+                    }
+                    near.write_all(b"late").unwrap();
+                });
+                assert_eq!(got, "late");
+            }
         }).join().unwrap());
     }
 

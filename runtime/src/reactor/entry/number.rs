@@ -13,11 +13,14 @@
 //! # A number that comes in while others wait
 //!
 //! The program may have made a second owner of the same number, so the file is most likely the same:
-//! whoever waits tries again, and registers anew, which is an edge if there is something. One that this
-//! process has *just made* is another file than that of those who wait: its number was closed without
-//! a word.
+//! it is registered anew, which is an edge if there is something, and whoever waits does so where it is. One
+//! that this process has *just made* is another file than that of those who wait: its number was
+//! closed without a word. They are told so.
 //!
 //! # A number that goes out while others wait
+//!
+//! One that is only handed over (`release`, as by `into_raw_fd`) still means the file, which may have another
+//! owner: whoever waits does so where it is.
 //!
 //! The kernel's calls go by the file: who waits in one when the number is closed, or made to mean
 //! another file by `dup2`, waits on for the file that it called for. So does a green thread: the runtime
@@ -115,15 +118,13 @@ impl Entry {
         let marked = adopted && is_stream && socket::has_mark(fd);
         let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
-        if self.is_known() {
-            self.wake_all(&mut state, 0, &mut ready, &mut outside);
+        let is_known = self.is_known();
+        let home = state.registered.take();
+        if let Some(home) = home {
             // Whatever file is registered: it is to be so anew, under the next generation.
-            if let Some(home) = state.registered.take() {
-                deregister(home.core() as usize, adopted.then_some(fd));
-            }
+            deregister(home.core() as usize, adopted.then_some(fd));
         }
-        let is_other_file = !adopted && self.is_known();
-        self.begin(&mut state, is_other_file);
+        self.begin(&mut state, !adopted && is_known);
         state.flag = Flag::new(adopted);
         state.options.reset(origin);
         self.set_about(KNOWN | ANNOUNCED | if adopted { DOUBTED } else { 0 });
@@ -131,6 +132,12 @@ impl Entry {
             self.distrust();
         }
         self.read.set_marked(marked);
+        if self.n_all_waiting() != 0 {
+            let core = home.filter(|_| adopted).map(Home::core);
+            if core.is_none_or(|core| self.register(&mut state, core, fd).is_err()) {
+                self.wake_all(&mut state, 0, &mut ready, &mut outside);
+            }
+        }
         drop(state);
         schedule(ready, outside);
     }
@@ -206,6 +213,18 @@ impl Entry {
         self.set_about(0);
         drop(state);
         schedule(ready, outside);
+    }
+
+    /// The descriptor goes out of the runtime's care, as open as it was: whoever calls, or waits, goes on
+    /// by its number.
+    pub(crate) fn release(&self, fd: BorrowedFd<'_>) {
+        let mut state = self.state.lock();
+        state.flag.leave(fd.as_raw_fd());
+        state.flag = Flag::new(true);
+        state.options.reset(Origin::Adopted);
+        // Whoever closes it is to be heard, on account of those who go on.
+        self.set_about(KNOWN | DOUBTED);
+        self.forget_if_unused(&mut state, fd);
     }
 
     /// How many wait, in both directions. Under the lock.

@@ -23,7 +23,7 @@ impl Raw {
         let stdin = ::std::io::stdin();
         let result = read(stdin.as_fd());
         // The number may mean another file by the next call: `dup2` tells nobody.
-        bridge::detach(stdin.as_fd());
+        bridge::io::release(stdin.as_fd());
         match result {
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(0),
             other => other,

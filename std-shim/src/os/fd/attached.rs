@@ -9,8 +9,8 @@
 //! 2. *Doubled*: [`Attached::try_clone`] says that both sides share flags and timeouts from now on.
 //! 3. *Lent*: [`Attached::lend`] gives the program the number. It is that of a plain blocking
 //!    descriptor from then on, and what the program sets by it counts.
-//! 4. *Out*: [`Attached::into_inner`], or the drop, takes it back before anybody else has it or
-//!    std closes it. What goes out is a plain blocking descriptor, too.
+//! 4. *Out*: [`Attached::into_inner`] takes it back before anybody else has it, a plain blocking
+//!    descriptor, too. The drop says that the number is going to be closed.
 //!
 //! The mirror itself does not lend: it reaches the descriptor through the type of std's.
 
@@ -75,7 +75,7 @@ impl<T: AsFd> Attached<T> {
 
     /// Gives the descriptor out of the runtime's care.
     pub(crate) fn into_inner(self) -> T {
-        detach(self.lend());
+        runtime::release(self.lend());
         let this = ManuallyDrop::new(self);
         // SAFETY: `this` is neither used nor dropped after this, so the value is moved out once.
         unsafe { ptr::read(&this.0) }
