@@ -56,7 +56,9 @@ tests::on_std_and_in_each_mode! {
     fn a_joined_one_has_no_os_thread_any_more(process) {
         let way = process.way();
         process.passes(move || {
-            if way == super::Way::Shared {
+            // Nobody is bound in the shared mode; and of std's own threads the kernel lets who joins go on a
+            // moment before it takes them off its list, which glibc makes up for by a list of its own.
+            if way != super::Way::Own {
                 return;
             }
             let is_there = |id| std::path::Path::new(&format!("/proc/self/task/{id}")).exists();
