@@ -91,12 +91,12 @@ fn a_number_of_stds_own_sockets_means_the_present_one(process: &Process) {
     process.passes(|| {
         let waits = || {
             let near = UdpSocket::bind("127.0.0.1:0").unwrap();
-            let (mut first, mut n_again) = (None, 0);
+            let (mut last, mut n_again) = (-1, 0);
             for n in 0..20 {
                 let far = UdpSocket::bind("127.0.0.1:0").unwrap();
                 let (number, address) = (far.as_raw_fd(), far.local_addr().unwrap());
                 // Most often: the monitor may have a file open for a moment.
-                n_again += i32::from(*first.get_or_insert(number) == number);
+                n_again += i32::from(std::mem::replace(&mut last, number) == number);
                 let near = near.try_clone().unwrap();
                 let late = thread::spawn(move || {
                     thread::sleep(Duration::from_millis(5));
