@@ -58,7 +58,7 @@ use crate::task::Header;
 impl Scheduler {
     /// Binds the calling green thread.
     pub(crate) fn bind(&'static self, task: &Header) -> io::Result<()> {
-        if self.is_vfork_child() {
+        if super::is_vfork_child() {
             // It changes nothing of its parent's.
             return Ok(());
         }

@@ -111,8 +111,6 @@ pub(crate) struct Scheduler {
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
     tls_mode: TlsMode,
-    /// The process that it was started in.
-    process: u32,
 }
 
 static SCHEDULER: PerLife<Scheduler> = PerLife::new();
@@ -224,7 +222,7 @@ pub(crate) unsafe fn forget(task: Option<&Header>) {
 /// Whether the caller is a child that shares the memory of a process where the runtime has started
 /// (`vfork`).
 pub(crate) fn is_vfork_child() -> bool {
-    SCHEDULER.get().is_some_and(Scheduler::is_vfork_child)
+    !reactor::is_this_process()
 }
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
@@ -265,11 +263,6 @@ impl Scheduler {
     #[inline]
     fn core_of(&self, task: &Header) -> &Core {
         &self.cores[task.core.load(Ordering::Relaxed) as usize]
-    }
-
-    /// Whether the caller is a child that shares the memory of the process (`vfork`).
-    fn is_vfork_child(&self) -> bool {
-        self.process != sys::thread::process()
     }
 
     /// Wakes a sleeping core, if that is of use: there is something in a queue.

@@ -22,7 +22,7 @@ use super::{SCHEDULER, Scheduler, get, start_os_thread, wardrobe};
 use crate::context::tls::TlsMode;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::reactor::{self, Loop};
-use crate::sys::{futex, thread};
+use crate::sys::futex;
 use crate::timer;
 
 /// How it is to be set up.
@@ -82,7 +82,6 @@ impl Prepared {
             leases: Leases::new(),
             watch: warn_blocking.map(Watch::new),
             tls_mode,
-            process: thread::process(),
         });
         self.gate.open();
     }
