@@ -26,6 +26,7 @@ use std::io;
 use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
 use crate::comm;
+use crate::errno::{errno, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
 
@@ -70,16 +71,6 @@ fn is_self(thread: pthread_t) -> bool {
     thread == unsafe { libc::pthread_self() }
 }
 
-pub(crate) fn errno() -> c_int {
-    // SAFETY: the place is the thread's own.
-    unsafe { *libc::__errno_location() }
-}
-
-pub(crate) fn set_errno(error: c_int) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = error };
-}
-
 /// What a call returns that says its error by `errno`, as one that returns it.
 fn returned(result: c_int) -> c_int {
     if result == -1 { errno() } else { 0 }
@@ -95,7 +86,7 @@ macro_rules! define {
             ///
             /// As that of libc.
             $(#[$attribute])*
-            pub(crate) unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+            pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
                 static NEXT: Next = Next::new(match std::ffi::CStr::from_bytes_with_nul(
                     concat!(stringify!($name), "\0").as_bytes(),
                 ) {

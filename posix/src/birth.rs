@@ -76,7 +76,7 @@ pub(crate) fn is_between() -> bool {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_create(
+pub unsafe extern "C" fn pthread_create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
     start: Start,
@@ -103,7 +103,7 @@ pub(crate) unsafe extern "C" fn pthread_create(
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
+pub unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     static NEXT: Next = Next::new(c"pthread_detach");
     if is_between() {
         return 0;

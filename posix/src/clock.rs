@@ -17,7 +17,7 @@ in_place_of_libc! { clock_gettime, getrusage, pthread_getcpuclockid }
 /// # Safety
 ///
 /// As for libc's: `time` points to where one may be written.
-unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
+pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
     if clock == libc::CLOCK_THREAD_CPUTIME_ID
         && let Some(used) = sylvan::thread::processor_time()
     {
@@ -39,7 +39,7 @@ unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_i
 /// # Safety
 ///
 /// As for libc's: `usage` points to where it may be written.
-pub(crate) unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
+pub unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
     static NEXT: Next = Next::new(c"getrusage");
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(c_int, *mut rusage) -> c_int =
@@ -64,7 +64,7 @@ pub(crate) unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_i
 /// # Safety
 ///
 /// As for libc's: the thread is there, and `clock` points to where a number may be written.
-pub(crate) unsafe extern "C" fn pthread_getcpuclockid(
+pub unsafe extern "C" fn pthread_getcpuclockid(
     thread: pthread_t,
     clock: *mut clockid_t,
 ) -> c_int {

@@ -69,7 +69,7 @@ fn is_self(thread: pthread_t) -> bool {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_setname_np(
+pub unsafe extern "C" fn pthread_setname_np(
     thread: pthread_t,
     name: *const c_char,
 ) -> c_int {
@@ -96,7 +96,7 @@ pub(crate) unsafe extern "C" fn pthread_setname_np(
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_getname_np(
+pub unsafe extern "C" fn pthread_getname_np(
     thread: pthread_t,
     name: *mut c_char,
     len: size_t,

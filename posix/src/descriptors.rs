@@ -24,7 +24,7 @@ use std::mem;
 
 use sylvan::numbers;
 
-use crate::attributes::{errno, set_errno};
+use crate::errno::{errno, fails, set_errno};
 use crate::clock::CLOCK_GETTIME;
 use crate::names::in_place_of_libc;
 use crate::next::Next;
@@ -57,18 +57,12 @@ static AT_START: extern "C" fn() = {
     look_up
 };
 
-/// `errno` and -1.
-fn fails(error: c_int) -> c_int {
-    set_errno(error);
-    -1
-}
-
 /// As that of libc.
 ///
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn close(fd: c_int) -> c_int {
+pub unsafe extern "C" fn close(fd: c_int) -> c_int {
     if !numbers::closing(fd) {
         return fails(libc::EBADF);
     }
@@ -83,7 +77,7 @@ pub(crate) unsafe extern "C" fn close(fd: c_int) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
+pub unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
     let before = errno();
     // SAFETY: as the caller promises.
     let fd = unsafe { libc::fileno(stream) };
@@ -103,7 +97,7 @@ pub(crate) unsafe extern "C" fn fclose(stream: *mut libc::FILE) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
+pub unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
     if numbers::is_hidden(old) {
         return fails(libc::EBADF);
     }
@@ -119,7 +113,7 @@ pub(crate) unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
+pub unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
     if numbers::is_hidden(old) {
         return fails(libc::EBADF);
     }
@@ -138,7 +132,7 @@ pub(crate) unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+pub unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
     const CLOEXEC: c_int = 4;
     let next = CLOSE_RANGE.get();
     if next.is_null() {
@@ -169,7 +163,7 @@ pub(crate) unsafe extern "C" fn close_range(first: c_uint, last: c_uint, flags: 
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn closefrom(first: c_int) {
+pub unsafe extern "C" fn closefrom(first: c_int) {
     let rest = CLOSEFROM.get();
     numbers::closing_range(first.max(0), c_int::MAX, |from, to| {
         if to == c_int::MAX && !rest.is_null() {
@@ -190,7 +184,7 @@ pub(crate) unsafe extern "C" fn closefrom(first: c_int) {
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn setsockopt(
+pub unsafe extern "C" fn setsockopt(
     fd: c_int,
     level: c_int,
     option: c_int,
@@ -217,7 +211,7 @@ pub(crate) unsafe extern "C" fn setsockopt(
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn fcntl(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
+pub unsafe extern "C" fn fcntl(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
     // SAFETY: as the caller promises.
     unsafe { fcntl_by(&FCNTL, fd, request, argument) }
 }
@@ -227,7 +221,7 @@ pub(crate) unsafe extern "C" fn fcntl(fd: c_int, request: c_int, argument: c_ulo
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn fcntl64(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
+pub unsafe extern "C" fn fcntl64(fd: c_int, request: c_int, argument: c_ulong) -> c_int {
     // SAFETY: as the caller promises.
     unsafe {
         fcntl_by(if FCNTL64.get().is_null() { &FCNTL } else { &FCNTL64 }, fd, request, argument)
@@ -254,7 +248,7 @@ unsafe fn fcntl_by(next: &Next, fd: c_int, request: c_int, argument: c_ulong) ->
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: c_ulong) -> c_int {
+pub unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: c_ulong) -> c_int {
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(c_int, c_ulong, ...) -> c_int =
         unsafe { mem::transmute(IOCTL.get()) };

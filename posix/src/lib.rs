@@ -1,15 +1,17 @@
 //! POSIX calls for programs on green threads.
 //!
-//! Some of what a program does goes past std and its mirror, straight to libc: it closes a descriptor
-//! by its number, blocks a signal, gives up a right. Such calls change what the kernel knows of a
-//! descriptor or of an OS thread, and the runtime has to hear of it. So this crate defines these
-//! functions under their own names. In a program that links it they take the place of libc's, for Rust
-//! and C code alike, unless the program has one of its own (`names`); each tells the runtime and then does
-//! what libc does ([`next`]).
-//! Two kinds are different: `stack` answers what the runtime alone knows, and `birth` stands where std makes
-//! its threads.
+//! What a program does past std and its mirror it does by libc. This crate has libc's functions that
+//! block, that are about threads, or that change what the kernel knows of a descriptor or of a thread:
+//! under their own names, with their arguments and their errors, for green threads and for OS threads. It
+//! stands between the runtime, whose verbs it uses, and everybody who calls.
 //!
-//! It stands between the runtime and the mirror: it calls `sylvan`, and `std-shim` links it.
+//! | who | what is in force |
+//! |---|---|
+//! | a program built on the mirror (`std-shim`) | what the runtime has to *hear of*: [`heard_of!`] lists it. These functions take the place of libc's in every program that links this crate (`names`) |
+//! | a *whole program*: one that `sylvan run` has started, or that links `sylvan-libc` | all of it: [`green!`] lists the rest |
+//!
+//! A function of the first list tells the runtime and then does what libc does ([`next`]). One of the
+//! second parks a green thread where libc's would block an OS thread.
 //!
 //! # Platforms
 //!
@@ -25,22 +27,34 @@
 ))]
 
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod attributes;
+pub mod attributes;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod birth;
+pub mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod clock;
+pub mod clock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod comm;
+pub mod comm;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod descriptors;
+pub mod descriptors;
+#[allow(unsafe_code, reason = "a place of the calling thread's")]
+mod errno;
+#[allow(unsafe_code, reason = "calls the kernel")]
+mod kernel;
 #[allow(unsafe_code, reason = "makes labels, and a pointer to each")]
-mod names;
+#[doc(hidden)]
+pub mod names;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
-mod signal;
+pub mod signal;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's")]
-mod stack;
+pub mod stack;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's, and calls the kernel")]
-mod syscall;
+pub mod syscall;
+mod table;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod time;
+mod wait;
+mod whole;
+
+pub use whole::{is_whole, make_whole};

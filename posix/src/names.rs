@@ -10,22 +10,27 @@
 //! names, too, the linker shows them to it and to all other shared libraries.
 
 /// A pointer to a function, which nobody follows.
-pub(crate) struct Anchor(
-    #[expect(dead_code, reason = "it is there")] pub(crate) unsafe extern "C" fn(),
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Anchor(
+    pub unsafe extern "C" fn(),
 );
 
-/// Gives functions, which are here under the names of libc's, these names for the whole program.
+/// Gives functions the names of libc's for the whole program: `name = path` or, where a function of that
+/// name is in scope, `name`.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! in_place_of_libc {
-    ($($name:ident),+ $(,)?) => {$(
+    ($($name:ident = $function:path),+ $(,)?) => {$(
         std::arch::global_asm!(
             concat!(".weak ", stringify!($name)),
             concat!(".type ", stringify!($name), ", @function"),
             concat!(stringify!($name), ":"),
             ".cfi_startproc",
-            $crate::names::jump!(),
+            $crate::jump!(),
             ".cfi_endproc",
             concat!(".size ", stringify!($name), ", . - ", stringify!($name)),
-            sym $name,
+            sym $function,
         );
 
         const _: () = {
@@ -37,20 +42,29 @@ macro_rules! in_place_of_libc {
             static ANCHOR: $crate::names::Anchor = $crate::names::Anchor(named);
         };
     )+};
+    ($($name:ident),+ $(,)?) => {
+        $crate::in_place_of_libc! { $($name = $name),+ }
+    };
 }
 
+/// A jump to the function that is the operand.
 #[cfg(target_arch = "x86_64")]
+#[doc(hidden)]
+#[macro_export]
 macro_rules! jump {
     () => {
         "jmp {}"
     };
 }
 
+/// A jump to the function that is the operand.
 #[cfg(target_arch = "aarch64")]
+#[doc(hidden)]
+#[macro_export]
 macro_rules! jump {
     () => {
         "b {}"
     };
 }
 
-pub(crate) use {in_place_of_libc, jump};
+pub(crate) use in_place_of_libc;

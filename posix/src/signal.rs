@@ -5,7 +5,7 @@ use std::ptr;
 
 use libc::{c_int, sigset_t};
 
-use crate::attributes::set_errno;
+use crate::errno::set_errno;
 use crate::names::in_place_of_libc;
 
 in_place_of_libc! { pthread_sigmask, sigprocmask }
@@ -40,7 +40,7 @@ pub(crate) unsafe fn rt_sigprocmask(
 ///
 /// As for libc's: `set` is null or points to a set, and `before` is null or points to where one may be
 /// written.
-pub(crate) unsafe extern "C" fn pthread_sigmask(
+pub unsafe extern "C" fn pthread_sigmask(
     how: c_int,
     set: *const sigset_t,
     before: *mut sigset_t,
@@ -60,7 +60,7 @@ pub(crate) unsafe extern "C" fn pthread_sigmask(
 /// # Safety
 ///
 /// As for `pthread_sigmask`.
-pub(crate) unsafe extern "C" fn sigprocmask(
+pub unsafe extern "C" fn sigprocmask(
     how: c_int,
     set: *const sigset_t,
     before: *mut sigset_t,

@@ -21,7 +21,7 @@ in_place_of_libc! { pthread_getattr_np }
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn pthread_getattr_np(
+pub unsafe extern "C" fn pthread_getattr_np(
     thread: pthread_t,
     attributes: *mut pthread_attr_t,
 ) -> c_int {

@@ -7,15 +7,15 @@
 //! libc's takes as many arguments as the call has; on these architectures any that are not given are
 //! whatever is in their registers, which the kernel does not look at.
 
-use std::arch::asm;
 use std::ffi::{c_int, c_long, c_uint, c_ulong};
-use std::ops::RangeInclusive;
 
 use crate::attributes::{
     About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, after_prctl, begins_to_trace, change,
-    is_own, own, set_errno,
+    is_own, own,
 };
 use crate::descriptors;
+use crate::errno::set_errno;
+use crate::kernel;
 use crate::names::in_place_of_libc;
 use crate::signal::rt_sigprocmask;
 
@@ -26,7 +26,7 @@ in_place_of_libc! { syscall }
 /// # Safety
 ///
 /// As that of libc.
-pub(crate) unsafe extern "C" fn syscall(
+pub unsafe extern "C" fn syscall(
     number: c_long,
     a: c_long,
     b: c_long,
@@ -199,54 +199,7 @@ impl Call {
     /// What the call asks for.
     #[inline(always)]
     unsafe fn make(&self) -> c_long {
-        /// The kernel's errors, negative.
-        const ERRORS: RangeInclusive<c_long> = -4095..=-1;
         // SAFETY: as the caller promises.
-        let result = unsafe { enter_kernel(self.number, self.arguments) };
-        if ERRORS.contains(&result) {
-            set_errno(-result as c_int);
-            return -1;
-        }
-        result
+        unsafe { kernel::call(self.number, self.arguments) }
     }
-}
-
-/// # Safety
-///
-/// What the call asks for.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-unsafe fn enter_kernel(number: c_long, [a, b, c, d, e, f]: [c_long; 6]) -> c_long {
-    let result;
-    // SAFETY: as the caller promises; the kernel clobbers these two registers.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number => result,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-            lateout("rcx") _, lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
-}
-
-/// # Safety
-///
-/// What the call asks for.
-#[cfg(target_arch = "aarch64")]
-#[inline(always)]
-unsafe fn enter_kernel(number: c_long, [a, b, c, d, e, f]: [c_long; 6]) -> c_long {
-    let result;
-    // SAFETY: as the caller promises; the kernel clobbers nothing else.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") number,
-            inlateout("x0") a => result,
-            in("x1") b, in("x2") c, in("x3") d, in("x4") e, in("x5") f,
-            options(nostack),
-        );
-    }
-    result
 }

@@ -12,6 +12,7 @@ pub mod expect;
 pub mod process;
 pub mod redis;
 pub mod rng;
+pub mod whole;
 
 use std::sync::mpsc;
 use std::time::Duration;
