@@ -64,10 +64,7 @@ pub unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
 /// # Safety
 ///
 /// As for libc's: the thread is there, and `clock` points to where a number may be written.
-pub unsafe extern "C" fn pthread_getcpuclockid(
-    thread: pthread_t,
-    clock: *mut clockid_t,
-) -> c_int {
+pub unsafe extern "C" fn pthread_getcpuclockid(thread: pthread_t, clock: *mut clockid_t) -> c_int {
     static NEXT: Next = Next::new(c"pthread_getcpuclockid");
     // Neither the kernel nor its libc knows the number of one that has a block of the runtime's, were it bound.
     let is_ours = sylvan::thread::stack_bounds().is_some();

@@ -69,10 +69,7 @@ fn is_self(thread: pthread_t) -> bool {
 /// # Safety
 ///
 /// As that of libc.
-pub unsafe extern "C" fn pthread_setname_np(
-    thread: pthread_t,
-    name: *const c_char,
-) -> c_int {
+pub unsafe extern "C" fn pthread_setname_np(thread: pthread_t, name: *const c_char) -> c_int {
     static NEXT: Next = Next::new(c"pthread_setname_np");
     type Function = unsafe extern "C" fn(pthread_t, *const c_char) -> c_int;
     // The OS thread is not the green one's alone.

@@ -24,8 +24,8 @@ use std::mem;
 
 use sylvan::numbers;
 
-use crate::errno::{errno, fails, set_errno};
 use crate::clock::CLOCK_GETTIME;
+use crate::errno::{errno, fails, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
 

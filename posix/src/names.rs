@@ -12,9 +12,7 @@
 /// A pointer to a function, which nobody follows.
 #[derive(Debug)]
 #[doc(hidden)]
-pub struct Anchor(
-    pub unsafe extern "C" fn(),
-);
+pub struct Anchor(pub unsafe extern "C" fn());
 
 /// Gives functions the names of libc's for the whole program: `name = path` or, where a function of that
 /// name is in scope, `name`.

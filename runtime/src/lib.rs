@@ -69,6 +69,8 @@ mod sys;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+mod os_thread;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
 

@@ -23,6 +23,7 @@ pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::fork;
+pub use crate::os_thread::is_starting as is_starting_os_thread;
 use crate::primitive::{AtomicU8, Ordering, global};
 use crate::runtime;
 use crate::scheduler::{self, SCHEDULING, wardrobe};

@@ -92,6 +92,7 @@ use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
+use crate::os_thread;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::reactor;
 use crate::report;
@@ -239,7 +240,7 @@ fn start_os_thread(
     };
     // Whatever the environment says about the stacks of the program's threads.
     let builder = std::thread::Builder::new().name(name).stack_size(2 << 20);
-    wardrobe::covered(|| builder.spawn(main))
+    wardrobe::covered(|| os_thread::start(|| builder.spawn(main)))
 }
 
 impl Scheduler {

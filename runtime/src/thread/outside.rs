@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use super::{JoinHandle, NOBODY, Stage, Task, Thread, call, drop_result, free, join, no_run, take};
 use crate::attributes;
 use crate::current as running;
+use crate::os_thread;
 use crate::park::sleep_until;
 use crate::primitive::{Ordering, UnsafeCell};
 use crate::scheduler::wardrobe;
@@ -82,7 +83,7 @@ where
         unsafe { main::<F, T>(own, key) };
     };
     // SAFETY: as the caller promises.
-    unsafe { builder.spawn_unchecked(main) }?;
+    os_thread::start(|| unsafe { builder.spawn_unchecked(main) })?;
     Ok(JoinHandle { thread, _result: PhantomData })
 }
 

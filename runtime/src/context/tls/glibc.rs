@@ -59,6 +59,7 @@ use self::loader::{Loader, StaticBlock};
 use self::segments::{Segment, Segments};
 use super::unsupported;
 use crate::context::thread_pointer;
+use crate::os_thread;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::memory::page_size;
@@ -171,20 +172,21 @@ impl Own {
         let dtv = field(c"_thread_db_pthread_dtvp")?;
         let here_block = here - below..here + above;
         // A thread of its own: it has been set up with all that is loaded by now.
-        let (probed, segments, generation) = std::thread::Builder::new()
-            .stack_size(64 << 10)
-            .spawn(move || {
-                let here = thread_pointer::get();
-                let this = here.wrapping_add_signed(pthread);
-                let block = here - below..here + above;
-                let probed = Probed::new(&block, &(this..this + pthread_size))?;
-                // SAFETY: the calling thread's own block, and the `dtv` that it points to.
-                let generation =
-                    unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() };
-                Ok::<_, io::Error>((probed, Segments::search(here, &block), generation))
-            })?
-            .join()
-            .map_err(|_| unsupported("probing a thread has panicked"))??;
+        let probe = move || {
+            let here = thread_pointer::get();
+            let this = here.wrapping_add_signed(pthread);
+            let block = here - below..here + above;
+            let probed = Probed::new(&block, &(this..this + pthread_size))?;
+            // SAFETY: the calling thread's own block, and the `dtv` that it points to.
+            let generation =
+                unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() };
+            Ok::<_, io::Error>((probed, Segments::search(here, &block), generation))
+        };
+        let builder = std::thread::Builder::new().stack_size(64 << 10);
+        let (probed, segments, generation) =
+            os_thread::start(|| builder.spawn(probe))?
+                .join()
+                .map_err(|_| unsupported("probing a thread has panicked"))??;
         let Segments { found, any_dynamic, static_used } = segments;
         let rseq = rseq_offset(below, above);
         let static_used = rseq.map_or(static_used, |offset| with_rseq(static_used, offset));
