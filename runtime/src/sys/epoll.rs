@@ -10,13 +10,12 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-use std::ptr;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
 
-use super::{BATCH, Event, high};
+use super::{BATCH, Event, high, kernel};
 use crate::primitive::{AtomicBool, AtomicI32, Ordering};
 
 /// The token of the wake-up descriptor; no registration has it.
@@ -234,21 +233,12 @@ impl Poller {
         // `rustix` has but one of the two calls.
         // SAFETY: the kernel writes at most as many events as there is room for, in the layout of
         // its own that `epoll::Event` has, and is given no mask of signals.
-        let n = unsafe {
-            libc::syscall(
-                libc::SYS_epoll_pwait,
-                self.epoll.load(Ordering::Relaxed),
-                room.as_mut_ptr(),
-                room.len() as i32,
-                ms,
-                ptr::null::<libc::sigset_t>(),
-                0_usize,
-            )
+        let waited = unsafe {
+            let epoll = self.epoll.load(Ordering::Relaxed) as usize;
+            let to = room.as_mut_ptr().expose_provenance();
+            kernel::call(libc::SYS_epoll_pwait, [epoll, to, room.len(), ms as usize, 0, 0])
         };
-        let Ok(n) = usize::try_from(n) else {
-            let error = io::Error::last_os_error();
-            return Err(Errno::from_io_error(&error).unwrap_or(Errno::INVAL));
-        };
+        let n = waited.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))?;
         // SAFETY: the kernel has written that many, from the start of the empty vector on.
         unsafe { events.0.set_len(n) };
         Ok(())

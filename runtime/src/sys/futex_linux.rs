@@ -1,8 +1,8 @@
 //! The kernel's futex.
 
-use std::ptr;
 use std::time::Duration;
 
+use super::kernel;
 use crate::primitive::AtomicU32;
 use rustix::thread::futex::{self, Flags, Timespec};
 
@@ -20,14 +20,9 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
 /// another one sees a spurious wake-up, which every futex user has to bear.
 pub(crate) fn wake(word: *const AtomicU32, n: u32) {
     let n = i32::try_from(n).unwrap_or(i32::MAX);
+    let how = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // `rustix` wants a word that is there.
     // SAFETY: the kernel takes the address as a key alone and answers EFAULT for a bad one.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word,
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            n,
-            ptr::null::<libc::timespec>(),
-        );
-    }
+    let _ =
+        unsafe { kernel::call(libc::SYS_futex, [word.addr(), how as usize, n as usize, 0, 0, 0]) };
 }

@@ -1,7 +1,7 @@
 //! High numbers for the runtime's own descriptors, out of the way of a program that counts on the lowest
 //! free ones.
 
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Resource, getrlimit};
@@ -24,5 +24,8 @@ fn duplicate_above(fd: impl AsFd, number: RawFd) -> Result<OwnedFd, Errno> {
 
 /// Moves `fd` to such a number, if it can.
 pub(crate) fn moved_above(fd: OwnedFd, number: RawFd) -> OwnedFd {
-    duplicate_above(&fd, number).unwrap_or(fd)
+    let Ok(moved) = duplicate_above(&fd, number) else { return fd };
+    // SAFETY: owned. To drop it would be to call libc's function.
+    unsafe { rustix::io::close(fd.into_raw_fd()) };
+    moved
 }

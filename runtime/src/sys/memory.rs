@@ -3,8 +3,6 @@
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
-#[cfg(target_os = "linux")]
-use std::sync::OnceLock;
 
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
@@ -15,11 +13,15 @@ use rustix::{
     mm::{MlockFlags, mlock_with},
 };
 
+#[cfg(target_os = "linux")]
+use super::kernel;
+#[cfg(target_os = "linux")]
+use crate::primitive::AtomicU8;
 use crate::primitive::{AtomicUsize, Ordering};
 
 /// `MADV_GUARD_INSTALL` (Linux 6.13): a guard that is a mark in the page table, not a mapping.
 #[cfg(target_os = "linux")]
-const MADV_GUARD_INSTALL: i32 = 102;
+const MADV_GUARD_INSTALL: usize = 102;
 
 #[cfg(target_os = "linux")]
 const DISCARD: Advice = Advice::LinuxDontNeed;
@@ -100,20 +102,26 @@ pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
 /// As for [`guard`].
 #[cfg(target_os = "linux")]
 unsafe fn guard_by_advice(start: *mut c_void, len: usize) -> io::Result<bool> {
-    /// Whether the advice, where it was not refused, did something.
-    static HOLDS: OnceLock<bool> = OnceLock::new();
+    const UNKNOWN: u8 = 0;
+    const HOLDS: u8 = 1;
+    const DOES_NOTHING: u8 = 2;
+    /// What the advice does where it is not refused. Whoever finds it out, finds the same.
+    static EFFECT: AtomicU8 = AtomicU8::new(UNKNOWN);
+    let at = start.expose_provenance();
     // SAFETY: as the caller promises.
-    if unsafe { libc::madvise(start, len, MADV_GUARD_INSTALL) } == 0 {
+    match unsafe { kernel::call(libc::SYS_madvise, [at, len, MADV_GUARD_INSTALL, 0, 0, 0]) } {
+        Ok(_) => {}
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    if EFFECT.load(Ordering::Relaxed) == UNKNOWN {
+        let how = libc::GRND_NONBLOCK as usize;
         // SAFETY: as the caller promises. The one byte that may be written is nobody's.
-        return Ok(*HOLDS.get_or_init(|| unsafe {
-            libc::syscall(libc::SYS_getrandom, start, 1, libc::GRND_NONBLOCK) == -1
-                && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
-        }));
+        let wrote = unsafe { kernel::call(libc::SYS_getrandom, [at, 1, how, 0, 0, 0]) };
+        let holds = wrote.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT));
+        EFFECT.store(if holds { HOLDS } else { DOES_NOTHING }, Ordering::Relaxed);
     }
-    match io::Error::last_os_error() {
-        error if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
-        error => Err(error),
-    }
+    Ok(EFFECT.load(Ordering::Relaxed) == HOLDS)
 }
 
 /// Makes any access to the range a fault; `true` if that took no mapping of its own.

@@ -1,7 +1,9 @@
 //! The kernel: what the runtime asks of an operating system, and the backends that give it.
 //!
-//! Everything here goes straight to the kernel (`rustix` makes raw system calls on Linux) and none
-//! of it passes through a libc function that blocks, so that a later layer may interpose those.
+//! Everything here goes straight to the kernel: on Linux `rustix` and `kernel` make raw system calls. A
+//! program, or the layer that makes whole programs green, has functions of its own under names of
+//! libc's, and none of those may be called from a worker's own stack: there a green thread that has run
+//! last still seems to be the caller. `tests/tests/rt_symbols.rs` has the names that are used.
 //!
 //! Required of a backend:
 //!
@@ -49,6 +51,9 @@ pub(crate) mod futex;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "signal_other.rs")]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody tells of a mask"))]
 pub(crate) mod signal;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod kernel;
 
 pub(crate) mod barrier;
 pub(crate) mod cache;

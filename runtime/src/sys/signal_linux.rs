@@ -1,10 +1,9 @@
 //! The signal mask that the kernel has for an OS thread: a bit for each signal that is blocked.
-//!
-//! By a system call of its own: libc's functions, `syscall` among them, may be interposed.
 
-use std::arch::asm;
 use std::io;
 use std::ptr;
+
+use super::kernel;
 
 /// Blocks all but what a thread does to itself by a fault, and what glibc sends to its threads.
 pub(crate) const ALL: u64 = {
@@ -52,55 +51,9 @@ pub(crate) fn set_mask(mask: u64) {
 pub(crate) fn change(how: i32, set: Option<u64>) -> io::Result<u64> {
     let set = set.as_ref().map_or(ptr::null(), ptr::from_ref);
     let mut before = 0_u64;
+    let to = (&raw mut before).expose_provenance();
+    let what = [how as usize, set.expose_provenance(), to, size_of::<u64>(), 0, 0];
     // SAFETY: the kernel reads eight bytes at `set`, if it is there, and writes eight to `before`.
-    let result = unsafe { rt_sigprocmask(how, set, &mut before) };
-    if result < 0 { Err(io::Error::from_raw_os_error(-result as i32)) } else { Ok(before) }
-}
-
-/// The system call, as the kernel answers it.
-///
-/// # Safety
-///
-/// `set` is null or points to a mask, and `before` points to where one may be written.
-#[cfg(target_arch = "x86_64")]
-unsafe fn rt_sigprocmask(how: i32, set: *const u64, before: *mut u64) -> isize {
-    let result;
-    // SAFETY: as the caller promises.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") libc::SYS_rt_sigprocmask as isize => result,
-            in("rdi") how as isize,
-            in("rsi") set,
-            in("rdx") before,
-            in("r10") size_of::<u64>(),
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack, preserves_flags),
-        );
-    }
-    result
-}
-
-/// The system call, as the kernel answers it.
-///
-/// # Safety
-///
-/// `set` is null or points to a mask, and `before` points to where one may be written.
-#[cfg(target_arch = "aarch64")]
-unsafe fn rt_sigprocmask(how: i32, set: *const u64, before: *mut u64) -> isize {
-    let result;
-    // SAFETY: as the caller promises.
-    unsafe {
-        asm!(
-            "svc 0",
-            in("x8") libc::SYS_rt_sigprocmask,
-            inlateout("x0") how as isize => result,
-            in("x1") set,
-            in("x2") before,
-            in("x3") size_of::<u64>(),
-            options(nostack, preserves_flags),
-        );
-    }
-    result
+    unsafe { kernel::call(libc::SYS_rt_sigprocmask, what) }?;
+    Ok(before)
 }

@@ -21,8 +21,8 @@ pub(crate) fn has_mark(fd: BorrowedFd<'_>) -> bool {
 
 /// How long calls on `fd` wait at most, to read and to write; what is no socket has no timeouts.
 ///
-/// Asked for by libc, under the number that std uses, too: `rustix` has another one, for which
-/// emulators of user space give no more than a part of the answer.
+/// Asked for under the number that std uses, too: `rustix` has another one, for which emulators of user
+/// space give no more than a part of the answer.
 pub(crate) fn timeouts(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
     [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].map(|option| {
         let time = ask(fd, option, libc::timeval { tv_sec: 0, tv_usec: 0 })?;
@@ -37,11 +37,45 @@ pub(crate) fn timeouts(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
 fn ask<T: Plain>(fd: BorrowedFd<'_>, option: libc::c_int, mut value: T) -> Option<T> {
     let mut len = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: the kernel writes at most that many bytes, and any of them make a value.
-    let asked = unsafe {
-        let at = ptr::from_mut(&mut value).cast();
-        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, at, &raw mut len)
-    };
-    (asked == 0).then_some(value)
+    let asked = unsafe { getsockopt(fd, option, (&raw mut value).cast(), &mut len) };
+    asked.then_some(value)
+}
+
+/// Whether the kernel has such an option.
+///
+/// # Safety
+///
+/// It writes as many bytes as `len` says at most, to `to`.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+unsafe fn getsockopt(
+    fd: BorrowedFd<'_>,
+    option: libc::c_int,
+    to: *mut libc::c_void,
+    len: &mut libc::socklen_t,
+) -> bool {
+    let (fd, level, option) = (fd.as_raw_fd() as usize, libc::SOL_SOCKET as usize, option as usize);
+    let len = ptr::from_mut(len).expose_provenance();
+    let what = [fd, level, option, to.expose_provenance(), len, 0];
+    // SAFETY: as the caller promises.
+    unsafe { super::kernel::call(libc::SYS_getsockopt, what).is_ok() }
+}
+
+/// Whether the kernel has such an option.
+///
+/// # Safety
+///
+/// It writes as many bytes as `len` says at most, to `to`.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+unsafe fn getsockopt(
+    fd: BorrowedFd<'_>,
+    option: libc::c_int,
+    to: *mut libc::c_void,
+    len: &mut libc::socklen_t,
+) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, to, ptr::from_mut(len)) == 0
+    }
 }
 
 /// What any bytes make a value of.

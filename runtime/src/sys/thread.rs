@@ -1,5 +1,8 @@
 //! What the kernel knows of OS threads.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::kernel;
+
 /// Whether the calling one is the one that the process began with.
 pub(crate) fn is_main() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -23,7 +26,9 @@ pub(crate) fn id() -> u32 {
 pub(crate) fn is_there(id: u32) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: sends nothing.
-    let is_there = unsafe { libc::syscall(libc::SYS_tgkill, process(), id, 0) } == 0;
+    let is_there = unsafe {
+        kernel::call(libc::SYS_tgkill, [process() as usize, id as usize, 0, 0, 0, 0]).is_ok()
+    };
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let is_there = {
         let _ = id;
@@ -68,7 +73,9 @@ pub(crate) fn interrupt(id: u32) {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         info.si_signo = SIGNAL;
         info.si_code = libc::SI_QUEUE;
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process(), id, SIGNAL, &raw const info);
+        let (process, id, info) = (process() as usize, id as usize, &raw const info);
+        let what = [process, id, SIGNAL as usize, info.expose_provenance(), 0, 0];
+        let _ = kernel::call(libc::SYS_rt_tgsigqueueinfo, what);
     }
 }
 
@@ -88,7 +95,8 @@ pub(crate) fn interrupt(id: u32) {
             action.sa_flags = libc::SA_RESTART;
             libc::sigaction(libc::SIGURG, &raw const action, std::ptr::null_mut());
         }
-        libc::syscall(libc::SYS_tgkill, process(), id, libc::SIGURG);
+        let whom = [process() as usize, id as usize, libc::SIGURG as usize, 0, 0, 0];
+        let _ = kernel::call(libc::SYS_tgkill, whom);
     }
 }
 
@@ -104,9 +112,10 @@ pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {
     const AS_SCHEDULED: i32 = 2;
     let clock = !id.cast_signed() << 3 | OF_THREAD | AS_SCHEDULED;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let to = (&raw mut time).expose_provenance();
     // SAFETY: writes a time.
-    let found = unsafe { libc::clock_gettime(clock, &mut time) } == 0;
-    found.then(|| time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned())
+    unsafe { kernel::call(libc::SYS_clock_gettime, [clock as usize, to, 0, 0, 0, 0]).ok()? };
+    Some(time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned())
 }
 
 /// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
@@ -180,27 +189,32 @@ fn read_about<'a>(id: u32, file: &str, into: &'a mut [u8]) -> Option<&'a [u8]> {
     use std::ffi::CStr;
     use std::io::Write;
 
-    use rustix::fs::{Mode, OFlags};
-
     let mut path = [0; 48];
     write!(&mut path[..], "/proc/self/task/{id}/{file}\0").ok()?;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let n = rustix::io::read(file, &mut *into).ok()?;
+    let n = read_file(path, into)?;
     Some(&into[..n])
+}
+
+/// How much there is at the beginning of a file, as far as there is room.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn read_file(path: &std::ffi::CStr, into: &mut [u8]) -> Option<usize> {
+    use std::os::fd::IntoRawFd;
+
+    use rustix::fs::{Mode, OFlags, open};
+
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let read = rustix::io::read(&file, into).ok();
+    // SAFETY: owned. To drop it would be to call libc's function.
+    unsafe { rustix::io::close(file.into_raw_fd()) };
+    read
 }
 
 /// Whether the calling OS thread has started a child that lives, or that nobody has waited for; `None`
 /// where nobody can tell.
 pub(crate) fn has_children() -> Option<bool> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        use rustix::fs::{Mode, OFlags, open};
-
-        let path = c"/proc/thread-self/children";
-        let list = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        list.and_then(|list| rustix::io::read(list, &mut [0; 1])).ok().map(|n| n > 0)
-    }
+    return read_file(c"/proc/thread-self/children", &mut [0; 1]).map(|n| n > 0);
     // No child hears of the end of an OS thread there.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     Some(false)

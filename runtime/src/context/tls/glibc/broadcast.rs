@@ -49,6 +49,7 @@ use std::sync::OnceLock;
 use super::{GREEN_TIDS, homes};
 use crate::context::thread_pointer;
 use crate::report;
+use crate::sys::kernel;
 
 /// `SIGSETXID`.
 const SIGNAL: c_int = 33;
@@ -98,12 +99,10 @@ pub(super) fn install(tid: isize) -> io::Result<()> {
 ///
 /// Each is null, or an action; the new one's handler is as signals need it.
 unsafe fn sigaction(new: *const Action, old: *mut Action) -> io::Result<()> {
-    let call = libc::SYS_rt_sigaction;
+    let (new, old) = (new.expose_provenance(), old.expose_provenance());
+    let what = [SIGNAL as usize, new, old, size_of::<u64>(), 0, 0];
     // SAFETY: as the caller promises.
-    match unsafe { libc::syscall(call, SIGNAL, new, old, size_of::<u64>()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    unsafe { kernel::call(libc::SYS_rt_sigaction, what) }.map(drop)
 }
 
 extern "C" fn on_broadcast(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {

@@ -32,11 +32,12 @@
 //! may load a library at the same time: if it has got a place in the block, the old size is put back.
 
 use std::ffi::{c_int, c_void};
-use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::IntoRawFd;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::fs::{Mode, OFlags, open};
 
 use super::symbol;
 
@@ -117,8 +118,11 @@ fn size_of_symbol(address: *const usize) -> io::Result<usize> {
 
 /// Writes a word of this process that is read-only.
 fn write_protected(word: *const usize, value: usize) -> io::Result<()> {
-    let memory = OpenOptions::new().write(true).open("/proc/self/mem")?;
-    memory.write_all_at(&value.to_ne_bytes(), word.addr() as u64)
+    let memory = open(c"/proc/self/mem", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let written = rustix::io::pwrite(&memory, &value.to_ne_bytes(), word.addr() as u64);
+    // SAFETY: owned. To drop it would be to call libc's function.
+    unsafe { rustix::io::close(memory.into_raw_fd()) };
+    if written? == size_of::<usize>() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
 impl Loader {
