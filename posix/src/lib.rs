@@ -55,6 +55,7 @@ mod table;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod time;
 mod wait;
+#[allow(unsafe_code, reason = "reads the environment that a program is started with")]
 mod whole;
 
-pub use whole::{is_whole, make_whole};
+pub use whole::{begins_green, is_whole, make_whole, make_whole_from_outside};

@@ -1,19 +1,117 @@
 //! Whether the program is whole: all that reaches libc is green, not what std's mirror does alone.
+//!
+//! ```text
+//!   not whole     what a program built on the mirror is
+//!   whole         said before the program begins: its threads are to be green
+//!   off           it was to be whole, but its threads are OS threads; for good
+//! ```
+//!
+//! It is off if the environment says so, or if the program has a runtime of its own, which would else stand
+//! on this one (`sylvan::others`). It is turned off by the first thread if the runtime cannot start, and by
+//! any thread if another runtime has started meanwhile. Threads that are green already stay so: each
+//! function goes by who calls it, not by the state.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::{CStr, c_char};
+use std::io::Write;
+use std::sync::atomic::{AtomicU8, Ordering};
 
-static WHOLE: AtomicBool = AtomicBool::new(false);
+use sylvan::{Config, TlsMode, others};
 
-/// Says that the program is whole. Whoever gives the functions of [`green!`](crate::green) their names calls
-/// it before the program begins.
-pub fn make_whole() {
-    // Nobody else runs yet, here and below.
-    WHOLE.store(true, Ordering::Relaxed);
+use crate::kernel;
+
+const NOT_WHOLE: u8 = 0;
+const WHOLE: u8 = 1;
+const OFF: u8 = 2;
+
+/// Changes while nobody else runs, or for the worse; it publishes nothing.
+static STATE: AtomicU8 = AtomicU8::new(NOT_WHOLE);
+
+/// The program is to be whole, unless the environment says otherwise.
+///
+/// # Safety
+///
+/// Called before the program begins, while there is one thread; `environment` is null or what the program was started with.
+pub unsafe fn make_whole(environment: *const *const c_char) {
+    // SAFETY: as the caller promises.
+    let is_off = unsafe { says_off(environment) };
+    STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
 }
 
-/// Whether [`make_whole`] was called.
+/// The same, for a layer that was brought along from outside: if the program has a runtime of its own, the layer stands aside.
+///
+/// # Safety
+///
+/// As for [`make_whole`].
+pub unsafe fn make_whole_from_outside(environment: *const *const c_char) {
+    // SAFETY: as the caller promises.
+    unsafe { make_whole(environment) };
+    if is_whole() && others::count() > 0 {
+        turn_off("the program has the runtime in it already");
+    }
+}
+
+/// Whether the environment turns the layer off: `SYLVAN_PRELOAD=off`.
+///
+/// # Safety
+///
+/// It is null, or ends with a null.
+unsafe fn says_off(mut environment: *const *const c_char) -> bool {
+    // libc may not know of its environment yet.
+    while !environment.is_null() {
+        // SAFETY: as the caller promises; not behind its end.
+        let variable = unsafe { *environment };
+        if variable.is_null() {
+            break;
+        }
+        // SAFETY: the kernel passes C strings.
+        if unsafe { CStr::from_ptr(variable) } == c"SYLVAN_PRELOAD=off" {
+            return true;
+        }
+        // SAFETY: not the end.
+        environment = unsafe { environment.add(1) };
+    }
+    false
+}
+
+/// Whether the program is whole.
 #[inline]
 #[must_use]
 pub fn is_whole() -> bool {
-    WHOLE.load(Ordering::Relaxed)
+    STATE.load(Ordering::Relaxed) == WHOLE
+}
+
+/// Whether a thread that begins now is to be a green one. Starts the runtime.
+#[inline]
+#[must_use]
+pub fn begins_green() -> bool {
+    if !is_whole() {
+        return false;
+    }
+    if sylvan::has_started() && !others::is_aside() { true } else { begins_green_at_first() }
+}
+
+#[cold]
+fn begins_green_at_first() -> bool {
+    if others::is_aside() {
+        turn_off("another runtime has started in this process");
+        return false;
+    }
+    match Config::new().tls(TlsMode::Own).start() {
+        Err(error) if !sylvan::has_started() => {
+            turn_off(&error.to_string());
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Threads that begin from now on are OS threads: says why.
+fn turn_off(why: &str) {
+    if STATE.swap(OFF, Ordering::Relaxed) == WHOLE {
+        let mut line = Vec::new();
+        let _ = writeln!(line, "sylvan: threads are OS threads: {why}");
+        let what = [2, line.as_ptr().expose_provenance() as _, line.len() as _, 0, 0, 0];
+        // SAFETY: writes what is there.
+        unsafe { kernel::enter(libc::SYS_write, what) };
+    }
 }

@@ -70,6 +70,9 @@ mod sys;
 mod clock;
 #[cfg(not(loom))]
 mod os_thread;
+#[cfg(all(not(loom), target_os = "linux"))]
+#[allow(unsafe_code, reason = "reads the notes of loaded objects")]
+pub mod others;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
@@ -199,7 +202,7 @@ pub use park::{
 #[cfg(not(loom))]
 pub use poll::poll;
 #[cfg(not(loom))]
-pub use runtime::{Config, tls_mode, workers};
+pub use runtime::{Config, has_started, tls_mode, workers};
 #[cfg(not(loom))]
 pub use scheduler::{is_pressed, step_aside};
 pub use task::id::ThreadId;

@@ -153,6 +153,8 @@ impl Config {
             warn_blocking,
         })?;
         // From here on nothing can fail.
+        #[cfg(target_os = "linux")]
+        crate::others::push_aside();
         tls::adopt(mode);
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
@@ -216,6 +218,13 @@ fn spawner_is_alike() -> io::Result<bool> {
 /// Somebody has changed the attributes of an OS thread.
 pub(crate) fn attributes_have_changed() {
     STATE.fetch_or(CHANGED, Ordering::Relaxed);
+}
+
+/// Whether the runtime has started.
+#[inline]
+pub fn has_started() -> bool {
+    // Acquire pairs with the release in `Config::start`.
+    STATE.load(Ordering::Acquire) & STARTED != 0
 }
 
 /// How many workers there are: OS threads that run green threads at a time. Starts the runtime.

@@ -11,6 +11,7 @@
 ))]
 
 use std::arch::naked_asm;
+use std::ffi::{c_char, c_int};
 
 macro_rules! export {
     ($($module:ident: $($name:ident),+;)+) => {$($(
@@ -30,13 +31,20 @@ macro_rules! export {
 sylvan_posix::heard_of!(export);
 sylvan_posix::green!(export);
 
-/// Before the program begins.
+type Beginning = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+/// Before the program begins, and before what its libraries do at their beginning.
 #[used]
-// SAFETY: a function without arguments, as the entries of the section are.
+// SAFETY: a function as the entries of the section are.
 #[unsafe(link_section = ".init_array")]
-static AT_START: extern "C" fn() = {
-    extern "C" fn begin() {
-        sylvan_posix::make_whole();
+static AT_START: Beginning = {
+    unsafe extern "C" fn begin(
+        _: c_int,
+        _: *const *const c_char,
+        environment: *const *const c_char,
+    ) {
+        // SAFETY: called with what the program is started with, before it begins.
+        unsafe { sylvan_posix::make_whole_from_outside(environment) };
     }
     begin
 };

@@ -60,6 +60,7 @@ use self::segments::{Segment, Segments};
 use super::unsupported;
 use crate::context::thread_pointer;
 use crate::os_thread;
+use crate::others;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::memory::page_size;
@@ -228,6 +229,8 @@ impl Own {
                 generation: (!any_dynamic).then_some(generation),
             }
         };
+        // Those of another runtime in this process are others.
+        NEXT_TID.fetch_add(others::count().min(15) << 26, Ordering::Relaxed);
         // Last, since they stay: from here on nothing can be missing.
         broadcast::install(own.pthread + own.tid.cast_signed())?;
         if let Some(loader) = loader {
