@@ -1,5 +1,7 @@
 //! Signal masks: a green thread has its own, which goes with it from one OS thread to another.
 
+pub mod own;
+
 use std::io;
 use std::ptr;
 

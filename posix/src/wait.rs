@@ -1,16 +1,23 @@
 //! Waiting, for the calls of this crate: the runtime's verbs, ended by what interrupts a thread.
 //!
 //! Every green wait of this crate goes through here, so that a signal for the thread, or its cancellation,
-//! ends any of them.
+//! ends any of them. Then the thread, on its own stack, has its signals delivered (`signal`), and the wait
+//! goes on or ends with `EINTR`, as [`Restart`] and the handlers that have run say. Where a cancellation is
+//! due it ends in any case but one; the caller is a cancellation point and acts on it.
+//!
+//! A wait that goes on is begun anew, with the deadline that it had.
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use sylvan::io::{Attempt, Interest, Mode};
-use sylvan::{Wait, WaitReason};
+use sylvan::{Interrupt, Turn, Wait, WaitReason};
 
-/// A handler has run, and the call is to end with `EINTR`.
+use crate::signal::own::{Signals, own};
+
+/// The call is to end with `EINTR`: a handler has run, or a cancellation is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interrupted;
 
@@ -21,29 +28,83 @@ pub(crate) enum Restart {
     AsAsked,
     /// It never does: sleeping, `poll`, `select`, `epoll_wait`, and sockets with a timeout.
     Never,
-    /// It always does: a mutex, a condition, a join.
+    /// It does, and ends for a cancellation alone: a condition, a join.
+    UnlessCancelled,
+    /// It always does, whatever is due: a mutex, a barrier.
     Always,
 }
 
+/// What an OS thread's wait names, which nobody raises: a handler ends that in the kernel.
+static NONE: Interrupt = Interrupt::new();
+
 /// Parks while `*word == expected`: see [`sylvan::wait`].
 pub(crate) fn futex(
-    word: &std::sync::atomic::AtomicU32,
+    word: &AtomicU32,
     expected: u32,
     deadline: Option<Instant>,
     reason: WaitReason,
-    _restart: Restart,
+    restart: Restart,
 ) -> Result<Wait, Interrupted> {
-    Ok(sylvan::wait(word, expected, deadline, reason))
+    interruptibly(restart, |interrupt| match interrupt {
+        Some(interrupt) => {
+            match sylvan::wait_interruptible(word, expected, deadline, reason, interrupt) {
+                Wait::Interrupted => Err(Interrupted),
+                end => Ok(end),
+            }
+        }
+        None => Ok(sylvan::wait(word, expected, deadline, reason)),
+    })
+}
+
+/// Parks while `*word == expected`, in turn: see [`sylvan::wait_turn`].
+pub(crate) fn turn(
+    word: &AtomicU32,
+    expected: u32,
+    since: Instant,
+    reason: WaitReason,
+    restart: Restart,
+) -> Result<Turn, Interrupted> {
+    interruptibly(restart, |interrupt| match interrupt {
+        Some(interrupt) => {
+            match sylvan::wait_turn_interruptible(word, expected, since, reason, interrupt) {
+                Turn::Interrupted => Err(Interrupted),
+                end => Ok(end),
+            }
+        }
+        None => Ok(sylvan::wait_turn(word, expected, since, reason)),
+    })
+}
+
+/// Parks until `deadline`.
+pub(crate) fn sleep_until(deadline: Instant) -> Result<(), Interrupted> {
+    interruptibly(Restart::Never, |interrupt| match interrupt {
+        Some(interrupt) if sylvan::sleep_interruptible(deadline, interrupt) => Err(Interrupted),
+        Some(_) => Ok(()),
+        None => {
+            sylvan::sleep_until(deadline);
+            Ok(())
+        }
+    })
 }
 
 /// Calls `op` until it finds something: see [`sylvan::io::attempt`].
 pub(crate) fn attempt<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
-    _restart: Restart,
-    op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
+    restart: Restart,
+    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
-    sylvan::io::attempt(fd, interest, op)
+    let Some(signals) = own() else { return sylvan::io::attempt(fd, interest, op) };
+    loop {
+        match sylvan::io::attempt_interruptible(fd, interest, &signals.interrupt, &mut op) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                if heed(signals, restart).is_err() {
+                    return Err(error);
+                }
+            }
+            end => return end,
+        }
+    }
 }
 
 /// Parks until `fd` is ready or until `deadline`: see [`sylvan::io::ready`].
@@ -51,13 +112,51 @@ pub(crate) fn ready(
     fd: BorrowedFd<'_>,
     interest: Interest,
     deadline: Option<Instant>,
-    _restart: Restart,
+    restart: Restart,
 ) -> io::Result<bool> {
-    sylvan::io::ready(fd, interest, deadline)
+    let Some(signals) = own() else {
+        return match restart {
+            Restart::AsAsked | Restart::Never if !sylvan::is_green() => {
+                sylvan::io::ready_interruptible(fd, interest, deadline, &NONE)
+            }
+            _ => sylvan::io::ready(fd, interest, deadline),
+        };
+    };
+    loop {
+        match sylvan::io::ready_interruptible(fd, interest, deadline, &signals.interrupt) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                if heed(signals, restart).is_err() {
+                    return Err(error);
+                }
+            }
+            end => return end,
+        }
+    }
 }
 
-/// Parks until `deadline`.
-pub(crate) fn sleep_until(deadline: Instant) -> Result<(), Interrupted> {
-    sylvan::sleep_until(deadline);
-    Ok(())
+/// Makes a wait until it ends by itself, or is to end.
+#[inline]
+fn interruptibly<T>(
+    restart: Restart,
+    mut wait: impl FnMut(Option<&Interrupt>) -> Result<T, Interrupted>,
+) -> Result<T, Interrupted> {
+    let Some(signals) = own() else {
+        // The kernel has seen to `SA_RESTART`.
+        let ends = matches!(restart, Restart::AsAsked | Restart::Never) && !sylvan::is_green();
+        return wait(ends.then_some(&NONE));
+    };
+    loop {
+        match wait(Some(&signals.interrupt)) {
+            Err(Interrupted) => heed(signals, restart)?,
+            end => return end,
+        }
+    }
+}
+
+/// A wait was interrupted: what is left for the thread is seen to; whether the wait is to end.
+#[cold]
+fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
+    signals.interrupt.take();
+    let is_over = restart != Restart::Always && signals.is_cancelled();
+    if is_over { Err(Interrupted) } else { Ok(()) }
 }

@@ -7,8 +7,9 @@
 //! A call is for a file, not for a number. It is given the descriptor to use, which is another one once
 //! the number has been closed, or made to mean another file, while the call waited (`reactor::heir`).
 //!
-//! A green thread's call is never `Interrupted`. std's may be, where a signal has a handler without
-//! `SA_RESTART`; a signal is for an OS thread, and no green thread is one.
+//! A green thread's call is `Interrupted` if it has asked to be ([`attempt_interruptible`]), and never
+//! otherwise. std's may be, where a signal has a handler without `SA_RESTART`; on the mirror a signal is for
+//! an OS thread, and no green thread is one.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -21,6 +22,7 @@ pub use crate::reactor::{Interest, Origin};
 use crate::blocking::blocking;
 use crate::clock;
 use crate::current;
+use crate::park::Interrupt;
 use crate::primitive::{AtomicU32, Ordering, global};
 use crate::reactor::{self, Call, Heir, Seen, block_until_ready};
 use crate::scheduler;
@@ -73,10 +75,39 @@ pub fn attempt<T: Send>(
     interest: Interest,
     mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
-    let Some(task) = current::green() else {
-        return op(fd, Mode::Blocking).map(Attempt::into_inner);
-    };
-    let mut call = Call::new();
+    match current::green() {
+        Some(task) => attempt_by(task, fd, interest, Call::new(), op),
+        None => op(fd, Mode::Blocking).map(Attempt::into_inner),
+    }
+}
+
+/// As [`attempt`], until `interrupt` is raised: it is the calling thread's. That of an ordinary thread is not
+/// looked at, for the kernel ends its call.
+///
+/// # Errors
+///
+/// As [`attempt`], and of the kind `Interrupted`.
+pub fn attempt_interruptible<T: Send>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    interrupt: &Interrupt,
+    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
+) -> io::Result<T> {
+    match current::green() {
+        Some(task) => attempt_by(task, fd, interest, Call::new().unless(interrupt), op),
+        None => op(fd, Mode::Blocking).map(Attempt::into_inner),
+    }
+}
+
+/// The attempt of a green thread.
+#[inline(always)]
+fn attempt_by<T: Send>(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    mut call: Call<'_>,
+    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
+) -> io::Result<T> {
     match attempt_at(task, fd, interest, &mut call, &mut op) {
         Ok(value) => Ok(value),
         Err(Stopped::Op(error)) => Err(error),
@@ -101,7 +132,7 @@ fn attempt_at<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    call: &mut Call,
+    call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
 ) -> Result<T, Stopped> {
     let entry = reactor::entry(fd);
@@ -142,7 +173,7 @@ fn go_on<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut call: Call,
+    mut call: Call<'_>,
     mut stopped: Stopped,
     mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
@@ -152,7 +183,11 @@ fn go_on<T: Send>(
         stopped = match stopped {
             Stopped::Op(error) => return Err(error),
             Stopped::Marked => match blocking(|| op(fd, Mode::Blocking)) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => Stopped::Marked,
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted && !call.is_interruptible() =>
+                {
+                    Stopped::Marked
+                }
                 result => {
                     reactor::entry(fd).pass_on(interest);
                     return result.map(Attempt::into_inner);
@@ -225,7 +260,7 @@ global! {
 }
 
 /// Has an event loop wake an ordinary thread; `false` if there is nobody to do so.
-fn wait_outside(listener: BorrowedFd<'_>, seen: Seen, call: &mut Call) -> bool {
+fn wait_outside(listener: BorrowedFd<'_>, seen: Seen, call: &mut Call<'_>) -> bool {
     let n_impatient = N_IMPATIENT.load(Ordering::Relaxed);
     if n_impatient > 0 {
         N_IMPATIENT.store(n_impatient - 1, Ordering::Relaxed);
@@ -261,7 +296,7 @@ fn attempt_outside_at<T>(
     fd: BorrowedFd<'_>,
     interest: Interest,
     accepts: bool,
-    call: &mut Call,
+    call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
@@ -316,7 +351,7 @@ fn attempt_green_at<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    call: &mut Call,
+    call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
     let entry = reactor::entry(fd);
@@ -385,14 +420,53 @@ pub fn ready(
 ) -> io::Result<bool> {
     let Some(task) = current::green() else {
         loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match block_until_ready(fd, interest, left) {
+            match block_until(fd, interest, deadline) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other,
             }
         }
     };
-    let mut call = Call::until(deadline.map(clock::ns));
+    ready_by(task, fd, interest, Call::until(deadline.map(clock::ns)))
+}
+
+/// As [`ready`], until `interrupt` is raised: it is the calling thread's. An ordinary thread's wait is ended
+/// by each handler of a signal.
+///
+/// # Errors
+///
+/// As [`ready`], and of the kind `Interrupted`.
+pub fn ready_interruptible(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+    interrupt: &Interrupt,
+) -> io::Result<bool> {
+    match current::green() {
+        Some(task) => {
+            let call = Call::until(deadline.map(clock::ns)).unless(interrupt);
+            ready_by(task, fd, interest, call)
+        }
+        None => block_until(fd, interest, deadline),
+    }
+}
+
+/// Blocks an ordinary thread until `fd` is ready, until `deadline`, or until a signal comes.
+fn block_until(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+) -> io::Result<bool> {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    block_until_ready(fd, interest, left)
+}
+
+/// The wait of a green thread.
+fn ready_by(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    mut call: Call<'_>,
+) -> io::Result<bool> {
     let mut result = ready_at(task, fd, interest, &mut call);
     while let Some(heir) = call.take_heir() {
         result = ready_at(task, heir.as_fd(), interest, &mut call);
@@ -405,7 +479,7 @@ fn ready_at(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    call: &mut Call,
+    call: &mut Call<'_>,
 ) -> io::Result<bool> {
     let entry = reactor::entry(fd);
     loop {

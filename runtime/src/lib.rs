@@ -197,7 +197,8 @@ pub use context::tls::TlsMode;
 #[cfg(not(loom))]
 pub use panic::install_panic_hook;
 pub use park::{
-    Sleeper, Turn, Wait, WaitReason, grant, overdue, pass_on, sleep_until, wait, wait_turn, wake,
+    Interrupt, Sleeper, Turn, Wait, WaitReason, grant, overdue, pass_on, sleep_interruptible,
+    sleep_until, wait, wait_interruptible, wait_turn, wait_turn_interruptible, wake,
 };
 #[cfg(not(loom))]
 pub use poll::poll;

@@ -20,6 +20,8 @@
 //!
 //! So a wait leaves nothing behind that could touch the task, or wake it, later.
 //!
+//! A wait that a third party may end has one waker more, and so is one with two at least: see `interrupt`.
+//!
 //! # Turns
 //!
 //! A lock whose word is free after an unlock goes to whoever is first, and that is seldom the one who was
@@ -28,10 +30,12 @@
 //! that has waited for longer than a millisecond gets the lock itself. The word is not free in between,
 //! so nobody can come before it.
 
+mod interrupt;
 mod reason;
 mod sleeper;
 mod wait_queue;
 
+pub use interrupt::Interrupt;
 pub use reason::WaitReason;
 pub use sleeper::Sleeper;
 
@@ -41,8 +45,8 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::context::Switch;
 use crate::current;
-use crate::primitive::{AtomicU32, Ordering, global};
-use crate::sys::futex;
+use crate::primitive::{AtomicU32, Ordering, global, hint};
+use crate::sys::{futex, thread};
 use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
 use wait_queue::{NO_TURN, Table, Waiter};
@@ -61,6 +65,8 @@ pub enum Wait {
     Woken,
     /// The deadline has passed.
     TimedOut,
+    /// The wait was ended by its [`Interrupt`], or that of an OS thread by a signal's handler.
+    Interrupted,
 }
 
 /// How a [`wait_turn`] ended.
@@ -72,6 +78,8 @@ pub enum Turn {
     Woken,
     /// Somebody handed over what the word stands for.
     Granted,
+    /// The wait was ended by its [`Interrupt`], or that of an OS thread by a signal's handler.
+    Interrupted,
 }
 
 /// Parks the calling thread while `*word == expected`, until [`wake`] or until `deadline`.
@@ -103,8 +111,44 @@ pub fn wait(
 ) -> Wait {
     match current::green() {
         Some(task) => wait_green(task, word, expected, deadline, reason),
-        None => wait_os_thread(word, expected, deadline),
+        None => wait_os_thread(word, expected, deadline, false),
     }
+}
+
+/// As [`wait`], until `interrupt` is raised: it is the calling thread's. That of an OS thread is not looked
+/// at: a signal's handler ends the wait, unless it was installed to go on (`SA_RESTART`).
+///
+/// ```
+/// use std::sync::atomic::AtomicU32;
+/// use sylvan::{Interrupt, Wait, WaitReason};
+///
+/// static INTERRUPT: Interrupt = Interrupt::new();
+/// let thread = sylvan::spawn(|| {
+///     let word = AtomicU32::new(0);
+///     sylvan::wait_interruptible(&word, 0, None, WaitReason::Futex, &INTERRUPT)
+/// });
+/// INTERRUPT.raise();
+/// assert_eq!(thread.join().unwrap(), Wait::Interrupted);
+/// ```
+pub fn wait_interruptible(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    reason: WaitReason,
+    interrupt: &Interrupt,
+) -> Wait {
+    let Some(task) = current::green() else {
+        return wait_os_thread(word, expected, deadline, true);
+    };
+    let waiter = Waiter::new(word, Some(task), NO_TURN);
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
+        return Wait::Changed;
+    }
+    let end =
+        park_guarded(task, reason, deadline.map(clock::ns), Some(interrupt), || waiter.is_woken());
+    let still_waits = TABLE.dequeue(&waiter);
+    settle(task);
+    if still_waits { end } else { Wait::Woken }
 }
 
 /// Parks the calling thread while `*word == expected`, until it is woken or granted what the word stands
@@ -127,6 +171,42 @@ pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitRe
         }
     }
     waiter.turn()
+}
+
+/// As [`wait_turn`], until `interrupt` is raised: see [`wait_interruptible`].
+pub fn wait_turn_interruptible(
+    word: &AtomicU32,
+    expected: u32,
+    since: Instant,
+    reason: WaitReason,
+    interrupt: &Interrupt,
+) -> Turn {
+    let task = current::green();
+    let waiter = Waiter::new(word, task, clock::ns(since)).that_may_leave();
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
+        return Turn::Changed;
+    }
+    match task {
+        Some(task) => {
+            park_guarded(task, reason, None, Some(interrupt), || waiter.is_woken());
+        }
+        None => {
+            while !waiter.is_woken() {
+                let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, None);
+                if is_interrupted {
+                    break;
+                }
+            }
+        }
+    }
+    let still_waits = TABLE.dequeue(&waiter);
+    if !still_waits {
+        waiter.wait_until_told();
+    }
+    if let Some(task) = task {
+        settle(task);
+    }
+    if still_waits { Turn::Interrupted } else { waiter.turn() }
 }
 
 /// Gives up what `word` stands for: stores `granted`, and hands it over to the thread that has waited
@@ -168,19 +248,58 @@ fn wait_green(
         park_until(task, reason, || waiter.is_woken());
         return Wait::Woken;
     };
-    let deadline_ns = clock::ns(deadline);
-    let alarm = Alarm::new(task, deadline_ns);
-    timer::set(&alarm);
-    while !waiter.is_woken() && clock::now_ns() < deadline_ns {
-        park(task, reason);
-    }
-    timer::cancel(&alarm);
+    park_guarded(task, reason, Some(clock::ns(deadline)), None, || waiter.is_woken());
     let timed_out = TABLE.dequeue(&waiter);
     settle(task);
     if timed_out { Wait::TimedOut } else { Wait::Woken }
 }
 
-fn wait_os_thread(word: &AtomicU32, expected: u32, deadline: Option<Instant>) -> Wait {
+/// For a wait with two wakers or more: parks until it is woken, has waited long enough, or is interrupted.
+/// The alarm and the interrupt have finished with the task then; the caller takes the lock of its list, and
+/// settles.
+#[inline]
+pub(crate) fn park_guarded(
+    task: &Header,
+    reason: WaitReason,
+    deadline_ns: Option<u64>,
+    interrupt: Option<&Interrupt>,
+    is_woken: impl Fn() -> bool,
+) -> Wait {
+    let is_late = || deadline_ns.is_some_and(|deadline_ns| clock::now_ns() >= deadline_ns);
+    let alarm = deadline_ns.map(|deadline_ns| Alarm::new(task, deadline_ns));
+    if let Some(alarm) = &alarm {
+        timer::set(alarm);
+    }
+    let is_open = interrupt.is_none_or(|interrupt| interrupt.open(task));
+    let end = loop {
+        if is_woken() {
+            break Wait::Woken;
+        }
+        if !is_open || interrupt.is_some_and(Interrupt::is_raised) {
+            break Wait::Interrupted;
+        }
+        if is_late() {
+            break Wait::TimedOut;
+        }
+        park(task, reason);
+    };
+    if let Some(interrupt) = interrupt
+        && is_open
+    {
+        interrupt.close(task);
+    }
+    if let Some(alarm) = &alarm {
+        timer::cancel(alarm);
+    }
+    end
+}
+
+fn wait_os_thread(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    is_interruptible: bool,
+) -> Wait {
     let waiter = Waiter::new(word, None, NO_TURN);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
@@ -195,7 +314,10 @@ fn wait_os_thread(word: &AtomicU32, expected: u32, deadline: Option<Instant>) ->
                 left => Some(left),
             },
         };
-        futex::wait(waiter.os_word(), wait_queue::WAITING, timeout);
+        let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, timeout);
+        if is_interrupted && is_interruptible {
+            return if TABLE.dequeue(&waiter) { Wait::Interrupted } else { Wait::Woken };
+        }
     }
     Wait::Woken
 }
@@ -222,15 +344,8 @@ pub(crate) unsafe fn forget() {
 /// Parks the calling green thread until `deadline`; blocks an ordinary one.
 pub fn sleep_until(deadline: Instant) {
     let Some(task) = current::green() else {
-        // Nobody wakes this word: what ends the wait is the time.
-        let word = AtomicU32::new(0);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            futex::wait(&word, 0, Some(left));
-        }
+        while sleep_os_thread(deadline) {}
+        return;
     };
     let deadline_ns = clock::ns(deadline);
     if clock::now_ns() >= deadline_ns {
@@ -239,6 +354,44 @@ pub fn sleep_until(deadline: Instant) {
     let alarm = Alarm::new(task, deadline_ns);
     timer::set(&alarm);
     park_until(task, WaitReason::Sleep, || alarm.has_rung());
+}
+
+/// As [`sleep_until`], until `interrupt` is raised (see [`wait_interruptible`]): whether it was, before the
+/// deadline. That of an OS thread is ended by each handler of a signal.
+pub fn sleep_interruptible(deadline: Instant, interrupt: &Interrupt) -> bool {
+    let Some(task) = current::green() else { return sleep_os_thread(deadline) };
+    let end =
+        park_guarded(task, WaitReason::Sleep, Some(clock::ns(deadline)), Some(interrupt), || false);
+    settle(task);
+    end == Wait::Interrupted
+}
+
+/// Blocks an ordinary thread until `deadline`; whether a signal's handler has ended that.
+fn sleep_os_thread(deadline: Instant) -> bool {
+    // Nobody wakes this word: what ends the wait is the time.
+    let word = AtomicU32::new(0);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        if futex::wait(&word, 0, Some(left)) {
+            return true;
+        }
+    }
+}
+
+/// Between two looks at what changes in a moment: whoever changes it has no more than a few instructions
+/// left, unless it has lost its processor.
+fn pause(n_looks: &mut u32) {
+    /// Looks before the processor goes to somebody else.
+    const SPINS: u32 = if cfg!(loom) { 0 } else { 64 };
+    if *n_looks < SPINS {
+        *n_looks += 1;
+        hint::spin_loop();
+    } else {
+        thread::yield_now();
+    }
 }
 
 /// Switches the calling green thread off until somebody claims it, or already has.

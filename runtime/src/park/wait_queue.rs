@@ -16,6 +16,10 @@
 //! after unlocking, when the word says who has the lock now (`grant`). No other waiter is ever granted
 //! anything.
 //!
+//! One that may leave before its turn has come (`interrupt`) is marked TAKEN when it is taken out: it has
+//! its turn then, and waits for what it is told. And it is claimed before it is told, not after, for it goes
+//! on as soon as it finds that it was.
+//!
 //! A grant is due to one that has waited for a millisecond, if there was none in the last quarter of one
 //! (or one at an address that shares the bucket, which is as rare as that). Else a lock that many want
 //! would go round among them for ever, for all of them wait for long then: each time it would stand idle
@@ -42,6 +46,8 @@ const N_BUCKETS: usize = 1 << N_BUCKETS_LOG2;
 pub(super) const WAITING: u32 = 0;
 const WOKEN: u32 = 1;
 const GRANTED: u32 = 2;
+/// It was taken out, and is about to be told what has become of its turn.
+const TAKEN: u32 = 3;
 
 /// The time of those that do not wait for a turn.
 pub(super) const NO_TURN: u64 = u64::MAX;
@@ -59,6 +65,8 @@ pub(crate) struct Waiter {
     /// Since when it waits for its turn; `NO_TURN` if it does not.
     since_ns: u64,
     state: AtomicU32,
+    /// Whether it waits for its turn, and may leave before that.
+    may_leave: bool,
     links: Links<Waiter>,
 }
 
@@ -74,13 +82,28 @@ impl Waiter {
     pub(super) fn new(word: *const AtomicU32, task: Option<&Header>, since_ns: u64) -> Self {
         let task = task.map_or(ptr::null(), ptr::from_ref);
         let state = AtomicU32::new(WAITING);
-        Self { address: word.addr(), task, since_ns, state, links: Links::new() }
+        let address = word.addr();
+        Self { address, task, since_ns, state, may_leave: false, links: Links::new() }
+    }
+
+    /// The same for one that may leave before its turn has come.
+    pub(super) fn that_may_leave(self) -> Self {
+        Self { may_leave: true, ..self }
     }
 
     /// Whether a waker has taken this waiter out.
     pub(super) fn is_woken(&self) -> bool {
         // Acquire pairs with the release in `Table::wake` and `tell`.
         self.state.load(Ordering::Acquire) != WAITING
+    }
+
+    /// For one that may leave, which was taken out: waits until it was told, which is in a moment.
+    pub(super) fn wait_until_told(&self) {
+        let mut n_looks = 0;
+        // As in `is_woken`.
+        while self.state.load(Ordering::Acquire) == TAKEN {
+            super::pause(&mut n_looks);
+        }
     }
 
     /// What a waker has said.
@@ -328,8 +351,13 @@ fn find(queue: &Queue, is_it: impl Fn(&Waiter) -> bool) -> Option<NonNull<Waiter
 /// Takes out the oldest waiter that is such a one.
 fn pop(queue: &mut Queue, is_it: impl Fn(&Waiter) -> bool) -> Option<NonNull<Waiter>> {
     let waiter = find(queue, is_it)?;
-    // SAFETY: found in this ring.
-    unsafe { queue.remove(waiter.as_ref()) };
+    // SAFETY: found in this ring, whose lock is held.
+    unsafe {
+        queue.remove(waiter.as_ref());
+        if waiter.as_ref().may_leave {
+            waiter.as_ref().state.store(TAKEN, Ordering::Relaxed);
+        }
+    }
     Some(waiter)
 }
 
@@ -371,8 +399,24 @@ unsafe fn put_in_turn(queue: &mut Queue, waiter: &Waiter) {
 ///
 /// The caller has taken it out of its ring, and tells it once.
 unsafe fn tell(waiter: NonNull<Waiter>, end: u32) {
-    // SAFETY: it has one waker and no deadline, so its frame lasts until it is told.
+    // SAFETY: it stays until it is told.
     let (task, state) = unsafe { ((*waiter.as_ptr()).task, &raw const (*waiter.as_ptr()).state) };
+    // SAFETY: as above.
+    if unsafe { (*waiter.as_ptr()).may_leave } {
+        let runnable = NonNull::new(task.cast_mut()).and_then(|task| {
+            // SAFETY: as above; the claim says whether the right to run it is ours.
+            unsafe { task.as_ref().state.claim().then(|| Runnable::from_raw(task)) }
+        });
+        // SAFETY: as above. Release pairs with the acquire in `is_woken`.
+        unsafe { (*state).store(end, Ordering::Release) };
+        if let Some(runnable) = runnable {
+            runnable.schedule();
+        } else if task.is_null() {
+            // The address alone is used: the thread may be gone.
+            futex::wake(state, 1);
+        }
+        return;
+    }
     // SAFETY: as above. Release pairs with the acquire in `is_woken`.
     unsafe { (*state).store(end, Ordering::Release) };
     match NonNull::new(task.cast_mut()) {

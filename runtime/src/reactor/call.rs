@@ -1,7 +1,7 @@
 //! A call that may have to wait: in which direction, and what it has been through.
 
 use super::heir::Heir;
-use crate::park::WaitReason;
+use crate::park::{Interrupt, WaitReason};
 
 /// A direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +23,11 @@ impl Interest {
 
 /// What one call has been through so far. Small, for it lies in the frames of who waits.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     /// Set from the descriptor's timeout at the first wait, or by who calls; [`NEVER`](Self::NEVER).
     pub(super) deadline_ns: u64,
+    /// What ends it beside.
+    pub(super) interrupt: Option<&'a Interrupt>,
     /// Its place among those who wait, from the first wait on; 0 before.
     pub(super) turn: u64,
     /// It has found nothing although the direction is CLOSED.
@@ -36,7 +38,7 @@ pub(crate) struct Call {
     pub(super) heir: u32,
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// No deadline: five hundred years.
     pub(super) const NEVER: u64 = u64::MAX;
 
@@ -46,12 +48,32 @@ impl Call {
         Self::until(None)
     }
 
+    /// The same, until this is raised.
+    #[inline]
+    pub(crate) fn unless(self, interrupt: &'a Interrupt) -> Self {
+        Self { interrupt: Some(interrupt), ..self }
+    }
+
     /// One that waits until then at most, whatever the descriptor's timeout.
     #[inline]
     pub(crate) fn until(deadline_ns: Option<u64>) -> Self {
         let deadline_ns = deadline_ns.unwrap_or(Self::NEVER);
-        Self { deadline_ns, turn: 0, found_nothing_at_end: false, had_last_try: false, heir: 0 }
+        Self {
+            deadline_ns,
+            interrupt: None,
+            turn: 0,
+            found_nothing_at_end: false,
+            had_last_try: false,
+            heir: 0,
+        }
     }
+
+    /// Whether it can be interrupted.
+    #[cold]
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.interrupt.is_some()
+    }
+
     /// Where its file is, if it has been told that the number means another one.
     #[cold]
     pub(crate) fn take_heir(&mut self) -> Option<Heir> {

@@ -39,13 +39,12 @@ use super::readiness::{News, Seen, Side};
 use super::waiter::{Outside, Waiter, schedule};
 use crate::clock;
 use crate::lock::{Guard, Lock};
-use crate::park;
+use crate::park::{self, Wait};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::Ring;
 use crate::sys::{Event, cache};
 use crate::task::Header;
 use crate::task::list::List;
-use crate::timer::{self, Alarm};
 
 // Two lines, which is what a processor asks for at a time.
 #[repr(align(128))]
@@ -213,7 +212,8 @@ impl Entry {
     ///
     /// A call that finds nothing although the direction is CLOSED is made once more before it waits:
     /// see `io::attempt`. It is an error of the kind `WouldBlock` that the time is up, or that the
-    /// program has asked not to wait (`O_NONBLOCK`) and the kernel has been asked. If the number means
+    /// program has asked not to wait (`O_NONBLOCK`) and the kernel has been asked, and one of the kind
+    /// `Interrupted` that it was interrupted. If the number means
     /// another file now the error is `EBADF`, and the call may know where its file is (`Call::heir`).
     pub(crate) fn wait(
         &self,
@@ -221,7 +221,7 @@ impl Entry {
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        call: &mut Call,
+        call: &mut Call<'_>,
     ) -> io::Result<()> {
         let mut state = self.state.lock();
         if (seen.is_closed() || !state.options.wait_is_plain(interest))
@@ -239,7 +239,7 @@ impl Entry {
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        call: &mut Call,
+        call: &mut Call<'_>,
     ) -> io::Result<()> {
         let mut state = self.state.lock();
         self.doubt_registration(&mut state, fd);
@@ -255,7 +255,7 @@ impl Entry {
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        call: &mut Call,
+        call: &mut Call<'_>,
         mut state: Guard<'_, State>,
     ) -> io::Result<()> {
         let side = self.side(interest);
@@ -287,10 +287,14 @@ impl Entry {
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         self.count_waiting(interest, 1);
         drop(state);
-        if call.deadline_ns == Call::NEVER {
+        if call.deadline_ns == Call::NEVER && call.interrupt.is_none() {
             park::park_until(task, interest.reason(), || waiter.is_woken());
-        } else if !self.park_with_deadline(task, interest, &waiter, call.deadline_ns) {
-            return self.time_is_up(interest, call);
+        } else {
+            match self.park_guarded(task, interest, &waiter, call) {
+                Wait::TimedOut => return self.time_is_up(interest, call),
+                Wait::Interrupted => return Err(Errno::INTR.into()),
+                _ => {}
+            }
         }
         if side.news(seen) == News::OtherFile {
             call.heir = waiter.heir();
@@ -308,7 +312,7 @@ impl Entry {
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        call: &mut Call,
+        call: &mut Call<'_>,
         attendant: impl FnOnce(Option<u32>) -> Option<u32>,
         patience: Duration,
     ) -> Option<bool> {
@@ -363,7 +367,7 @@ impl Entry {
     /// The time of a call is up. What has come by now may not have been told yet, so the call is made
     /// once more first, whatever was noted.
     #[cold]
-    fn time_is_up(&self, interest: Interest, call: &mut Call) -> io::Result<()> {
+    fn time_is_up(&self, interest: Interest, call: &mut Call<'_>) -> io::Result<()> {
         if std::mem::replace(&mut call.had_last_try, true) {
             return Err(Errno::AGAIN.into());
         }
@@ -371,31 +375,29 @@ impl Entry {
         Ok(())
     }
 
-    /// Parks until the waiter is woken: `true`; or until the deadline: `false`.
+    /// Parks until the waiter is woken, the time of the call is up, or it is interrupted.
     #[inline(never)]
-    fn park_with_deadline(
+    fn park_guarded(
         &self,
         task: &Header,
         interest: Interest,
         waiter: &Waiter,
-        deadline_ns: u64,
-    ) -> bool {
-        let alarm = Alarm::new(task, deadline_ns);
-        timer::set(&alarm);
-        while !waiter.is_woken() && !alarm.has_rung() {
-            park::park(task, interest.reason());
-        }
-        // Two wakers: both locks before the frame ends (see `park`).
-        timer::cancel(&alarm);
+        call: &Call<'_>,
+    ) -> Wait {
+        let deadline_ns = (call.deadline_ns != Call::NEVER).then_some(call.deadline_ns);
+        let end = park::park_guarded(task, interest.reason(), deadline_ns, call.interrupt, || {
+            waiter.is_woken()
+        });
+        // The last of its wakers: its lock, too, before the frame ends (see `park`).
         let mut state = self.state.lock();
         park::settle(task);
         if waiter.is_woken() {
-            return true;
+            return Wait::Woken;
         }
         // SAFETY: not woken, hence still queued.
         unsafe { state.queue(interest).remove(waiter) };
         self.count_waiting(interest, -1);
-        false
+        end
     }
 
     /// What comes before a wait that is not plain; whether to try once more instead.
@@ -406,7 +408,7 @@ impl Entry {
         fd: BorrowedFd<'_>,
         interest: Interest,
         seen: Seen,
-        call: &mut Call,
+        call: &mut Call<'_>,
     ) -> io::Result<bool> {
         self.doubt_registration(state, fd);
         // How long a call may wait is settled when it begins to, as in the kernel: what the program sets

@@ -1,5 +1,6 @@
 //! `os_sync_wait_on_address`, public since macOS 14.4 and iOS 17.4.
 
+use std::io;
 use std::time::Duration;
 
 use crate::primitive::AtomicU32;
@@ -21,13 +22,12 @@ unsafe extern "C" {
     fn os_sync_wake_by_address_all(addr: *const AtomicU32, size: usize, flags: u32) -> i32;
 }
 
-/// Blocks the OS thread while `*word == expected`, for at most `timeout`; may return early.
-pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
-    match timeout {
+/// Blocks the OS thread while `*word == expected`, for at most `timeout`; may return early. Whether a
+/// signal's handler has ended that.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> bool {
+    let result = match timeout {
         // SAFETY: `word` is valid for the call and four bytes long.
-        None => unsafe {
-            os_sync_wait_on_address(word, expected.into(), 4, FLAGS_NONE);
-        },
+        None => unsafe { os_sync_wait_on_address(word, expected.into(), 4, FLAGS_NONE) },
         Some(left) => {
             // A timeout of zero is an error there: the shortest one is a nanosecond.
             let left_ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX).max(1);
@@ -40,10 +40,11 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
                     FLAGS_NONE,
                     CLOCK_MACH_ABSOLUTE_TIME,
                     left_ns,
-                );
+                )
             }
         }
-    }
+    };
+    result < 0 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
 }
 
 /// Wakes one OS thread (`n` = 1) or all that wait at `word`, which may be gone by now.

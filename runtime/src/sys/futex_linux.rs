@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use super::kernel;
 use crate::primitive::AtomicU32;
+use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, Timespec};
 
-/// Blocks the OS thread while `*word == expected`, for at most `timeout`; may return early.
-pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+/// Blocks the OS thread while `*word == expected`, for at most `timeout`; may return early. Whether a
+/// signal's handler has ended that.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> bool {
     let timeout = timeout.map(|left| Timespec {
         tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),
     });
     // An error is a changed word, a passed timeout or a signal: the caller looks again.
-    let _ = futex::wait(word, Flags::PRIVATE, expected, timeout.as_ref());
+    futex::wait(word, Flags::PRIVATE, expected, timeout.as_ref()) == Err(Errno::INTR)
 }
 
 /// Wakes up to `n` OS threads that wait at `word`, which may be gone by now: a word that has become

@@ -216,6 +216,10 @@ pub(crate) mod sys {
         pub(crate) fn prefetch<T>(_: *const T, _: usize) {}
     }
 
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::yield_now;
+    }
+
     /// Where the kernel does not help: loom sees every thread.
     pub(crate) mod barrier {
         use crate::primitive::{Ordering, fence};
@@ -265,7 +269,7 @@ pub(crate) mod sys {
         }
 
         /// Time does not pass here: who would wait for it alone waits for ever.
-        pub(crate) fn wait(word: &AtomicU32, expected: u32, _: Option<Duration>) {
+        pub(crate) fn wait(word: &AtomicU32, expected: u32, _: Option<Duration>) -> bool {
             TURN.fetch_add(1, Ordering::Relaxed);
             // The kernel looks at the word under its own lock, and sees the newest value: so does an
             // exchange, here one that fails. From here to the park nobody else runs.
@@ -275,6 +279,8 @@ pub(crate) mod sys {
                 WAITERS.lock().unwrap().push((std::ptr::from_ref(word).addr(), thread::current()));
                 thread::park();
             }
+            // There are no signals here.
+            false
         }
 
         pub(crate) fn wake(word: *const AtomicU32, n: u32) {

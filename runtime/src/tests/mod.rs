@@ -17,6 +17,7 @@ mod stacks;
 mod loom_dress;
 mod loom_idle;
 mod loom_inbox;
+mod loom_interrupt;
 mod loom_join;
 mod loom_lease;
 mod loom_lock;
