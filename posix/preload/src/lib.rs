@@ -10,6 +10,8 @@
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 
+mod heap;
+
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_int};
 
@@ -43,6 +45,7 @@ static AT_START: Beginning = {
         _: *const *const c_char,
         environment: *const *const c_char,
     ) {
+        heap::begin();
         // SAFETY: called with what the program is started with, before it begins.
         unsafe { sylvan_posix::make_whole_from_outside(environment) };
     }
