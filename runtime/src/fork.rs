@@ -118,6 +118,7 @@ pub(crate) unsafe fn begin_anew() {
         reactor::forget();
         park::forget();
         stack::forget();
+        tls::forget();
     }
 }
 

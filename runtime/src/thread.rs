@@ -139,7 +139,7 @@ impl Builder {
             Some(size) => Class::for_size(size, tls::block_len())?,
             None => default_class()?,
         };
-        stack::reserve(class)?;
+        stack::reserve(class, tls::provide)?;
         let birth = name.as_deref().and_then(conceive);
         let vtable = const {
             &VTable {

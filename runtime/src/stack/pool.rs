@@ -77,9 +77,12 @@ impl Class {
     }
 }
 
+/// How many slots are prepared at a time, at most.
+const PREPARED: usize = 32;
+
 /// What the pool knows of a class.
 struct ClassState {
-    /// Slots that exist and that nobody has reserved. Never more than there are.
+    /// Slots that exist, are prepared, and that nobody has reserved. Never more than there are.
     available: AtomicUsize,
     slots: Lock<Slots>,
 }
@@ -104,6 +107,8 @@ struct Slots {
     /// How many of those in `uncut` nobody may reserve yet: where a guard costs a mapping of its own, the
     /// kernel may refuse it.
     withheld: usize,
+    /// How many that exist have not been prepared for their first thread.
+    unprepared: usize,
     /// Slots that were ever mapped.
     n_slots: usize,
 }
@@ -121,28 +126,39 @@ static CLASSES: [ClassState; N_CLASSES] =
     [const { ClassState { available: AtomicUsize::new(0), slots: Lock::new(Slots::new()) } };
         N_CLASSES];
 
-/// Sees to it that a later `take` finds a stack.
+/// Sees to it that a later `take` finds a stack. `prepare` is told when so many more will be needed by
+/// threads at a time than ever before, and has what each needs once.
 ///
 /// # Errors
 ///
 /// When there is no address space, memory or mapping left for one more.
-pub(crate) fn reserve(class: Class) -> io::Result<()> {
-    if class.state().reserve() { Ok(()) } else { make_and_reserve(class) }
+#[inline]
+pub(crate) fn reserve(class: Class, prepare: fn(usize) -> io::Result<()>) -> io::Result<()> {
+    if class.state().reserve() { Ok(()) } else { make_and_reserve(class, prepare) }
 }
 
 #[cold]
-fn make_and_reserve(class: Class) -> io::Result<()> {
+fn make_and_reserve(class: Class, prepare: fn(usize) -> io::Result<()>) -> io::Result<()> {
     let state = class.state();
-    loop {
-        if state.reserve() {
-            return Ok(());
-        }
+    while !state.reserve() {
         let mut slots = state.slots.lock();
-        if state.available.load(Ordering::Relaxed) == 0 {
-            let added = slots.grow(class)?;
-            state.available.fetch_add(added, Ordering::Relaxed);
+        if state.available.load(Ordering::Relaxed) != 0 {
+            continue;
         }
+        if slots.unprepared == 0 {
+            slots.unprepared = slots.grow(class)?;
+        }
+        let n = slots.unprepared.min(PREPARED);
+        slots.unprepared -= n;
+        // It may wait for somebody who wants a stack.
+        drop(slots);
+        if let Err(error) = prepare(n) {
+            state.slots.lock().unprepared += n;
+            return Err(error);
+        }
+        state.available.fetch_add(n, Ordering::Relaxed);
     }
+    Ok(())
 }
 
 /// Gives `n` reservations back.
@@ -211,16 +227,25 @@ pub(crate) unsafe fn forget() {
             // SAFETY: as the caller promises.
             unsafe { state.slots.renew(Slots::new()) };
         }
-        // What was reserved and not taken is given back.
-        let slots = state.slots.lock();
+        // What was reserved and not taken is given back; what was prepared is forgotten.
+        let mut slots = state.slots.lock();
         let n_uncut: usize = slots.uncut.iter().map(|slab| slab.n).sum();
-        state.available.store(slots.free.len() + n_uncut - slots.withheld, Ordering::Relaxed);
+        let n_used = slots.free.iter().filter(|stack| stack.has_block()).count();
+        slots.unprepared = slots.free.len() - n_used + n_uncut - slots.withheld;
+        state.available.store(n_used, Ordering::Relaxed);
     }
 }
 
 impl Slots {
     const fn new() -> Self {
-        Self { free: Vec::new(), trimmed: 0, uncut: Vec::new(), withheld: 0, n_slots: 0 }
+        Self {
+            free: Vec::new(),
+            trimmed: 0,
+            uncut: Vec::new(),
+            withheld: 0,
+            unprepared: 0,
+            n_slots: 0,
+        }
     }
 
     /// Makes more slots, when all are reserved; how many may be reserved now.
@@ -326,7 +351,7 @@ mod tests {
     fn a_released_stack_is_taken_again_and_reads_as_zero_after_a_trim() {
         // A class of its own, so that no other test touches the same pool.
         let class = Class::for_size(1 << 20, 0).expect("a class");
-        reserve(class).expect("a stack");
+        reserve(class, |_| Ok(())).expect("a stack");
         let stack = take(class);
         let lowest = guard(stack.bottom()).end as *mut u8;
         // SAFETY: the stack is ours.
@@ -334,7 +359,7 @@ mod tests {
         let top = stack.top();
         release(stack);
         trim(usize::MAX);
-        reserve(class).expect("a stack");
+        reserve(class, |_| Ok(())).expect("a stack");
         let stack = take(class);
         assert_eq!(stack.top(), top);
         // SAFETY: as above.

@@ -14,13 +14,13 @@
 //!
 //! It lies in the headroom of a stack, so that what every thread touches is in as few pages as can be
 //! ([`Own::place`]), and stays there when the stack goes back to the pool: making
-//! one takes a heap allocation (its `dtv`), reusing one does not. On reuse the thread-locals of the
+//! one takes a heap allocation (its `dtv`, see `dtv`), reusing one does not. On reuse the thread-locals of the
 //! program and its libraries are set to their initial image (`segments`). Those of libc itself stay, so
 //! that the allocator's cache stays warm, and is bounded by the largest number of threads at a time; what
 //! a program would see of them is put right (`leftovers`).
 //!
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
-//! first access; on reuse they are freed, so that the next thread begins anew. An object loaded
+//! first access; they are freed at its end, so that the next thread begins anew. An object loaded
 //! later whose thread-locals are in the static block all the same (the initial-exec model, of
 //! libraries that were built for it) finds them zeroed in blocks that exist already. There is less room
 //! for such libraries than glibc leaves them (`loader`).
@@ -38,6 +38,7 @@
 //!   so that whoever reads it asks the kernel, and no OS thread begins to use its own because of it.
 
 mod broadcast;
+mod dtv;
 mod fork;
 mod homes;
 mod layout;
@@ -51,6 +52,7 @@ use std::mem;
 use std::ops::Range;
 use std::ptr;
 
+use self::dtv::Dtvs;
 use self::layout::{
     apart, header, layout, may_move_thread_pointer, rseq_offset, smaller, with_rseq,
 };
@@ -109,7 +111,7 @@ pub(crate) struct Own {
     align: usize,
     /// How much of the upper end is in the page above that of the first frames.
     apart: usize,
-    allocate: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    dtvs: Dtvs,
     call_destructors: unsafe extern "C" fn(),
     keys: *const Key,
     /// Where `struct pthread` starts, from the thread pointer.
@@ -207,10 +209,7 @@ impl Own {
                 above,
                 align: block.align.max(64),
                 apart: apart(below, above, static_used),
-                allocate: mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut c_void) -> *mut c_void,
-                >(symbol(c"_dl_allocate_tls")?),
+                dtvs: Dtvs::find()?,
                 call_destructors: mem::transmute::<*mut c_void, unsafe extern "C" fn()>(symbol(
                     c"__call_tls_dtors",
                 )?),
@@ -279,9 +278,7 @@ impl Own {
         // it makes a thread; their offsets are glibc's own.
         unsafe {
             header(tp, pthread);
-            if (self.allocate)(tp as *mut c_void).is_null() {
-                crate::report::fatal(format_args!("failed to allocate thread-locals"));
-            }
+            self.dtvs.install(tp, (pthread + self.dtv) as *mut *mut Dynamic);
             let tid = NEXT_TID.fetch_add(1, Ordering::Relaxed);
             ((pthread + self.tid) as *mut u32).write(tid);
             let list = pthread + self.list;
@@ -315,9 +312,21 @@ impl Own {
                 ptr::write_bytes(start.add(image.len()), 0, segment.len - image.len());
             }
         }
+        if self.generation.is_none() {
+            self.free_dynamic(tp);
+        }
+    }
+
+    /// Frees the thread-locals of the block around `tp` that were allocated on demand, for a thread that has
+    /// ended.
+    ///
+    /// They are the program's allocator's, which a worker must not call: so the thread itself does it, last
+    /// of all. Where the runtime's own thread-locals may be among them (it was loaded by `dlopen`) that is
+    /// too early, and it is done for the next thread of the block.
+    fn free_dynamic(&self, tp: usize) {
         let pthread = tp.wrapping_add_signed(self.pthread);
-        // SAFETY: the block's own `dtv`, which `create` had allocated; its elements are as described.
-        // What is to be freed was allocated by `ld.so` for a thread of this block that has ended.
+        // SAFETY: the block's own `dtv`, which `create` has installed; its elements are as described.
+        // What is to be freed was allocated by `ld.so` for the thread of this block.
         unsafe {
             let dtv = ((pthread + self.dtv) as *const *mut Dynamic).read();
             if self.generation == Some((*dtv).value.addr()) {
@@ -326,14 +335,33 @@ impl Own {
             for module in 1..=(*dtv.sub(1)).value.addr() {
                 let dynamic = &mut *dtv.add(module);
                 if !dynamic.to_free.is_null() {
-                    libc::free(dynamic.to_free);
-                    *dynamic = Dynamic {
-                        value: ptr::without_provenance_mut(UNALLOCATED),
-                        to_free: ptr::null_mut(),
-                    };
+                    let to_free = mem::replace(&mut dynamic.to_free, ptr::null_mut());
+                    dynamic.value = ptr::without_provenance_mut(UNALLOCATED);
+                    libc::free(to_free);
                 }
             }
         }
+    }
+
+    /// See [`super::provide`].
+    pub(crate) fn provide(&self, n: usize) -> io::Result<()> {
+        self.dtvs.provide(
+            n,
+            self.below,
+            self.above,
+            self.align,
+            self.pthread + self.dtv.cast_signed(),
+        )
+    }
+
+    /// See [`super::forget`].
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(crate) unsafe fn forget() {
+        // SAFETY: as the caller promises.
+        unsafe { dtv::forget() };
     }
 
     /// The thread pointer of the calling OS thread, which is at no block of ours, and may enter them from
@@ -360,6 +388,9 @@ impl Own {
             self.end_all_keys(pthread, used);
         }
         self.leftovers.end(here);
+        if self.generation.is_some() {
+            self.free_dynamic(here);
+        }
     }
 
     /// The destructors of keys. `used` says whether there may be any, if that is known.

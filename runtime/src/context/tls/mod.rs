@@ -110,6 +110,24 @@ pub(crate) fn block_len() -> usize {
     own().map_or(0, Own::block_len)
 }
 
+/// Has what `n` more stacks need for their thread-locals. By who spawns: it calls the program's
+/// allocator.
+pub(crate) fn provide(n: usize) -> io::Result<()> {
+    own().map_or(Ok(()), |own| own.provide(n))
+}
+
+/// In a child of a fork: what was provided is forgotten.
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+pub(crate) unsafe fn forget() {
+    if own().is_some() {
+        // SAFETY: as the caller promises.
+        unsafe { Own::forget() };
+    }
+}
+
 /// Called on a green thread's stack before a fork, and after it in the child.
 pub(crate) fn before_fork() {
     if let Some(own) = own() {
