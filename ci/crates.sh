@@ -24,6 +24,6 @@ for program in redis-server /usr/sbin/mariadbd ab openssl; do
 done
 for mode in "${modes[@]}"; do
     echo "testing crates${mode:+ with SYLVAN_TLS=$mode}"
-    env ${mode:+"SYLVAN_TLS=$mode"} cargo run --quiet --locked --package cargo-sylvan -- \
+    env ${mode:+"SYLVAN_TLS=$mode"} cargo run --quiet --locked --package sylvan-cli --bin cargo-sylvan -- \
         sylvan test --locked --manifest-path crates/Cargo.toml "$@"
 done

@@ -13,7 +13,7 @@ if [ ${#targets[@]} -eq 0 ]; then
 fi
 # Its own target directory: another compiler is at work.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cross"
-check=(cargo check --locked --package sylvan --package std-shim --package sylvan-prove)
+check=(cargo check --locked --package sylvan --package std-shim --package sylvan-cli)
 
 debian=/usr/bin/rustc
 has_std_source() {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use proof_support::start;
-use sylvan_prove::{Clients, Report, Verdict, allow_open_files};
+use sylvan_cli::prove::{Clients, Report, Verdict, allow_open_files};
 use tests::within_bounds;
 
 const CLIENTS: usize = 1000;

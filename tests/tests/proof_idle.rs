@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use proof_support::start;
-use sylvan_prove::Call;
+use sylvan_cli::prove::Call;
 use tests::within_bounds;
 
 const TO_SETTLE: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use sylvan_prove::{Error, Traced};
+use sylvan_cli::prove::{Error, Traced};
 
 /// Starts a program under the tracer and returns it with the first line it prints. Where the
 /// tracer is missing, says so, and how to get it; there the proof is not given.

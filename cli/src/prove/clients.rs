@@ -11,7 +11,7 @@ use std::{fmt, thread};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::report::count;
+use super::report::count;
 
 /// How long a client waits for the server to listen, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,13 +13,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads what stands behind the program's name; nothing where help is wanted.
+    /// Reads what stands behind the verb; nothing where help is wanted.
     ///
     /// # Errors
     ///
     /// Where there are several targets, or one has no name.
-    pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Self>, String> {
-        let mut cargos: Vec<OsString> = args.collect();
+    pub(crate) fn parse(mut cargos: Vec<OsString>) -> Result<Option<Self>, String> {
         // Cargo runs `cargo-sylvan sylvan …` for `cargo sylvan …`.
         if cargos.first().is_some_and(|first| first == "sylvan") {
             cargos.remove(0);
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Option<Arguments>, String> {
-        Arguments::parse(args.iter().map(|arg| (*arg).into()))
+        Arguments::parse(args.iter().map(|arg| (*arg).into()).collect())
     }
 
     fn target(args: &[&str]) -> Option<String> {

@@ -16,26 +16,28 @@
 //!    one, even this machine's own, cargo keeps what runs while building (build scripts, procedural
 //!    macros and their dependencies) apart, and gives them no `RUSTFLAGS`. So they keep the real
 //!    std, and nothing of the runtime gets into the compiler.
-#![deny(unsafe_code)]
 
 mod arguments;
 mod flags;
 mod mirror;
 
-use std::env;
-use std::io;
+use std::convert::Infallible;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use crate::arguments::Arguments;
-use crate::flags::Flags;
-use crate::mirror::Mirror;
+use self::arguments::Arguments;
+use self::flags::Flags;
+use self::mirror::Mirror;
+use crate::USAGE;
+use crate::sources::{self, cannot_run};
 
 const HELP: &str = "\
 Runs a command of cargo with a std in which everything that blocks is green, for the program and
 for all its dependencies.
 
 usage: cargo sylvan COMMAND [ARGS...]
+       sylvan cargo COMMAND [ARGS...]
 
   cargo sylvan run --release
   cargo sylvan test
@@ -46,8 +48,9 @@ for this machine; `build.target` of a configuration file is not read. RUSTFLAGS 
 passed on; while they are in use, cargo takes no such flags from configuration files.
 ";
 
-fn main() -> ExitCode {
-    let arguments = match Arguments::parse(env::args_os().skip(1)) {
+/// Runs a command of cargo's, given the arguments behind the verb.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let arguments = match Arguments::parse(args) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
             print!("{HELP}");
@@ -63,12 +66,12 @@ fn main() -> ExitCode {
 
 fn failed(error: &str) -> ExitCode {
     eprintln!("error: {error}");
-    ExitCode::from(2)
+    ExitCode::from(USAGE)
 }
 
 /// Builds the mirror, and becomes cargo.
-fn run(arguments: &Arguments) -> Result<std::convert::Infallible, String> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+fn run(arguments: &Arguments) -> Result<Infallible, String> {
+    let cargo = sources::cargo();
     let target = match &arguments.target {
         Some(target) => target.clone(),
         None => mirror::this_machine()?,
@@ -82,8 +85,4 @@ fn run(arguments: &Arguments) -> Result<std::convert::Infallible, String> {
         Flags::of_environment(variable).and(mirror.flags()).set_for(&mut command);
     }
     Err(cannot_run(&cargo, &command.exec()))
-}
-
-fn cannot_run(program: &std::ffi::OsStr, error: &io::Error) -> String {
-    format!("failed to run `{}`: {error}", program.display())
 }

@@ -15,7 +15,7 @@ use std::{env, fmt, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Format, Trace};
+use super::{Format, Trace};
 
 /// How long a program may take to follow a signal.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! What the tool says where it cannot do what it is asked. What it can do, `crates/` shows.
+//! What `cargo sylvan` says where it cannot do what it is asked. What it can do, `crates/` shows.
 
 use std::env;
 use std::fs;

@@ -10,11 +10,8 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::cannot_run;
-use crate::flags::{self, Flags};
-
-/// The sources, where they were when this tool was built.
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use super::flags::{self, Flags};
+use crate::sources::{self, cannot_run};
 
 /// A library that stands in for std, and those that it needs.
 #[derive(Debug)]
@@ -33,16 +30,8 @@ impl Mirror {
     ///
     /// What stands in the way, in words.
     pub(crate) fn build(cargo: &OsStr, target: &str) -> Result<Self, String> {
-        let sources = fs::canonicalize(SOURCES)
-            .ok()
-            .filter(|sources| sources.join("std-shim/Cargo.toml").is_file())
-            .ok_or_else(|| format!("the sources of std-shim are not in {SOURCES} any more"))?;
-        let target_dir = match env::var_os("CARGO_TARGET_DIR") {
-            Some(folder) => Path::new(&folder).join("sylvan"),
-            None => sources.join("target/sylvan"),
-        };
-        let target_dir = std::path::absolute(&target_dir)
-            .map_err(|error| format!("no way to {}: {error}", target_dir.display()))?;
+        let sources = sources::folder()?;
+        let target_dir = sources::target_dir(&sources)?;
         let built = target_dir.join(target).join("release");
         let library = built.join("libstd_shim.rlib");
 

@@ -1,6 +1,6 @@
 //! Is a program an event loop? Its system calls say.
 //!
-//! The program runs under `strace` (Linux) or `dtruss` (macOS). If asked to, this crate connects
+//! The program runs under `strace` (Linux) or `dtruss` (macOS). If asked to, this connects
 //! echo clients to it, which then sit idle between their messages, so that a handler that reads
 //! has nothing to read. An OS thread that waits for its client shows in the trace as a call that
 //! took long; a green thread shows as a read that said `EAGAIN` and an event loop that waits for
@@ -10,14 +10,15 @@
 //! 2. [`Clients`] connect, send, and compare each byte that comes back.
 //! 3. [`Trace`] is what the tracer wrote, call by call.
 //! 4. [`Report`] counts, and gives a [`Verdict`].
-#![deny(unsafe_code)]
 
 mod clients;
 mod report;
 mod trace;
 mod tracer;
+mod verb;
 
 pub use clients::{Clients, allow_open_files};
 pub use report::{Blocked, Report, Verdict};
 pub use trace::{Call, Format, Outcome, Trace};
 pub use tracer::{Error, Traced};
+pub use verb::main;

@@ -1,18 +1,18 @@
-//! Runs a program under the system call tracer and says whether it is an event loop.
-#![deny(unsafe_code)]
+//! `sylvan prove`: from the command line to the verdict.
 
-use std::env;
+use std::ffi::OsString;
 use std::num::NonZero;
 use std::process::{ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sylvan_prove::{Clients, Report, Traced, Verdict, allow_open_files};
+use super::{Clients, Report, Traced, Verdict, allow_open_files};
+use crate::not_understood;
 
 const HELP: &str = "\
 Runs a program under the system call tracer and says whether it is an event loop.
 
-usage: cargo run -p sylvan-prove -- [options] -- PROGRAM ARGS...
+usage: sylvan prove [options] -- PROGRAM ARGS...
 
   --seconds N            how long to watch it (default 5)
   --clients N ADDRESS    connect N echo clients, which send a message each second
@@ -38,18 +38,19 @@ the threads started (`bsdthread_create`) tell the two kinds of program apart.
 struct Options {
     seconds: u64,
     clients: Option<(usize, String)>,
-    program: String,
-    args: Vec<String>,
+    program: OsString,
+    args: Vec<OsString>,
 }
 
-fn main() -> ExitCode {
-    let options = match parse(env::args().skip(1)) {
+/// Runs a program and says whether it is an event loop, given the arguments behind the verb.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let options = match parse(args.into_iter()) {
         Ok(Some(options)) => options,
         Ok(None) => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
         }
-        Err(error) => return cannot_say(&format!("{error} (see --help)")),
+        Err(error) => return not_understood(&error, "sylvan prove --help"),
     };
     match prove(&options) {
         Ok(Verdict::EventLoop) => ExitCode::SUCCESS,
@@ -64,14 +65,16 @@ fn cannot_say(error: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options { seconds: 5, clients: None, program: String::new(), args: vec![] };
+fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Option<Options>, String> {
+    let mut options = Options { seconds: 5, clients: None, program: OsString::new(), args: vec![] };
+    let text = |arg: OsString| arg.to_string_lossy().into_owned();
     loop {
-        match args.next().as_deref() {
-            Some("--seconds") => options.seconds = number("--seconds", args.next())?,
+        match args.next().map(text).as_deref() {
+            Some("--seconds") => options.seconds = number("--seconds", args.next().map(text))?,
             Some("--clients") => {
-                let n = number("--clients", args.next())?;
-                let address = args.next().ok_or("`--clients` expected an address after N")?;
+                let n = number("--clients", args.next().map(text))?;
+                let address = args.next().map(text);
+                let address = address.ok_or("`--clients` expected an address after N")?;
                 options.clients = Some((n, address));
             }
             Some("--help" | "-h") => return Ok(None),

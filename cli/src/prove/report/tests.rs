@@ -1,7 +1,7 @@
 //! Verdicts on traces small enough to read.
 
 use super::{Report, Verdict, count};
-use crate::{Format, Trace};
+use crate::prove::{Format, Trace};
 
 fn report(trace: &str) -> Report {
     let trace = Trace::read(trace.as_bytes(), Format::Strace).expect("memory can be read");

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Call, Outcome, Trace};
+use super::{Call, Outcome, Trace};
 
 /// Far above what tracing costs a call, far below what an idle client takes.
 const LONG: Duration = Duration::from_millis(100);

@@ -1,0 +1,67 @@
+//! `sylvan VERB …`: all that users run, in one program. Each verb is a module, which knows nothing of the
+//! others:
+//!
+//! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
+//! - [`prove`]: whether a program is an event loop.
+//!
+//! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
+//! in [`VERBS`].
+#![deny(unsafe_code)]
+
+pub mod cargo;
+pub mod prove;
+mod sources;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The exit status where a command line is not understood.
+const USAGE: u8 = 2;
+
+struct Verb {
+    name: &'static str,
+    what: &'static str,
+    main: fn(Vec<OsString>) -> ExitCode,
+}
+
+const VERBS: [Verb; 2] = [
+    Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
+    Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
+];
+
+/// What the program does, given the arguments behind its name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let first = args.next();
+    match first.as_ref().map(|first| first.to_string_lossy()).as_deref() {
+        Some("--help" | "-h" | "help") => {
+            print!("{}", help());
+            ExitCode::SUCCESS
+        }
+        Some("--version" | "-V") => {
+            println!("sylvan {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some(name) => match VERBS.iter().find(|verb| verb.name == name) {
+            Some(verb) => (verb.main)(args.collect()),
+            None => not_understood(&format!("there is no `sylvan {name}`"), "sylvan --help"),
+        },
+        None => not_understood("expected a verb", "sylvan --help"),
+    }
+}
+
+fn help() -> String {
+    let verbs = VERBS.map(|Verb { name, what, .. }| format!("  {name:<8}{what}\n")).concat();
+    format!(
+        "Green threads for programs as they are.\n\n\
+         usage: sylvan VERB [ARGS...]\n\n\
+         {verbs}\n\
+         `sylvan VERB --help` says more; `sylvan --version` says which one this is.\n"
+    )
+}
+
+/// Says what is wrong with a command line, and where to read how it has to be.
+fn not_understood(error: &str, help: &str) -> ExitCode {
+    eprintln!("error: {error} (see `{help}`)");
+    ExitCode::from(USAGE)
+}
