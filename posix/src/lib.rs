@@ -29,24 +29,42 @@
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod attributes;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod barrier;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod clock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod comm;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod cond;
+#[allow(unsafe_code, reason = "asks for the time")]
+mod deadline;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod descriptors;
 #[allow(unsafe_code, reason = "a place of the calling thread's")]
 mod errno;
+#[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
+mod futex;
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod kernel;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod mutex;
 #[allow(unsafe_code, reason = "makes labels, and a pointer to each")]
 #[doc(hidden)]
 pub mod names;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
+#[allow(unsafe_code, reason = "reads libc's record of a thread")]
+mod owner;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod rwlock;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod semaphore;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod signal;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod spin;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's")]
 pub mod stack;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's, and calls the kernel")]
@@ -54,6 +72,7 @@ pub mod syscall;
 mod table;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod time;
+#[allow(unsafe_code, reason = "takes pointers into a section")]
 mod wait;
 #[allow(unsafe_code, reason = "reads the environment that a program is started with")]
 mod whole;

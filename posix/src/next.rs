@@ -41,3 +41,20 @@ impl Next {
         found
     }
 }
+
+/// Calls libc's own function of that name: `call_next!(close(c_int) -> c_int, fd)`. The caller promises what that function asks for, and that it has
+/// this type.
+macro_rules! call_next {
+    ($name:ident($($type:ty),* $(,)?) -> $result:ty, $($argument:expr),* $(,)?) => {{
+        static NEXT: $crate::next::Next = $crate::next::Next::new(
+            match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                Ok(name) => name,
+                Err(_) => panic!("a name without a NUL"),
+            },
+        );
+        type Function = unsafe extern "C" fn($($type),*) -> $result;
+        std::mem::transmute::<*mut std::ffi::c_void, Function>(NEXT.get())($($argument),*)
+    }};
+}
+
+pub(crate) use call_next;

@@ -15,9 +15,12 @@ use crate::attributes::{
 };
 use crate::descriptors;
 use crate::errno::set_errno;
+use crate::futex;
 use crate::kernel;
 use crate::names::in_place_of_libc;
 use crate::signal::rt_sigprocmask;
+use crate::wait;
+use crate::whole::is_whole;
 
 in_place_of_libc! { syscall }
 
@@ -79,6 +82,12 @@ pub unsafe extern "C" fn syscall(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         libc::SYS_dup2 => unsafe { call.on_number() },
+        // SAFETY: as above.
+        libc::SYS_futex if is_whole() => unsafe {
+            futex::Call { arguments: call.arguments }.make()
+        },
+        // SAFETY: as above.
+        libc::SYS_futex_waitv if is_whole() => unsafe { call.block() },
         // SAFETY: as above.
         _ => unsafe { call.make() },
     }
@@ -190,6 +199,23 @@ impl Call {
             libc::SYS_ioprio_set => of(a == IOPRIO_WHO_PROCESS && is_own(b as c_int)),
             _ => About::Attributes,
         }
+    }
+
+    /// One that waits in the kernel.
+    ///
+    /// # Safety
+    ///
+    /// As for `make`.
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "an error is small")]
+    unsafe fn block(&self) -> c_long {
+        // SAFETY: as the caller promises.
+        let result = wait::section(|| unsafe { kernel::enter(self.number, self.arguments) });
+        if result < 0 {
+            set_errno(-result as c_int);
+            return -1;
+        }
+        result
     }
 
     /// Makes the call, and leaves its error in `errno`.

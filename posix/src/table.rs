@@ -26,6 +26,12 @@ macro_rules! heard_of {
 macro_rules! green {
     ($then:ident) => {
         $then! {
+            barrier: pthread_barrier_wait, pthread_barrier_destroy;
+            cond: pthread_cond_wait, pthread_cond_timedwait, pthread_cond_clockwait, pthread_cond_signal, pthread_cond_broadcast, pthread_cond_destroy;
+            mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
+            rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
+            semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;
+            spin: pthread_spin_lock;
             time: sched_yield;
         }
     };

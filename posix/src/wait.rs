@@ -61,17 +61,22 @@ pub(crate) fn turn(
     word: &AtomicU32,
     expected: u32,
     since: Instant,
+    deadline: Option<Instant>,
     reason: WaitReason,
     restart: Restart,
 ) -> Result<Turn, Interrupted> {
-    interruptibly(restart, |interrupt| match interrupt {
-        Some(interrupt) => {
-            match sylvan::wait_turn_interruptible(word, expected, since, reason, interrupt) {
-                Turn::Interrupted => Err(Interrupted),
-                end => Ok(end),
+    interruptibly(restart, |interrupt| {
+        if interrupt.is_none() && deadline.is_none() {
+            return Ok(sylvan::wait_turn(word, expected, since, reason));
+        }
+        loop {
+            let named = interrupt.unwrap_or(&NONE);
+            match sylvan::wait_turn_interruptible(word, expected, since, deadline, reason, named) {
+                Turn::Interrupted if interrupt.is_some() => return Err(Interrupted),
+                Turn::Interrupted => {}
+                end => return Ok(end),
             }
         }
-        None => Ok(sylvan::wait_turn(word, expected, since, reason)),
     })
 }
 
@@ -159,4 +164,19 @@ fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
     signals.interrupt.take();
     let is_over = restart != Restart::Always && signals.is_cancelled();
     if is_over { Err(Interrupted) } else { Ok(()) }
+}
+
+/// Makes a call that blocks its OS thread, with what the caller of this crate has passed: see
+/// [`sylvan::blocking`].
+pub(crate) fn section<T: Send>(call: impl FnOnce() -> T) -> T {
+    struct Callers<F>(F);
+    // SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
+    unsafe impl<F> Send for Callers<F> {}
+    impl<T, F: FnOnce() -> T> Callers<F> {
+        fn make(self) -> T {
+            (self.0)()
+        }
+    }
+    let call = Callers(call);
+    sylvan::blocking(move || call.make())
 }

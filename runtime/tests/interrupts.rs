@@ -45,7 +45,7 @@ fn each_kind_of_wait_is_ended() {
         assert_eq!(end.unwrap_err().kind(), ErrorKind::Interrupted);
     }
     let end = interrupted(move |i| {
-        sylvan::wait_turn_interruptible(&word(), 0, Instant::now(), WaitReason::Mutex, i)
+        sylvan::wait_turn_interruptible(&word(), 0, Instant::now(), None, WaitReason::Mutex, i)
     });
     assert_eq!(end, Turn::Interrupted);
     assert!(interrupted(move |i| sylvan::sleep_interruptible(far().unwrap(), i)));

@@ -78,6 +78,8 @@ pub enum Turn {
     Woken,
     /// Somebody handed over what the word stands for.
     Granted,
+    /// The deadline has passed.
+    TimedOut,
     /// The wait was ended by its [`Interrupt`], or that of an OS thread by a signal's handler.
     Interrupted,
 }
@@ -173,11 +175,12 @@ pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitRe
     waiter.turn()
 }
 
-/// As [`wait_turn`], until `interrupt` is raised: see [`wait_interruptible`].
+/// As [`wait_turn`], until `deadline`, or until `interrupt` is raised: see [`wait_interruptible`].
 pub fn wait_turn_interruptible(
     word: &AtomicU32,
     expected: u32,
     since: Instant,
+    deadline: Option<Instant>,
     reason: WaitReason,
     interrupt: &Interrupt,
 ) -> Turn {
@@ -186,19 +189,12 @@ pub fn wait_turn_interruptible(
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
     }
-    match task {
-        Some(task) => {
-            park_guarded(task, reason, None, Some(interrupt), || waiter.is_woken());
-        }
-        None => {
-            while !waiter.is_woken() {
-                let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, None);
-                if is_interrupted {
-                    break;
-                }
-            }
-        }
-    }
+    let end = match task {
+        Some(task) => park_guarded(task, reason, deadline.map(clock::ns), Some(interrupt), || {
+            waiter.is_woken()
+        }),
+        None => block_until_woken(&waiter, deadline, true),
+    };
     let still_waits = TABLE.dequeue(&waiter);
     if !still_waits {
         waiter.wait_until_told();
@@ -206,7 +202,11 @@ pub fn wait_turn_interruptible(
     if let Some(task) = task {
         settle(task);
     }
-    if still_waits { Turn::Interrupted } else { waiter.turn() }
+    match end {
+        Wait::TimedOut if still_waits => Turn::TimedOut,
+        _ if still_waits => Turn::Interrupted,
+        _ => waiter.turn(),
+    }
 }
 
 /// Gives up what `word` stands for: stores `granted`, and hands it over to the thread that has waited
@@ -304,19 +304,24 @@ fn wait_os_thread(
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
+    match block_until_woken(&waiter, deadline, is_interruptible) {
+        Wait::Woken => Wait::Woken,
+        early if TABLE.dequeue(&waiter) => early,
+        _ => Wait::Woken,
+    }
+}
+
+/// Blocks an OS thread until a waker has taken out its waiter, until `deadline`, or until a signal's handler has
+/// run.
+fn block_until_woken(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> Wait {
     while !waiter.is_woken() {
-        let timeout = match deadline {
-            None => None,
-            Some(deadline) => match deadline.saturating_duration_since(Instant::now()) {
-                left if left.is_zero() => {
-                    return if TABLE.dequeue(&waiter) { Wait::TimedOut } else { Wait::Woken };
-                }
-                left => Some(left),
-            },
-        };
-        let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, timeout);
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Wait::TimedOut;
+        }
+        let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, left);
         if is_interrupted && is_interruptible {
-            return if TABLE.dequeue(&waiter) { Wait::Interrupted } else { Wait::Woken };
+            return Wait::Interrupted;
         }
     }
     Wait::Woken

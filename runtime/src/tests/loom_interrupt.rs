@@ -145,7 +145,7 @@ fn who_leaves_its_turn_has_it_or_not() {
                 while !has_it && word.swap(1, Ordering::Acquire) != 0 {
                     let since = clock::at(0);
                     let turn =
-                        wait_turn_interruptible(word, 1, since, WaitReason::Mutex, interrupt);
+                        wait_turn_interruptible(word, 1, since, None, WaitReason::Mutex, interrupt);
                     has_it = turn == Turn::Granted;
                     if turn == Turn::Interrupted {
                         theirs.take();

@@ -1,0 +1,81 @@
+//! The number by which libc's locks know their owner: the `tid` in libc's record of the calling thread.
+//!
+//! A green thread has a record of its own with a number that the kernel hands out to nobody, an OS thread
+//! has the kernel's. It is read by one instruction, from where libc's own locks have it: so what they and
+//! those of this crate leave in an object means the same. A child of a fork has the kernel's number.
+
+use std::ffi::{CStr, c_void};
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+/// Where the number is, from the thread pointer; 0 until it is known. Whoever finds it finds the same.
+static TID: AtomicIsize = AtomicIsize::new(0);
+
+/// The calling thread's.
+#[inline(always)]
+pub(crate) fn me() -> u32 {
+    let offset = TID.load(Ordering::Relaxed);
+    let offset = if offset == 0 { find() } else { offset };
+    read(offset)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn read(offset: isize) -> u32 {
+    let tid: u32;
+    // SAFETY: reads a word of libc's record of this thread.
+    unsafe {
+        std::arch::asm!("mov {:e}, fs:[{}]", out(reg) tid, in(reg) offset, options(nostack, readonly, preserves_flags));
+    }
+    tid
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn read(offset: isize) -> u32 {
+    let tid: u32;
+    // SAFETY: reads a word of libc's record of this thread.
+    unsafe {
+        std::arch::asm!("mrs {at}, tpidr_el0", "ldr {tid:w}, [{at}, {offset}]", at = out(reg) _, tid = lateout(reg) tid, offset = in(reg) offset, options(nostack, readonly, preserves_flags));
+    }
+    tid
+}
+
+/// Looks up what libc tells debuggers of its record.
+#[cold]
+fn find() -> isize {
+    let symbol = |name: &CStr| -> *const c_void {
+        // SAFETY: looks a name up.
+        unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+    };
+    let tid = symbol(c"_thread_db_pthread_tid").cast::<[u32; 3]>();
+    let size = symbol(c"_thread_db_sizeof_pthread").cast::<u32>();
+    assert!(!tid.is_null() && !size.is_null(), "libc tells nothing of its threads");
+    // SAFETY: data of these types in every libc that has them: bits, number and offset; bytes.
+    let (offset, size) = unsafe { ((*tid)[2] as isize, *size as isize) };
+    // The thread pointer is at the record's beginning, or behind its end.
+    let offset = if cfg!(target_arch = "x86_64") { offset } else { offset - size };
+    TID.store(offset, Ordering::Relaxed);
+    offset
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_os_thread_has_the_kernels_number() {
+        // SAFETY: asks a question.
+        assert_eq!(super::me().cast_signed(), unsafe { libc::gettid() });
+    }
+
+    #[test]
+    fn green_threads_have_their_own() {
+        let of_green = || {
+            sylvan::spawn(|| {
+                (super::me(), std::thread::sleep(std::time::Duration::from_millis(10))).0
+            })
+        };
+        let (first, second) = (of_green(), of_green());
+        let mut numbers = [super::me(), first.join().unwrap(), second.join().unwrap()];
+        numbers.sort_unstable();
+        assert!(numbers[0] != numbers[1] && numbers[1] != numbers[2]);
+    }
+}
