@@ -69,6 +69,7 @@ mod sys;
 #[cfg(not(loom))]
 mod clock;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "starts OS threads by libc")]
 mod os_thread;
 #[cfg(all(not(loom), target_os = "linux"))]
 #[allow(unsafe_code, reason = "reads the notes of loaded objects")]

@@ -74,7 +74,6 @@ mod worker;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use self::core::Core;
@@ -92,7 +91,7 @@ use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
-use crate::os_thread;
+use crate::os_thread::{self, OsThread};
 use crate::primitive::{AtomicBool, Ordering};
 use crate::reactor;
 use crate::report;
@@ -228,19 +227,14 @@ pub(crate) fn is_vfork_child() -> bool {
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
 /// process, for no green thread could go on.
-fn start_os_thread(
-    name: String,
-    main: impl FnOnce() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
+fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<OsThread> {
     let main = move || {
         attributes::inherit_from_runtime();
         if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {
             report::fatal(format_args!("the scheduler has panicked"));
         }
     };
-    // Whatever the environment says about the stacks of the program's threads.
-    let builder = std::thread::Builder::new().name(name).stack_size(2 << 20);
-    wardrobe::covered(|| os_thread::start(|| builder.spawn(main)))
+    wardrobe::covered(|| os_thread::spawn(name, main))
 }
 
 impl Scheduler {

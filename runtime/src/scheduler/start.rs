@@ -7,7 +7,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::core::Core;
@@ -20,6 +19,7 @@ use super::spare::{Assignment, Spares};
 use super::watch::Watch;
 use super::{SCHEDULER, Scheduler, get, start_os_thread, wardrobe};
 use crate::context::tls::TlsMode;
+use crate::os_thread::OsThread;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::reactor::{self, Loop};
 use crate::sys::futex;
@@ -90,7 +90,7 @@ impl Prepared {
 /// Where OS threads wait until all is there that they need. Dropped, it sends them away.
 struct Gate {
     word: Arc<AtomicU32>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<OsThread>,
 }
 
 const UNDECIDED: u32 = 0;
@@ -141,7 +141,7 @@ impl Drop for Gate {
         // Until they have ended: std ends the process if it has no memory left for a thread that is about
         // to begin, and the next start may be made where there is less.
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            thread.join();
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) mod barrier;
 pub(crate) mod cache;
 pub(crate) mod high;
 pub(crate) mod memory;
+pub(crate) mod signal_stack;
 pub(crate) mod socket;
 pub(crate) mod thread;
 

@@ -83,7 +83,7 @@ where
         unsafe { main::<F, T>(own, key) };
     };
     // SAFETY: as the caller promises.
-    os_thread::start(|| unsafe { builder.spawn_unchecked(main) })?;
+    os_thread::starting(|| unsafe { builder.spawn_unchecked(main) })?;
     Ok(JoinHandle { thread, _result: PhantomData })
 }
 

@@ -58,7 +58,7 @@ use self::layout::{
 };
 use self::leftovers::Leftovers;
 use self::loader::{Loader, StaticBlock};
-use self::segments::{Segment, Segments};
+use self::segments::{Search, Segment, Segments};
 use super::unsupported;
 use crate::context::thread_pointer;
 use crate::os_thread;
@@ -174,23 +174,21 @@ impl Own {
         let specific_used = find_specific_used(here.wrapping_add_signed(pthread), specific);
         let dtv = field(c"_thread_db_pthread_dtvp")?;
         let here_block = here - below..here + above;
-        // A thread of its own: it has been set up with all that is loaded by now.
-        let probe = move || {
+        // What a thread finds by name it finds relative to its thread pointer, as any other.
+        let resolver = symbol(c"__resp")?.addr().wrapping_sub(here).cast_signed();
+        // A thread of its own: it has been set up with all that is loaded by now. It asks `ld.so` for
+        // nothing that it needs its lock for, which the caller has in the constructor of a library.
+        let (probed, search, generation) = os_thread::call("sylvan-probe", move || {
             let here = thread_pointer::get();
             let this = here.wrapping_add_signed(pthread);
             let block = here - below..here + above;
-            let probed = Probed::new(&block, &(this..this + pthread_size))?;
+            let probed = Probed::new(resolver, &block, &(this..this + pthread_size));
             // SAFETY: the calling thread's own block, and the `dtv` that it points to.
             let generation =
                 unsafe { (*((this + dtv) as *const *const Dynamic).read()).value.addr() };
-            Ok::<_, io::Error>((probed, Segments::search(here, &block), generation))
-        };
-        let builder = std::thread::Builder::new().stack_size(64 << 10);
-        let (probed, segments, generation) =
-            os_thread::start(|| builder.spawn(probe))?
-                .join()
-                .map_err(|_| unsupported("probing a thread has panicked"))??;
-        let Segments { found, any_dynamic, static_used } = segments;
+            (probed, Search::of(here, &block), generation)
+        })?;
+        let (probed, Segments { found, any_dynamic, static_used }) = (probed?, search.hold());
         let rseq = rseq_offset(below, above);
         let static_used = rseq.map_or(static_used, |offset| with_rseq(static_used, offset));
         let loader = match field(c"_thread_db_rtld_global__dl_tls_dtv_slotinfo_list") {
@@ -370,6 +368,11 @@ impl Own {
         homes::here()
     }
 
+    /// See [`super::leave`].
+    pub(crate) fn leave() {
+        homes::leave();
+    }
+
     /// What glibc does first on a new thread.
     pub(crate) fn start(&self) {
         leftovers::begin();
@@ -451,20 +454,20 @@ impl Own {
 
 impl Probed {
     /// Looks at the calling thread, which `pthread_create` has made, and its `struct pthread`.
-    fn new(block: &Range<usize>, pthread: &Range<usize>) -> io::Result<Self> {
-        // `dlsym` answers for the calling thread.
-        let resolver = symbol(c"__resp")?.cast::<usize>();
+    /// libc's pointer to the resolver's state is at `resolver` from the thread pointer.
+    fn new(resolver: isize, block: &Range<usize>, pthread: &Range<usize>) -> io::Result<Self> {
+        let resolver = thread_pointer::get().wrapping_add_signed(resolver);
         // SAFETY: libc's own pointer.
-        let state = unsafe { resolver.read() };
+        let state = unsafe { (resolver as *const usize).read() };
         // SAFETY: the caller's own `struct pthread`.
         let robust = unsafe { find_robust(pthread) };
-        let known = [resolver.addr(), state].iter().all(|at| block.contains(at));
+        let known = [resolver, state].iter().all(|at| block.contains(at));
         let (true, Some(robust)) = (known, robust) else {
             return Err(unsupported("this glibc lays out its threads in an unknown way"));
         };
         let offset = |at: usize| at.wrapping_sub(thread_pointer::get()).cast_signed();
         Ok(Self {
-            resolver: offset(resolver.addr()),
+            resolver: offset(resolver),
             resolver_state: offset(state),
             robust: offset(robust),
         })

@@ -110,6 +110,13 @@ pub(crate) fn block_len() -> usize {
     own().map_or(0, Own::block_len)
 }
 
+/// The calling OS thread ends: it is at no green thread's block any more.
+pub(crate) fn leave() {
+    if own().is_some() {
+        Own::leave();
+    }
+}
+
 /// Has what `n` more stacks need for their thread-locals. By who spawns: it calls the program's
 /// allocator.
 pub(crate) fn provide(n: usize) -> io::Result<()> {

@@ -27,6 +27,8 @@ impl Own {
 
     pub(crate) unsafe fn forget() {}
 
+    pub(crate) fn leave() {}
+
     pub(crate) fn home(&self) -> usize {
         match self.0 {}
     }

@@ -12,6 +12,7 @@
 //!
 //! No thread-local, lock or allocation is used to look: [`find`] may be called in a handler.
 
+use std::cell::Cell;
 use std::iter;
 use std::ptr;
 
@@ -29,16 +30,26 @@ struct Entry {
 static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 
 thread_local! {
-    static HERE: Registered = Registered::new();
+    /// The entry of the calling OS thread, once it has one.
+    static HERE: Cell<Option<&'static Entry>> = const { Cell::new(None) };
 }
 
-/// The entry of the calling OS thread.
-struct Registered(&'static Entry);
-
-/// The thread pointer of the calling OS thread, which is at its own block. From now on and to its end
+/// The thread pointer of the calling OS thread, which is at its own block. From now on until it leaves
 /// `find` knows it.
 pub(super) fn here() -> usize {
-    HERE.with(|here| here.0.thread_pointer.load(Ordering::Relaxed))
+    let entry = HERE.get().unwrap_or_else(|| {
+        let entry = Entry::take();
+        HERE.set(Some(entry));
+        entry
+    });
+    entry.thread_pointer.load(Ordering::Relaxed)
+}
+
+/// The calling OS thread ends.
+pub(super) fn leave() {
+    if let Some(entry) = HERE.take() {
+        entry.os_thread.store(0, Ordering::Relaxed);
+    }
 }
 
 /// That of the calling OS thread, which has been `here` before.
@@ -56,24 +67,17 @@ fn entries() -> impl Iterator<Item = &'static Entry> {
     iter::successors(first, |entry| unsafe { entry.next.as_ref() })
 }
 
-impl Registered {
-    fn new() -> Self {
+impl Entry {
+    /// One for the calling OS thread.
+    fn take() -> &'static Self {
         let (id, this) = (thread::id(), thread_pointer::get());
         let left = entries().find(|entry| entry.os_thread.load(Ordering::Relaxed) == id);
         let entry = left.or_else(|| entries().find(|entry| entry.claim(id)));
-        let entry = entry.unwrap_or_else(|| Entry::add(id));
+        let entry = entry.unwrap_or_else(|| Self::add(id));
         entry.thread_pointer.store(this, Ordering::Relaxed);
-        Self(entry)
+        entry
     }
-}
 
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.0.os_thread.store(0, Ordering::Relaxed);
-    }
-}
-
-impl Entry {
     /// Whether it was free, and now is of `id`.
     fn claim(&self, id: u32) -> bool {
         let (taken, not) = (Ordering::Relaxed, Ordering::Relaxed);

@@ -27,11 +27,11 @@ pub(super) struct Segments {
     pub(super) static_used: usize,
 }
 
-impl Segments {
+impl Search {
     /// Looks at all objects, from a thread that is newer than any of them. Its thread pointer is `here`, in
     /// its `block`.
-    pub(super) fn search(here: usize, block: &Range<usize>) -> Self {
-        let mut search = Search {
+    pub(super) fn of(here: usize, block: &Range<usize>) -> Self {
+        let mut search = Self {
             found: Vec::new(),
             any_dynamic: false,
             static_used: 0,
@@ -40,21 +40,28 @@ impl Segments {
         };
         // SAFETY: `visit` is given the search that it expects, for the length of the call.
         unsafe { libc::dl_iterate_phdr(Some(visit), ptr::from_mut(&mut search).cast()) };
-        // Not in `visit`: the loader has its list locked there.
-        let held = search.found.into_iter().filter(|object| hold(&object.name)).map(|object| {
+        search
+    }
+
+    /// Sees to it that what was found stays loaded. Not in `visit`, nor on the thread that has searched: it
+    /// takes locks of the loader's.
+    pub(super) fn hold(self) -> Segments {
+        let held = self.found.into_iter().filter(|object| hold(&object.name)).map(|object| {
+            let image = ptr::with_exposed_provenance(object.image);
             // SAFETY: the object's own image, of that length, and it stays loaded.
-            let image = unsafe { slice::from_raw_parts(object.image, object.image_len) };
+            let image = unsafe { slice::from_raw_parts(image, object.image_len) };
             Segment { offset: object.offset, image, len: object.len }
         });
-        Self {
+        Segments {
             found: held.collect(),
-            any_dynamic: search.any_dynamic,
-            static_used: search.static_used,
+            any_dynamic: self.any_dynamic,
+            static_used: self.static_used,
         }
     }
 }
 
-struct Search {
+/// What there is, as a thread of its own sees it.
+pub(super) struct Search {
     found: Vec<Object>,
     any_dynamic: bool,
     static_used: usize,
@@ -66,7 +73,8 @@ struct Search {
 struct Object {
     name: CString,
     offset: isize,
-    image: *const u8,
+    /// Its address.
+    image: usize,
     image_len: usize,
     len: usize,
 }
@@ -115,7 +123,7 @@ unsafe extern "C" fn visit(
             search.found.push(Object {
                 name: name.to_owned(),
                 offset: start.wrapping_sub(search.here).cast_signed(),
-                image: image as *const u8,
+                image,
                 image_len: header.p_filesz as usize,
                 len: header.p_memsz as usize,
             });
