@@ -1,6 +1,7 @@
 //! `sylvan VERB …`: all that users run, in one program. Each verb is a module, which knows nothing of the
 //! others:
 //!
+//! - [`run`]: a program as it is, its threads green;
 //! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
 //! - [`prove`]: whether a program is an event loop.
 //!
@@ -10,6 +11,7 @@
 
 pub mod cargo;
 pub mod prove;
+pub mod run;
 mod sources;
 
 use std::ffi::OsString;
@@ -24,7 +26,8 @@ struct Verb {
     main: fn(Vec<OsString>) -> ExitCode,
 }
 
-const VERBS: [Verb; 2] = [
+const VERBS: [Verb; 3] = [
+    Verb { name: "run", what: "runs a program with green threads", main: run::main },
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
 ];
@@ -44,6 +47,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Some(name) => match VERBS.iter().find(|verb| verb.name == name) {
             Some(verb) => (verb.main)(args.collect()),
+            // What `run` starts to see whether it can be done; nobody else does.
+            None if name == run::PROBE => run::probe(),
             None => not_understood(&format!("there is no `sylvan {name}`"), "sylvan --help"),
         },
         None => not_understood("expected a verb", "sylvan --help"),
