@@ -195,6 +195,7 @@ fn a_deadline_that_races_a_wake_loses_no_wake_up(process: &Process) {
                             n_timed_out += 1;
                         }
                         Wait::Changed => unreachable!("nobody changes the word"),
+                        Wait::Interrupted => unreachable!("nobody may interrupt it"),
                     }
                 }
                 (n_woken, n_timed_out)

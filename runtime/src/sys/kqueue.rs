@@ -1,10 +1,22 @@
 //! `kqueue`, edge-triggered (`EV_CLEAR`), with a user event to wake a wait.
+//!
+//! The system refuses a write filter of a pipe whose reader is gone (`EPIPE`). It is no error: whoever
+//! reads is to find the end, and whoever writes is to be told. So the direction is told to be over by a
+//! user event of the descriptor's own, once.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
 
+#[cfg(sylvan_kqueue)]
+use super::kqueue_model::{
+    Event as KEvent, EventFilter, EventFlags, UserDefinedFlags, UserFlags, kevent, kqueue,
+    spare_capacity,
+};
+#[cfg(not(sylvan_kqueue))]
+use rustix::buffer::spare_capacity;
+#[cfg(not(sylvan_kqueue))]
 use rustix::event::kqueue::{
     Event as KEvent, EventFilter, EventFlags, UserDefinedFlags, UserFlags, kevent, kqueue,
 };
@@ -15,6 +27,10 @@ use crate::primitive::{AtomicI32, Ordering};
 
 /// The identity of the wake-up event among the user events.
 const WAKE: isize = 0;
+
+/// macOS's mark of a socket that has urgent data (`EV_OOBAND`), which `rustix` has no name for. FreeBSD does
+/// not tell.
+const OUT_OF_BAND: u16 = 0x2000;
 
 /// One event loop of the kernel. Once the runtime has started it lasts to the end of the process.
 #[derive(Debug)]
@@ -81,19 +97,20 @@ impl Events {
     /// What the last wait has found.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         self.0.iter().filter_map(|event| {
-            let closed = event.flags().contains(EventFlags::EOF);
-            let (readable, writable) = match event.filter() {
-                EventFilter::Read(_) => (true, false),
-                EventFilter::Write(_) => (false, true),
+            let (readable, writable, closed) = match event.filter() {
+                EventFilter::Read(_) => (true, false, event.flags().contains(EventFlags::EOF)),
+                EventFilter::Write(_) => (false, true, event.flags().contains(EventFlags::EOF)),
+                EventFilter::User { ident, .. } if ident != WAKE => (false, true, true),
                 _ => return None,
             };
+            let unsteady = EventFlags::ERROR | EventFlags::from_bits_retain(OUT_OF_BAND);
             Some(Event {
                 token: event.udata().addr() as u64,
                 readable,
                 writable,
                 read_closed: readable && closed,
                 write_closed: writable && closed,
-                unsteady: event.flags().contains(EventFlags::ERROR),
+                unsteady: event.flags().intersects(unsteady),
             })
         })
     }
@@ -151,10 +168,19 @@ impl Poller {
             ptr::without_provenance_mut(usize::try_from(token).expect("64-bit targets only"));
         let fd = fd.as_raw_fd();
         self.change(&[KEvent::new(EventFilter::Read(fd), flags, udata)])?;
-        // A descriptor that can only be read (the end of a pipe) has no such filter.
-        match self.change(&[KEvent::new(EventFilter::Write(fd), flags, udata)]) {
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
-            other => other,
+        match change(self.queue(), &[KEvent::new(EventFilter::Write(fd), flags, udata)]) {
+            // A descriptor that can only be read (the end of a pipe) has no such filter.
+            Err(Errno::INVAL) => Ok(()),
+            Err(Errno::PIPE) => {
+                let filter = EventFilter::User {
+                    ident: WAKE + 1 + fd as isize,
+                    flags: UserFlags::TRIGGER,
+                    user_flags: UserDefinedFlags::new(0),
+                };
+                let flags = EventFlags::ADD | EventFlags::ONESHOT;
+                self.change(&[KEvent::new(filter, flags, udata)])
+            }
+            other => Ok(other?),
         }
     }
 
@@ -176,9 +202,7 @@ impl Poller {
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
         // SAFETY: no change is passed, so no descriptor has to stay open on its behalf.
-        let waited = unsafe {
-            kevent(self.queue(), &[], rustix::buffer::spare_capacity(&mut events.0), timeout)
-        };
+        let waited = unsafe { kevent(self.queue(), &[], spare_capacity(&mut events.0), timeout) };
         match waited {
             Err(Errno::INTR) => Ok(()),
             other => Ok(other.map(drop)?),
@@ -191,11 +215,11 @@ impl Poller {
     }
 
     fn change(&self, changes: &[KEvent]) -> io::Result<()> {
-        change(self.queue(), changes)
+        Ok(change(self.queue(), changes)?)
     }
 }
 
-fn change(queue: BorrowedFd<'_>, changes: &[KEvent]) -> io::Result<()> {
+fn change(queue: BorrowedFd<'_>, changes: &[KEvent]) -> Result<(), Errno> {
     // SAFETY: the callers borrow the descriptors that they name for the length of the call, and whoever
     // closes one later removes it first or bears stale events by their generation.
     unsafe { kevent(queue, changes, &mut [] as &mut [KEvent], Some(Duration::ZERO))? };

@@ -35,12 +35,16 @@ compile_error!(
     "sylvan supports Linux and Android (epoll), and macOS, iOS and FreeBSD (kqueue), on x86-64 and aarch64"
 );
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(sylvan_kqueue)))]
 #[path = "epoll.rs"]
 pub(crate) mod poller;
-#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd", sylvan_kqueue))]
 #[path = "kqueue.rs"]
 pub(crate) mod poller;
+// For tests on Linux: the kqueue backend on a model of the system's calls.
+#[cfg(sylvan_kqueue)]
+#[path = "../tests/kqueue.rs"]
+mod kqueue_model;
 
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "futex_linux.rs")]
 #[cfg_attr(target_os = "freebsd", path = "futex_freebsd.rs")]
