@@ -12,7 +12,7 @@ pub(crate) use std::{
 
 #[cfg(loom)]
 pub(crate) use crate::tests::{
-    atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
+    atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
     cell::{Cell, UnsafeCell},
 };
 #[cfg(loom)]

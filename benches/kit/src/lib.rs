@@ -12,6 +12,7 @@
 //! A scene that a peer does not have is exit code [`UNSUPPORTED`].
 //! Nothing in here parks or blocks a thread.
 
+pub mod beside;
 pub mod http;
 
 use std::collections::HashMap;

@@ -5,6 +5,7 @@
 //! itself runs from its start to its end; servers stand side by side, and the load goes round
 //! them in short turns ([`turns`]).
 
+mod beside;
 mod chat;
 mod churn;
 mod compute;
@@ -144,6 +145,8 @@ pub(crate) const ALL: &[Scene] = &[
     serve::IDLE,
     serve::ECHO_RATE,
     compute::CPU,
+    beside::BESIDE,
+    beside::FORK_JOIN,
     syscalls::SYSCALLS,
 ];
 

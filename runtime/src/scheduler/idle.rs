@@ -24,6 +24,26 @@
 //! 5. It leaves the list. If somebody has picked it, it is a searcher; and it is one again if it was
 //!    one before step 1 and step 3 has found something, for which nobody may have been woken.
 //!
+//! # While a run lasts
+//!
+//! A core whose run lasts is *engaged*, as the monitor says (`beside`): what comes to its inbox waits for
+//! more than the end of a short run. So whoever pushes there then wakes another core, be it the first
+//! task or not. The word of [`Asleep`] says so, which a pusher looks at in any case:
+//!
+//! ```text
+//!               falls asleep                 claim, wakes up
+//!   AWAKE ------------------------> ASLEEP ------------------> AWAKE
+//!     ^  \                            ^
+//!     |   \ the run lasts (monitor)   | falls asleep
+//!     |    v                          |
+//!     +--- ENGAGED -------------------+
+//!       the run is over (monitor)
+//! ```
+//!
+//! The monitor engages a core and then looks at its inbox; who pushes looks at the word afterwards. All
+//! four are sequentially consistent, so that one of the two sees the other. A core that is engaged no
+//! longer, but is said to be, wakes another one in vain, for as long as it takes until the monitor looks.
+//!
 //! # Where not all cores may be awake
 //!
 //! On a crowded machine (`crowd`) the monitor allows fewer of them. [`Idle::pick`] then names nobody
@@ -62,7 +82,7 @@
 //! from a run that lasts, and nobody else shares in the rest.
 
 use crate::lock::Lock;
-use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
+use crate::primitive::{AtomicU8, AtomicUsize, Ordering};
 
 pub(crate) struct Idle {
     searching: AtomicUsize,
@@ -75,8 +95,12 @@ pub(crate) struct Idle {
     allowed: AtomicUsize,
 }
 
-/// Whether the worker of a core waits in its reactor, or is about to.
-pub(crate) struct Asleep(AtomicBool);
+/// Whether the worker of a core waits in its reactor, or is about to; or is in a run that lasts.
+pub(crate) struct Asleep(AtomicU8);
+
+const AWAKE: u8 = 0;
+const ASLEEP: u8 = 1;
+const ENGAGED: u8 = 2;
 
 /// What a core has to look at before it sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,18 +113,44 @@ pub(crate) enum Duty {
 
 impl Asleep {
     pub(crate) fn new() -> Self {
-        Self(AtomicBool::new(false))
+        Self(AtomicU8::new(AWAKE))
     }
 
     /// Whether the worker is asleep, as far as one can tell.
     pub(crate) fn is_asleep(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) == ASLEEP
+    }
+
+    /// Whether the worker is in a run that lasts, as far as the monitor knows.
+    pub(crate) fn is_engaged(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ENGAGED
+    }
+
+    /// For who has pushed to the core's inbox: whether its worker is about to come across it.
+    #[inline]
+    pub(crate) fn attends(&self) -> bool {
+        // Pairs with `engage`, and with the store of who falls asleep.
+        self.0.load(Ordering::SeqCst) == AWAKE
+    }
+
+    /// For the monitor: the worker is in a run that lasts.
+    pub(crate) fn engage(&self) {
+        self.change(AWAKE, ENGAGED);
+    }
+
+    /// For the monitor: the run is over.
+    pub(crate) fn disengage(&self) {
+        self.change(ENGAGED, AWAKE);
+    }
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
     /// Whether the worker is asleep; if so, whoever asks is the one to wake it.
     #[must_use]
     pub(crate) fn claim(&self) -> bool {
-        self.0.load(Ordering::SeqCst) && self.0.swap(false, Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst) == ASLEEP && self.change(ASLEEP, AWAKE)
     }
 }
 
@@ -204,14 +254,14 @@ impl Idle {
         if searching {
             self.stop_searching();
         }
-        asleep.0.store(true, Ordering::SeqCst);
+        asleep.0.store(ASLEEP, Ordering::SeqCst);
         let n_asleep = self.enter(core);
         let duty = if self.n_cores - n_asleep >= self.allowed() { Duty::Own } else { Duty::All };
         let is_there_work = is_there_work(duty);
         if !is_there_work {
             wait();
         }
-        asleep.0.store(false, Ordering::SeqCst);
+        asleep.0.store(AWAKE, Ordering::SeqCst);
         if !self.leave(core) {
             return true;
         }

@@ -16,7 +16,7 @@
 //!
 //! A single task in the inbox wakes nobody: most often its waker parks next, and the task runs
 //! right there, with its data in the cache. If the waker goes on instead, the next push to the
-//! inbox or the monitor sees to it.
+//! inbox or the monitor sees to it (`beside`).
 //!
 //! In the shared mode a thread stays with the core that starts it. Two that take turns are best off on
 //! one: from core to core each turn wakes an OS thread, which takes hundreds of times as long as a
@@ -40,7 +40,7 @@
 //!
 //! # Files
 //!
-//! `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
+//! `beside` sees to what waits for a core whose run lasts. `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
 //! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
@@ -48,6 +48,7 @@
 //! threads take one for themselves, `wardrobe` which signal masks they put on, `start` how all begins.
 //! `inbox`, `queue` and `inject` hold tasks.
 
+mod beside;
 mod bound;
 mod census;
 mod core;
@@ -125,7 +126,8 @@ pub(crate) const SCHEDULING: Scheduling = Scheduling {
     schedule,
     is_retired: |core| {
         let scheduler = get();
-        scheduler.idle.are_enough_awake() && scheduler.cores[core].asleep.is_asleep()
+        let asleep = &scheduler.cores[core].asleep;
+        asleep.is_engaged() || scheduler.idle.are_enough_awake() && asleep.is_asleep()
     },
     wake_core: |core| {
         let scheduler = get();
@@ -292,12 +294,15 @@ impl Scheduler {
         self.wake_one();
     }
 
-    /// Moves what was laid aside on a core to the shared queue.
-    fn share_aside(&self, core: &Core) {
+    /// Moves what was laid aside on a core to the shared queue; whether there was anything.
+    fn share_aside(&self, core: &Core) -> bool {
         // There is one at most.
-        if let (Some(task), _) = core.aside.take_all() {
+        let (task, _) = core.aside.take_all();
+        let any = task.is_some();
+        if let Some(task) = task {
             self.inject(task);
         }
+        any
     }
 
     /// For the monitor: whether any run lasts.
@@ -322,6 +327,11 @@ impl Scheduler {
         self.spares.hand_over(core, seen, purpose, |a| get().work(a))
     }
 
+    /// For the monitor: how many runs go on that have lost their core.
+    fn n_strays(&self) -> usize {
+        (0..).map_while(|n| self.leases.nth(n)).filter(|lease| lease.is_stray()).count()
+    }
+
     /// For the monitor: looks which OS threads count, where somebody was refused one.
     fn survey(&'static self, survey: &mut Survey, now: Instant) {
         if survey.is_due(now) && self.spares.is_short() {
@@ -337,7 +347,9 @@ impl Scheduler {
 
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
-        self.cores.iter().for_each(|core| self.share_aside(core));
+        for core in &self.cores {
+            self.share_aside(core);
+        }
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
         let any = !self.inject.is_empty() || self.cores.iter().any(stranded);
         if any && self.idle.any_sleeps() {
@@ -437,10 +449,9 @@ impl Scheduler {
             self.core_of(waker)
         };
         let first = core.inbox.push(task);
-        // In the own mode: the waker may have lost the core, and its new worker may have gone to sleep.
-        let asleep = core.asleep.claim();
-        if asleep || !first {
-            self.wake_for(core, asleep, first);
+        // Asleep, in the own mode: the waker may have lost the core, whose new worker has nothing to do.
+        if !core.asleep.attends() || !first {
+            self.wake_for(core, first);
         }
     }
 
@@ -477,14 +488,12 @@ impl Scheduler {
         }
     }
 
-    /// A task has come to the inbox of this core. Wakes the core, which was asleep, if it was; and in the
-    /// own mode another one, if the task was not the first.
+    /// A task has come to the inbox of this core. Wakes the core, if it is asleep; and in the own mode
+    /// another one, if the task was not the first or the run lasts.
     #[inline(never)]
-    fn wake_for(&self, core: &Core, asleep: bool, first: bool) {
-        if asleep {
-            reactor::wake(core.index);
-        }
-        if !first && self.tls_mode == TlsMode::Own {
+    fn wake_for(&self, core: &Core, first: bool) {
+        self.wake(core);
+        if (!first || core.asleep.is_engaged()) && self.tls_mode == TlsMode::Own {
             self.wake_one();
         }
     }

@@ -11,6 +11,10 @@
 //! is stuck (below) and anything else waits for the core; otherwise nothing is gained, and the worker
 //! keeps it. How it slows down and misses nothing is in `pace`.
 //!
+//! In between it sees to what waits for a core whose run lasts (`beside`), and polls the event loops of
+//! such cores instead of waiting at its word: a blocking section that begins meanwhile is heard of within
+//! a millisecond.
+//!
 //! # What is stuck
 //!
 //! A run that goes on for long need not be a long one. Where other processes want the processors too
@@ -56,6 +60,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
+use super::beside::Beside;
 use super::census::Census;
 use super::core::Core;
 use super::limit::{self, Purpose, Survey};
@@ -113,6 +118,7 @@ impl Monitor {
         let mut next_fast = None;
         let (mut parks, mut n_trimmed) = (false, 0);
         let mut census = Census::new(scheduler);
+        let mut beside = Beside::new(n_cores);
         loop {
             let now = Instant::now();
             if next_fast.is_some_and(|time| now >= time) {
@@ -134,9 +140,12 @@ impl Monitor {
                 n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { brisk_period } else { SLOW_PERIOD };
                 scheduler.survey(&mut survey, now);
-                if !all_sleep {
+                if all_sleep {
+                    beside.rest();
+                } else {
                     census.look(scheduler, now);
                     scheduler.wake_for_stranded();
+                    beside.look(scheduler, now, true);
                 }
                 // A run that has lost its core goes on while all sleep, and is still watched.
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
@@ -151,8 +160,19 @@ impl Monitor {
                     next_fast = Some(now);
                 }
             }
-            if let Some(time) = next_fast {
-                futex::wait(&FOREVER, 0, Some(time.min(next_slow).saturating_duration_since(now)));
+            if beside.next().is_some_and(|time| now >= time) {
+                beside.look(scheduler, now, false);
+            }
+            let next =
+                [next_fast, beside.next()].into_iter().flatten().fold(next_slow, Instant::min);
+            if beside.watches() {
+                beside.wait(next);
+                if next_fast.is_none() && self.pace.is_fast() && any_blocks(scheduler) {
+                    sections.told();
+                    next_fast = Some(Instant::now());
+                }
+            } else if next_fast.is_some() {
+                futex::wait(&FOREVER, 0, Some(next.saturating_duration_since(now)));
             } else if parks {
                 census.interrupt();
                 let mut rest = (n_trimmed > 0).then_some(REST);
@@ -164,7 +184,7 @@ impl Monitor {
                 next_fast = Some(now);
                 next_slow = Instant::now() + SLOW_PERIOD;
             } else {
-                let left = next_slow.saturating_duration_since(now);
+                let left = next.saturating_duration_since(now);
                 let told = self.pace.slow_down(Slow::Slow, Some(left), || {
                     // Pairs with the barrier of a section that begins. Without it one may be
                     // missed until the next slow look.

@@ -55,6 +55,11 @@ impl Pace {
         }
     }
 
+    /// The monitor's own: whether somebody has nudged since it began to be slow.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == FAST
+    }
+
     /// The monitor's own: waits, for at most `timeout`. Whether there is something to see: then the pace
     /// is to be fast. `stay_awake` says whether there was before this pace began.
     pub(crate) fn slow_down(

@@ -606,9 +606,7 @@ impl Scheduler {
     ///
     /// But not at the inbox of a core that is in a run: what is there is to run right after it, where
     /// its data is, and two that wake each other keep it filled most of the time; a core that took
-    /// it for work would never sleep. If the run goes on instead of parking the monitor sees that
-    /// within 10 ms, by `wake_for_stranded`. Nobody can tell the two apart earlier: it would take a
-    /// clock at each wake-up, and somebody to look at it.
+    /// it for work would never sleep. If the run goes on instead of parking the monitor sees that (`beside`).
     fn is_there_work(&self, core: &Core) -> bool {
         let own = self.tls_mode == TlsMode::Own;
         !self.inject.is_empty()

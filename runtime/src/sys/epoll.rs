@@ -71,6 +71,11 @@ impl Events {
         Self(Vec::with_capacity(BATCH))
     }
 
+    /// Whether the last wait has found that somebody calls `wake`.
+    pub(crate) fn any_wake(&self) -> bool {
+        self.0.iter().any(|event| event.data.u64() == WAKE)
+    }
+
     /// What the last wait has found.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         let registered = self.0.iter().filter(|event| event.data.u64() != WAKE);
@@ -134,6 +139,11 @@ impl Poller {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// What can be polled for whether a wait would find anything.
+    pub(crate) fn pollable(&self) -> BorrowedFd<'_> {
+        self.epoll()
     }
 
     fn epoll(&self) -> BorrowedFd<'_> {

@@ -94,6 +94,11 @@ impl Events {
         Self(Vec::with_capacity(BATCH))
     }
 
+    /// Whether the last wait has found that somebody calls `wake`.
+    pub(crate) fn any_wake(&self) -> bool {
+        self.0.iter().any(|event| matches!(event.filter(), EventFilter::User { .. }))
+    }
+
     /// What the last wait has found.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
         self.0.iter().filter_map(|event| {
@@ -151,6 +156,11 @@ impl Poller {
             self.queue.store(high::duplicate(fd)?.into_raw_fd(), Ordering::Relaxed);
         }
         Ok(is_it)
+    }
+
+    /// What can be polled for whether a wait would find anything.
+    pub(crate) fn pollable(&self) -> BorrowedFd<'_> {
+        self.queue()
     }
 
     fn queue(&self) -> BorrowedFd<'_> {

@@ -9,7 +9,8 @@
 //!
 //! - `poller::Poller`: `new()`, `add(fd, token)` (both directions, edge-triggered),
 //!   `remove(fd)`, `wait(events, timeout)`, `wake()` from any thread. A wait returns early after a
-//!   `wake`, including one that came before it. `Events::iter` gives what it has found. `abandon()`
+//!   `wake`, including one that came before it. `Events::iter` gives what it has found, `any_wake` whether a `wake` is
+//!   among it; `pollable()` is a descriptor that is readable while a wait would find anything. `abandon()`
 //!   closes what a child of a fork has of its parent's, and leaves the parent's as it is. `numbers()` are
 //!   those of its descriptors that the program is to be kept from; `move_away(fd)` gives one of them
 //!   another number, and `renew()` makes them anew where they are lost. All calls may be made from any

@@ -250,6 +250,11 @@ impl Lease {
         self.claim.load(Ordering::Relaxed) == REVOKED
     }
 
+    /// For others: whether a run goes on that has lost its core.
+    pub(crate) fn is_stray(&self) -> bool {
+        self.is_revoked() && self.look().is_running()
+    }
+
     /// For others: revokes the lease of a worker that does what was seen; `false` if it does something
     /// else by now.
     #[must_use]

@@ -51,7 +51,7 @@ use state::State;
 pub(crate) struct Scheduling {
     /// Sees to it that the task runs soon.
     pub(crate) schedule: fn(Runnable),
-    /// Whether a core sleeps while others are to do its work.
+    /// Whether others are to do a core's work: it sleeps where not all may be awake, or its run lasts.
     pub(crate) is_retired: fn(usize) -> bool,
     /// Sees to it that a core that sleeps looks at its deadlines again.
     pub(crate) wake_core: fn(usize),

@@ -142,7 +142,6 @@ macro_rules! ends {
     };
 }
 
-atomic!(AtomicBool, bool);
 atomic!(AtomicPtr<T>, *mut T);
 atomic!(AtomicU8, u8);
 atomic!(AtomicU32, u32);

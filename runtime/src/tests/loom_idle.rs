@@ -313,3 +313,53 @@ fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
         sleeper.join().unwrap();
     });
 }
+
+#[test]
+fn what_a_run_that_lasts_has_woken_wakes_a_core_that_sleeps() {
+    explore(4, || {
+        let scheduler = Scheduler::new(2, 1);
+        let sleeps = Arc::new(AtomicU32::new(0));
+        let (theirs, says) = (Arc::clone(&scheduler), Arc::clone(&sleeps));
+        // It takes from the inbox of a core that is in a run only if it was woken to search.
+        let worker = loom::thread::spawn(move || {
+            let scheduler = &theirs.0;
+            let (core, _) = &scheduler.cores[1];
+            let wait = || {
+                says.store(1, Ordering::Release);
+                futex::wake(&raw const *says, 2);
+                core.poll();
+            };
+            assert!(scheduler.idle.sleep(1, &core.asleep, false, |_| false, wait));
+            let (_, inbox) = &scheduler.cores[0];
+            scheduler.run(inbox.take_all().0.expect("a task"));
+        });
+        let until_it_sleeps = |sleeps: &AtomicU32| {
+            while sleeps.load(Ordering::Acquire) == 0 {
+                futex::wait(sleeps, 0, None);
+            }
+        };
+        let (theirs, said) = (Arc::clone(&scheduler), Arc::clone(&sleeps));
+        let monitor = loom::thread::spawn(move || {
+            until_it_sleeps(&said);
+            let (core, inbox) = &theirs.0.cores[0];
+            // `Run::attend`.
+            core.asleep.engage();
+            if !inbox.is_empty() {
+                theirs.0.wake_one();
+            }
+        });
+        until_it_sleeps(&sleeps);
+        let (core, inbox) = &scheduler.0.cores[0];
+        // `Scheduler::take_on`.
+        let first = inbox.push(scheduler.0.tasks.make(0));
+        if !core.asleep.attends() || !first {
+            core.wake();
+            if !first || core.asleep.is_engaged() {
+                scheduler.0.wake_one();
+            }
+        }
+        worker.join().unwrap();
+        monitor.join().unwrap();
+        scheduler.0.tasks.assert_each_was_taken_once();
+    });
+}

@@ -125,22 +125,22 @@ pub(crate) fn cancel(alarm: &Alarm) {
 }
 
 impl Shard {
-    /// Rings what is due at `now_ns`: the claimed tasks go into `due`.
+    /// Rings what is due at `now_ns`: the claimed tasks go into `due`. By the core, which is awake.
     pub(crate) fn ring(&self, now_ns: u64, due: &mut List) {
         let mut timers = self.0.lock();
         timers.sleeps_until_ns = 0;
-        timers.wheel.advance(now_ns, |alarm| {
-            let task = NonNull::new(alarm.task.cast_mut()).expect("an alarm has a task");
-            // Release pairs with the acquire in `has_rung`.
-            alarm.state.store(RUNG, Ordering::Release);
-            // SAFETY: the task waits for this alarm, so it is alive until the lock is released; the
-            // claim says whether the right to run it is ours.
-            unsafe {
-                if task.as_ref().state.claim() {
-                    due.push_back(Runnable::from_raw(task));
-                }
-            }
-        });
+        timers.ring(now_ns, due);
+    }
+
+    /// The same by anybody, whether the core sleeps or not.
+    #[cold]
+    pub(crate) fn ring_beside(&self, now_ns: u64, due: &mut List) {
+        self.0.lock().ring(now_ns, due);
+    }
+
+    /// When the next alarm is due, or an earlier time.
+    pub(crate) fn next_ns(&self) -> Option<u64> {
+        self.0.lock().wheel.next_deadline_ns()
     }
 
     /// Says that the core sleeps from now on; until when, at most.
@@ -154,5 +154,23 @@ impl Shard {
     /// Whether any alarm is set.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().wheel.is_empty()
+    }
+}
+
+impl Timers {
+    #[inline(always)]
+    fn ring(&mut self, now_ns: u64, due: &mut List) {
+        self.wheel.advance(now_ns, |alarm| {
+            let task = NonNull::new(alarm.task.cast_mut()).expect("an alarm has a task");
+            // Release pairs with the acquire in `has_rung`.
+            alarm.state.store(RUNG, Ordering::Release);
+            // SAFETY: the task waits for this alarm, so it is alive until the lock is released; the
+            // claim says whether the right to run it is ours.
+            unsafe {
+                if task.as_ref().state.claim() {
+                    due.push_back(Runnable::from_raw(task));
+                }
+            }
+        });
     }
 }

@@ -4,6 +4,7 @@
 //! same files with `std` renamed to std-shim in its `Cargo.toml`: each thread is green. No line
 //! knows which of the two it is in.
 
+mod beside;
 mod chat;
 mod compute;
 mod micro;
@@ -28,6 +29,8 @@ fn main() {
         "lookup" => micro::lookup(&args),
         "file" => micro::file(&args),
         "sleepers" => compute::sleepers(&args),
+        "beside" => beside::beside(&args),
+        "fork-join" => beside::fork_join(&args),
         "cpu" => compute::cpu(&args),
         _ => kit::unsupported(),
     }

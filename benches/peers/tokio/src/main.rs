@@ -2,6 +2,7 @@
 //!
 //! `flavor=local` runs everything on the current thread, otherwise `workers` threads share it.
 
+mod beside;
 mod chat;
 mod micro;
 mod serve;
@@ -53,6 +54,8 @@ fn main() {
         "lookup" => micro::lookup(&executor, &args),
         "file" => micro::file(&executor, &args),
         "sleepers" => micro::sleepers(&executor, &args),
+        "beside" => beside::beside(&executor, &args),
+        "fork-join" => beside::fork_join(&executor, &args),
         "cpu" => micro::cpu(&executor, &args),
         _ => kit::unsupported(),
     }

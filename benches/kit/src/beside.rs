@@ -1,0 +1,55 @@
+//! Latency beside work: what the scenes `beside` and `fork-join` compute, and how they tell of it.
+
+use std::time::{Duration, Instant};
+
+use super::Args;
+
+/// Clients of the scene `beside`.
+pub const CLIENTS: usize = 8;
+
+/// How long each of them sleeps between two echoes.
+pub const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long who computes sleeps between two bursts.
+pub const BREATH: Duration = Duration::from_millis(1);
+
+/// Computes for that long, by the clock on the wall.
+pub fn compute(burst: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < burst {
+        std::hint::spin_loop();
+    }
+}
+
+/// How long a burst is: `burst` milliseconds.
+#[must_use]
+pub fn burst(args: &Args) -> Duration {
+    Duration::from_millis(args.number("burst", 5) as u64)
+}
+
+/// How long the scene lasts: at least a second, after as much to warm up as [`warm`] says.
+#[must_use]
+pub fn span(args: &Args) -> Duration {
+    Duration::from_millis(args.number("target", 1_000).max(1_000) as u64)
+}
+
+/// What comes before does not count.
+#[must_use]
+pub fn warm(args: &Args) -> Duration {
+    span(args) / 4
+}
+
+/// Prints how long the echoes took.
+pub fn tell(mut round_trips: Vec<Duration>) {
+    round_trips.sort_unstable();
+    let nanos = |index: usize| round_trips[index.min(round_trips.len() - 1)].as_nanos();
+    let at = |thousandths| nanos(round_trips.len() * thousandths / 1_000);
+    println!(
+        "result ops={} p50={} p90={} p99={} max={}",
+        round_trips.len(),
+        at(500),
+        at(900),
+        at(990),
+        nanos(usize::MAX)
+    );
+}

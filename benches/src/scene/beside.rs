@@ -1,0 +1,56 @@
+//! Latency beside work: an idle processor is to help a busy one.
+
+use super::micro::{on, per_operation};
+use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost};
+use crate::peer::Peer;
+
+pub(super) const BESIDE: Scene = Scene {
+    name: "beside",
+    about: "eight clients that ask for echoes beside threads that compute",
+    quick: true,
+    needs: None,
+    cases: |bench| [(1, 5), (2, 5), (1, 8)].map(|(n, ms)| beside(bench, n, ms)).into(),
+};
+
+const BESIDE_COLUMNS: &[Column] =
+    &[cost("p90 µs"), cost("p99 µs"), aside("p50 µs"), aside("max ms")];
+
+fn beside(bench: &Bench, burners: usize, burst: usize) -> Case {
+    let plural = if burners == 1 { "" } else { "s" };
+    let title = format!("beside {burners} thread{plural}, {burst} ms bursts, {}", on(bench, 2));
+    let run = move |bench: &Bench, peer: &Peer| {
+        let target = bench.target.as_millis().to_string();
+        let settings = vec![
+            ("burners", burners.to_string()),
+            ("burst", burst.to_string()),
+            ("target", target),
+        ];
+        let found = bench.start(peer, "beside", 2, settings)?.measure()?;
+        let micros = |key: &str| found.get(key).copied().unwrap_or(f64::NAN) / 1e3;
+        Ok(vec![micros("p90"), micros("p99"), micros("p50"), micros("max") / 1e3])
+    };
+    Case { scene: "beside", title, columns: BESIDE_COLUMNS, rounds: EVERY, run: Run::alone(run) }
+}
+
+pub(super) const FORK_JOIN: Scene = Scene {
+    name: "fork-join",
+    about: "a thread and its parent compute, each as long as the other",
+    quick: true,
+    needs: None,
+    cases: |bench| [1, 3, 10].map(|ms| fork_join(bench, ms)).into(),
+};
+
+const FORK_JOIN_COLUMNS: &[Column] = &[cost("ms"), aside("CPU ms")];
+
+fn fork_join(bench: &Bench, burst: usize) -> Case {
+    let title = format!("{burst} ms each, {}", on(bench, 2));
+    let run = move |bench: &Bench, peer: &Peer| {
+        let target = bench.target.as_millis().to_string();
+        let settings =
+            vec![("burst", burst.to_string()), ("start", "8".into()), ("target", target)];
+        let found = bench.start(peer, "fork-join", 2, settings)?.measure()?;
+        Ok(["ns", "cpu_ns"].map(|key| per_operation(&found, key) / 1e6).into())
+    };
+    let columns = FORK_JOIN_COLUMNS;
+    Case { scene: "fork-join", title, columns, rounds: EVERY, run: Run::alone(run) }
+}

@@ -1,0 +1,129 @@
+//! A busy core's work is everybody's: what a thread that computes for 5 ms has started, woken, or keeps
+//! from an event or a deadline on its worker goes on beside it, on another processor.
+//!
+//! Each scene does so again and again, and the median delay counts. The machine may be busy with other
+//! things for a while: a fact that does not hold fails each time.
+
+/// One scene at a time: they would disturb each other.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+tests::on_std_and_in_each_mode! {
+    items {
+        use std::io::{Read, Write};
+        use std::os::unix::net::UnixStream;
+        use std::sync::mpsc;
+        use std::thread;
+        use std::time::{Duration, Instant};
+
+        use tests::process::{Process, Way};
+
+        const BURST: Duration = Duration::from_millis(5);
+        const BOUND: Duration = Duration::from_millis(1);
+        const BURSTS: usize = 41;
+
+        fn compute() {
+            let begin = Instant::now();
+            while begin.elapsed() < BURST {
+                ::std::hint::spin_loop();
+            }
+        }
+
+        /// A thread computes after each `start` of something; that is the way to tell when it was done.
+        fn is_seen_to(start: fn() -> thread::JoinHandle<Duration>) -> bool {
+            let scene = move || {
+                let delay = |_| {
+                    let other = start();
+                    compute();
+                    other.join().unwrap()
+                };
+                let mut delays: Vec<_> = (0..BURSTS).map(delay).collect();
+                delays.sort_unstable();
+                delays[BURSTS / 2]
+            };
+            let delay = thread::spawn(scene).join().unwrap();
+            println!("delayed by {delay:?}");
+            delay < BOUND
+        }
+
+        fn is_done_beside(process: &Process, start: fn() -> thread::JoinHandle<Duration>) {
+            let _turn = super::TURN.lock();
+            process.env("SYLVAN_WORKERS", "2").passes(|| {
+                assert!((0..8).any(|_| is_seen_to(start)), "each time");
+            });
+        }
+
+        /// Whether the fact is one of this mode.
+        fn holds(process: &Process) -> bool {
+            if process.way() == Way::Shared {
+                println!(
+                    "does not hold in the shared mode: a thread that has started stays on its \
+                     worker, whose thread-locals it sees"
+                );
+            }
+            process.way() != Way::Shared
+        }
+
+        /// A thread that has started and is about to wait, on the worker of who computes; `wait` tells
+        /// when it could have gone on.
+        fn waiting(
+            wait: impl FnOnce(mpsc::Receiver<Instant>) -> Instant + Send + 'static,
+        ) -> (thread::JoinHandle<Duration>, mpsc::Sender<Instant>) {
+            let (sender, receiver) = mpsc::channel();
+            let (ready, is_ready) = mpsc::channel();
+            let other = thread::spawn(move || {
+                ready.send(()).unwrap();
+                let due = wait(receiver);
+                due.elapsed()
+            });
+            is_ready.recv().unwrap();
+            // It goes on to its wait.
+            thread::yield_now();
+            (other, sender)
+        }
+    }
+
+    fn a_thread_runs_beside_the_one_that_has_spawned_it(process) {
+        is_done_beside(process, || {
+            let begin = Instant::now();
+            thread::spawn(move || begin.elapsed())
+        });
+    }
+
+    fn a_thread_runs_beside_the_one_that_has_woken_it(process) {
+        if holds(process) {
+            is_done_beside(process, || {
+                let (other, sender) = waiting(|receiver| receiver.recv().unwrap());
+                sender.send(Instant::now()).unwrap();
+                other
+            });
+        }
+    }
+
+    fn an_event_is_seen_to_beside_a_thread_that_computes(process) {
+        if holds(process) {
+            is_done_beside(process, || {
+                let (mut near, mut far) = UnixStream::pair().unwrap();
+                let (other, sender) = waiting(move |receiver| {
+                    far.read_exact(&mut [0; 8]).unwrap();
+                    receiver.recv().unwrap()
+                });
+                sender.send(Instant::now()).unwrap();
+                near.write_all(&[1; 8]).unwrap();
+                other
+            });
+        }
+    }
+
+    fn a_deadline_is_kept_beside_a_thread_that_computes(process) {
+        if holds(process) {
+            is_done_beside(process, || {
+                let (other, _) = waiting(|_| {
+                    let due = Instant::now() + Duration::from_millis(1);
+                    thread::sleep(Duration::from_millis(1));
+                    due
+                });
+                other
+            });
+        }
+    }
+}
