@@ -91,6 +91,10 @@ pub unsafe extern "C" fn pthread_create(
         unsafe { *thread = libc::pthread_self() };
         return 0;
     }
+    if crate::is_whole() && !sylvan::thread::is_starting_os_thread() {
+        // SAFETY: as the caller promises.
+        return unsafe { crate::thread::create(thread, attributes, start, argument) };
+    }
     sylvan::thread::conceive_by(conceive);
     // SAFETY: libc's function of that name, which has this type.
     let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
@@ -107,6 +111,12 @@ pub unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     static NEXT: Next = Next::new(c"pthread_detach");
     if is_between() {
         return 0;
+    }
+    // SAFETY: as the caller promises.
+    if crate::is_whole()
+        && let Some(result) = unsafe { crate::thread::detach(thread) }
+    {
+        return result;
     }
     // SAFETY: libc's function of that name, which has this type.
     let next = unsafe {

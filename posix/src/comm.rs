@@ -47,6 +47,11 @@ pub(crate) unsafe fn keep(name: *const c_char) {
     KEPT.set(Some(kept));
 }
 
+/// What is kept for the calling thread.
+pub(crate) fn kept() -> Option<[u8; 16]> {
+    KEPT.get().map(|name| name.map(|byte| byte as u8))
+}
+
 /// Replaces what the kernel has said of the calling thread.
 ///
 /// # Safety

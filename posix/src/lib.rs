@@ -71,6 +71,8 @@ pub mod stack;
 pub mod syscall;
 mod table;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod thread;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod time;
 #[allow(unsafe_code, reason = "takes pointers into a section")]
 mod wait;

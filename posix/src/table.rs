@@ -32,6 +32,7 @@ macro_rules! green {
             rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;
             spin: pthread_spin_lock;
+            thread: pthread_join, pthread_self, pthread_equal;
             time: sched_yield;
         }
     };

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use sylvan::{Config, TlsMode, others};
 
-use crate::kernel;
+use crate::{comm, kernel};
 
 const NOT_WHOLE: u8 = 0;
 const WHOLE: u8 = 1;
@@ -35,6 +35,7 @@ pub unsafe fn make_whole(environment: *const *const c_char) {
     // SAFETY: as the caller promises.
     let is_off = unsafe { says_off(environment) };
     STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
+    sylvan::thread::leave_faults(comm::kept);
 }
 
 /// The same, for a layer that was brought along from outside: if the program has a runtime of its own, the layer stands aside.

@@ -4,8 +4,16 @@
 //! where it would have gone without us: to the handler that was there before, which for a Rust
 //! program is std's own, or to the default action.
 //!
-//! The handler runs on the alternative signal stack that std gives to each OS thread.
+//! The handler runs on the signal stack of the OS thread (`os_thread`).
+//!
+//! # In whole programs
+//!
+//! There the handler that was there before is the program's own business, as that of a virtual machine
+//! that grows its stacks by faults, and it gets overflows, too. (std's knows its threads by their stacks, and
+//! reports.) If there is none the overflow is reported, and the process ends by the signal, as it does on OS
+//! threads. Who installs a handler later takes the place of this one.
 
+use std::ffi::CStr;
 use std::mem::{self, MaybeUninit};
 use std::ops::Range;
 use std::ptr;
@@ -23,6 +31,18 @@ struct Previous {
 }
 
 static PREVIOUS: OnceLock<Previous> = OnceLock::new();
+
+/// The name of the calling thread, as much of it as fits.
+pub type NameOf = fn() -> Option<[u8; 16]>;
+
+/// Set in whole programs: who knows what the calling thread calls itself.
+static OF_THE_PROGRAM: OnceLock<NameOf> = OnceLock::new();
+
+/// Faults are the program's, as in whole ones; reports of overflows have the name that `name` gives for the
+/// calling thread, which is interrupted there. Once, before the program begins.
+pub fn leave_faults(name: NameOf) {
+    let _ = OF_THE_PROGRAM.set(name);
+}
 
 /// Installs the handler in front of those that are there. Called once, when the runtime starts.
 pub(crate) fn install_handler(interrupted: Interrupted) {
@@ -57,13 +77,22 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     let Some(previous) = PREVIOUS.get() else { return };
     // SAFETY: the kernel passes a valid `siginfo_t`; for these signals it holds an address.
     let address = unsafe { (*info).si_addr().addr() };
+    let before = if signal == libc::SIGSEGV { &previous.segv } else { &previous.bus };
     if let Some((guard, name, id)) = (previous.interrupted)()
         && guard.contains(&address)
     {
-        report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
-        report::fatal(format_args!("stack overflow"));
+        let of_the_program = OF_THE_PROGRAM.get();
+        let has_own = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
+        if of_the_program.is_none() || !has_own {
+            let own = of_the_program.and_then(|name| name());
+            let own = own.as_ref().and_then(|name| CStr::from_bytes_until_nul(name).ok());
+            let name = own.and_then(|name| name.to_str().ok()).unwrap_or(name);
+            report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
+        }
+        if of_the_program.is_none() {
+            report::fatal(format_args!("stack overflow"));
+        }
     }
-    let before = if signal == libc::SIGSEGV { &previous.segv } else { &previous.bus };
     match before.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
             // The access happens again when this handler returns, and ends the process.

@@ -1,0 +1,60 @@
+/* A thread that overflows its stack: `overflow`, or with a handler of the program's: `overflow handler`. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static volatile int depth;
+
+static __attribute__((noinline)) int sink(int n)
+{
+    volatile char frame[512];
+    frame[0] = (char)n;
+    depth = n;
+    return n < 1 << 30 ? sink(n + 1) + frame[0] : 0;
+}
+
+static char stack[64 << 10];
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    (void)context;
+    char local;
+    static const char yes[] = "the program's handler, on its own stack\n", no[] = "elsewhere\n";
+    int is_there = &local >= stack && &local < stack + sizeof stack;
+    if (signal == SIGSEGV && info->si_addr != NULL)
+        (void)!write(1, is_there ? yes : no, is_there ? sizeof yes - 1 : sizeof no - 1);
+    _exit(5);
+}
+
+static void *work(void *argument)
+{
+    pthread_setname_np(pthread_self(), "deep-one");
+    if (argument != NULL) {
+        stack_t other = { .ss_sp = stack, .ss_size = sizeof stack };
+        sigaltstack(&other, NULL);
+    }
+    sink(0);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    struct rlimit none = { 0, 0 };
+    setrlimit(RLIMIT_CORE, &none);
+    if (argc > 1) {
+        struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+        action.sa_sigaction = on_fault;
+        sigaction(SIGSEGV, &action, NULL);
+    }
+    pthread_t thread;
+    pthread_create(&thread, NULL, work, argc > 1 ? &thread : NULL);
+    pthread_join(thread, NULL);
+    printf("not reached\n");
+    return 0;
+}
