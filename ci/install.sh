@@ -11,6 +11,7 @@
 #                           what they are linked with
 #   mariadb-server-core, mariadb-client-core, apache2-utils, openssl
 #                           peers of the crates that are tested on the mirror
+#   libssl-dev, pkg-config  OpenSSL, for a program that links it and `sylvan-libc`
 set -euo pipefail
 
 packages=(
@@ -18,6 +19,7 @@ packages=(
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     mariadb-server-core mariadb-client-core apache2-utils openssl
+    libssl-dev pkg-config
 )
 
 missing=()

@@ -1,41 +1,36 @@
 //! Linked into a program, this crate makes everything there green that reaches libc: real std,
-//! dependencies, C code.
+//! dependencies, C code, shared libraries.
+//!
+//! One line in the program's `Cargo.toml` will do, since this crate is all of std, too, under whose name
+//! the program then finds it:
+//!
+//! ```toml
+//! std = { package = "sylvan-libc", version = "0.1" }
+//! ```
+//!
+//! Or under its own name, with a line in the program itself:
 //!
 //! ```
-//! extern crate sylvan_libc as _;
+//! use sylvan_libc as _;
 //! ```
+//!
+//! # Shared libraries
+//!
+//! The program has functions of libc's under their own names. The linker shows a program's symbols to
+//! shared libraries if one that it links has them or wants them, and libc has all of these; so they are
+//! found first, by whatever is loaded, now or later. What libc calls of its own does not come by.
+//!
+//! # Where not
+//!
+//! In a library: the functions would be its own alone. A shared one that links this crate does not link
+//! (`.preinit_array`).
 
-#![cfg(all(
+#[cfg(all(
     target_os = "linux",
     target_env = "gnu",
     not(target_feature = "crt-static"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
+mod whole;
 
-use std::ffi::{c_char, c_int};
-
-macro_rules! name {
-    ($($module:ident: $($name:ident),+;)+) => {$(
-        sylvan_posix::in_place_of_libc! { $($name = sylvan_posix::$module::$name),+ }
-    )+};
-}
-
-sylvan_posix::green!(name);
-
-type Beginning = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char);
-
-/// Before the program begins, and before what its libraries do at their beginning.
-#[used]
-// SAFETY: a function as the entries of the section are.
-#[unsafe(link_section = ".preinit_array")]
-static AT_START: Beginning = {
-    unsafe extern "C" fn begin(
-        _: c_int,
-        _: *const *const c_char,
-        environment: *const *const c_char,
-    ) {
-        // SAFETY: called with what the program is started with, before it begins.
-        unsafe { sylvan_posix::make_whole(environment) };
-    }
-    begin
-};
+pub use ::std::*;
