@@ -6,7 +6,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The library that makes a program green, built if need be.
 pub fn preload() -> &'static Path {
@@ -42,9 +42,12 @@ pub fn compile(source: &Path, compiler: &str, flags: &[&str]) -> PathBuf {
     std::fs::create_dir_all(&folder).expect("a folder for the programs");
     let name = source.file_stem().expect("a source has a name");
     let program = folder.join(name);
+    // One test of a binary after the other.
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let time = |path: &Path| path.metadata().and_then(|it| it.modified()).ok();
     if time(&program).is_none_or(|built| time(source).is_none_or(|written| written >= built)) {
-        // Another test may need it at the same time.
+        // Another binary may need it at the same time.
         let fresh = folder.join(format!("{}.{}", name.display(), std::process::id()));
         let compiled = Command::new(compiler)
             .args(["-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread"])

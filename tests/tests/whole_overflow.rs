@@ -1,0 +1,21 @@
+//! A whole program's thread that overflows its stack.
+
+#![cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+
+use std::process::Command;
+
+use tests::whole;
+
+#[test]
+fn an_overflow_is_reported_and_ends_the_program_as_ever() {
+    whole::same("overflow", &[]);
+    let program = whole::program("overflow");
+    let output = whole::green(&mut Command::new(program)).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("has overflowed its stack"), "{said}");
+}
+
+#[test]
+fn a_handler_of_the_programs_gets_it() {
+    assert_eq!(whole::same("overflow", &["handler"]), "the program's handler, on its own stack\n");
+}
