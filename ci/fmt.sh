@@ -6,3 +6,4 @@ cd "$(dirname "$0")/.."
 echo "checking the format"
 cargo fmt --all --check
 cargo fmt --manifest-path crates/Cargo.toml --all --check
+cargo fmt --manifest-path posix/linked/program/Cargo.toml --check

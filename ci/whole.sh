@@ -4,4 +4,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+cargo clippy --locked --manifest-path posix/linked/program/Cargo.toml --all-targets -- -D warnings
 cargo test --locked --manifest-path posix/linked/program/Cargo.toml "$@"
