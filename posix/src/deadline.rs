@@ -43,10 +43,15 @@ pub(crate) fn at(clock: clockid_t, time: &timespec) -> Result<Deadline, Invalid>
     Ok(Instant::now().checked_add(left))
 }
 
+/// A length of time.
+pub(crate) fn length(time: &timespec) -> Result<Duration, Invalid> {
+    let seconds = u64::try_from(time.tv_sec).map_err(|_| Invalid)?;
+    Ok(Duration::new(seconds, nanoseconds(time)?))
+}
+
 /// A length of time from now on.
 pub(crate) fn after(time: &timespec) -> Result<Deadline, Invalid> {
-    let seconds = u64::try_from(time.tv_sec).map_err(|_| Invalid)?;
-    Ok(Instant::now().checked_add(Duration::new(seconds, nanoseconds(time)?)))
+    Ok(Instant::now().checked_add(length(time)?))
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub mod cond;
 mod deadline;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod descriptors;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod epoll;
 #[allow(unsafe_code, reason = "a place of the calling thread's")]
 mod errno;
 #[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
@@ -58,7 +60,11 @@ pub mod next;
 #[allow(unsafe_code, reason = "reads libc's record of a thread")]
 mod owner;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod poll;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod rwlock;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod select;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod semaphore;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]

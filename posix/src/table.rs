@@ -28,12 +28,15 @@ macro_rules! green {
         $then! {
             barrier: pthread_barrier_wait, pthread_barrier_destroy;
             cond: pthread_cond_wait, pthread_cond_timedwait, pthread_cond_clockwait, pthread_cond_signal, pthread_cond_broadcast, pthread_cond_destroy;
+            epoll: epoll_wait, epoll_pwait, epoll_pwait2;
             mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
+            poll: poll, ppoll, __poll_chk, __ppoll_chk;
             rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
+            select: select, pselect;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;
             spin: pthread_spin_lock;
             thread: pthread_join, pthread_self, pthread_equal;
-            time: sched_yield;
+            time: sched_yield, thrd_yield, nanosleep, clock_nanosleep, usleep, sleep, thrd_sleep;
         }
     };
 }

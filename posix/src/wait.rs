@@ -8,9 +8,9 @@
 //! A wait that goes on is begun anew, with the deadline that it had.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sylvan::io::{Attempt, Interest, Mode};
 use sylvan::{Interrupt, Turn, Wait, WaitReason};
@@ -129,6 +129,61 @@ pub(crate) fn ready(
     };
     loop {
         match sylvan::io::ready_interruptible(fd, interest, deadline, &signals.interrupt) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                if heed(signals, restart).is_err() {
+                    return Err(error);
+                }
+            }
+            end => return end,
+        }
+    }
+}
+
+/// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::poll_by`].
+pub(crate) fn poll(
+    fds: impl Iterator<Item = libc::pollfd> + Clone,
+    deadline: Option<Instant>,
+    mut ask: impl FnMut(Option<Duration>) -> io::Result<usize> + Send,
+) -> io::Result<usize> {
+    until_ended(Restart::Never, |interrupt| {
+        sylvan::poll_by(fds.clone(), deadline, interrupt, &mut ask)
+    })
+}
+
+/// Calls `op` until it finds something, until `deadline`, or until a handler has run: see
+/// [`sylvan::io::attempt_shared`].
+pub(crate) fn shared<T: Send>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+    restart: Restart,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send,
+) -> io::Result<Option<T>> {
+    until_ended(restart, |interrupt| {
+        sylvan::io::attempt_shared(fd, interest, deadline, interrupt, &mut op)
+    })
+}
+
+/// Parks until `fd` is readable, a descriptor of this crate's of which the program is not to know, or until
+/// the wait is to end.
+pub(crate) fn ready_hidden(fd: OwnedFd, restart: Restart) -> io::Result<()> {
+    let fd = sylvan::io::Hidden::new(fd);
+    until_ended(restart, |interrupt| {
+        sylvan::io::attempt_shared(fd.as_fd(), Interest::Read, None, interrupt, |fd| {
+            Ok(sylvan::io::is_ready(fd, Interest::Read)?.then_some(()))
+        })
+    })
+    .map(drop)
+}
+
+/// A green thread's wait, until it ends by itself, or is to end.
+fn until_ended<T>(
+    restart: Restart,
+    mut wait: impl FnMut(Option<&Interrupt>) -> io::Result<T>,
+) -> io::Result<T> {
+    let Some(signals) = own() else { return wait(None) };
+    loop {
+        match wait(Some(&signals.interrupt)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 if heed(signals, restart).is_err() {
                     return Err(error);

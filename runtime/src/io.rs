@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-pub use crate::reactor::{Interest, Origin};
+pub use crate::reactor::{Hidden, Interest, Origin};
 
 use crate::blocking::blocking;
 use crate::clock;
@@ -382,7 +382,11 @@ fn attempt_green_at<T: Send>(
 }
 
 /// Whether a call would not block now.
-fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
+///
+/// # Errors
+///
+/// What the kernel says of the descriptor.
+pub fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
     loop {
         match block_until_ready(fd, interest, Some(Duration::ZERO)) {
             // A signal interrupts even a look.
@@ -491,6 +495,62 @@ fn ready_at(
         }
         match entry.wait_until(task, fd, interest, seen, call) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            other => other?,
+        }
+    }
+}
+
+/// Calls `op` until it finds something, and parks in between: until `deadline` (`None`), or until
+/// `interrupt` is raised, which is the calling thread's. For what is there for all who look, until somebody
+/// sees to it, such as what an event loop of the program's has to tell.
+///
+/// `op` gets the descriptor that it is to use, and does not block. While one call of it is under way
+/// another one may find nothing, wrongly: whoever has found something says so to all others. Whatever the
+/// descriptor's own settings are, they do not count. From an ordinary thread `op` is called once.
+///
+/// # Errors
+///
+/// As [`attempt`], and of the kind `Interrupted`.
+pub fn attempt_shared<T: Send>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+    interrupt: Option<&Interrupt>,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send,
+) -> io::Result<Option<T>> {
+    let Some(task) = current::green() else { return op(fd) };
+    let mut call = Call::until(deadline.map(clock::ns));
+    if let Some(interrupt) = interrupt {
+        call = call.unless(interrupt);
+    }
+    let mut result = attempt_shared_at(task, fd, interest, &mut call, &mut op);
+    while let Some(heir) = call.take_heir() {
+        result = attempt_shared_at(task, heir.as_fd(), interest, &mut call, &mut op);
+    }
+    result
+}
+
+/// The same by one descriptor.
+fn attempt_shared_at<T: Send>(
+    task: &Header,
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    call: &mut Call<'_>,
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send),
+) -> io::Result<Option<T>> {
+    let entry = reactor::entry(fd);
+    loop {
+        let seen = entry.look(interest);
+        match op(fd) {
+            Ok(None) => {}
+            found => {
+                entry.share(interest);
+                scheduler::give_way(task);
+                return found;
+            }
+        }
+        match entry.wait_until(task, fd, interest, seen, call) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             other => other?,
         }
     }

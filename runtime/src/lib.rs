@@ -202,7 +202,7 @@ pub use park::{
     sleep_until, wait, wait_interruptible, wait_turn, wait_turn_interruptible, wake,
 };
 #[cfg(not(loom))]
-pub use poll::poll;
+pub use poll::{poll, poll_by};
 #[cfg(not(loom))]
 pub use runtime::{Config, has_started, tls_mode, workers};
 #[cfg(not(loom))]

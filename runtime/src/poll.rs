@@ -1,47 +1,64 @@
-//! A green `poll(2)`, for code that waits for many descriptors at once.
+//! A green `poll(2)`, for code that waits for some descriptors at once.
 //!
 //! The kernel's `poll` is asked first, without waiting: it knows all answers, those about regular
-//! files and about numbers that are no descriptors included. If it has nothing to tell, the
-//! descriptors go into an event loop of their own, which lives as long as the wait and is itself a
-//! descriptor that is readable while one of those in it is ready. The thread waits for that one as
-//! for any other ([`ready`]), and then asks again.
+//! files and about numbers that are no descriptors included. If it has nothing to tell, the thread waits
+//! until there is news of one of the descriptors, and asks again. How it waits depends on what is asked:
+//!
+//! | | |
+//! |---|---|
+//! | a few descriptors, to read or to write | the runtime's own registrations: a waiter at each (`reactor`'s `several`) |
+//! | any others | an event loop of the call's own, of which it waits for the one descriptor |
+//!
+//! # A few: level and edge
+//!
+//! The runtime's registrations are edge-triggered and shared; `poll` asks for levels. Each round looks at
+//! the registrations first, asks the kernel for the levels then, and waits for an edge since the look: what
+//! becomes ready after the answer is one. Whoever is woken consumes nothing, so what it was woken for it
+//! leaves to those who wait at the same descriptor, in `recv` or in another `poll`; see `several`. It takes
+//! no system call beside the questions, once a descriptor is registered.
+//!
+//! A direction's edges are about reading as such, so whoever waits for urgent data alone, say, would be
+//! woken for each byte and swallow the wake-ups of those who read: that goes the other way.
+//!
+//! # Many
 //!
 //! 1. Ask the kernel; return if there is an answer, or the time is up.
 //! 2. Make an event loop, put the descriptors into it, *then* wait for it: what has become ready
 //!    since the question makes it readable at once.
 //! 3. Close it, and begin again.
 //!
-//! # Why this way
+//! Within the nested loop the registrations are level-triggered and nobody else's. It lives as long as
+//! the wait: the descriptors may be anybody's, such as a C library's, that closes them without a word. A
+//! registration that outlives the call could mean another file by then; one that lasts for a wait is at
+//! worst woken in vain, and the question that follows is about whoever has the number now. (The runtime's own
+//! registrations know of earlier owners: `reactor`.)
 //!
-//! - *No second protocol.* A waiter in the lists of many descriptors would have as many wakers, and
-//!   each would have to be settled with before its frame ends (`park`: the rule of wakers). Here it
-//!   is one waiter of one descriptor, and the kernel does the rest.
-//! - *Level and edge.* The runtime's registrations are edge-triggered and shared; `poll` asks for
-//!   levels. Within the nested loop the registrations are level-triggered and nobody else's, so what
-//!   another thread does to the same descriptors takes nothing away from either.
-//! - *Nothing stays behind.* The descriptors may be anybody's, such as a C library's, that closes
-//!   them without a word. A registration that outlives the call could mean another file by then;
-//!   one that lasts for a wait is at worst woken in vain, and the question that follows is about
-//!   whoever has the number now.
+//! The price is a handful of system calls, and one for each descriptor: it is for tens of descriptors, not
+//! for thousands. What the kernel refuses to nest (there are no descriptors left; a chain of event loops too
+//! deep; more than 500 that wait for the same file) is asked of its `poll` in a blocking section.
 //!
-//! The price is a handful of system calls, and one for each descriptor, where the thread has to
-//! wait: as `poll` itself it is for tens of descriptors, not for thousands.
+//! # A descriptor that is closed meanwhile
 //!
-//! What the kernel refuses to nest (there are no descriptors left; a chain of event loops too deep;
-//! more than 500 that wait for the same file) is asked of its `poll` in a blocking section.
+//! POSIX leaves open what becomes of the wait. Here the question is asked once more where the runtime hears
+//! of it, of whoever has the number then.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::slice;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, Timespec};
 use rustix::io::Errno;
 
 use crate::blocking::blocking;
+use crate::clock;
 use crate::current;
-use crate::io::{Interest, ready};
-use crate::reactor::{self, Hidden, Origin};
+use crate::io::{Interest, is_ready, ready, ready_interruptible};
+use crate::park::{Interrupt, Wait};
+use crate::reactor::several::{self, MOST, Post};
+use crate::reactor::{Hidden, N_NUMBERS};
 use crate::sys::poller::Nested;
+use crate::task::Header;
 
 /// Waits until one of `fds` is ready, and returns how many are; 0 when the timeout has passed.
 ///
@@ -78,81 +95,225 @@ use crate::sys::poller::Nested;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
-    if current::green().is_none() {
-        return Ok(ask(fds, timeout)?);
+    let Some(task) = current::green() else { return Ok(ask(fds, timeout)?) };
+    if timeout == Some(Duration::ZERO) {
+        return ask_to_the_end(fds, timeout);
     }
     // A deadline beyond what the clock can tell is none.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut is_last = timeout == Some(Duration::ZERO);
-    loop {
-        let n = ask_to_the_end(fds, Some(Instant::now()))?;
-        if n != 0 || is_last {
-            return Ok(n);
+    let posts = Posts::of(fds.iter().copied());
+    poll_green(task, posts, deadline, None, |timeout| ask_to_the_end(fds, timeout))
+}
+
+/// As [`poll`] for a question of the caller's own, such as that of `select`: waits until there is an answer,
+/// until `deadline`, or until `interrupt` is raised, which is the calling thread's.
+///
+/// `ask` asks, waits for as long as it is told at most, and returns 0 if there is no answer. `fds` says what
+/// has to happen for one: all of it, and as little beside as can be said, or the call may end up in a
+/// blocking section. From an ordinary thread `ask` is called once.
+///
+/// # Errors
+///
+/// What `ask` says, and of the kind `Interrupted`.
+pub fn poll_by(
+    fds: impl Iterator<Item = libc::pollfd>,
+    deadline: Option<Instant>,
+    interrupt: Option<&Interrupt>,
+    mut ask: impl FnMut(Option<Duration>) -> io::Result<usize> + Send,
+) -> io::Result<usize> {
+    match current::green() {
+        Some(task) => poll_green(task, Posts::of(fds), deadline, interrupt, ask),
+        None => ask(left_until(deadline)),
+    }
+}
+
+/// Rounds in a row in which there was news at once, but no answer, before the kernel is to wait.
+const MOST_IN_VAIN: u32 = 16;
+
+fn poll_green(
+    task: &Header,
+    mut posts: Posts,
+    deadline: Option<Instant>,
+    interrupt: Option<&Interrupt>,
+    mut ask: impl FnMut(Option<Duration>) -> io::Result<usize> + Send,
+) -> io::Result<usize> {
+    let mut n_in_vain = 0;
+    let mut has_waited = false;
+    let mut is_last = false;
+    let result = loop {
+        posts.look();
+        match ask(Some(Duration::ZERO)) {
+            Ok(0) if !is_last => {}
+            other => break other,
         }
-        match wait_for_any(fds, deadline) {
-            Ok(is_ready) => is_last = !is_ready,
-            Err(_) => return blocking(|| ask_to_the_end(fds, deadline)),
+        has_waited = true;
+        match posts.wait(task, deadline, interrupt) {
+            Ok(News::None) => is_last = true,
+            Ok(News::Some) => n_in_vain = 0,
+            Ok(News::AtOnce) if n_in_vain < MOST_IN_VAIN => n_in_vain += 1,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => break Err(error),
+            Ok(News::AtOnce) | Err(_) => break blocking(|| ask(left_until(deadline))),
+        }
+    };
+    if has_waited {
+        posts.pass_on();
+    }
+    result
+}
+
+/// How a wait has ended.
+enum News {
+    /// The time is up.
+    None,
+    /// There may be an answer.
+    Some,
+    /// The same, and the thread has not waited for it.
+    AtOnce,
+}
+
+fn left_until(deadline: Option<Instant>) -> Option<Duration> {
+    deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+}
+
+/// What reading is asked for by, what writing is, and what a reader's edges tell beside.
+const READS: i16 = libc::POLLIN | libc::POLLRDNORM;
+const WRITES: i16 = libc::POLLOUT | libc::POLLWRNORM;
+#[cfg(target_os = "linux")]
+const TOLD: i16 = libc::POLLPRI | libc::POLLRDBAND | libc::POLLRDHUP;
+#[cfg(not(target_os = "linux"))]
+const TOLD: i16 = 0;
+
+/// Where a call waits.
+#[expect(clippy::large_enum_variant, reason = "the usual one, in the frame of who waits")]
+enum Posts {
+    Few([Option<Post<'static>>; MOST]),
+    /// Each descriptor once, for a descriptor can be in an event loop once.
+    Many(Vec<(RawFd, i16)>),
+}
+
+impl Posts {
+    fn of(fds: impl Iterator<Item = libc::pollfd>) -> Self {
+        let mut posts = [None; MOST];
+        let mut n = 0;
+        let mut many = Vec::new();
+        for entry in fds.filter(|entry| entry.fd >= 0) {
+            let events = entry.events & !(libc::POLLERR | libc::POLLHUP | libc::POLLNVAL);
+            let (reads, writes) = (events & READS != 0, events & WRITES != 0);
+            let is_plain = events & !(READS | WRITES | TOLD) == 0;
+            let is_told = reads || writes && events & TOLD == 0;
+            let is_in_table = usize::try_from(entry.fd).is_ok_and(|number| number < N_NUMBERS);
+            let n_wanted = usize::from(reads) + usize::from(writes);
+            if many.is_empty() && is_plain && is_told && is_in_table && n + n_wanted <= MOST {
+                let wanted = [(reads, Interest::Read), (writes, Interest::Write)];
+                for (_, interest) in wanted.into_iter().filter(|(is_asked, _)| *is_asked) {
+                    posts[n] = Some((Post::new(borrow(entry.fd), interest), entry.events));
+                    n += 1;
+                }
+                continue;
+            }
+            if many.is_empty() {
+                let few = posts.iter().flatten();
+                many.extend(few.map(|(post, events)| (post.number(), *events)));
+            }
+            many.push((entry.fd, entry.events));
+        }
+        if many.is_empty() {
+            return Self::Few(posts.map(|post| post.map(|(post, _)| post)));
+        }
+        many.sort_unstable();
+        many.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 |= next.1;
+            }
+            is_same
+        });
+        Self::Many(many)
+    }
+
+    /// Before each question.
+    fn look(&mut self) {
+        if let Self::Few(posts) = self {
+            posts.iter_mut().flatten().for_each(Post::look);
+        }
+    }
+
+    /// Parks until there is news, or until `deadline`.
+    fn wait(
+        &self,
+        task: &Header,
+        deadline: Option<Instant>,
+        interrupt: Option<&Interrupt>,
+    ) -> io::Result<News> {
+        let posts = match self {
+            Self::Few(posts) => posts,
+            Self::Many(wanted) => return wait_nested(wanted, deadline, interrupt),
+        };
+        match several::wait(task, posts, deadline.map(clock::ns), interrupt)? {
+            Wait::Interrupted => Err(io::ErrorKind::Interrupted.into()),
+            Wait::TimedOut => Ok(News::None),
+            Wait::Changed | Wait::Woken => Ok(News::Some),
+        }
+    }
+
+    /// The call ends: others wait at the same places.
+    fn pass_on(&self) {
+        if let Self::Few(posts) = self {
+            posts.iter().flatten().for_each(Post::pass_on);
         }
     }
 }
 
-/// Asks the kernel, and fills in what it says.
+/// Asks the kernel, which fills in what it says.
 fn ask(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> Result<usize, Errno> {
+    const {
+        assert!(size_of::<PollFd<'_>>() == size_of::<libc::pollfd>());
+        assert!(align_of::<PollFd<'_>>() == align_of::<libc::pollfd>());
+    }
     let timeout = timeout.map(|left| Timespec {
         tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: left.subsec_nanos().into(),
     });
-    let mut asked: Vec<PollFd<'_>> = fds
-        .iter()
-        .filter(|entry| entry.fd >= 0)
-        .map(|entry| {
-            let events = PollFlags::from_bits_retain(entry.events as _);
-            PollFd::from_borrowed_fd(borrow(entry.fd), events)
-        })
-        .collect();
-    let n = rustix::event::poll(&mut asked, timeout.as_ref())?;
-    let mut answers = asked.iter();
-    for entry in fds {
-        let answer = if entry.fd >= 0 { answers.next() } else { None };
-        entry.revents = answer.map_or(0, |answer| answer.revents().bits() as _);
-    }
-    Ok(n)
+    // SAFETY: the type is the kernel's `pollfd`, as the other one is. It does not say that a descriptor is
+    // open: see `borrow`; the kernel passes over negative ones.
+    let asked = unsafe { slice::from_raw_parts_mut(fds.as_mut_ptr().cast(), fds.len()) };
+    rustix::event::poll(asked, timeout.as_ref())
 }
 
-/// As `ask`, until `deadline`, whatever signals come.
-fn ask_to_the_end(fds: &mut [libc::pollfd], deadline: Option<Instant>) -> io::Result<usize> {
+/// As `ask`, whatever signals come.
+fn ask_to_the_end(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<usize> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut left = timeout;
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match ask(fds, left) {
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => left = left_until(deadline),
             other => return Ok(other?),
         }
     }
 }
 
-/// Parks until one of `fds` may be ready: `true`; or until `deadline`: `false`.
-fn wait_for_any(fds: &[libc::pollfd], deadline: Option<Instant>) -> io::Result<bool> {
-    // A descriptor can be in an event loop once; it may be in `fds` more often.
-    let mut wanted: Vec<(RawFd, i16)> =
-        fds.iter().filter(|entry| entry.fd >= 0).map(|entry| (entry.fd, entry.events)).collect();
-    wanted.sort_unstable();
-    wanted.dedup_by(|next, kept| {
-        let is_same = next.0 == kept.0;
-        if is_same {
-            kept.1 |= next.1;
-        }
-        is_same
-    });
+/// As `Posts::wait`, by an event loop of the call's own.
+fn wait_nested(
+    wanted: &[(RawFd, i16)],
+    deadline: Option<Instant>,
+    interrupt: Option<&Interrupt>,
+) -> io::Result<News> {
     let nested = Nested::new()?;
     for (fd, events) in wanted {
-        if !nested.add(borrow(fd), events)? {
-            return Ok(true);
+        if !nested.add(borrow(*fd), *events)? {
+            return Ok(News::AtOnce);
         }
     }
     let watch = nested.into_fd();
-    reactor::entry(watch.as_fd()).attach(watch.as_fd(), Origin::Fresh);
+    if is_ready(watch.as_fd(), Interest::Read)? {
+        return Ok(News::AtOnce);
+    }
     let watch = Hidden::new(watch);
-    ready(watch.as_fd(), Interest::Read, deadline)
+    let is_ready = match interrupt {
+        Some(interrupt) => ready_interruptible(watch.as_fd(), Interest::Read, deadline, interrupt)?,
+        None => ready(watch.as_fd(), Interest::Read, deadline)?,
+    };
+    Ok(if is_ready { News::Some } else { News::None })
 }
 
 /// The descriptor of this number, if there is one: for calls that only ask about it.

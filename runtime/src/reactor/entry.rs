@@ -23,6 +23,8 @@
 //! See `number`: descriptors come in and go out while others wait.
 
 mod number;
+#[cfg(not(loom))]
+pub(crate) mod several;
 
 use std::io;
 use std::num::NonZeroU32;
@@ -159,6 +161,17 @@ impl Entry {
         }
     }
 
+    /// A call has found what others may find, too: the next waiter is woken, and whoever is about to wait
+    /// tries once more.
+    pub(crate) fn share(&self, interest: Interest) {
+        let (mut ready, mut outside) = (List::new(), Outside::default());
+        let mut state = self.state.lock();
+        self.side(interest).edge(false, false);
+        self.wake(&mut state, interest, 1, &mut ready, &mut outside);
+        drop(state);
+        schedule(ready, outside);
+    }
+
     #[cold]
     fn wake_next(&self, interest: Interest) {
         let (mut ready, mut outside) = (List::new(), Outside::default());
@@ -264,16 +277,9 @@ impl Entry {
             News::Some => return Ok(()),
             News::OtherFile => return Err(Errno::BADF.into()),
         }
-        match state.registered {
-            None => {
-                let core = task.core.load(Ordering::Relaxed);
-                if let Err(error) = self.register(&mut state, core, fd) {
-                    drop(state);
-                    return super::on_refusal(core as usize, error);
-                }
-            }
-            Some(home) if home.core() == task.core.load(Ordering::Relaxed) => {}
-            Some(home) => self.follow(&mut state, task, fd, home),
+        if let Err(error) = self.watch(&mut state, task, fd) {
+            drop(state);
+            return super::on_refusal(task.core.load(Ordering::Relaxed) as usize, error);
         }
         if call.deadline_ns != Call::NEVER && clock::now_ns() >= call.deadline_ns {
             return self.time_is_up(interest, call);
@@ -429,6 +435,18 @@ impl Entry {
             }
         }
         Ok(seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true))
+    }
+
+    /// Has an event loop watch the descriptor for `task`, which is about to wait.
+    #[inline(always)]
+    fn watch(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let core = task.core.load(Ordering::Relaxed);
+        match state.registered {
+            None => self.register(state, core, fd)?,
+            Some(home) if home.core() == core => {}
+            Some(home) => self.follow(state, task, fd, home),
+        }
+        Ok(())
     }
 
     /// Has the event loop of a core watch the descriptor.

@@ -34,7 +34,7 @@ pub(super) fn keep(fd: BorrowedFd<'_>, of: &Entry) -> Option<Heir> {
     let kept = high::duplicate(fd).ok()?;
     let number = kept.as_raw_fd();
     entry(number).attach_duplicate(number, of, fd.as_raw_fd());
-    let fd = Hidden::new(kept);
+    let fd = Hidden::of_attached(kept);
     let mut all = ALL.lock();
     // 0 is none.
     all.last_id = all.last_id.checked_add(1).unwrap_or(1);

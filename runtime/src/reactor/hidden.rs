@@ -4,24 +4,35 @@
 //! number would not be open (`numbers`). Should the number come to mean another file all the same, that
 //! one is left alone.
 
-use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
-use super::{Interest, Seen, entry};
+use super::{Interest, Origin, Seen, entry};
 
+/// A descriptor of the caller's own, of which the program knows nothing, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Hidden {
+pub struct Hidden {
     fd: RawFd,
     /// What its entry said when it was hidden.
     seen: Seen,
 }
 
 impl Hidden {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
+    /// Takes in a descriptor that the caller has just made.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Self {
+        entry(fd.as_fd()).attach(fd.as_fd(), Origin::Fresh);
+        Self::of_attached(fd)
+    }
+
+    /// Takes in one that has been announced.
+    pub(super) fn of_attached(fd: OwnedFd) -> Self {
         let fd = fd.into_raw_fd();
         Self { fd, seen: entry(fd).hide() }
     }
 
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+    /// The descriptor.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
         // SAFETY: owned, and not -1. Where the program has put another file in its place, it is that one
         // which is asked.
         unsafe { BorrowedFd::borrow_raw(self.fd) }

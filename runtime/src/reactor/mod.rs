@@ -32,13 +32,13 @@ mod waiter;
 
 pub(crate) use call::Call;
 pub use call::Interest;
-pub(crate) use entry::{Entry, block_until_ready};
+pub(crate) use entry::{Entry, block_until_ready, several};
 pub(crate) use heir::Heir;
-pub(crate) use hidden::Hidden;
+pub use hidden::Hidden;
 pub(crate) use onlooker::Onlooker;
 pub use options::Origin;
 pub(crate) use readiness::Seen;
-pub(crate) use table::{each_known, entry, known};
+pub(crate) use table::{N_NUMBERS, each_known, entry, known};
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};

@@ -14,6 +14,9 @@ const CHUNK: usize = 1 << CHUNK_LOG2;
 /// Chunks for 2^24 descriptors: the kernel's own limit per process is 2^20 unless it is raised.
 const N_CHUNKS: usize = 1 << 14;
 
+/// As many numbers as the table has room for.
+pub(crate) const N_NUMBERS: usize = CHUNK * N_CHUNKS;
+
 static CHUNKS: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
 

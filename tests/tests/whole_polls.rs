@@ -1,0 +1,41 @@
+//! Waiting for descriptors and for times in whole programs: each program finds the same on OS threads and on
+//! green ones, and green threads hold no OS thread while they wait.
+#![cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+
+use tests::whole::same;
+
+#[test]
+fn poll_says_what_the_kernel_says_and_waits_green_for_one_for_two_and_for_many() {
+    let output = same("poll", &[]);
+    for what in ["one each", "two each", "many each"] {
+        assert!(output.contains(&format!("{what}: waits well: yes\n")), "{output}");
+        assert!(output.contains(&format!("{what}: heard 300\n")), "{output}");
+    }
+    assert!(output.contains("of the same: 20\n"), "{output}");
+}
+
+#[test]
+fn select_leaves_its_sets_and_its_time_as_linux_does() {
+    let output = same("select", &[]);
+    assert!(output.contains("waits well: yes\nheard 300\n"), "{output}");
+}
+
+#[test]
+fn a_programs_own_event_loop_waits_green_and_loses_no_event() {
+    let output = same("epoll", &[]);
+    assert!(output.contains("waits well: yes\nheard 300\n"), "{output}");
+    for what in ["by level", "by edge", "once"] {
+        assert!(output.contains(&format!("{what}: taken 4000 of 4000\n")), "{output}");
+    }
+}
+
+#[test]
+fn sleeping_takes_as_long_by_each_clock_and_says_what_is_wrong() {
+    let output = same("sleep", &[]);
+    assert!(output.contains("waits well: yes\nslept: 100, as long\n"), "{output}");
+    assert!(!output.contains("another time"), "{output}");
+}
