@@ -62,6 +62,8 @@ mod owner;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod poll;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod process;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod rwlock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod select;

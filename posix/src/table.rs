@@ -31,6 +31,7 @@ macro_rules! green {
             epoll: epoll_wait, epoll_pwait, epoll_pwait2;
             mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
             poll: poll, ppoll, __poll_chk, __ppoll_chk;
+            process: wait, wait3, wait4, waitpid, waitid, system, posix_spawn, posix_spawnp, popen, pclose;
             rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
             select: select, pselect;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;

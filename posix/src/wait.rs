@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use sylvan::io::{Attempt, Interest, Mode};
-use sylvan::{Interrupt, Turn, Wait, WaitReason};
+use sylvan::{Interrupt, Turn, Turnstile, Wait, WaitReason};
 
 use crate::signal::own::{Signals, own};
 
@@ -224,14 +224,24 @@ fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
 /// Makes a call that blocks its OS thread, with what the caller of this crate has passed: see
 /// [`sylvan::blocking`].
 pub(crate) fn section<T: Send>(call: impl FnOnce() -> T) -> T {
-    struct Callers<F>(F);
-    // SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
-    unsafe impl<F> Send for Callers<F> {}
-    impl<T, F: FnOnce() -> T> Callers<F> {
-        fn make(self) -> T {
-            (self.0)()
-        }
-    }
     let call = Callers(call);
     sylvan::blocking(move || call.make())
+}
+
+/// The same, behind a turnstile.
+pub(crate) fn section_in_turn<T: Send>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
+    let call = Callers(call);
+    turnstile.blocking(move || call.make())
+}
+
+/// A call with what the caller of this crate has passed.
+struct Callers<F>(F);
+
+// SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
+unsafe impl<F> Send for Callers<F> {}
+
+impl<T, F: FnOnce() -> T> Callers<F> {
+    fn make(self) -> T {
+        (self.0)()
+    }
 }
