@@ -91,7 +91,7 @@ pub unsafe extern "C" fn pthread_create(
         unsafe { *thread = libc::pthread_self() };
         return 0;
     }
-    if crate::is_whole() && !sylvan::thread::is_starting_os_thread() {
+    if !sylvan::thread::is_starting_os_thread() && crate::begins_green() {
         // SAFETY: as the caller promises.
         return unsafe { crate::thread::create(thread, attributes, start, argument) };
     }

@@ -3,16 +3,16 @@
 //! ```text
 //!   not whole     what a program built on the mirror is
 //!   whole         said before the program begins: its threads are to be green
-//!   off           it was to be whole, but its threads are OS threads; for good
+//!   no more       it has green threads, and those that begin from now on are OS threads
+//!   off           it was to be whole, but all its threads are OS threads; for good
 //! ```
 //!
 //! It is off if the environment says so, or if the program has a runtime of its own, which would else stand
-//! on this one (`sylvan::others`). It is turned off by the first thread if the runtime cannot start, and by
-//! any thread if another runtime has started meanwhile. Threads that are green already stay so: each
-//! function goes by who calls it, not by the state.
+//! on this one (`sylvan::others`). The first thread turns it off if the runtime cannot start. If another
+//! runtime has started meanwhile there are to be no more green ones; those that there are go on, and what
+//! waits for them goes on as before.
 
 use std::ffi::{CStr, c_char};
-use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use sylvan::{Config, TlsMode, others};
@@ -21,7 +21,8 @@ use crate::{comm, kernel};
 
 const NOT_WHOLE: u8 = 0;
 const WHOLE: u8 = 1;
-const OFF: u8 = 2;
+const NO_MORE: u8 = 2;
+const OFF: u8 = 3;
 
 /// Changes while nobody else runs, or for the worse; it publishes nothing.
 static STATE: AtomicU8 = AtomicU8::new(NOT_WHOLE);
@@ -47,7 +48,7 @@ pub unsafe fn make_whole_from_outside(environment: *const *const c_char) {
     // SAFETY: as the caller promises.
     unsafe { make_whole(environment) };
     if is_whole() && others::count() > 0 {
-        turn_off("the program has the runtime in it already");
+        leave(OFF, "the program has the runtime in it already");
     }
 }
 
@@ -74,18 +75,18 @@ unsafe fn says_off(mut environment: *const *const c_char) -> bool {
     false
 }
 
-/// Whether the program is whole.
+/// Whether the program is whole: it may have green threads.
 #[inline]
 #[must_use]
 pub fn is_whole() -> bool {
-    STATE.load(Ordering::Relaxed) == WHOLE
+    matches!(STATE.load(Ordering::Relaxed), WHOLE | NO_MORE)
 }
 
 /// Whether a thread that begins now is to be a green one. Starts the runtime.
 #[inline]
 #[must_use]
 pub fn begins_green() -> bool {
-    if !is_whole() {
+    if STATE.load(Ordering::Relaxed) != WHOLE {
         return false;
     }
     if sylvan::has_started() && !others::is_aside() { true } else { begins_green_at_first() }
@@ -94,23 +95,23 @@ pub fn begins_green() -> bool {
 #[cold]
 fn begins_green_at_first() -> bool {
     if others::is_aside() {
-        turn_off("another runtime has started in this process");
+        let state = if sylvan::has_started() { NO_MORE } else { OFF };
+        leave(state, "another runtime has started in this process");
         return false;
     }
     match Config::new().tls(TlsMode::Own).start() {
         Err(error) if !sylvan::has_started() => {
-            turn_off(&error.to_string());
+            leave(OFF, &error.to_string());
             false
         }
         _ => true,
     }
 }
 
-/// Threads that begin from now on are OS threads: says why.
-fn turn_off(why: &str) {
-    if STATE.swap(OFF, Ordering::Relaxed) == WHOLE {
-        let mut line = Vec::new();
-        let _ = writeln!(line, "sylvan: threads are OS threads: {why}");
+/// Threads that begin from now on are OS threads: says why, once.
+fn leave(state: u8, why: &str) {
+    if STATE.swap(state, Ordering::Relaxed) == WHOLE {
+        let line = format!("sylvan: threads are OS threads: {why}\n");
         let what = [2, line.as_ptr().expose_provenance() as _, line.len() as _, 0, 0, 0];
         // SAFETY: writes what is there.
         unsafe { kernel::enter(libc::SYS_write, what) };

@@ -132,6 +132,9 @@ impl Config {
             Some(mode) => Some(mode),
             None => tls_from_env()?,
         };
+        // Before the first OS thread, which another runtime would take for the program's.
+        #[cfg(target_os = "linux")]
+        crate::others::push_aside();
         if wanted != Some(TlsMode::Shared) {
             // Before `choose`, which starts a thread: it costs least while there is one.
             barrier::init();
@@ -153,8 +156,6 @@ impl Config {
             warn_blocking,
         })?;
         // From here on nothing can fail.
-        #[cfg(target_os = "linux")]
-        crate::others::push_aside();
         tls::adopt(mode);
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
