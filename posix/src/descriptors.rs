@@ -28,6 +28,7 @@ use crate::clock::CLOCK_GETTIME;
 use crate::errno::{errno, fails, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
+use crate::wait;
 
 in_place_of_libc! {
     close, close_range, closefrom, dup2, dup3, fclose, fcntl, fcntl64, ioctl, setsockopt,
@@ -235,6 +236,10 @@ unsafe fn fcntl_by(next: &Next, fd: c_int, request: c_int, argument: c_ulong) ->
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(c_int, c_int, ...) -> c_int =
         unsafe { mem::transmute(next.get()) };
+    if matches!(request, libc::F_SETLKW | libc::F_OFD_SETLKW) && sylvan::is_green() {
+        // SAFETY: as the caller promises.
+        return wait::section(|| unsafe { next(fd, request, argument) });
+    }
     // SAFETY: as the caller promises.
     let result = unsafe { next(fd, request, argument) };
     if result >= 0 && request == libc::F_SETFL {

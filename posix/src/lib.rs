@@ -46,10 +46,14 @@ pub mod descriptors;
 pub mod epoll;
 #[allow(unsafe_code, reason = "a place of the calling thread's")]
 mod errno;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod files;
 #[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
 mod futex;
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod kernel;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod message_queue;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod mutex;
 #[allow(unsafe_code, reason = "makes labels, and a pointer to each")]
@@ -63,6 +67,8 @@ mod owner;
 pub mod poll;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod process;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod resolver;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod rwlock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]

@@ -35,7 +35,7 @@ use sylvan::{Turnstile, numbers};
 use crate::errno::{errno, fails, number_of, set_errno};
 use crate::kernel;
 use crate::next::call_next;
-use crate::wait::{self, Restart};
+use crate::wait::{self, Restart, sections};
 
 /// As that of libc.
 ///
@@ -238,75 +238,28 @@ fn to_result(result: io::Result<pid_t>) -> pid_t {
 /// Many at once would take an OS thread each, while what they have in common is one kernel's.
 static STARTS: Turnstile = Turnstile::new();
 
-/// As that of libc.
-///
-/// # Safety
-///
-/// As that of libc.
-pub unsafe extern "C-unwind" fn system(command: *const c_char) -> c_int {
-    // SAFETY: as the caller promises.
-    wait::section(|| unsafe { call_next!(system(*const c_char) -> c_int, command) })
+sections! {
+    system(command: *const c_char) -> c_int;
 }
 
-type Spawn = (
-    *mut pid_t,
-    *const c_char,
-    *const posix_spawn_file_actions_t,
-    *const posix_spawnattr_t,
-    *const *mut c_char,
-    *const *mut c_char,
-);
-
-macro_rules! spawn {
-    ($name:ident) => {
-        /// As that of libc.
-        ///
-        /// # Safety
-        ///
-        /// As that of libc.
-        pub unsafe extern "C" fn $name(
-            pid: *mut pid_t,
-            path: *const c_char,
-            actions: *const posix_spawn_file_actions_t,
-            attributes: *const posix_spawnattr_t,
-            arguments: *const *mut c_char,
-            environment: *const *mut c_char,
-        ) -> c_int {
-            let all: Spawn = (pid, path, actions, attributes, arguments, environment);
-            wait::section_in_turn(&STARTS, || {
-                let (pid, path, actions, attributes, arguments, environment) = all;
-                // SAFETY: as the caller promises.
-                unsafe {
-                    call_next!(
-                        $name(
-                            *mut pid_t,
-                            *const c_char,
-                            *const posix_spawn_file_actions_t,
-                            *const posix_spawnattr_t,
-                            *const *mut c_char,
-                            *const *mut c_char,
-                        ) -> c_int,
-                        pid,
-                        path,
-                        actions,
-                        attributes,
-                        arguments,
-                        environment,
-                    )
-                }
-            })
-        }
-    };
+sections! { STARTS:
+    posix_spawn(
+        pid: *mut pid_t,
+        path: *const c_char,
+        actions: *const posix_spawn_file_actions_t,
+        attributes: *const posix_spawnattr_t,
+        arguments: *const *mut c_char,
+        environment: *const *mut c_char,
+    ) -> c_int;
+    posix_spawnp(
+        pid: *mut pid_t,
+        file: *const c_char,
+        actions: *const posix_spawn_file_actions_t,
+        attributes: *const posix_spawnattr_t,
+        arguments: *const *mut c_char,
+        environment: *const *mut c_char,
+    ) -> c_int;
 }
-
-spawn!(posix_spawn);
-spawn!(posix_spawnp);
-
-/// A pointer that comes back from a section.
-struct Stream(*mut FILE);
-
-// SAFETY: the caller waits for it.
-unsafe impl Send for Stream {}
 
 /// As that of libc.
 ///
@@ -314,11 +267,9 @@ unsafe impl Send for Stream {}
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE {
-    let Stream(stream) = wait::section_in_turn(&STARTS, || {
-        // SAFETY: as the caller promises.
-        Stream(unsafe {
-            call_next!(popen(*const c_char, *const c_char) -> *mut FILE, command, mode,)
-        })
+    // SAFETY: as the caller promises.
+    let stream = wait::section_in_turn(&STARTS, || unsafe {
+        call_next!(popen(*const c_char, *const c_char) -> *mut FILE, command, mode)
     });
     if !stream.is_null() && sylvan::has_started() {
         // SAFETY: it has just been opened; so has its descriptor.

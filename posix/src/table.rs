@@ -29,9 +29,12 @@ macro_rules! green {
             barrier: pthread_barrier_wait, pthread_barrier_destroy;
             cond: pthread_cond_wait, pthread_cond_timedwait, pthread_cond_clockwait, pthread_cond_signal, pthread_cond_broadcast, pthread_cond_destroy;
             epoll: epoll_wait, epoll_pwait, epoll_pwait2;
+            files: fsync, fdatasync, syncfs, sync, sync_file_range, msync, ftruncate, ftruncate64, truncate, truncate64, fallocate, fallocate64, posix_fallocate, posix_fallocate64, tcdrain, flock, lockf, lockf64, msgsnd, msgrcv, semop, semtimedop, aio_suspend, aio_suspend64, stat, stat64, lstat, lstat64, fstatat, fstatat64, statx, statfs, statfs64, statvfs, statvfs64, access, faccessat, readlink, readlinkat, realpath, opendir, readdir, readdir64, rename, renameat, renameat2, link, linkat, symlink, symlinkat, unlink, unlinkat, remove, mkdir, mkdirat, rmdir, mknod, mkfifo, chmod, fchmod, fchmodat, chown, lchown, fchown, fchownat, utime, utimes, utimensat, futimens;
+            message_queue: mq_receive, mq_timedreceive, mq_send, mq_timedsend, mq_close;
             mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
             poll: poll, ppoll, __poll_chk, __ppoll_chk;
             process: wait, wait3, wait4, waitpid, waitid, system, posix_spawn, posix_spawnp, popen, pclose;
+            resolver: getaddrinfo, getnameinfo, gethostbyname, gethostbyname2, gethostbyaddr, gethostbyname_r, gethostbyname2_r, gethostbyaddr_r, getservbyname, getservbyport, getservbyname_r, getservbyport_r, getprotobyname, getprotobyname_r, getpwnam, getpwuid, getpwnam_r, getpwuid_r, getgrnam, getgrgid, getgrnam_r, getgrgid_r, getgrouplist, initgroups, res_query, res_search, res_nquery, res_nsearch;
             rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
             select: select, pselect;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;

@@ -223,25 +223,58 @@ fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
 
 /// Makes a call that blocks its OS thread, with what the caller of this crate has passed: see
 /// [`sylvan::blocking`].
-pub(crate) fn section<T: Send>(call: impl FnOnce() -> T) -> T {
+pub(crate) fn section<T>(call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    sylvan::blocking(move || call.make())
+    sylvan::blocking(move || call.make()).0
 }
 
 /// The same, behind a turnstile.
-pub(crate) fn section_in_turn<T: Send>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
+pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    turnstile.blocking(move || call.make())
+    turnstile.blocking(move || call.make()).0
 }
 
-/// A call with what the caller of this crate has passed.
-struct Callers<F>(F);
+/// A call with what the caller of this crate has passed, or what it returns.
+struct Callers<T>(T);
 
 // SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
-unsafe impl<F> Send for Callers<F> {}
+unsafe impl<T> Send for Callers<T> {}
 
 impl<T, F: FnOnce() -> T> Callers<F> {
-    fn make(self) -> T {
-        (self.0)()
+    fn make(self) -> Callers<T> {
+        Callers((self.0)())
     }
 }
+
+/// Defines functions of libc's that are made in a blocking section: `sections!(name(argument: type, ...) -> type)`,
+/// behind a turnstile where there is one (`sections!(TURNSTILE: ...)`).
+macro_rules! sections {
+    ($($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
+        /// As that of libc.
+        ///
+        /// # Safety
+        ///
+        /// As that of libc.
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // SAFETY: as the caller promises.
+            $crate::wait::section(|| unsafe {
+                $crate::next::call_next!($name($($type),*) -> $result, $($argument),*)
+            })
+        }
+    )+};
+    ($turnstile:ident: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
+        /// As that of libc.
+        ///
+        /// # Safety
+        ///
+        /// As that of libc.
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // SAFETY: as the caller promises.
+            $crate::wait::section_in_turn(&$turnstile, || unsafe {
+                $crate::next::call_next!($name($($type),*) -> $result, $($argument),*)
+            })
+        }
+    )+};
+}
+
+pub(crate) use sections;

@@ -39,3 +39,9 @@ fn sleeping_takes_as_long_by_each_clock_and_says_what_is_wrong() {
     assert!(output.contains("waits well: yes\nslept: 100, as long\n"), "{output}");
     assert!(!output.contains("another time"), "{output}");
 }
+
+#[test]
+fn what_files_queues_and_look_ups_say_is_what_libc_says() {
+    let output = same("files", &[]);
+    assert!(output.contains("waits well: yes\nreceived: 100\nlocked: 30\n"), "{output}");
+}
