@@ -10,9 +10,12 @@ use std::ptr::{self, NonNull};
 
 use crate::task::{Header, TaskRef};
 
-thread_local! {
+local_pointer! {
     /// The green thread that runs here; null on an OS thread.
-    static GREEN: Cell<*const Header> = const { Cell::new(ptr::null()) };
+    static GREEN: Header as "sylvan_current_green";
+}
+
+thread_local! {
     /// The thread that has this OS thread for itself, if it was started by the runtime.
     static BOUND: Cell<*const Header> = const { Cell::new(ptr::null()) };
     /// The handle of any other OS thread, made when somebody asks for it.
@@ -56,18 +59,18 @@ pub(crate) fn unbind() {
 /// It does not leave the OS thread that it belongs to, since a pointer is not `Send`; nor is it for
 /// green threads, which do.
 #[derive(Clone, Copy)]
-pub(crate) struct Place(NonNull<Cell<*const Header>>);
+pub(crate) struct Place(NonNull<*const Header>);
 
 impl Place {
     /// That of the calling OS thread.
     pub(crate) fn here() -> Self {
-        Self(GREEN.with(|green| NonNull::from(green)))
+        Self(NonNull::new(GREEN.place()).expect("a thread has its memory"))
     }
 
     #[inline]
     pub(crate) fn set_green(self, task: *const Header) {
-        // SAFETY: a thread-local of this OS thread, and one that is never dropped.
-        unsafe { self.0.as_ref() }.set(task);
+        // SAFETY: of this OS thread, and there as long as it.
+        unsafe { self.0.write(task) };
     }
 }
 

@@ -90,6 +90,10 @@ mod context;
 mod task;
 
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "a label in each thread's memory")]
+#[macro_use]
+mod local;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "who runs here, by address")]
 mod current;
 

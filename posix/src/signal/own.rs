@@ -1,7 +1,5 @@
 //! What a thread of a whole program has of its own: a part of its record, for as long as it lives.
 
-use std::cell::Cell;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sylvan::Interrupt;
@@ -15,9 +13,9 @@ pub struct Signals {
     is_cancelled: AtomicBool,
 }
 
-thread_local! {
+sylvan::local_pointer! {
     /// Those of the calling thread; null for one that is not green.
-    static OWN: Cell<*const Signals> = const { Cell::new(ptr::null()) };
+    static OWN: Signals as "sylvan_own_signals";
 }
 
 impl Signals {
