@@ -22,8 +22,8 @@
 //!
 //! # Where not
 //!
-//! In a library: the functions would be its own alone. A shared one that links this crate does not link
-//! (`.preinit_array`).
+//! In a shared library: the functions are its own alone, and nothing says before the program begins that its
+//! threads are to be green (`.preinit_array` is a program's). So threads stay OS threads.
 
 #[cfg(all(
     target_os = "linux",
