@@ -27,6 +27,8 @@
 ))]
 
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod altstack;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod attributes;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod barrier;
@@ -42,6 +44,8 @@ pub mod cond;
 mod deadline;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod descriptors;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod directed;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod epoll;
 #[allow(unsafe_code, reason = "a place of the calling thread's")]
@@ -77,6 +81,8 @@ pub mod select;
 pub mod semaphore;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod signal;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod sigwait;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod spin;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's")]

@@ -15,7 +15,7 @@ use crate::deadline::{self, Deadline, Invalid};
 use crate::errno::{fails, number_of};
 use crate::kernel;
 use crate::next::call_next;
-use crate::wait;
+use crate::{signal, wait};
 
 /// The kernel's mask is as long as this.
 pub(crate) const MASK_SIZE: c_long = size_of::<u64>() as c_long;
@@ -139,10 +139,7 @@ pub(crate) unsafe fn masked(mask: *const sigset_t, f: impl FnOnce() -> c_int) ->
     }
     // SAFETY: as the caller promises; the kernel's mask is what a set begins with.
     let mask = unsafe { mask.cast::<u64>().read_unaligned() };
-    let before = sylvan::signal::change_mask(libc::SIG_SETMASK, Some(mask)).unwrap_or(0);
-    let result = f();
-    let _ = sylvan::signal::change_mask(libc::SIG_SETMASK, Some(before));
-    result
+    signal::with_mask(mask, f)
 }
 
 /// The result of a call, or its error in `errno`.

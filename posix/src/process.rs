@@ -35,6 +35,7 @@ use sylvan::{Turnstile, numbers};
 use crate::errno::{errno, fails, number_of, set_errno};
 use crate::kernel;
 use crate::next::call_next;
+use crate::signal::delivery::wearing_own_mask;
 use crate::wait::{self, Restart, sections};
 
 /// As that of libc.
@@ -238,11 +239,19 @@ fn to_result(result: io::Result<pid_t>) -> pid_t {
 /// Many at once would take an OS thread each, while what they have in common is one kernel's.
 static STARTS: Turnstile = Turnstile::new();
 
-sections! {
-    system(command: *const c_char) -> c_int;
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn system(command: *const c_char) -> c_int {
+    // SAFETY: as the caller promises.
+    wait::section(|| unsafe {
+        wearing_own_mask(|| call_next!(system(*const c_char) -> c_int, command))
+    })
 }
 
-sections! { STARTS:
+sections! { STARTS, wearing_own_mask:
     posix_spawn(
         pid: *mut pid_t,
         path: *const c_char,
@@ -269,7 +278,9 @@ sections! { STARTS:
 pub unsafe extern "C-unwind" fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE {
     // SAFETY: as the caller promises.
     let stream = wait::section_in_turn(&STARTS, || unsafe {
-        call_next!(popen(*const c_char, *const c_char) -> *mut FILE, command, mode)
+        wearing_own_mask(|| {
+            call_next!(popen(*const c_char, *const c_char) -> *mut FILE, command, mode)
+        })
     });
     if !stream.is_null() && sylvan::has_started() {
         // SAFETY: it has just been opened; so has its descriptor.

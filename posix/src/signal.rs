@@ -1,16 +1,165 @@
-//! Signal masks: a green thread has its own, which goes with it from one OS thread to another.
+//! Signals: masks, and how a signal reaches a green thread.
+//!
+//! In a program on the mirror a green thread's mask goes with it from one OS thread to another, and the
+//! kernel delivers what is open there (`sylvan::signal`). In a whole program that would not do: a handler may
+//! call what this crate has, and so it must not interrupt this crate or the runtime in the midst of it; and a
+//! signal may be for a thread that waits. There each OS thread of the runtime has blocked all, and each
+//! green thread has what [`own::Signals`] holds: its mask, and what is left for it.
+//!
+//! ```text
+//!   pthread_kill, raise, ...  --> left for the thread --> it waits: its wait is interrupted (wait) --+
+//!   the attendant: a signal         (own, queue)      --> it runs: it is poked (attendant) ----------+
+//!   for the process                                   --> it has it blocked: until it opens it ------+
+//!                                                                                                    v
+//!                                   the thread, on its own stack, has the kernel deliver it (delivery)
+//! ```
+//!
+//! Nothing is lost, whatever happens at the same time: who sends leaves the signal and then looks whether
+//! the thread has it blocked; the thread opens it and then looks what is left for it. One that is not blocked
+//! raises the thread's interrupt, which a wait that begins later finds.
+//!
+//! OS threads are the kernel's: `main`, and those that were there before the runtime.
 
+pub(crate) mod attendant;
+pub(crate) mod delivery;
+pub(crate) mod lock;
 pub mod own;
+mod queue;
 
 use std::io;
 use std::ptr;
 
-use libc::{c_int, sigset_t};
+use libc::{c_int, siginfo_t, sigset_t};
 
 use crate::errno::set_errno;
+use crate::kernel;
 use crate::names::in_place_of_libc;
+use crate::whole::is_whole;
 
 in_place_of_libc! { pthread_sigmask, sigprocmask }
+
+use own::{Signals, own};
+
+/// The bit of a signal in a mask.
+pub(crate) const fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// What nobody can block.
+const NEVER: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+
+/// A whole program begins.
+pub(crate) fn begin() {
+    unsafe extern "C" fn in_child() {
+        lock::forget();
+        if let Some(mask) = own::forget() {
+            lock::set_mask(mask);
+        }
+        attendant::forget();
+    }
+    attendant::begin();
+    // SAFETY: the function does what one may in a child of a fork.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+}
+
+/// The mask of the calling thread, green or not.
+pub(crate) fn mask_of_caller() -> u64 {
+    own().map_or_else(lock::mask, Signals::mask)
+}
+
+/// The calling thread looks what is left for it.
+pub(crate) fn look(signals: &Signals) {
+    signals.interrupt.take();
+    delivery::deliver(signals);
+}
+
+/// Sends a signal to the green thread that is such a one; `None` if there is none. An error is the number of
+/// one: of a signal that must not be lost, for which there is no room.
+pub(crate) fn send(
+    is_it: impl FnMut(&Signals) -> bool,
+    info: &siginfo_t,
+    is_queued: bool,
+) -> Option<Result<(), c_int>> {
+    enum Sent {
+        To(*const Signals),
+        Poked,
+        Full,
+    }
+    let signal = bit(info.si_signo);
+    let sent = lock::held(|held| {
+        let target = own::find(held, is_it)?;
+        let is_open = target.mask() & signal == 0;
+        let is_waited_for = target.waits_for() & signal != 0;
+        if is_open && !is_waited_for && delivery::is_ignored(info.si_signo) {
+            return Some(Sent::To(target));
+        }
+        if !target.leave(held, info, is_queued) {
+            return Some(Sent::Full);
+        }
+        let is_open = target.mask() & signal == 0 || target.waits_for() & signal != 0;
+        let is_self = own().is_some_and(|own| ptr::eq(own, target));
+        if is_open && !is_self && !target.interrupt.raise() {
+            attendant::poke_once(held, target);
+            return Some(Sent::Poked);
+        }
+        Some(Sent::To(target))
+    })?;
+    match (sent, own()) {
+        (Sent::Full, _) => return Some(Err(libc::EAGAIN)),
+        (Sent::Poked, _) => attendant::attend(),
+        // To itself: at once.
+        (Sent::To(target), Some(own)) if ptr::eq(target, own) => look(own),
+        (Sent::To(_), _) => {}
+    }
+    Some(Ok(()))
+}
+
+/// Changes the mask of the calling green thread; what it was.
+pub(crate) fn change_own(signals: &Signals, mask: u64) -> u64 {
+    let mask = mask & !(NEVER | INTERNAL);
+    let before = signals.set_mask(mask);
+    if before & !mask != 0 {
+        if signals.deliverable() != 0 {
+            look(signals);
+        }
+        take_of_process(signals, before & !mask);
+        attendant::has_open(!mask);
+    }
+    if mask & !before != 0 {
+        attendant::has_closed(mask & !before);
+    }
+    before
+}
+
+/// What is left for the process, and was just opened by a green thread, is delivered before it goes on.
+pub(crate) fn take_of_process(signals: &Signals, opened: u64) {
+    let mut pending = 0_u64;
+    let what = [(&raw mut pending).expose_provenance() as _, size_of::<u64>() as _, 0, 0, 0, 0];
+    // SAFETY: the kernel writes a mask to `pending`.
+    unsafe { kernel::enter(libc::SYS_rt_sigpending, what) };
+    let mut left = pending & opened;
+    while left != 0
+        && let Some(info) = attendant::wait_for(left, Some(0))
+    {
+        left &= !bit(info.si_signo);
+        lock::held(|held| signals.leave(held, &info, false));
+        look(signals);
+    }
+}
+
+/// Has a green thread wait with another mask than its own, as `ppoll` and its kin do: a signal that is open then, and
+/// is left already, ends the wait.
+pub(crate) fn with_mask<T>(mask: u64, f: impl FnOnce() -> T) -> T {
+    let Some(signals) = own() else { return f() };
+    let before = signals.set_mask(mask & !(NEVER | INTERNAL));
+    attendant::attend();
+    if signals.deliverable() != 0 {
+        signals.interrupt.raise();
+    }
+    let result = f();
+    change_own(signals, before);
+    result
+}
 
 /// glibc's own signals, which it lets nobody block: to cancel a thread, and to have all change their user.
 const INTERNAL: u64 = 1 << 31 | 1 << 32;
@@ -28,12 +177,31 @@ pub(crate) unsafe fn rt_sigprocmask(
 ) -> io::Result<()> {
     // SAFETY: as the caller promises. They may be the same.
     let set = (!set.is_null()).then(|| unsafe { set.read_unaligned() });
-    let was = sylvan::signal::change_mask(how, set)?;
+    let was = change_mask(how, set)?;
     if !before.is_null() {
         // SAFETY: as the caller promises.
         unsafe { before.write_unaligned(was) };
     }
     Ok(())
+}
+
+fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
+    let Some(signals) = own().filter(|_| !sylvan::signal::is_vfork_child()) else {
+        let was = sylvan::signal::change_mask(how, set)?;
+        if set.is_some() && is_whole() && !sylvan::signal::is_vfork_child() {
+            attendant::has_blocked(lock::mask());
+        }
+        return Ok(was);
+    };
+    let before = signals.mask();
+    let Some(set) = set else { return Ok(before) };
+    let mask = match how {
+        libc::SIG_BLOCK => before | set,
+        libc::SIG_UNBLOCK => before & !set,
+        libc::SIG_SETMASK => set,
+        _ => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    };
+    Ok(change_own(signals, mask))
 }
 
 /// As libc's.
@@ -74,4 +242,23 @@ pub unsafe extern "C" fn sigprocmask(
     }
     set_errno(error);
     -1
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's: `set` points to where a set may be written.
+pub unsafe extern "C" fn sigpending(set: *mut sigset_t) -> c_int {
+    let mut pending = 0_u64;
+    let what = [(&raw mut pending).expose_provenance() as _, size_of::<u64>() as _, 0, 0, 0, 0];
+    // SAFETY: the kernel writes a mask to `pending`.
+    unsafe { kernel::enter(libc::SYS_rt_sigpending, what) };
+    if let Some(signals) = own() {
+        // The OS thread has blocked more than the thread.
+        pending = (pending | signals.pending()) & signals.mask();
+    }
+    // SAFETY: as the caller promises.
+    unsafe { set.cast::<u64>().write_unaligned(pending) };
+    0
 }

@@ -26,8 +26,10 @@ macro_rules! heard_of {
 macro_rules! green {
     ($then:ident) => {
         $then! {
+            altstack: sigaltstack;
             barrier: pthread_barrier_wait, pthread_barrier_destroy;
             cond: pthread_cond_wait, pthread_cond_timedwait, pthread_cond_clockwait, pthread_cond_signal, pthread_cond_broadcast, pthread_cond_destroy;
+            directed: pthread_kill, pthread_sigqueue, raise, gsignal, kill, sigqueue;
             epoll: epoll_wait, epoll_pwait, epoll_pwait2;
             files: fsync, fdatasync, syncfs, sync, sync_file_range, msync, ftruncate, ftruncate64, truncate, truncate64, fallocate, fallocate64, posix_fallocate, posix_fallocate64, tcdrain, flock, lockf, lockf64, msgsnd, msgrcv, semop, semtimedop, aio_suspend, aio_suspend64, stat, stat64, lstat, lstat64, fstatat, fstatat64, statx, statfs, statfs64, statvfs, statvfs64, access, faccessat, readlink, readlinkat, realpath, opendir, readdir, readdir64, rename, renameat, renameat2, link, linkat, symlink, symlinkat, unlink, unlinkat, remove, mkdir, mkdirat, rmdir, mknod, mkfifo, chmod, fchmod, fchmodat, chown, lchown, fchown, fchownat, utime, utimes, utimensat, futimens;
             message_queue: mq_receive, mq_timedreceive, mq_send, mq_timedsend, mq_close;
@@ -38,6 +40,8 @@ macro_rules! green {
             rwlock: pthread_rwlock_rdlock, pthread_rwlock_wrlock, pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, pthread_rwlock_clockrdlock, pthread_rwlock_clockwrlock, pthread_rwlock_tryrdlock, pthread_rwlock_trywrlock, pthread_rwlock_unlock, __pthread_rwlock_rdlock, __pthread_rwlock_wrlock, __pthread_rwlock_tryrdlock, __pthread_rwlock_trywrlock, __pthread_rwlock_unlock;
             select: select, pselect;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;
+            signal: sigpending;
+            sigwait: sigwait, sigwaitinfo, sigtimedwait, sigsuspend, __sigsuspend, pause;
             spin: pthread_spin_lock;
             thread: pthread_join, pthread_self, pthread_equal;
             time: sched_yield, thrd_yield, nanosleep, clock_nanosleep, usleep, sleep, thrd_sleep;

@@ -24,6 +24,7 @@ use libc::{pthread_attr_t, pthread_t};
 use sylvan::{Wait, WaitReason};
 
 use crate::next::call_next;
+use crate::signal::own::Signals;
 use crate::wait::{self, Restart};
 
 unsafe extern "C" {
@@ -45,6 +46,7 @@ struct Record {
     start: Start,
     argument: *mut c_void,
     result: Cell<*mut c_void>,
+    signals: Signals,
 }
 
 thread_local! {
@@ -99,7 +101,10 @@ pub(crate) unsafe fn create(
         start,
         argument,
         result: Cell::new(ptr::null_mut()),
+        signals: Signals::new(),
     }));
+    // SAFETY: there until the thread has ended, or could not be made.
+    unsafe { (*record).signals.conceive(record.expose_provenance() as pthread_t, None) };
     // SAFETY: as the caller promises; before the thread can run, for it may look there.
     unsafe { *thread = record.expose_provenance() as pthread_t };
     let sent = Sent(record);
@@ -110,6 +115,8 @@ pub(crate) unsafe fn create(
     match spawned {
         Ok(_) => 0,
         Err(_) => {
+            // SAFETY: as above.
+            unsafe { (*record).signals.end() };
             // SAFETY: nobody else has it.
             drop(unsafe { Box::from_raw(record) });
             libc::EAGAIN
@@ -121,7 +128,10 @@ fn run(this: *const Record) {
     THIS.set(this);
     // SAFETY: the thread's own until it says ENDED.
     let record = unsafe { &*this };
+    // SAFETY: conceived by who has made the thread.
+    unsafe { record.signals.begin() };
     record.result.set((record.start)(record.argument));
+    record.signals.end();
     // Release pairs with the acquire in `pthread_join` and `pthread_detach`.
     match record.state.swap(ENDED, Ordering::AcqRel) {
         // SAFETY: nobody else has it.
@@ -198,4 +208,14 @@ pub unsafe extern "C" fn pthread_self() -> pthread_t {
 /// None is needed.
 pub unsafe extern "C" fn pthread_equal(one: pthread_t, other: pthread_t) -> c_int {
     c_int::from(one == other)
+}
+
+/// Whether it is the number of a green thread, be it that it has ended.
+///
+/// # Safety
+///
+/// The thread is there, or has not been joined or detached.
+pub(crate) unsafe fn is_green(thread: pthread_t) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { record(thread) }.is_some()
 }

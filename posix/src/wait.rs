@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use sylvan::io::{Attempt, Interest, Mode};
 use sylvan::{Interrupt, Turn, Turnstile, Wait, WaitReason};
 
+use crate::signal::delivery::{deliver, go_on_in_handler, leave_handler};
 use crate::signal::own::{Signals, own};
 
 /// The call is to end with `EINTR`: a handler has run, or a cancellation is due.
@@ -99,17 +100,10 @@ pub(crate) fn attempt<T: Send>(
     restart: Restart,
     mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
-    let Some(signals) = own() else { return sylvan::io::attempt(fd, interest, op) };
-    loop {
-        match sylvan::io::attempt_interruptible(fd, interest, &signals.interrupt, &mut op) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                if heed(signals, restart).is_err() {
-                    return Err(error);
-                }
-            }
-            end => return end,
-        }
-    }
+    until_ended(restart, |interrupt| match interrupt {
+        Some(interrupt) => sylvan::io::attempt_interruptible(fd, interest, interrupt, &mut op),
+        None => sylvan::io::attempt(fd, interest, &mut op),
+    })
 }
 
 /// Parks until `fd` is ready or until `deadline`: see [`sylvan::io::ready`].
@@ -119,24 +113,10 @@ pub(crate) fn ready(
     deadline: Option<Instant>,
     restart: Restart,
 ) -> io::Result<bool> {
-    let Some(signals) = own() else {
-        return match restart {
-            Restart::AsAsked | Restart::Never if !sylvan::is_green() => {
-                sylvan::io::ready_interruptible(fd, interest, deadline, &NONE)
-            }
-            _ => sylvan::io::ready(fd, interest, deadline),
-        };
-    };
-    loop {
-        match sylvan::io::ready_interruptible(fd, interest, deadline, &signals.interrupt) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                if heed(signals, restart).is_err() {
-                    return Err(error);
-                }
-            }
-            end => return end,
-        }
-    }
+    until_ended(restart, |interrupt| match interrupt.or_else(|| of_os_thread(restart)) {
+        Some(interrupt) => sylvan::io::ready_interruptible(fd, interest, deadline, interrupt),
+        None => sylvan::io::ready(fd, interest, deadline),
+    })
 }
 
 /// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::poll_by`].
@@ -183,7 +163,7 @@ fn until_ended<T>(
 ) -> io::Result<T> {
     let Some(signals) = own() else { return wait(None) };
     loop {
-        match wait(Some(&signals.interrupt)) {
+        match moving(signals, || wait(Some(&signals.interrupt))) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 if heed(signals, restart).is_err() {
                     return Err(error);
@@ -200,38 +180,65 @@ fn interruptibly<T>(
     restart: Restart,
     mut wait: impl FnMut(Option<&Interrupt>) -> Result<T, Interrupted>,
 ) -> Result<T, Interrupted> {
-    let Some(signals) = own() else {
-        // The kernel has seen to `SA_RESTART`.
-        let ends = matches!(restart, Restart::AsAsked | Restart::Never) && !sylvan::is_green();
-        return wait(ends.then_some(&NONE));
-    };
+    let Some(signals) = own() else { return wait(of_os_thread(restart)) };
     loop {
-        match wait(Some(&signals.interrupt)) {
+        match moving(signals, || wait(Some(&signals.interrupt))) {
             Err(Interrupted) => heed(signals, restart)?,
             end => return end,
         }
     }
 }
 
+/// What an OS thread names if its wait is to be ended by a handler. The kernel has seen to `SA_RESTART`.
+fn of_os_thread(restart: Restart) -> Option<&'static Interrupt> {
+    let ends = matches!(restart, Restart::AsAsked | Restart::Never) && !sylvan::is_green();
+    ends.then_some(&NONE)
+}
+
 /// A wait was interrupted: what is left for the thread is seen to; whether the wait is to end.
 #[cold]
 fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
     signals.interrupt.take();
-    let is_over = restart != Restart::Always && signals.is_cancelled();
+    let ran = deliver(signals);
+    if signals.pending() & signals.waits_for() != 0 {
+        // It waits for that, blocked as it is.
+        return Err(Interrupted);
+    }
+    let is_over = match restart {
+        Restart::Never => ran.any || signals.is_cancelled(),
+        Restart::AsAsked => ran.any_that_ends || signals.is_cancelled(),
+        Restart::UnlessCancelled => signals.is_cancelled(),
+        Restart::Always => false,
+    };
     if is_over { Err(Interrupted) } else { Ok(()) }
 }
 
 /// Makes a call that blocks its OS thread, with what the caller of this crate has passed: see
-/// [`sylvan::blocking`].
+/// [`sylvan::blocking`]. A poke ends the call (`signal::attendant`), and what is left for the thread is seen
+/// to after it.
 pub(crate) fn section<T>(call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    sylvan::blocking(move || call.make()).0
+    in_section(|| sylvan::blocking(move || call.make()).0)
+}
+
+fn in_section<T>(section: impl FnOnce() -> T) -> T {
+    let Some(signals) = own() else { return section() };
+    let result = moving(signals, section);
+    if signals.interrupt.is_raised() {
+        let _ = heed(signals, Restart::Always);
+    }
+    result
 }
 
 /// The same, behind a turnstile.
 pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    turnstile.blocking(move || call.make()).0
+    in_section(|| turnstile.blocking(move || call.make()).0)
+}
+
+/// Makes a call.
+pub(crate) fn plainly<T>(call: impl FnOnce() -> T) -> T {
+    call()
 }
 
 /// A call with what the caller of this crate has passed, or what it returns.
@@ -246,8 +253,23 @@ impl<T, F: FnOnce() -> T> Callers<F> {
     }
 }
 
+/// Runs `wait`, which may move the thread to another OS thread.
+#[inline]
+fn moving<T>(signals: &Signals, wait: impl FnOnce() -> T) -> T {
+    let is_in_handler = signals.depth.get() > 0;
+    if is_in_handler {
+        leave_handler(signals);
+    }
+    let end = wait();
+    if is_in_handler {
+        go_on_in_handler(signals);
+    }
+    end
+}
+
 /// Defines functions of libc's that are made in a blocking section: `sections!(name(argument: type, ...) -> type)`,
-/// behind a turnstile where there is one (`sections!(TURNSTILE: ...)`).
+/// behind a turnstile where there is one (`sections!(TURNSTILE: ...)`), and by a function that calls what it
+/// gets (`sections!(TURNSTILE, function: ...)`).
 macro_rules! sections {
     ($($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
         /// As that of libc.
@@ -262,7 +284,10 @@ macro_rules! sections {
             })
         }
     )+};
-    ($turnstile:ident: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
+    ($turnstile:ident: $($all:tt)+) => {
+        $crate::wait::sections! { $turnstile, $crate::wait::plainly: $($all)+ }
+    };
+    ($turnstile:ident, $around:path: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
         /// As that of libc.
         ///
         /// # Safety
@@ -271,7 +296,7 @@ macro_rules! sections {
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             // SAFETY: as the caller promises.
             $crate::wait::section_in_turn(&$turnstile, || unsafe {
-                $crate::next::call_next!($name($($type),*) -> $result, $($argument),*)
+                $around(|| $crate::next::call_next!($name($($type),*) -> $result, $($argument),*))
             })
         }
     )+};

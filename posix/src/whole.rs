@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use sylvan::{Config, TlsMode, others};
 
-use crate::{comm, kernel};
+use crate::{comm, kernel, signal};
 
 const NOT_WHOLE: u8 = 0;
 const WHOLE: u8 = 1;
@@ -37,6 +37,9 @@ pub unsafe fn make_whole(environment: *const *const c_char) {
     let is_off = unsafe { says_off(environment) };
     STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
     sylvan::thread::leave_faults(comm::kept);
+    if !is_off {
+        signal::begin();
+    }
 }
 
 /// The same, for a layer that was brought along from outside: if the program has a runtime of its own, the layer stands aside.

@@ -2,8 +2,38 @@
 
 use std::io;
 
-use crate::scheduler::wardrobe;
+use crate::scheduler::{self, wardrobe};
 use crate::sys::signal;
+
+/// From now on each green thread has all signals blocked in the kernel, but for faults and `left_open`, and so
+/// have the runtime's OS threads: the caller has its threads' signals delivered itself.
+///
+/// To be called before the runtime starts.
+pub fn cover_all(left_open: i32) {
+    wardrobe::cover_all(left_open);
+}
+
+/// The mask that OS threads have which are covered.
+#[must_use]
+pub fn cover() -> u64 {
+    signal::cover()
+}
+
+/// Whether the caller is a child that shares the memory of the process in which the runtime has started
+/// (`vfork`): it changes nothing of that.
+#[must_use]
+pub fn is_vfork_child() -> bool {
+    scheduler::is_vfork_child()
+}
+
+/// Starts an OS thread that has all blocked, for the layer that delivers signals.
+///
+/// # Errors
+///
+/// Where none can be had.
+pub fn start_attendant(attend: fn()) -> io::Result<()> {
+    scheduler::start_os_thread("sylvan-signals".into(), attend).map(drop)
+}
 
 /// Changes the signal mask of the calling thread, green or not, and returns what it was. A mask has a bit
 /// for each signal, the lowest for signal 1; `how` is one of `SIG_BLOCK`, `SIG_UNBLOCK`, `SIG_SETMASK`,

@@ -435,6 +435,16 @@ impl Thread {
         self.0.name()
     }
 
+    /// The number of the OS thread that runs it, or has run it last, if it has run. By the time that the
+    /// caller has it, it may run elsewhere.
+    pub fn os_thread(&self) -> Option<u32> {
+        match self.0.lease.get() {
+            Some(lease) => Some(lease.worker()),
+            // Bound to it, or not started.
+            None => Some(self.0.core.load(Ordering::Relaxed)).filter(|number| *number != 0),
+        }
+    }
+
     /// Makes the thread's token available: its [`park`] returns, now or the next time.
     pub fn unpark(&self) {
         token::give(&self.0);

@@ -1,5 +1,7 @@
 //! A third party ends waits of whatever kind, and those that are not interruptible go on.
 
+#![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
+
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;

@@ -62,8 +62,9 @@ impl Interrupt {
     }
 
     /// Ends the thread's interruptible wait, or the next one before it begins. What the caller has written
-    /// is seen by the thread when it [takes](Self::take) this.
-    pub fn raise(&self) {
+    /// is seen by the thread when it [takes](Self::take) this. Whether it was in such a wait: else it runs, or
+    /// waits otherwise, or was woken before.
+    pub fn raise(&self) -> bool {
         // The release in `change` pairs with the acquire in `take` and `is_raised`, also where the word stays
         // as it is; the acquire with the release in `open`.
         let before = self.change(|word| match word & BITS {
@@ -71,9 +72,9 @@ impl Interrupt {
             _ => word | RAISED,
         });
         if before.addr() & BITS != 0 {
-            return;
+            return false;
         }
-        let Some(task) = NonNull::new(before) else { return };
+        let Some(task) = NonNull::new(before) else { return false };
         // SAFETY: the task is in its wait until CLAIMING is gone, so it is alive; the claim says whether the
         // right to run it is ours.
         let runnable = unsafe { task.as_ref().state.claim().then(|| Runnable::from_raw(task)) };
@@ -82,6 +83,7 @@ impl Interrupt {
         if let Some(runnable) = runnable {
             runnable.schedule();
         }
+        true
     }
 
     /// Changes the word; what it was.

@@ -52,6 +52,7 @@ use super::{Scheduler, TlsMode, get};
 use crate::attributes;
 use crate::context::Switch;
 use crate::current;
+use crate::primitive::Ordering;
 use crate::sys;
 use crate::task::Header;
 
@@ -79,6 +80,7 @@ impl Scheduler {
         if let Some(watch) = &self.watch {
             watch.forget(task);
         }
+        task.core.store(sys::thread::id(), Ordering::Relaxed);
         task.lease.set(None);
         current::bind(task);
         attributes::inherit_from_runtime();

@@ -229,7 +229,10 @@ pub(crate) fn is_vfork_child() -> bool {
 
 /// Starts one of the runtime's own OS threads. A panic there is a broken invariant: it ends the
 /// process, for no green thread could go on.
-fn start_os_thread(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<OsThread> {
+pub(crate) fn start_os_thread(
+    name: String,
+    main: impl FnOnce() + Send + 'static,
+) -> io::Result<OsThread> {
     let main = move || {
         attributes::inherit_from_runtime();
         if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {

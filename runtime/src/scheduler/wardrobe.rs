@@ -42,6 +42,13 @@
 //! A process of one thread that changes its mask before the runtime starts, as servers do, does not count:
 //! what it wears when the runtime starts is the first mask.
 //!
+//! # Where all are covered
+//!
+//! In a whole program (`cover_all`) green threads have masks of which the kernel hears nothing: FIRST is what
+//! those wear that are nobody's, and all wear it for good. The layer above has the signals of its threads
+//! delivered where that does no harm, never in the midst of the runtime. Whoever changes a mask there is
+//! an OS thread, which concerns nobody else.
+//!
 //! # A thread's clock
 //!
 //! The kernel counts processor time by OS threads, and a green thread runs on many. From its first question
@@ -56,6 +63,8 @@ use crate::current;
 use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::sys::{barrier, futex, signal, thread};
 use crate::task::Header;
+#[cfg(target_os = "linux")]
+use crate::task::dress;
 use crate::task::dress::Dress;
 use crate::task::lease::Lease;
 use crate::task::rare::Clock;
@@ -77,8 +86,23 @@ pub(crate) fn any_changed() -> bool {
     CHANGED.load(Ordering::Relaxed)
 }
 
-/// The runtime starts: the first mask is that of the calling thread.
+/// All green threads are covered, in this process and in those that are forked from it.
+static COVERS_ALL: AtomicBool = AtomicBool::new(false);
+
+/// All green threads are to be covered, but for `signal`. Before there is any.
+#[cfg(target_os = "linux")]
+pub(crate) fn cover_all(left_open: i32) {
+    signal::leave_open(left_open);
+    dress::cover(signal::cover());
+    // Nobody else is there.
+    COVERS_ALL.store(true, Ordering::Relaxed);
+}
+
+/// The runtime starts: the first mask is that of the calling thread, unless all are covered.
 pub(super) fn init() {
+    if COVERS_ALL.load(Ordering::Relaxed) {
+        return;
+    }
     if Dress::of(signal::mask()) != Some(Dress::FIRST) {
         // It has started before, in this process or in one that this was forked from.
         CHANGED.store(true, Ordering::Relaxed);
@@ -86,9 +110,9 @@ pub(super) fn init() {
 }
 
 /// Runs `f` with all blocked.
-pub(super) fn covered<T>(f: impl FnOnce() -> T) -> T {
+pub(crate) fn covered<T>(f: impl FnOnce() -> T) -> T {
     let before = signal::mask();
-    signal::set_mask(signal::ALL);
+    signal::set_mask(signal::cover());
     let result = f();
     signal::set_mask(before);
     result
@@ -98,14 +122,14 @@ pub(super) fn covered<T>(f: impl FnOnce() -> T) -> T {
 pub(super) fn in_the_name_of<T>(mask: u64, f: impl FnOnce() -> T) -> T {
     signal::set_mask(mask);
     let result = f();
-    signal::set_mask(signal::ALL);
+    signal::set_mask(signal::cover());
     result
 }
 
 /// The worker, between runs, blocks all.
 pub(super) fn cover(lease: &Lease) {
     if lease.wears() != Dress::COVERED {
-        signal::set_mask(signal::ALL);
+        signal::set_mask(signal::cover());
         lease.set_wears(Dress::COVERED);
     }
 }
@@ -172,7 +196,7 @@ fn cover_at_end(task: &Header) {
             task.dress.set(Dress::COVERED);
         }
         // Its OS thread ends, too, in a moment.
-        None => signal::set_mask(signal::ALL),
+        None => signal::set_mask(signal::cover()),
     }
 }
 
@@ -199,7 +223,7 @@ pub(super) fn mask_of(task: &Header) -> u64 {
 
 /// The calling thread has changed its mask to that.
 pub(crate) fn changed(mask: u64) {
-    if super::is_vfork_child() {
+    if super::is_vfork_child() || COVERS_ALL.load(Ordering::Relaxed) {
         // It changes itself alone.
         return;
     }

@@ -105,6 +105,7 @@ impl Scheduler {
         let lease = self.leases.take();
         core.owner.adopt(lease);
         core.set_worker();
+        lease.set_worker(core.worker());
         CORE.set(core);
         let home = Home::here();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);

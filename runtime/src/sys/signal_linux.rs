@@ -4,6 +4,7 @@ use std::io;
 use std::ptr;
 
 use super::kernel;
+use crate::primitive::{AtomicU64, Ordering};
 
 /// Blocks all but what a thread does to itself by a fault, and what glibc sends to its threads.
 pub(crate) const ALL: u64 = {
@@ -25,6 +26,20 @@ pub(crate) const ALL: u64 = {
     }
     mask
 };
+
+/// What a thread wears that is nobody's at the moment: `ALL`, but for what was left open since.
+static COVER: AtomicU64 = AtomicU64::new(ALL);
+
+/// What a thread wears that is nobody's at the moment.
+pub(crate) fn cover() -> u64 {
+    // It changes before there are other threads.
+    COVER.load(Ordering::Relaxed)
+}
+
+/// Leaves a signal open in what these threads wear.
+pub(crate) fn leave_open(signal: i32) {
+    COVER.fetch_and(!bit(signal), Ordering::Relaxed);
+}
 
 /// What the kernel lets nobody block.
 pub(crate) const NEVER: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);

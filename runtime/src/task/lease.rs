@@ -56,7 +56,7 @@
 //! that it gives the core to.
 
 use super::dress::Dress;
-use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+use crate::primitive::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::barrier;
 
 const SCHEDULING: u64 = 0;
@@ -80,6 +80,8 @@ pub(crate) struct Lease {
     claim: AtomicU64,
     /// The `Dress` that its worker wears. By the worker.
     wears: AtomicU8,
+    /// The OS thread that its worker is, or was last.
+    worker: AtomicU32,
 }
 
 /// What a worker did when somebody looked.
@@ -116,6 +118,7 @@ impl Lease {
             word: AtomicU64::new(SCHEDULING),
             claim: AtomicU64::new(FREE),
             wears: AtomicU8::new(Dress::COVERED.to_byte()),
+            worker: AtomicU32::new(0),
         }
     }
 
@@ -130,6 +133,16 @@ impl Lease {
     #[inline]
     pub(crate) fn set_wears(&self, dress: Dress) {
         self.wears.store(dress.to_byte(), Ordering::Release);
+    }
+
+    /// The OS thread that its worker is, or was last: it orders nothing.
+    pub(crate) fn worker(&self) -> u32 {
+        self.worker.load(Ordering::Relaxed)
+    }
+
+    /// By a worker that has taken it.
+    pub(crate) fn set_worker(&self, os_thread: u32) {
+        self.worker.store(os_thread, Ordering::Relaxed);
     }
 
     /// What the worker does, for others.

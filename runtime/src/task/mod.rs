@@ -18,7 +18,7 @@
 //! | field | who |
 //! |---|---|
 //! | `next` | whoever holds the `Runnable` |
-//! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads |
+//! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads; of `lease`, anybody |
 //! | `dress` | whoever spawns it, the worker that starts it, then the task itself write; whoever holds the `Runnable` reads |
 //! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
@@ -92,7 +92,7 @@ pub(crate) struct Header {
     /// The word of `park`: see `thread::token`.
     pub(crate) token: AtomicU32,
     /// The lease of the worker that runs it; set before each run. None once it is bound to its OS thread.
-    pub(crate) lease: Cell<Option<&'static Lease>>,
+    pub(crate) lease: LeaseCell,
     context: UnsafeCell<Option<Context>>,
     // What is above is touched at each switch; what is below is not.
     /// The lowest address of its stack; set before it starts.
@@ -104,6 +104,25 @@ pub(crate) struct Header {
     pub(crate) id: ThreadId,
     /// Null for most.
     rare: AtomicPtr<Rare>,
+}
+
+/// A lease, or none.
+///
+/// The worker sets it and the task reads it, which is ordered as the rest is. Anybody may look, too, to find
+/// the OS thread that runs the task, or ran it last.
+pub(crate) struct LeaseCell(AtomicPtr<Lease>);
+
+impl LeaseCell {
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<&'static Lease> {
+        // SAFETY: null, or what `set` has got.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, lease: Option<&'static Lease>) {
+        self.0.store(lease.map_or(ptr::null(), ptr::from_ref).cast_mut(), Ordering::Relaxed);
+    }
 }
 
 // SAFETY: the table in the module's header says who may touch what; the fields that are neither
@@ -134,7 +153,7 @@ impl Header {
             bottom: Cell::new(0),
             core: AtomicU32::new(0),
             token: AtomicU32::new(0),
-            lease: Cell::new(None),
+            lease: LeaseCell(AtomicPtr::new(ptr::null_mut())),
             vtable,
             count: AtomicUsize::new(count),
             join: AtomicPtr::new(ptr::null_mut()),

@@ -1,0 +1,183 @@
+//! Signals for one thread, and those that a process sends itself.
+
+use libc::{c_int, pid_t, pthread_t, sigval};
+
+use crate::errno::fails;
+use crate::kernel;
+use crate::next::call_next;
+use crate::signal::attendant::{self, POKE};
+use crate::signal::lock::held;
+use crate::signal::own::{Signals, find, own};
+use crate::signal::{bit, delivery, send};
+use crate::thread;
+
+const LAST: c_int = 64;
+
+/// Whether libc lets a program send it to a thread: its own are its own.
+fn can_be_sent(signal: c_int) -> bool {
+    (0..=LAST).contains(&signal) && !matches!(signal, 32 | 33 | POKE)
+}
+
+/// What a process does to all its threads.
+fn is_for_all(signal: c_int) -> bool {
+    matches!(signal, libc::SIGKILL | libc::SIGSTOP)
+}
+
+fn own_pid() -> pid_t {
+    // SAFETY: asks for a number.
+    let pid = unsafe { kernel::enter(libc::SYS_getpid, [0; 6]) };
+    pid as pid_t
+}
+
+fn send_to_process(signal: c_int) -> c_int {
+    // SAFETY: sends a signal to this process.
+    let result =
+        unsafe { kernel::enter(libc::SYS_kill, [own_pid().into(), signal.into(), 0, 0, 0, 0]) };
+    -result as c_int
+}
+
+/// Sends a signal to a green thread; `None` if there is none of that number. An error is its number.
+pub(crate) fn to_green(
+    id: pthread_t,
+    signal: c_int,
+    code: c_int,
+    value: Option<sigval>,
+) -> Option<c_int> {
+    let is_it = |signals: &Signals| signals.id() == id as usize;
+    if signal == 0 || is_for_all(signal) {
+        let is_there = held(|held| find(held, is_it).is_some());
+        return is_there.then(|| if signal == 0 { 0 } else { send_to_process(signal) });
+    }
+    let info = match value {
+        Some(value) => delivery::info_with(signal, code, value),
+        None => delivery::info(signal, code),
+    };
+    let sent = send(is_it, &info, value.is_some())?;
+    Some(sent.err().unwrap_or(0))
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's: the thread has not been joined, and has not ended detached.
+pub unsafe extern "C" fn pthread_kill(thread: pthread_t, signal: c_int) -> c_int {
+    if !can_be_sent(signal) {
+        return libc::EINVAL;
+    }
+    if let Some(error) = to_green(thread, signal, libc::SI_TKILL, None) {
+        return error;
+    }
+    // SAFETY: as the caller promises.
+    if unsafe { thread::is_green(thread) } {
+        // It has ended.
+        return 0;
+    }
+    // SAFETY: as the caller promises.
+    unsafe { call_next!(pthread_kill(pthread_t, c_int) -> c_int, thread, signal) }
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for `pthread_kill`.
+pub unsafe extern "C" fn pthread_sigqueue(
+    thread: pthread_t,
+    signal: c_int,
+    value: sigval,
+) -> c_int {
+    if !can_be_sent(signal) {
+        return libc::EINVAL;
+    }
+    if let Some(error) = to_green(thread, signal, libc::SI_QUEUE, Some(value)) {
+        return error;
+    }
+    // SAFETY: as the caller promises.
+    if unsafe { thread::is_green(thread) } {
+        // It has ended.
+        return 0;
+    }
+    // SAFETY: as the caller promises.
+    unsafe {
+        call_next!(pthread_sigqueue(pthread_t, c_int, sigval) -> c_int, thread, signal, value)
+    }
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's.
+pub unsafe extern "C" fn raise(signal: c_int) -> c_int {
+    let Some(signals) = own() else {
+        // SAFETY: as the caller promises.
+        return unsafe { call_next!(raise(c_int) -> c_int, signal) };
+    };
+    let error = if can_be_sent(signal) {
+        to_green(signals.id() as pthread_t, signal, libc::SI_TKILL, None).unwrap_or(libc::ESRCH)
+    } else {
+        libc::EINVAL
+    };
+    if error == 0 { 0 } else { fails(error) }
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's.
+pub unsafe extern "C" fn gsignal(signal: c_int) -> c_int {
+    // SAFETY: the same function by an older name.
+    unsafe { raise(signal) }
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's.
+pub unsafe extern "C" fn kill(pid: pid_t, signal: c_int) -> c_int {
+    if is_for_caller(pid, signal) {
+        return to_caller(&delivery::info(signal, libc::SI_USER));
+    }
+    // SAFETY: sends a signal.
+    let result = unsafe { kernel::call(libc::SYS_kill, [pid.into(), signal.into(), 0, 0, 0, 0]) };
+    result as c_int
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's.
+pub unsafe extern "C" fn sigqueue(pid: pid_t, signal: c_int, value: sigval) -> c_int {
+    let info = delivery::info_with(signal, libc::SI_QUEUE, value);
+    if is_for_caller(pid, signal) {
+        return to_caller(&info);
+    }
+    let with = (&raw const info).expose_provenance() as _;
+    // SAFETY: sends what is there.
+    let result = unsafe {
+        kernel::call(libc::SYS_rt_sigqueueinfo, [pid.into(), signal.into(), with, 0, 0, 0])
+    };
+    result as c_int
+}
+
+/// Whether a green thread is the one to get what it sends to its process, before it goes on: `main` does not.
+fn is_for_caller(pid: pid_t, signal: c_int) -> bool {
+    let Some(signals) = own() else { return false };
+    (1..=LAST).contains(&signal)
+        && !is_for_all(signal)
+        && signals.mask() & bit(signal) == 0
+        && attendant::is_blocked_by_main(bit(signal))
+        && pid == own_pid()
+}
+
+fn to_caller(info: &libc::siginfo_t) -> c_int {
+    let is_it = |signals: &Signals| own().is_some_and(|own| std::ptr::eq(own, signals));
+    match send(is_it, info, false) {
+        Some(Err(error)) => fails(error),
+        _ => 0,
+    }
+}

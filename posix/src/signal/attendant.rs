@@ -1,0 +1,404 @@
+//! The attendant: an OS thread that sees to signals which reach nobody by themselves. There is one once it
+//! is needed.
+//!
+//! # Threads that compute
+//!
+//! A thread that waits is woken for a signal. One that runs notices at its next wait; until then it is
+//! *poked*: a signal of this crate's own (`POKE`) goes to the OS thread that it runs on, whose handler looks
+//! who runs there. If that has been left something, and is in the program's own code, the handler has it
+//! delivered right there. If it is in this crate's or the runtime's, which may hold a lock, or if by now
+//! another thread runs there, nothing is done, and the attendant pokes again, after a millisecond or
+//! more, until the thread has looked. So it does not matter what the thread did between the look where
+//! it runs and the poke.
+//!
+//! # Signals for the process
+//!
+//! The kernel gives these to a thread that has not blocked them, and to `main` before all others. It knows of
+//! OS threads alone, and green threads are covered there. So those that `main` has blocked (or has ended
+//! without), and that a green thread has open or waits for, are the attendant's: it waits for them, and
+//! leaves each for such a thread. A signal that nobody has open any more goes back to the process.
+
+use std::ffi::{c_int, c_long, c_void};
+use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+
+use libc::siginfo_t;
+
+use super::lock::{Held, held, set_mask};
+use super::own::{self, Signals, no_info};
+use super::{bit, delivery, look};
+use crate::errno::{errno, set_errno};
+use crate::kernel;
+
+/// The highest real-time signal, which libc lets a library have for itself.
+pub(crate) const POKE: i32 = 64;
+
+/// Those that a thread causes itself.
+const FAULTS: u64 = bit(libc::SIGSEGV)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGILL)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGSYS);
+
+/// Nobody's but libc's and this crate's, and what nobody can wait for.
+const NEVER: u64 = bit(32) | bit(33) | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+
+/// The shortest and the longest time between two pokes.
+const PAUSES_NS: (c_long, c_long) = (1_000_000, 16_000_000);
+
+/// Pauses of 20 µs before a thread does not wait for the attendant any more.
+const MOST_PAUSES: u32 = 5000;
+
+const NONE: i32 = 0;
+const STARTING: i32 = -1;
+
+/// The attendant's number, or one of the above.
+static ATTENDANT: AtomicI32 = AtomicI32::new(NONE);
+
+/// Somebody was poked, or a mask has changed.
+static HAS_NEWS: AtomicBool = AtomicBool::new(false);
+
+/// What threads had open when the attendant looked last.
+static OPEN: AtomicU64 = AtomicU64::new(0);
+
+/// For what the attendant waits, or is about to.
+static THEIRS: AtomicU64 = AtomicU64::new(0);
+
+/// How often threads have asked that it looks anew and wait for that, and how many of these it has seen
+/// to.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// What `main` has blocked.
+static BLOCKED_BY_MAIN: AtomicU64 = AtomicU64::new(0);
+
+/// Where this library's code is. Nothing is, if it is a part of the program.
+static CODE: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// The process begins.
+pub(crate) fn begin() {
+    unsafe extern "C" {
+        fn __libc_allocate_rtsig(high: c_int) -> c_int;
+    }
+    // SAFETY: takes the highest one that is left; nobody was there before.
+    let signal = unsafe { __libc_allocate_rtsig(0) };
+    debug_assert_eq!(signal, POKE);
+    // SAFETY: zeros are an action; the handler does what one may.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = on_poke as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigfillset(&mut action.sa_mask);
+        libc::sigaction(POKE, &action, ptr::null_mut());
+    }
+    find_code();
+    BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
+    sylvan::signal::cover_all(POKE);
+}
+
+/// Finds out where this library is, unless it is a part of the program.
+fn find_code() {
+    unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _: usize, n: *mut c_void) -> c_int {
+        // SAFETY: the loader passes what it has, and `find_code` a number.
+        let (info, n) = unsafe { (&*info, &mut *n.cast::<usize>()) };
+        *n += 1;
+        let is_program = *n == 1;
+        // SAFETY: as many as it says.
+        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let here = find_code as *const () as usize;
+        for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
+            let begin = info.dlpi_addr as usize + header.p_vaddr as usize;
+            let end = begin + header.p_memsz as usize;
+            if (begin..end).contains(&here) {
+                if !is_program {
+                    CODE[0].store(begin, Ordering::Relaxed);
+                    CODE[1].store(end, Ordering::Relaxed);
+                }
+                return 1;
+            }
+        }
+        0
+    }
+    let mut n = 0_usize;
+    // SAFETY: calls the function above.
+    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut n).cast()) };
+}
+
+/// Whether an address is in this library's code.
+fn is_here(address: usize) -> bool {
+    let [begin, end] = &CODE;
+    (begin.load(Ordering::Relaxed)..end.load(Ordering::Relaxed)).contains(&address)
+}
+
+/// Pokes the OS thread that runs a thread, or has last. The caller sees to it that the attendant
+/// [hears](attend) of it.
+pub(crate) fn poke_once(held: &Held, signals: &Signals) {
+    if let Some(os_thread) = signals.os_thread(held) {
+        tell(os_thread as i32);
+    }
+}
+
+/// Pokes a thread until it has looked. It lives until the caller is back.
+pub(crate) fn poke(signals: &Signals) {
+    if own::own().is_some_and(|own| ptr::eq(own, signals)) {
+        return;
+    }
+    held(|held| poke_once(held, signals));
+    attend();
+}
+
+fn tell(os_thread: i32) {
+    // SAFETY: sends a signal to a thread of this process, if there is one of that number.
+    unsafe {
+        let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
+        kernel::enter(libc::SYS_tgkill, [pid, os_thread.into(), POKE.into(), 0, 0, 0]);
+    }
+}
+
+/// Has the attendant look: somebody was poked, or has opened or blocked something.
+pub(crate) fn attend() {
+    // Sequentially consistent, as is the attendant's own: either it finds this, or it is told.
+    if HAS_NEWS.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    match ATTENDANT.load(Ordering::SeqCst) {
+        NONE => {
+            let first =
+                ATTENDANT.compare_exchange(NONE, STARTING, Ordering::SeqCst, Ordering::SeqCst);
+            if first.is_ok() && sylvan::signal::start_attendant(run).is_err() {
+                // Whoever waits notices at its next wait; somebody else may have more luck.
+                ATTENDANT.store(NONE, Ordering::SeqCst);
+                HAS_NEWS.store(false, Ordering::SeqCst);
+            }
+        }
+        STARTING => {}
+        attendant => tell(attendant),
+    }
+}
+
+/// A green thread has these open: has the attendant look if that is new, and `main` would not get them.
+pub(crate) fn has_open(open: u64) {
+    let wanted = open & !(FAULTS | NEVER) & BLOCKED_BY_MAIN.load(Ordering::SeqCst);
+    if wanted & !OPEN.load(Ordering::SeqCst) != 0 {
+        attend();
+    }
+}
+
+/// A green thread has these open no more. Returns when the attendant does not wait for them on its account:
+/// else it would take a signal that is to be found pending.
+pub(crate) fn has_closed(closed: u64) {
+    let closed = THEIRS.load(Ordering::SeqCst) & closed;
+    if closed == 0 || held(|held| own::find(held, |signals| signals.mask() & closed == 0).is_some())
+    {
+        return;
+    }
+    let asked = ASKED.fetch_add(1, Ordering::SeqCst) + 1;
+    attend();
+    for _ in 0..MOST_PAUSES {
+        if ANSWERED.load(Ordering::SeqCst) >= asked {
+            return;
+        }
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
+        let time = (&raw const time).expose_provenance() as _;
+        // SAFETY: the kernel reads a time.
+        unsafe { kernel::enter(libc::SYS_nanosleep, [time, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// Whether a signal for the process would not reach `main`.
+pub(crate) fn is_blocked_by_main(signal: u64) -> bool {
+    BLOCKED_BY_MAIN.load(Ordering::SeqCst) & signal != 0
+}
+
+/// The calling OS thread has blocked these, and no other.
+pub(crate) fn has_blocked(mask: u64) {
+    // SAFETY: asks for two numbers.
+    let is_main = unsafe {
+        kernel::enter(libc::SYS_getpid, [0; 6]) == kernel::enter(libc::SYS_gettid, [0; 6])
+    };
+    if is_main {
+        main_has_blocked(mask);
+    }
+}
+
+/// `main` has blocked these; all, if it has ended.
+pub(crate) fn main_has_blocked(mask: u64) {
+    let before = BLOCKED_BY_MAIN.swap(mask, Ordering::SeqCst);
+    if mask & !before != 0 && held(|held| own::find(held, |_| true).is_some()) {
+        attend();
+    }
+}
+
+/// In a child of a fork: there is none.
+pub(crate) fn forget() {
+    ATTENDANT.store(NONE, Ordering::Relaxed);
+    HAS_NEWS.store(false, Ordering::Relaxed);
+    OPEN.store(0, Ordering::Relaxed);
+    THEIRS.store(0, Ordering::Relaxed);
+    ANSWERED.store(ASKED.load(Ordering::Relaxed), Ordering::Relaxed);
+    BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
+}
+
+/// The attendant's life.
+fn run() {
+    set_mask(u64::MAX);
+    // SAFETY: asks for a number.
+    let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
+    ATTENDANT.store(this as i32, Ordering::SeqCst);
+    let (mut theirs, mut refused) = (0, 0);
+    let mut pause_ns = PAUSES_NS.0;
+    loop {
+        if HAS_NEWS.swap(false, Ordering::SeqCst) {
+            let asked = ASKED.load(Ordering::SeqCst);
+            (theirs, refused) = (find_theirs(), 0);
+            THEIRS.store(theirs, Ordering::SeqCst);
+            ANSWERED.store(asked, Ordering::SeqCst);
+            pause_ns = PAUSES_NS.0;
+        }
+        let is_any_waited_for = held(|held| {
+            let mut is_any = false;
+            own::find(held, |signals| {
+                if signals.is_waited_for() {
+                    is_any = true;
+                    poke_once(held, signals);
+                }
+                false
+            });
+            is_any
+        });
+        let timeout = is_any_waited_for.then_some(pause_ns);
+        pause_ns = (2 * pause_ns).min(PAUSES_NS.1);
+        let Some(info) = wait_for(theirs & !refused | bit(POKE), timeout) else { continue };
+        if info.si_signo != POKE && !hand_on(&info) {
+            refused |= bit(info.si_signo);
+            give_back(&info);
+        }
+    }
+}
+
+/// Waits for one of these, which the calling OS thread has blocked.
+pub(crate) fn wait_for(set: u64, timeout_ns: Option<c_long>) -> Option<siginfo_t> {
+    let mut info = no_info();
+    let timeout = timeout_ns.map(|tv_nsec| libc::timespec { tv_sec: 0, tv_nsec });
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref).expose_provenance() as _;
+    let (set, to) = ((&raw const set).expose_provenance(), (&raw mut info).expose_provenance());
+    let what = [set as _, to as _, timeout, size_of::<u64>() as _, 0, 0];
+    // SAFETY: the kernel reads a mask and a time, and writes to `info`.
+    let signal = unsafe { kernel::enter(libc::SYS_rt_sigtimedwait, what) };
+    (signal > 0).then_some(info)
+}
+
+/// What green threads have open or wait for, and `main` has not open.
+fn find_theirs() -> u64 {
+    let (mut open, mut waited_for) = (0, 0);
+    held(|held| {
+        own::find(held, |signals| {
+            open |= !signals.mask();
+            waited_for |= signals.waits_for();
+            false
+        })
+        .is_some()
+    });
+    OPEN.store(open, Ordering::SeqCst);
+    (open & !FAULTS & BLOCKED_BY_MAIN.load(Ordering::SeqCst) | waited_for) & !NEVER
+}
+
+/// Leaves a signal for the process to a thread that waits for it or has it open; whether there is one.
+fn hand_on(info: &siginfo_t) -> bool {
+    let signal = bit(info.si_signo);
+    held(|held| {
+        let waits = own::find(held, |signals| signals.waits_for() & signal != 0);
+        let target = waits.or_else(|| own::find(held, |signals| signals.mask() & signal == 0));
+        let Some(target) = target else { return false };
+        target.leave(held, info, false);
+        if !target.interrupt.raise() {
+            poke_once(held, target);
+        }
+        true
+    })
+}
+
+/// Leaves a signal for the process to whoever opens it next.
+fn give_back(info: &siginfo_t) {
+    let with = ptr::from_ref(info).expose_provenance() as _;
+    // SAFETY: sends what is there to this process.
+    unsafe {
+        let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
+        let what = [pid, info.si_signo.into(), with, 0, 0, 0];
+        kernel::enter(libc::SYS_rt_sigqueueinfo, what);
+    }
+}
+
+/// The handler of a poke: see the header.
+extern "C" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    let Some(signals) = own::own() else { return };
+    // SAFETY: the kernel passes one.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    if signals.deliverable() == 0 || !is_outside(context, signals) {
+        return;
+    }
+    let error = errno();
+    look(signals);
+    set_errno(error);
+    // It may be another OS thread now.
+    context.uc_stack = delivery::alternate_stack().0;
+}
+
+/// Whether the thread that was interrupted is in the program's code and not in a call of this library's,
+/// which its code may have made: libc's `memcpy`, or the program's own allocator.
+fn is_outside(context: &libc::ucontext_t, signals: &Signals) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let (at, stack) = {
+        let of = |register| context.uc_mcontext.gregs[register as usize] as usize;
+        (of(libc::REG_RIP), of(libc::REG_RSP))
+    };
+    #[cfg(target_arch = "aarch64")]
+    let (at, stack) = (context.uc_mcontext.pc as usize, context.uc_mcontext.sp as usize);
+    if CODE[0].load(Ordering::Relaxed) == 0 || is_here(at) {
+        return false;
+    }
+    let mut walk = Walk { stack, frame: signals.frame.get(), n_left: 256, is_outside: true };
+    // SAFETY: calls the function below for each frame, with `walk`.
+    unsafe { _Unwind_Backtrace(look_at_frame, (&raw mut walk).cast()) };
+    walk.is_outside
+}
+
+struct Walk {
+    /// Where the interrupted function's frame ends.
+    stack: usize,
+    /// Near where this library has called the program.
+    frame: usize,
+    n_left: u32,
+    is_outside: bool,
+}
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        look: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+    fn _Unwind_GetIP(context: *mut c_void) -> usize;
+    fn _Unwind_GetCFA(context: *mut c_void) -> usize;
+}
+
+unsafe extern "C" fn look_at_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
+    const GO_ON: c_int = 0;
+    const END: c_int = 4;
+    /// What called the program is so near to where it said so.
+    const NEAR: usize = 8192;
+    // SAFETY: the unwinder passes its context, and `is_outside` the walk.
+    let (at, frame, walk) =
+        unsafe { (_Unwind_GetIP(context), _Unwind_GetCFA(context), &mut *walk.cast::<Walk>()) };
+    if frame < walk.stack {
+        // The handler's own.
+        return GO_ON;
+    }
+    walk.n_left -= 1;
+    if is_here(at) {
+        walk.is_outside = frame.wrapping_sub(walk.frame).wrapping_add(NEAR) < 2 * NEAR;
+        return END;
+    }
+    if walk.n_left == 0 { END } else { GO_ON }
+}

@@ -1,0 +1,202 @@
+//! A thread has its signals delivered: by the kernel, to itself, on its own stack.
+//!
+//! The thread sends the signal to the OS thread that it runs on, with what was said with it, and opens the
+//! kernel's mask for that signal alone. What follows is the kernel's own: the handler with its
+//! `SA_ONSTACK`, `SA_RESETHAND`, `siginfo_t`, or the default action. While the handler runs the thread has
+//! blocked what the kernel would have; of that the kernel hears nothing, as of any mask of a green thread's.
+//!
+//! # A handler that waits
+//!
+//! It may go on on another OS thread than the one that it began on. What the kernel keeps for a handler it
+//! keeps for the OS thread: the mask, and the alternate stack, which it puts back when the handler returns,
+//! wherever that is. So before a handler waits ([`leave_handler`]) its OS thread gets back what it had, and
+//! when it goes on ([`go_on_in_handler`]) what that one has is noted, and put back after the handler.
+
+use std::ffi::c_int;
+use std::mem;
+use std::ptr;
+
+use libc::siginfo_t;
+
+use super::bit;
+use super::lock::{self, set_mask};
+use super::own::{Signals, Stack, no_info};
+use crate::errno::{errno, set_errno};
+use crate::kernel;
+
+/// Disarms the stack while a handler runs on it, so that it may be changed meanwhile.
+const SS_AUTODISARM: c_int = 1 << 31;
+
+/// Which handlers have run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ran {
+    /// One has.
+    pub(crate) any: bool,
+    /// One has that was installed without `SA_RESTART`.
+    pub(crate) any_that_ends: bool,
+}
+
+/// What the kernel does with a signal: its `struct sigaction`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Action {
+    handler: usize,
+    flags: usize,
+    restorer: usize,
+    mask: u64,
+}
+
+fn action(signal: i32) -> Action {
+    let mut action = Action { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    let to = (&raw mut action).expose_provenance();
+    let what = [signal.into(), 0, to as _, size_of::<u64>() as _, 0, 0];
+    // SAFETY: the kernel writes one to `action`.
+    unsafe { kernel::enter(libc::SYS_rt_sigaction, what) };
+    action
+}
+
+/// Whether a signal does nothing to whoever has not blocked it.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    match action(signal).handler {
+        libc::SIG_IGN => true,
+        libc::SIG_DFL => {
+            matches!(signal, libc::SIGCHLD | libc::SIGCONT | libc::SIGURG | libc::SIGWINCH)
+        }
+        _ => false,
+    }
+}
+
+/// What the calling process says with a signal that it sends.
+pub(crate) fn info(signal: i32, code: i32) -> siginfo_t {
+    #[repr(C)]
+    struct Sent {
+        signo: c_int,
+        errno: c_int,
+        code: c_int,
+        #[cfg(target_pointer_width = "64")]
+        gap: c_int,
+        pid: libc::pid_t,
+        uid: libc::uid_t,
+        value: libc::sigval,
+    }
+    let mut info = no_info();
+    // SAFETY: the kernel's layout of what is sent by a process; asks for two numbers.
+    unsafe {
+        (*(&raw mut info).cast::<Sent>()) = Sent {
+            signo: signal,
+            errno: 0,
+            code,
+            gap: 0,
+            pid: kernel::enter(libc::SYS_getpid, [0; 6]) as _,
+            uid: kernel::enter(libc::SYS_getuid, [0; 6]) as _,
+            value: libc::sigval { sival_ptr: ptr::null_mut() },
+        };
+    }
+    info
+}
+
+/// The same with a value.
+pub(crate) fn info_with(signal: i32, code: i32, value: libc::sigval) -> siginfo_t {
+    let mut info = info(signal, code);
+    // SAFETY: behind three numbers, a gap, and two numbers: see `info`.
+    unsafe { (&raw mut info).byte_add(24).cast::<libc::sigval>().write(value) };
+    info
+}
+
+/// Has all delivered that is left for the calling thread and not blocked.
+pub(crate) fn deliver(signals: &Signals) -> Ran {
+    let mut ran = Ran::default();
+    while let Some(info) = signals.take(!signals.mask()) {
+        deliver_one(signals, &info, &mut ran);
+    }
+    ran
+}
+
+#[inline(never)]
+fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
+    let signal = info.si_signo;
+    if is_ignored(signal) {
+        return;
+    }
+    let action = action(signal);
+    let mask = signals.mask();
+    if action.handler != libc::SIG_DFL {
+        let own = if action.flags & libc::SA_NODEFER as usize == 0 { bit(signal) } else { 0 };
+        signals.set_mask(mask | action.mask | own);
+        ran.any = true;
+        ran.any_that_ends |= action.flags & libc::SA_RESTART as usize == 0;
+    }
+    let error = errno();
+    let frame = signals.frame.replace(ptr::from_ref(&action).addr());
+    let outer = signals.alternate.take();
+    signals.depth.set(signals.depth.get() + 1);
+    if action.flags & libc::SA_ONSTACK as usize != 0
+        && let Some(Stack(mut stack)) = signals.own_stack.get()
+    {
+        signals.alternate.set(Some(alternate_stack()));
+        stack.ss_flags |= SS_AUTODISARM;
+        set_alternate_stack(Stack(stack));
+    }
+    // SAFETY: sends what is there to the calling OS thread.
+    unsafe {
+        let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
+        let this = kernel::enter(libc::SYS_gettid, [0; 6]);
+        let with = ptr::from_ref(info).expose_provenance() as _;
+        kernel::enter(libc::SYS_rt_tgsigqueueinfo, [pid, this, signal.into(), with, 0, 0]);
+    }
+    // The handler runs in the first of these; it may be another OS thread afterwards.
+    set_mask(sylvan::signal::cover() & !bit(signal));
+    set_mask(sylvan::signal::cover());
+    signals.depth.set(signals.depth.get() - 1);
+    let here = signals.alternate.take();
+    if let Some(here) = here {
+        set_alternate_stack(here);
+    }
+    // The handler that this one has interrupted may go on on another OS thread, too.
+    let is_in_handler = signals.depth.get() > 0;
+    signals.alternate.set(if is_in_handler { here.or(outer) } else { None });
+    signals.frame.set(frame);
+    signals.set_mask(mask);
+    set_errno(error);
+}
+
+/// The calling thread is about to wait, in a handler.
+#[cold]
+pub(crate) fn leave_handler(signals: &Signals) {
+    if let Some(own) = signals.alternate.get() {
+        set_alternate_stack(own);
+    }
+    set_mask(sylvan::signal::cover());
+}
+
+/// It goes on, in the handler.
+#[cold]
+pub(crate) fn go_on_in_handler(signals: &Signals) {
+    signals.alternate.set(Some(alternate_stack()));
+}
+
+/// The alternate stack of the calling OS thread.
+pub(crate) fn alternate_stack() -> Stack {
+    // SAFETY: numbers and a pointer.
+    let mut stack: libc::stack_t = unsafe { mem::zeroed() };
+    let to = (&raw mut stack).expose_provenance() as _;
+    // SAFETY: the kernel writes one to `stack`.
+    unsafe { kernel::enter(libc::SYS_sigaltstack, [0, to, 0, 0, 0, 0]) };
+    Stack(stack)
+}
+
+/// Gives the calling OS thread another one.
+fn set_alternate_stack(stack: Stack) {
+    let from = (&raw const stack.0).expose_provenance() as _;
+    // SAFETY: the kernel reads one; it is the program's, or what the OS thread had.
+    unsafe { kernel::enter(libc::SYS_sigaltstack, [from, 0, 0, 0, 0, 0]) };
+}
+
+/// Runs `f` with the thread's own mask put on, where the kernel looks: at what a child inherits.
+pub(crate) fn wearing_own_mask<T>(f: impl FnOnce() -> T) -> T {
+    let Some(signals) = super::own::own() else { return f() };
+    let before = lock::set_mask(signals.mask());
+    let result = f();
+    set_mask(before);
+    result
+}

@@ -1,0 +1,26 @@
+//! Signals of whole programs: for one thread, and for the process.
+
+use tests::whole::same;
+
+#[test]
+fn a_signal_reaches_a_thread_wherever_it_is() {
+    let seen = same("signal_directed", &[]);
+    assert!(seen.contains("sem_wait -1 EINTR; on the thread 1, on its stack 1"), "{seen}");
+    assert!(seen.contains("computing\n  ran 1, on the thread 1"), "{seen}");
+    assert!(seen.contains("3 values: 1 2 3"), "{seen}");
+    assert!(seen.contains("3 in all, 2 deep"), "{seen}");
+}
+
+#[test]
+fn a_default_action_is_the_kernels() {
+    same("signal_directed", &["default"]);
+    same("signal_process", &["default"]);
+}
+
+#[test]
+fn a_signal_for_the_process_reaches_who_has_it_open_or_waits_for_it() {
+    let seen = same("signal_process", &[]);
+    assert!(seen.contains("sem_wait -1, EINTR 1, ran 1, here 1"), "{seen}");
+    assert!(seen.contains("sigwait 0, USR1 1"), "{seen}");
+    assert!(seen.contains("in the child: USR2 1, USR1 0"), "{seen}");
+}
