@@ -12,6 +12,8 @@
 #   mariadb-server-core, mariadb-client-core, apache2-utils, openssl
 #                           peers of the crates that are tested on the mirror
 #   libssl-dev, pkg-config  OpenSSL, for a program that links it and `sylvan-libc`
+#   python3, libpython3.11-testsuite, ruby, puma, openjdk-17-jdk-headless, apache2-bin, stunnel4,
+#   memcached               programs that run green, and CPython's own tests
 set -euo pipefail
 
 packages=(
@@ -20,6 +22,7 @@ packages=(
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     mariadb-server-core mariadb-client-core apache2-utils openssl
     libssl-dev pkg-config
+    python3 libpython3.11-testsuite ruby puma openjdk-17-jdk-headless apache2-bin stunnel4 memcached
 )
 
 missing=()

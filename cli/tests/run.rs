@@ -99,6 +99,38 @@ fn printed(command: &mut Command) -> String {
 
 const HELLO: &str = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n";
 
+/// Threads that wait for a lock which `main` has, and how many OS threads there are then.
+const THREADS: &str = r#"
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *waits(void *arg) { pthread_mutex_lock(&lock); pthread_mutex_unlock(&lock); return arg; }
+int main(void) {
+    pthread_t threads[100];
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < 100; i++) if (pthread_create(&threads[i], 0, waits, 0)) return 1;
+    DIR *tasks = opendir("/proc/self/task");
+    int n = 0;
+    while (readdir(tasks)) n++;
+    pthread_mutex_unlock(&lock);
+    for (int i = 0; i < 100; i++) pthread_join(threads[i], 0);
+    puts(n < 100 ? "green" : "OS threads");
+    return 0;
+}
+"#;
+
+#[test]
+fn threads_are_green_and_without_it_they_are_not() {
+    let folder = Folder::new("green");
+    let program = folder.cc("threads", THREADS, &["-pthread"]);
+    assert_eq!(printed(&mut Command::new(&program)), "OS threads\n");
+    assert_eq!(printed(folder.sylvan().arg(&program)), "green\n");
+    assert_eq!(printed(folder.sylvan().args(["--workers", "1"]).arg(&program)), "green\n");
+    let off = &mut folder.sylvan();
+    assert_eq!(printed(off.env("SYLVAN_PRELOAD", "off").arg(&program)), "OS threads\n");
+}
+
 #[test]
 fn it_becomes_the_program() {
     let folder = Folder::new("becomes");
@@ -131,6 +163,8 @@ fn the_library_comes_before_those_that_there_are() {
 fn a_folder_whose_name_the_loader_would_split_is_no_hindrance() {
     let folder = Folder::new("odd: $ORIGIN name");
     assert_eq!(printed(folder.sylvan().args(["sh", "-c", "echo here"])), "here\n");
+    let odd = folder.cc("threads", THREADS, &["-pthread"]);
+    assert_eq!(printed(folder.sylvan().arg(odd)), "green\n");
 }
 
 #[test]
@@ -268,6 +302,41 @@ fn what_has_rights_of_its_own_is_refused_unless_they_are_the_callers() {
     }
     assert_eq!(said(&mut as_nobody).0, Some(111));
     assert_eq!(printed(folder.sylvan().arg(&hello)), "hello\n");
+}
+
+#[test]
+fn where_the_runtime_cannot_start_nothing_does() {
+    let folder = Folder::new("filter");
+    // Event loops are forbidden, then it becomes what it is told.
+    let filter = r#"
+#define _GNU_SOURCE
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int main(int n, char **args) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_create1, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof code / sizeof *code, code };
+    if (n < 2 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return 1;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return 2;
+    execvp(args[1], args + 1);
+    return 3;
+}
+"#;
+    let filter = folder.cc("filter", filter, &[]);
+    let sylvan = folder.sylvan();
+    let (code, said) =
+        said(Command::new(filter).arg(sylvan.get_program()).args(["run", "echo", "a"]));
+    assert_eq!(code, Some(117), "{said}");
+    assert!(said.starts_with("sylvan: the runtime does not start here: "), "{said}");
+    assert!(said.contains("not permitted"), "{said}");
 }
 
 #[test]
