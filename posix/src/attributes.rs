@@ -29,6 +29,8 @@ use crate::comm;
 use crate::errno::{errno, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
+use crate::thread::{self, Record, Whose};
+use crate::whole;
 
 /// Makes ready for a call that changes the calling OS thread; whether it may be made. Else `errno` says
 /// why not.
@@ -69,6 +71,60 @@ pub(crate) fn is_own(id: pid_t) -> bool {
 fn is_self(thread: pthread_t) -> bool {
     // SAFETY: asks a question.
     thread == unsafe { libc::pthread_self() }
+}
+
+/// Of a whole program: whether it is the number that a green thread has for itself, of which the kernel knows
+/// nothing.
+fn is_own_alone(id: pid_t) -> bool {
+    id != 0 && thread::this().is_some() && is_own(id)
+}
+
+/// Whom a call is about that names a thread of the program.
+enum Whom {
+    /// An OS thread: libc knows.
+    Libcs,
+    /// The caller, of whom libc knows nothing.
+    Own(&'static Record),
+    /// Another green one.
+    Other(&'static Record),
+    Nobody,
+}
+
+/// Whom a call is about that names a thread of the program.
+///
+/// # Safety
+///
+/// As for `thread::of`.
+unsafe fn about_thread(thread: pthread_t) -> Whom {
+    if !whole::is_whole() {
+        return Whom::Libcs;
+    }
+    // SAFETY: as the caller promises.
+    match unsafe { thread::of(thread) } {
+        Whose::Ours(record) if thread::this().is_some_and(|this| std::ptr::eq(this, record)) => {
+            Whom::Own(record)
+        }
+        Whose::Ours(record) => Whom::Other(record),
+        Whose::Nobodys => Whom::Nobody,
+        Whose::Libcs => Whom::Libcs,
+    }
+}
+
+/// Sets how the calling green thread is scheduled: it is bound.
+fn schedule_own(record: &Record, policy: c_int, param: sched_param) -> c_int {
+    let error = change_pthread(|| {
+        // SAFETY: reads numbers.
+        returned(unsafe { libc::sched_setscheduler(0, policy, &raw const param) })
+    });
+    if error == 0 {
+        record.set_scheduling(policy, param.sched_priority);
+    }
+    error
+}
+
+/// The same for another one, which its own OS thread alone could have: nothing that it has not anyway.
+fn schedule_other(record: &Record, policy: c_int, priority: c_int) -> c_int {
+    if record.scheduling() == (policy, priority) { 0 } else { libc::ENOTSUP }
 }
 
 /// What a call returns that says its error by `errno`, as one that returns it.
@@ -207,18 +263,34 @@ define! {
     }
 
     fn sched_setaffinity(id: pid_t, len: size_t, set: *const cpu_set_t) -> c_int |next| {
+        if is_own_alone(id) {
+            // SAFETY: as the caller promises.
+            return unsafe { sched_setaffinity(0, len, set) };
+        }
         if is_own(id) { change(-1, next) } else { next() }
     }
 
     fn sched_setscheduler(id: pid_t, policy: c_int, param: *const sched_param) -> c_int |next| {
+        if is_own_alone(id) {
+            // SAFETY: as the caller promises.
+            return unsafe { sched_setscheduler(0, policy, param) };
+        }
         if is_own(id) { change(-1, next) } else { next() }
     }
 
     fn sched_setparam(id: pid_t, param: *const sched_param) -> c_int |next| {
+        if is_own_alone(id) {
+            // SAFETY: as the caller promises.
+            return unsafe { sched_setparam(0, param) };
+        }
         if is_own(id) { change(-1, next) } else { next() }
     }
 
     fn setpriority(which: c_uint, who: c_uint, priority: c_int) -> c_int |next| {
+        if which == PRIO_PROCESS && is_own_alone(who.cast_signed()) {
+            // SAFETY: as the caller promises.
+            return unsafe { setpriority(which, 0, priority) };
+        }
         if which == PRIO_PROCESS && is_own(who.cast_signed()) { change(-1, next) } else { next() }
     }
 
@@ -238,6 +310,16 @@ define! {
     }
 
     fn pthread_setaffinity_np(thread: pthread_t, len: size_t, set: *const cpu_set_t) -> c_int |next| {
+        // SAFETY: as the caller promises, here and below.
+        match unsafe { about_thread(thread) } {
+            Whom::Libcs => {}
+            Whom::Own(_) => {
+                // SAFETY: as above.
+                return change_pthread(|| returned(unsafe { libc::sched_setaffinity(0, len, set) }));
+            }
+            Whom::Other(_) => return libc::ENOTSUP,
+            Whom::Nobody => return libc::ESRCH,
+        }
         if !is_self(thread) {
             return next();
         }
@@ -249,6 +331,18 @@ define! {
     }
 
     fn pthread_getaffinity_np(thread: pthread_t, len: size_t, set: *mut cpu_set_t) -> c_int |next| {
+        // SAFETY: as the caller promises, here and below.
+        match unsafe { about_thread(thread) } {
+            Whom::Libcs => {}
+            // SAFETY: as above.
+            Whom::Own(_) => return returned(unsafe { libc::sched_getaffinity(0, len, set) }),
+            // What all have that have not said otherwise for themselves.
+            Whom::Other(_) => {
+                // SAFETY: as above.
+                return returned(unsafe { libc::sched_getaffinity(libc::getpid(), len, set) });
+            }
+            Whom::Nobody => return libc::ESRCH,
+        }
         match next() {
             // SAFETY: as above.
             libc::ESRCH if is_self(thread) => returned(unsafe { libc::sched_getaffinity(0, len, set) }),
@@ -257,6 +351,17 @@ define! {
     }
 
     fn pthread_setschedparam(thread: pthread_t, policy: c_int, param: *const sched_param) -> c_int |next| {
+        // SAFETY: as the caller promises, here and below.
+        match unsafe { about_thread(thread) } {
+            Whom::Libcs => {}
+            // SAFETY: as above.
+            Whom::Own(record) => return schedule_own(record, policy, unsafe { *param }),
+            Whom::Other(record) => {
+                // SAFETY: as above.
+                return schedule_other(record, policy, unsafe { (*param).sched_priority });
+            }
+            Whom::Nobody => return libc::ESRCH,
+        }
         if !is_self(thread) {
             return next();
         }
@@ -268,6 +373,20 @@ define! {
     }
 
     fn pthread_getschedparam(thread: pthread_t, policy: *mut c_int, param: *mut sched_param) -> c_int |next| {
+        // SAFETY: as the caller promises, here and below.
+        match unsafe { about_thread(thread) } {
+            Whom::Libcs => {}
+            Whom::Own(record) | Whom::Other(record) => {
+                let (its, priority) = record.scheduling();
+                // SAFETY: as above.
+                unsafe {
+                    *policy = its;
+                    (*param).sched_priority = priority;
+                }
+                return 0;
+            }
+            Whom::Nobody => return libc::ESRCH,
+        }
         match next() {
             // glibc says 1 here, whatever the kernel has said.
             error if error != 0 && is_self(thread) => {
@@ -286,6 +405,16 @@ define! {
     }
 
     fn pthread_setschedprio(thread: pthread_t, priority: c_int) -> c_int |next| {
+        // SAFETY: as the caller promises, here and below.
+        match unsafe { about_thread(thread) } {
+            Whom::Libcs => {}
+            Whom::Own(record) => {
+                let param = sched_param { sched_priority: priority };
+                return schedule_own(record, record.scheduling().0, param);
+            }
+            Whom::Other(record) => return schedule_other(record, record.scheduling().0, priority),
+            Whom::Nobody => return libc::ESRCH,
+        }
         if !is_self(thread) {
             return next();
         }

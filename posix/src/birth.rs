@@ -92,8 +92,11 @@ pub unsafe extern "C" fn pthread_create(
         return 0;
     }
     if !sylvan::thread::is_starting_os_thread() && crate::begins_green() {
-        // SAFETY: as the caller promises.
-        return unsafe { crate::thread::create(thread, attributes, start, argument) };
+        // SAFETY: as the caller promises; they differ in that a thread may exit.
+        return unsafe {
+            let start = std::mem::transmute::<Start, crate::thread::Start>(start);
+            crate::thread::create(thread, attributes, start, argument)
+        };
     }
     sylvan::thread::conceive_by(conceive);
     // SAFETY: libc's function of that name, which has this type.
@@ -114,6 +117,7 @@ pub unsafe extern "C" fn pthread_detach(thread: pthread_t) -> c_int {
     }
     // SAFETY: as the caller promises.
     if crate::is_whole()
+        // SAFETY: as above.
         && let Some(result) = unsafe { crate::thread::detach(thread) }
     {
         return result;

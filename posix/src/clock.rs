@@ -6,6 +6,8 @@ use libc::{c_int, clockid_t, pthread_t, rusage, time_t, timespec, timeval};
 
 use crate::names::in_place_of_libc;
 use crate::next::Next;
+use crate::thread::{self, Whose};
+use crate::whole;
 
 /// A handler of a signal may call it: it is looked up when the program starts (`descriptors`).
 pub(crate) static CLOCK_GETTIME: Next = Next::new(c"clock_gettime");
@@ -66,6 +68,21 @@ pub unsafe extern "C" fn getrusage(who: c_int, usage: *mut rusage) -> c_int {
 /// As for libc's: the thread is there, and `clock` points to where a number may be written.
 pub unsafe extern "C" fn pthread_getcpuclockid(thread: pthread_t, clock: *mut clockid_t) -> c_int {
     static NEXT: Next = Next::new(c"pthread_getcpuclockid");
+    if whole::is_whole() {
+        // SAFETY: as the caller promises.
+        match unsafe { thread::of(thread) } {
+            Whose::Ours(record)
+                if thread::this().is_some_and(|this| std::ptr::eq(this, record)) =>
+            {
+                // SAFETY: as the caller promises.
+                unsafe { clock.write(libc::CLOCK_THREAD_CPUTIME_ID) };
+                return 0;
+            }
+            Whose::Ours(_) => return libc::ENOENT,
+            Whose::Nobodys => return libc::ESRCH,
+            Whose::Libcs => {}
+        }
+    }
     // Neither the kernel nor its libc knows the number of one that has a block of the runtime's, were it bound.
     let is_ours = sylvan::thread::stack_bounds().is_some();
     // SAFETY: asks who calls.

@@ -29,6 +29,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use libc::{CLOCK_MONOTONIC, CLOCK_REALTIME, clockid_t, pthread_cond_t, pthread_mutex_t, timespec};
 use sylvan::{Wait, WaitReason};
 
+use crate::cancel;
 use crate::deadline::{self, Deadline};
 use crate::mutex;
 use crate::next::call_next;
@@ -82,6 +83,7 @@ impl Condition {
     ///
     /// The caller has the mutex.
     unsafe fn wait(&self, mutex: *mut pthread_mutex_t, deadline: Deadline) -> c_int {
+        cancel::point();
         let seen = self.signals.load(Relaxed);
         self.references.fetch_add(WAITER, Relaxed);
         // SAFETY: as the caller promises.
@@ -111,7 +113,11 @@ impl Condition {
         match end {
             _ if error != 0 => error,
             Ok(Wait::TimedOut) => libc::ETIMEDOUT,
-            Ok(_) | Err(Interrupted) => 0,
+            Ok(_) => 0,
+            Err(Interrupted) => {
+                cancel::point();
+                0
+            }
         }
     }
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 use libc::{epoll_event, sigset_t, timespec};
 use sylvan::io::Interest;
 
+use crate::cancel;
 use crate::errno::{fails, number_of};
 use crate::kernel;
 use crate::next::{Next, call_next};
@@ -58,7 +59,7 @@ pub unsafe extern "C-unwind" fn epoll_wait(
     }
     let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
     // SAFETY: as the caller promises.
-    unsafe { wait_green(epoll, events, most, timeout) }
+    cancel::around(|| unsafe { wait_green(epoll, events, most, timeout) })
 }
 
 /// As that of libc.
@@ -88,7 +89,7 @@ pub unsafe extern "C-unwind" fn epoll_pwait(
     }
     let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
     // SAFETY: as the caller promises, here and in it.
-    unsafe { masked(mask, || wait_green(epoll, events, most, timeout)) }
+    cancel::around(|| unsafe { masked(mask, || wait_green(epoll, events, most, timeout)) })
 }
 
 /// As that of libc, which has it since version 2.35.
@@ -124,7 +125,7 @@ pub unsafe extern "C-unwind" fn epoll_pwait2(
     // SAFETY: as the caller promises.
     let Ok(timeout) = (unsafe { length(timeout) }) else { return fails(libc::EINVAL) };
     // SAFETY: as the caller promises, here and in it.
-    unsafe { masked(mask, || wait_green(epoll, events, most, timeout)) }
+    cancel::around(|| unsafe { masked(mask, || wait_green(epoll, events, most, timeout)) })
 }
 
 /// The wait of a green thread.

@@ -35,6 +35,8 @@ pub mod barrier;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod cancel;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod clock;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod comm;
@@ -65,6 +67,8 @@ pub mod mutex;
 pub mod names;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod once;
 #[allow(unsafe_code, reason = "reads libc's record of a thread")]
 mod owner;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]

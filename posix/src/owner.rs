@@ -40,6 +40,19 @@ fn read(offset: isize) -> u32 {
     tid
 }
 
+/// An address in the block of thread-locals of the calling thread, which is above all frames of a green one.
+pub(crate) fn above() -> usize {
+    let above: usize;
+    // SAFETY: reads a register, or where its value is.
+    unsafe {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::asm!("mov {}, fs:[0]", out(reg) above, options(nostack, readonly, preserves_flags));
+        #[cfg(target_arch = "aarch64")]
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) above, options(nostack, nomem, preserves_flags));
+    }
+    above
+}
+
 /// Looks up what libc tells debuggers of its record.
 #[cold]
 fn find() -> isize {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use libc::{nfds_t, pollfd, sigset_t, size_t, timespec};
 
+use crate::cancel;
 use crate::deadline::{self, Deadline, Invalid};
 use crate::errno::{fails, number_of};
 use crate::kernel;
@@ -37,7 +38,7 @@ pub unsafe extern "C-unwind" fn poll(fds: *mut pollfd, n: nfds_t, timeout_ms: c_
     }
     let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
     // SAFETY: as the caller promises.
-    unsafe { poll_green(fds, n, timeout) }
+    cancel::around(|| unsafe { poll_green(fds, n, timeout) })
 }
 
 /// As that of libc.
@@ -66,7 +67,7 @@ pub unsafe extern "C-unwind" fn ppoll(
     // SAFETY: as the caller promises.
     let Ok(timeout) = (unsafe { length(timeout) }) else { return fails(libc::EINVAL) };
     // SAFETY: as the caller promises, here and in it.
-    unsafe { masked(mask, || poll_green(fds, n, timeout)) }
+    cancel::around(|| unsafe { masked(mask, || poll_green(fds, n, timeout)) })
 }
 
 /// As that of libc, for what was compiled with `_FORTIFY_SOURCE`.

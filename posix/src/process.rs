@@ -32,6 +32,7 @@ use libc::{
 use sylvan::io::Origin;
 use sylvan::{Turnstile, numbers};
 
+use crate::cancel;
 use crate::errno::{errno, fails, number_of, set_errno};
 use crate::kernel;
 use crate::next::call_next;
@@ -72,12 +73,14 @@ pub unsafe extern "C-unwind" fn wait4(
     };
     let tells_end_alone = options & (WUNTRACED | WCONTINUED) == 0;
     let one = Some(pid).filter(|pid| *pid > 0 && tells_end_alone);
-    let end = until_end(options, one.map(One::Pid), |options| match ask(options) {
-        Ok(0) => Ok(None),
-        Ok(pid) => Ok(Some(pid)),
-        Err(error) => Err(error),
-    });
-    to_result(end.map(Option::unwrap_or_default))
+    cancel::around(|| {
+        let end = until_end(options, one.map(One::Pid), |options| match ask(options) {
+            Ok(0) => Ok(None),
+            Ok(pid) => Ok(Some(pid)),
+            Err(error) => Err(error),
+        });
+        to_result(end.map(Option::unwrap_or_default))
+    })
 }
 
 /// As that of libc.
@@ -156,7 +159,7 @@ pub unsafe extern "C-unwind" fn waitid(
         P_PIDFD => c_int::try_from(id).ok().filter(|fd| blocks(*fd)).map(One::Pidfd),
         _ => None,
     };
-    match until_end(options, one, ask) {
+    cancel::around(|| match until_end(options, one, ask) {
         Err(error) => fails(number_of(&error)),
         Ok(_) => {
             if !info.is_null() {
@@ -165,7 +168,7 @@ pub unsafe extern "C-unwind" fn waitid(
             }
             0
         }
-    }
+    })
 }
 
 /// A child that can be waited for by a descriptor.

@@ -16,6 +16,7 @@ use libc::{
     sigset_t, timespec, timeval,
 };
 
+use crate::cancel;
 use crate::errno::fails;
 use crate::kernel;
 use crate::next::call_next;
@@ -67,7 +68,7 @@ pub unsafe extern "C-unwind" fn select(
     let sets = [readers, writers, urgent];
     if timeout.is_null() {
         // SAFETY: as the caller promises.
-        return unsafe { select_green(n, sets, None) };
+        return cancel::around(|| unsafe { select_green(n, sets, None) });
     }
     // SAFETY: as the caller promises.
     let timeval { tv_sec, tv_usec } = unsafe { timeout.read() };
@@ -77,7 +78,7 @@ pub unsafe extern "C-unwind" fn select(
     let begin = Instant::now();
     let length = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
     // SAFETY: as the caller promises.
-    let result = unsafe { select_green(n, sets, Some(length)) };
+    let result = cancel::around(|| unsafe { select_green(n, sets, Some(length)) });
     let left = length.saturating_sub(begin.elapsed());
     let tv_sec = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
     let left = timeval { tv_sec, tv_usec: i64::from(left.subsec_micros()) % US_PER_SEC };
@@ -130,7 +131,7 @@ pub unsafe extern "C-unwind" fn pselect(
     let Ok(timeout) = (unsafe { length(timeout) }) else { return fails(libc::EINVAL) };
     let sets = [readers, writers, urgent];
     // SAFETY: as the caller promises, here and in it.
-    unsafe { masked(mask, || select_green(n, sets, timeout)) }
+    cancel::around(|| unsafe { masked(mask, || select_green(n, sets, timeout)) })
 }
 
 fn is_large(n: c_int) -> bool {

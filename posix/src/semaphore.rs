@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64};
 use libc::{clockid_t, sem_t, timespec};
 use sylvan::{Wait, WaitReason};
 
+use crate::cancel;
 use crate::deadline::{self, Deadline};
 use crate::errno::fails;
 use crate::next::call_next;
@@ -115,12 +116,18 @@ pub unsafe extern "C-unwind" fn sem_wait(semaphore: *mut sem_t) -> c_int {
         // SAFETY: as the caller promises.
         return wait::section(|| unsafe { call_next!(sem_wait(*mut sem_t) -> c_int, semaphore) });
     }
+    cancel::point();
     if this.take(0) {
         return 0;
     }
     match this.wait(None) {
         0 => 0,
-        error => fails(error),
+        error => {
+            if error == libc::EINTR {
+                cancel::point();
+            }
+            fails(error)
+        }
     }
 }
 
@@ -162,12 +169,18 @@ pub unsafe extern "C-unwind" fn sem_clockwait(
     }
     // SAFETY: as the caller promises.
     let Ok(deadline) = deadline::at(clock, unsafe { &*time }) else { return fails(libc::EINVAL) };
+    cancel::point();
     if this.take(0) {
         return 0;
     }
     match this.wait(deadline) {
         0 => 0,
-        error => fails(error),
+        error => {
+            if error == libc::EINTR {
+                cancel::point();
+            }
+            fails(error)
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::errno::set_errno;
 use crate::futex;
 use crate::kernel;
 use crate::names::in_place_of_libc;
+use crate::owner;
 use crate::signal::rt_sigprocmask;
 use crate::wait;
 use crate::whole::is_whole;
@@ -86,6 +87,7 @@ pub unsafe extern "C" fn syscall(
         libc::SYS_futex if is_whole() => unsafe {
             futex::Call { arguments: call.arguments }.make()
         },
+        libc::SYS_gettid if is_whole() => owner::me().into(),
         // SAFETY: as above.
         libc::SYS_futex_waitv if is_whole() => unsafe { call.block() },
         // SAFETY: as above.

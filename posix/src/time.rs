@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use libc::{CLOCK_REALTIME, TIMER_ABSTIME, clockid_t, timespec, useconds_t};
 
+use crate::cancel;
 use crate::deadline::{self, Deadline};
 use crate::errno::{errno, fails, set_errno};
 use crate::next::call_next;
@@ -71,6 +72,7 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
     if !sylvan::is_green() {
         return next();
     }
+    cancel::point();
     if !deadline::is_clock(clock) {
         return wait::section(next);
     }
@@ -82,6 +84,7 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
     if sleep_until(until).is_ok() {
         return 0;
     }
+    cancel::point();
     if !is_absolute && !left.is_null() {
         // SAFETY: as the caller promises.
         unsafe { left.write(left_until(until, time)) };

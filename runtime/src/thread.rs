@@ -238,6 +238,14 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     });
 }
 
+/// Runs the destructors of the calling thread's thread-locals now, if it is green: for whoever has something to
+/// say that is to come after them. What is registered later runs when the thread ends.
+pub fn end_locals() {
+    if running::green().or_else(running::bound).is_some() {
+        tls::finish();
+    }
+}
+
 /// Calls the function and keeps its result, unless nobody will ask for it.
 ///
 /// # Safety

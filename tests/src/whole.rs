@@ -5,8 +5,11 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// The library that makes a program green, built if need be.
 pub fn preload() -> &'static Path {
@@ -68,31 +71,74 @@ pub fn green(command: &mut Command) -> &mut Command {
     command.env("LD_PRELOAD", preload())
 }
 
-/// What a program prints, which is the same on OS threads and on green ones, as is its status.
+/// How long a program may run: far longer than any needs, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs a command to its end; kills it, and fails, if that does not come.
+pub fn finish(command: &mut Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let id = child.id();
+    let (done, is_done) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let guard = scope.spawn(move || {
+            let is_late = is_done.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout);
+            if is_late {
+                let killed = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+                assert!(killed.is_ok_and(|status| status.success()), "{id} cannot be killed");
+            }
+            is_late
+        });
+        let output = child.wait_with_output().expect("the program ends");
+        drop(done);
+        assert!(!guard.join().expect("it waits"), "no end in time:\n{}", show(&output));
+        output
+    })
+}
+
+fn show(output: &Output) -> String {
+    format!(
+        "{}\n--- standard output\n{}--- standard error\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// What a program prints, which is the same on OS threads and on green ones, as is its status: on one worker
+/// and on as many as there are processors.
 pub fn same(name: &str, arguments: &[&str]) -> String {
     let program = program(name);
-    let run = |is_green: bool| {
+    same_command(name, || {
         let mut command = Command::new(&program);
         command.args(arguments);
-        if is_green {
-            green(&mut command);
-        }
-        command.output().expect("the program runs")
-    };
-    let (os, green) = (run(false), run(true));
-    let show = |output: &Output| {
-        format!(
-            "{}\n--- standard output\n{}--- standard error\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    };
-    assert!(
-        os.status == green.status && os.stdout == green.stdout,
-        "{name} differs\n=== on OS threads\n{}=== green\n{}",
-        show(&os),
-        show(&green)
-    );
-    String::from_utf8_lossy(&green.stdout).into_owned()
+        command
+    })
+}
+
+/// The same for any command.
+pub fn same_command(name: &str, command: impl Fn() -> Command) -> String {
+    let os = finish(&mut command());
+    let runs =
+        [finish(green(&mut command()).env("SYLVAN_WORKERS", "1")), finish(green(&mut command()))];
+    for green in &runs {
+        assert!(
+            os.status == green.status && os.stdout == green.stdout,
+            "{name} differs\n=== on OS threads\n{}=== green\n{}",
+            show(&os),
+            show(green)
+        );
+    }
+    String::from_utf8_lossy(&os.stdout).into_owned()
+}
+
+/// How many OS threads a process has.
+pub fn os_threads(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is there");
+    let count = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    count.expect("the kernel counts threads").trim().parse().expect("it is a number")
 }

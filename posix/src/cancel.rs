@@ -1,0 +1,195 @@
+//! Cancellation of threads: `pthread_cancel` and its kin.
+//!
+//! A thread's `cancel` word has what it lets in, and what was asked of it:
+//!
+//! ```text
+//!   DISABLED       it lets no cancellation in (`pthread_setcancelstate`); by the thread itself
+//!   ASYNCHRONOUS   at any time, not at cancellation points alone (`pthread_setcanceltype`); as above
+//!   ASKED          somebody has called `pthread_cancel`; stays
+//!   OVER           it is on its way out, and lets in nothing more; stays
+//! ```
+//!
+//! A cancellation is *due* when it is ASKED, and neither DISABLED nor OVER. Whoever makes it so, the canceller or
+//! the thread, says so to the thread's `Signals`, which ends the waits that may end. Each function that is a
+//! cancellation point calls [`point`] before it does anything, and again when its wait has ended so: there
+//! the thread exits with `PTHREAD_CANCELED`.
+//!
+//! What `Signals` has been told is a hint: where a thread disables cancellation as somebody asks for it, a
+//! wait may end once for nothing, as if a handler had run. [`point`] puts it right.
+//!
+//! OS threads are libc's, and its own functions their cancellation points.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use libc::pthread_t;
+
+use crate::errno::errno;
+use crate::next::{Next, call_next};
+use crate::thread::{Record, Whose, of, this, unwind};
+
+const DISABLED: u32 = 1;
+const ASYNCHRONOUS: u32 = 2;
+const ASKED: u32 = 4;
+const OVER: u32 = 8;
+
+/// `PTHREAD_CANCELED`.
+const CANCELED: *mut c_void = ptr::without_provenance_mut(usize::MAX);
+
+const fn is_due_by(word: u32) -> bool {
+    word & (ASKED | DISABLED | OVER) == ASKED
+}
+
+/// Whether the calling thread is to exit at its next cancellation point.
+pub(crate) fn is_due() -> bool {
+    // Acquire pairs with the release of the canceller.
+    this().is_some_and(|this| is_due_by(this.cancel.load(Ordering::Acquire)))
+}
+
+/// A cancellation point: exits, if that is due.
+#[inline]
+pub(crate) fn point() {
+    let Some(this) = this() else { return };
+    // As above.
+    if is_due_by(this.cancel.load(Ordering::Acquire)) {
+        act(this);
+    } else if this.signals.is_cancelled() {
+        this.signals.set_cancelled(false);
+    }
+}
+
+/// Makes a call that is a cancellation point and says its error by `errno`. One that has done something is left
+/// as it is.
+#[inline]
+pub(crate) fn around<T: Copy + Into<i64>>(call: impl FnOnce() -> T) -> T {
+    point();
+    let result = call();
+    if result.into() == -1 && errno() == libc::EINTR {
+        point();
+    }
+    result
+}
+
+/// The calling thread, whose this is, exits.
+#[cold]
+fn act(this: &Record) -> ! {
+    is_over(this);
+    this.leaves(CANCELED);
+    // SAFETY: a cancellation point, whose frames have nothing to drop.
+    unsafe { unwind(CANCELED) }
+}
+
+/// The calling thread, whose this is, is on its way out.
+pub(crate) fn is_over(this: &Record) {
+    this.cancel.fetch_or(OVER, Ordering::Relaxed);
+    if this.signals.is_cancelled() {
+        this.signals.set_cancelled(false);
+    }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn pthread_cancel(thread: pthread_t) -> c_int {
+    // SAFETY: as the caller promises.
+    let record = match unsafe { of(thread) } {
+        Whose::Ours(record) => record,
+        Whose::Nobodys => return libc::ESRCH,
+        // SAFETY: as above.
+        Whose::Libcs => return unsafe { call_next!(pthread_cancel(pthread_t) -> c_int, thread) },
+    };
+    // Release pairs with the acquire of who looks whether it is due.
+    let word = record.cancel.fetch_or(ASKED, Ordering::AcqRel) | ASKED;
+    if !is_due_by(word) || record.has_ended() {
+        return 0;
+    }
+    record.signals.set_cancelled(true);
+    if word & ASYNCHRONOUS != 0 && this().is_some_and(|this| ptr::eq(this, record)) {
+        act(record);
+    }
+    0
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// None is needed.
+pub unsafe extern "C-unwind" fn pthread_testcancel() {
+    if this().is_some() {
+        return point();
+    }
+    static NEXT: Next = Next::new(c"pthread_testcancel");
+    // SAFETY: libc's function of that name, which has this type.
+    let next =
+        unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn()>(NEXT.get()) };
+    // SAFETY: needs nothing.
+    unsafe { next() };
+}
+
+/// Sets or clears a flag of the calling thread, and exits if that lets a cancellation in.
+fn change(this: &Record, flag: u32, is_set: bool) {
+    let before = if is_set {
+        this.cancel.fetch_or(flag, Ordering::AcqRel)
+    } else {
+        this.cancel.fetch_and(!flag, Ordering::AcqRel)
+    };
+    let now = if is_set { before | flag } else { before & !flag };
+    if is_due_by(now) && now & ASYNCHRONOUS != 0 {
+        act(this);
+    }
+    if is_due_by(now) != is_due_by(before) {
+        this.signals.set_cancelled(is_due_by(now));
+    }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int {
+    let Some(this) = this() else {
+        // SAFETY: as the caller promises.
+        return unsafe {
+            call_next!(pthread_setcancelstate(c_int, *mut c_int) -> c_int, state, old)
+        };
+    };
+    // SAFETY: as the caller promises.
+    unsafe { set(this, DISABLED, state, old) }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int {
+    let Some(this) = this() else {
+        // SAFETY: as the caller promises.
+        return unsafe { call_next!(pthread_setcanceltype(c_int, *mut c_int) -> c_int, kind, old) };
+    };
+    // SAFETY: as the caller promises.
+    unsafe { set(this, ASYNCHRONOUS, kind, old) }
+}
+
+/// Both: 1 sets the flag, 0 clears it.
+///
+/// # Safety
+///
+/// `old` is null, or a place for what it was.
+unsafe fn set(this: &Record, flag: u32, to: c_int, old: *mut c_int) -> c_int {
+    if to != 0 && to != 1 {
+        return libc::EINVAL;
+    }
+    if !old.is_null() {
+        let was = this.cancel.load(Ordering::Relaxed) & flag != 0;
+        // SAFETY: as the caller promises.
+        unsafe { *old = was.into() };
+    }
+    change(this, flag, to == 1);
+    0
+}

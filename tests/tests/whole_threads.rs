@@ -1,0 +1,54 @@
+//! Threads of whole programs: their lives, their ends, and who they are.
+
+use std::process::Command;
+
+use tests::whole::{finish, green, program, same};
+
+#[test]
+fn threads_are_joined_and_detached() {
+    let said = same("thread_basics", &[]);
+    assert!(said.contains("results 2450, destroyed 50, own local 0\n"), "{said}");
+}
+
+#[test]
+fn an_exit_runs_what_is_to_be_cleaned_up() {
+    let said = same("thread_exit", &[]);
+    let first = "inner\nouter\nof the key\njoined: result\n";
+    assert_eq!(said, format!("{first}first\nof the first thread's key\nat exit\n"));
+}
+
+#[test]
+fn a_process_ends_with_its_last_thread() {
+    let said = same("thread_exit", &["last"]);
+    assert!(said.ends_with("the last thread\nat exit\n"), "{said}");
+}
+
+#[test]
+fn a_green_thread_ends_the_process() {
+    assert_eq!(same("thread_exit", &["process"]), "at exit\n");
+}
+
+#[test]
+fn a_thread_is_known_to_itself_and_to_others() {
+    let said = same("thread_identity", &[]);
+    assert!(
+        said.contains("is called child\n") && said.contains("own stack 0, there 1\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_initializer_runs_once() {
+    assert_eq!(same("thread_once", &[]), "20 have seen it done, 1\nleft stayed 2\n");
+}
+
+#[test]
+fn a_thousand_threads_take_a_few_os_threads() {
+    assert_eq!(same("thread_crowd", &[]), "all\n");
+    let output = finish(green(Command::new(program("thread_crowd")).arg("count")));
+    let said = String::from_utf8_lossy(&output.stdout);
+    let count: usize = said.lines().next().and_then(|count| count.parse().ok()).expect(&said);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    // Workers and as many that relieve them, the first thread, and what watches.
+    assert!(count <= 2 * processors + 4, "{count} OS threads");
+}
