@@ -7,6 +7,14 @@
 //! One lock is around it, which blocks OS threads and no green one. Whoever has it does nothing but what the
 //! allocator does, so it is held for some ten nanoseconds.
 //!
+//! Nor does a worker wait for anybody elsewhere, on its own stack. The one part of a green thread's block that
+//! is the program's allocator's is provided by who spawns (`dtv`, of the runtime). This library's
+//! thread-locals lie in the static part of each thread's, since it is there when the program begins: to
+//! touch them for the first time allocates nothing. The loader's lock that is taken to fill a block is held
+//! for the length of a few instructions, not while a constructor runs. What is left is the start of an
+//! OS thread, for which libc calls the program's allocator if none has ended: the monitor may wait there
+//! until the thread comes on that has the allocator's lock.
+//!
 //! # Signals
 //!
 //! A handler may call `write`, `sem_post`, … and these may allocate, while the very thread that the handler

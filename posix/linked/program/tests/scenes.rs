@@ -43,6 +43,11 @@ fn parking_lot_is_green() {
 }
 
 #[test]
+fn sqlite_is_green() {
+    is_green_and_says("database", "100 4950");
+}
+
+#[test]
 fn the_mirror_and_real_std_have_one_runtime() {
     is_green_and_says("mirror", "4950 4950");
 }
