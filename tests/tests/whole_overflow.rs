@@ -17,5 +17,5 @@ fn an_overflow_is_reported_and_ends_the_program_as_ever() {
 
 #[test]
 fn a_handler_of_the_programs_gets_it() {
-    assert_eq!(whole::same("overflow", &["handler"]), "the program's handler, on its own stack\n");
+    assert_eq!(whole::same("overflow", &["handler"]), "the program's handler\n");
 }

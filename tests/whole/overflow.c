@@ -23,11 +23,9 @@ static char stack[64 << 10];
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
     (void)context;
-    char local;
-    static const char yes[] = "the program's handler, on its own stack\n", no[] = "elsewhere\n";
-    int is_there = &local >= stack && &local < stack + sizeof stack;
+    static const char text[] = "the program's handler\n";
     if (signal == SIGSEGV && info->si_addr != NULL)
-        (void)!write(1, is_there ? yes : no, is_there ? sizeof yes - 1 : sizeof no - 1);
+        (void)!write(1, text, sizeof text - 1);
     _exit(5);
 }
 

@@ -44,7 +44,7 @@ fn parking_lot_is_green() {
 
 #[test]
 fn sqlite_is_green() {
-    is_green_and_says("database", "100 4950");
+    is_green_and_says("database", "30 435");
 }
 
 #[test]
