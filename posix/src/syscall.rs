@@ -14,12 +14,17 @@ use crate::attributes::{
     is_own, own,
 };
 use crate::descriptors;
-use crate::errno::set_errno;
+use crate::epoll;
+use crate::errno::{fails, set_errno};
 use crate::futex;
 use crate::kernel;
 use crate::names::in_place_of_libc;
 use crate::owner;
+#[cfg(target_arch = "x86_64")]
+use crate::poll;
+use crate::process;
 use crate::signal::rt_sigprocmask;
+use crate::time;
 use crate::wait;
 use crate::whole::is_whole;
 
@@ -30,7 +35,7 @@ in_place_of_libc! { syscall }
 /// # Safety
 ///
 /// As that of libc.
-pub unsafe extern "C" fn syscall(
+pub unsafe extern "C-unwind" fn syscall(
     number: c_long,
     a: c_long,
     b: c_long,
@@ -88,6 +93,21 @@ pub unsafe extern "C" fn syscall(
             futex::Call { arguments: call.arguments }.make()
         },
         libc::SYS_gettid if is_whole() => owner::me().into(),
+        libc::SYS_epoll_pwait
+        | libc::SYS_epoll_pwait2
+        | libc::SYS_nanosleep
+        | libc::SYS_clock_nanosleep
+        | libc::SYS_wait4
+            if is_whole() && sylvan::is_green() =>
+        {
+            // SAFETY: as above.
+            unsafe { call.wait() }
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll | libc::SYS_epoll_wait if is_whole() && sylvan::is_green() => {
+            // SAFETY: as above.
+            unsafe { call.wait() }
+        }
         // SAFETY: as above.
         libc::SYS_futex_waitv if is_whole() => unsafe { call.block() },
         // SAFETY: as above.
@@ -126,6 +146,37 @@ impl Call {
                 result
             }
         }
+    }
+
+    /// One that a green thread waits in, as libc's function of that name.
+    ///
+    /// # Safety
+    ///
+    /// As for `make`.
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
+    #[expect(clippy::cast_sign_loss, reason = "as the kernel takes it")]
+    unsafe fn wait(self) -> c_long {
+        let [a, b, c, d, e, _] = self.arguments;
+        let (first, third, fourth) = (a as c_int, c as c_int, d as c_int);
+        // SAFETY: as the caller promises: what the kernel would read and write is at these addresses.
+        let result = unsafe {
+            match self.number {
+                #[cfg(target_arch = "x86_64")]
+                libc::SYS_poll => poll::poll(a as _, b as _, third),
+                #[cfg(target_arch = "x86_64")]
+                libc::SYS_epoll_wait => epoll::epoll_wait(first, b as _, third, fourth),
+                libc::SYS_epoll_pwait => epoll::epoll_pwait(first, b as _, third, fourth, e as _),
+                libc::SYS_epoll_pwait2 => epoll::epoll_pwait2(first, b as _, third, d as _, e as _),
+                libc::SYS_wait4 => process::wait4(first, b as _, third, d as _),
+                libc::SYS_nanosleep => time::nanosleep(a as _, b as _),
+                _ => match time::clock_nanosleep(first, b as c_int, c as _, d as _) {
+                    0 => 0,
+                    error => fails(error),
+                },
+            }
+        };
+        result.into()
     }
 
     /// One that asks for the signal mask or changes it.

@@ -15,7 +15,8 @@
 //! the registrations first, asks the kernel for the levels then, and waits for an edge since the look: what
 //! becomes ready after the answer is one. Whoever is woken consumes nothing, so what it was woken for it
 //! leaves to those who wait at the same descriptor, in `recv` or in another `poll`; see `several`. It takes
-//! no system call beside the questions, once a descriptor is registered.
+//! no system call beside the questions, once a descriptor is registered; and not the first question, where
+//! whoever has read last has left nothing (`reactor`'s `readiness`).
 //!
 //! A direction's edges are about reading as such, so whoever waits for urgent data alone, say, would be
 //! woken for each byte and swallow the wake-ups of those who read: that goes the other way.
@@ -142,9 +143,12 @@ fn poll_green(
     let mut is_last = false;
     let result = loop {
         posts.look();
-        match ask(Some(Duration::ZERO)) {
-            Ok(0) if !is_last => {}
-            other => break other,
+        // What the last reader or writer has found is the answer, until there is an edge.
+        if is_last || !posts.are_empty() {
+            match ask(Some(Duration::ZERO)) {
+                Ok(0) if !is_last => {}
+                other => break other,
+            }
         }
         has_waited = true;
         match posts.wait(task, deadline, interrupt) {
@@ -235,6 +239,14 @@ impl Posts {
     fn look(&mut self) {
         if let Self::Few(posts) = self {
             posts.iter_mut().flatten().for_each(Post::look);
+        }
+    }
+
+    /// Whether the kernel has nothing to tell, for all that is known.
+    fn are_empty(&self) -> bool {
+        match self {
+            Self::Few(posts) => posts.iter().flatten().all(Post::is_empty),
+            Self::Many(_) => false,
         }
     }
 

@@ -57,6 +57,11 @@ impl<'a> Post<'a> {
         self.seen = self.entry.look(self.interest);
     }
 
+    /// Whether a try would find nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     /// Wakes who waits behind.
     pub(crate) fn pass_on(&self) {
         self.entry.pass_on(self.interest);
