@@ -45,3 +45,10 @@ fn what_files_queues_and_look_ups_say_is_what_libc_says() {
     let output = same("files", &[]);
     assert!(output.contains("waits well: yes\nreceived: 100\nlocked: 30\n"), "{output}");
 }
+
+#[test]
+fn a_signal_ends_each_wait_and_the_mask_of_a_wait_lets_it_in() {
+    let output = same("interrupted", &[]);
+    assert_eq!(output.matches(" opens: -1 EINTR, handled 1, soon\n").count(), 6, "{output}");
+    assert!(!output.contains("late"), "{output}");
+}
