@@ -29,6 +29,7 @@ use crate::errno::{errno, fails, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
 use crate::wait;
+use crate::whole::is_whole;
 
 in_place_of_libc! {
     close, close_range, closefrom, dup2, dup3, fclose, fcntl, fcntl64, ioctl, setsockopt,
@@ -37,6 +38,7 @@ in_place_of_libc! {
 static CLOSE: Next = Next::new(c"close");
 static CLOSE_RANGE: Next = Next::new(c"close_range");
 static CLOSEFROM: Next = Next::new(c"closefrom");
+static DUP: Next = Next::new(c"dup");
 static DUP2: Next = Next::new(c"dup2");
 static DUP3: Next = Next::new(c"dup3");
 static FCLOSE: Next = Next::new(c"fclose");
@@ -51,8 +53,18 @@ static SETSOCKOPT: Next = Next::new(c"setsockopt");
 #[unsafe(link_section = ".init_array")]
 static AT_START: extern "C" fn() = {
     extern "C" fn look_up() {
-        let all =
-            [&CLOSE, &CLOSE_RANGE, &CLOSEFROM, &DUP2, &DUP3, &FCLOSE, &FCNTL, &FCNTL64, &IOCTL];
+        let all = [
+            &CLOSE,
+            &CLOSE_RANGE,
+            &CLOSEFROM,
+            &DUP,
+            &DUP2,
+            &DUP3,
+            &FCLOSE,
+            &FCNTL,
+            &FCNTL64,
+            &IOCTL,
+        ];
         all.into_iter().chain([&SETSOCKOPT, &CLOCK_GETTIME]).for_each(|next| _ = next.get());
     }
     look_up
@@ -106,7 +118,16 @@ pub unsafe extern "C" fn dup2(old: c_int, new: c_int) -> c_int {
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(c_int, c_int) -> c_int = unsafe { mem::transmute(DUP2.get()) };
     // SAFETY: as above.
-    unsafe { next(old, new) }
+    duplicated(unsafe { next(old, new) }, old)
+}
+
+/// Says that a number is a duplicate of another one now, if it is one.
+fn duplicated(new: c_int, of: c_int) -> c_int {
+    // The mirror knows its own by other ways.
+    if new >= 0 && is_whole() {
+        numbers::duplicated(new, of);
+    }
+    new
 }
 
 /// As that of libc.
@@ -125,7 +146,22 @@ pub unsafe extern "C" fn dup3(old: c_int, new: c_int, flags: c_int) -> c_int {
     let next: unsafe extern "C" fn(c_int, c_int, c_int) -> c_int =
         unsafe { mem::transmute(DUP3.get()) };
     // SAFETY: as above.
-    unsafe { next(old, new, flags) }
+    duplicated(unsafe { next(old, new, flags) }, old)
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C" fn dup(old: c_int) -> c_int {
+    if numbers::is_hidden(old) {
+        return fails(libc::EBADF);
+    }
+    // SAFETY: libc's function has this type.
+    let next: unsafe extern "C" fn(c_int) -> c_int = unsafe { mem::transmute(DUP.get()) };
+    // SAFETY: as the caller promises.
+    duplicated(unsafe { next(old) }, old)
 }
 
 /// As that of libc, which has it since version 2.34.
@@ -244,6 +280,9 @@ unsafe fn fcntl_by(next: &Next, fd: c_int, request: c_int, argument: c_ulong) ->
     let result = unsafe { next(fd, request, argument) };
     if result >= 0 && request == libc::F_SETFL {
         numbers::flag_was_set(fd);
+    }
+    if matches!(request, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
+        return duplicated(result, fd);
     }
     result
 }

@@ -35,6 +35,8 @@ pub mod barrier;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod birth;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod bulk;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod cancel;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod clock;
@@ -58,6 +60,8 @@ pub mod files;
 mod futex;
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod kernel;
+#[allow(unsafe_code, reason = "calls the kernel")]
+mod kind;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod message_queue;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
@@ -69,6 +73,8 @@ pub mod names;
 pub mod next;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod once;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod open;
 #[allow(unsafe_code, reason = "reads libc's record of a thread")]
 mod owner;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
@@ -88,6 +94,8 @@ pub mod signal;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod sigwait;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod socket;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod spin;
 #[allow(unsafe_code, reason = "takes the place of a function of libc's")]
 pub mod stack;
@@ -98,6 +106,8 @@ mod table;
 pub mod thread;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod time;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod transfer;
 #[allow(unsafe_code, reason = "takes pointers into a section")]
 mod wait;
 #[allow(unsafe_code, reason = "reads the environment that a program is started with")]

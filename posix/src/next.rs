@@ -58,3 +58,59 @@ macro_rules! call_next {
 }
 
 pub(crate) use call_next;
+
+/// Functions of libc's under their own names, in a module `libcs`. Unlike those of [`call_next`] they are
+/// looked up when the program starts: a handler, or a child between `fork` and `exec`, may be the first to
+/// call one.
+macro_rules! libcs {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)+) => {
+        mod libcs {
+            use super::*;
+
+            mod nexts {
+                use $crate::next::Next;
+
+                $(
+                    #[allow(non_upper_case_globals, reason = "the function's name")]
+                    pub(super) static $name: Next = Next::new(
+                        match ::std::ffi::CStr::from_bytes_with_nul(
+                            concat!(stringify!($name), "\0").as_bytes(),
+                        ) {
+                            Ok(name) => name,
+                            Err(_) => panic!("a name"),
+                        },
+                    );
+                )+
+            }
+
+            $(
+                /// That of libc.
+                ///
+                /// # Safety
+                ///
+                /// As that of libc.
+                pub(super) unsafe fn $name($($argument: $type),*) -> $result {
+                    type Function = unsafe extern "C-unwind" fn($($type),*) -> $result;
+                    let next = nexts::$name.get();
+                    // SAFETY: libc's function has this type.
+                    let next = unsafe { ::std::mem::transmute::<*mut ::std::ffi::c_void, Function>(next) };
+                    // SAFETY: as the caller promises.
+                    unsafe { next($($argument),*) }
+                }
+            )+
+
+            /// Looks all of them up before the program begins.
+            #[used]
+            // SAFETY: a function without arguments, as the entries of the section are.
+            #[unsafe(link_section = ".init_array")]
+            static AT_START: extern "C" fn() = {
+                extern "C" fn look_up() {
+                    $(_ = nexts::$name.get();)+
+                }
+                look_up
+            };
+        }
+    };
+}
+
+pub(crate) use libcs;

@@ -8,7 +8,7 @@
 //! A wait that goes on is begun anew, with the deadline that it had.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use sylvan::{Interrupt, Turn, Turnstile, Wait, WaitReason};
 
 use crate::signal::delivery::{deliver, go_on_in_handler, leave_handler};
 use crate::signal::own::{Signals, own};
+use crate::socket;
 
 /// The call is to end with `EINTR`: a handler has run, or a cancellation is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,11 @@ pub(crate) fn attempt<T: Send>(
     restart: Restart,
     mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
+    // A call on a socket that has a timeout does not go on, as in the kernel.
+    let restart = || match restart {
+        Restart::AsAsked if socket::has_timeout(fd.as_raw_fd(), interest) => Restart::Never,
+        restart => restart,
+    };
     until_ended(restart, |interrupt| match interrupt {
         Some(interrupt) => sylvan::io::attempt_interruptible(fd, interest, interrupt, &mut op),
         None => sylvan::io::attempt(fd, interest, &mut op),
@@ -113,10 +119,13 @@ pub(crate) fn ready(
     deadline: Option<Instant>,
     restart: Restart,
 ) -> io::Result<bool> {
-    until_ended(restart, |interrupt| match interrupt.or_else(|| of_os_thread(restart)) {
-        Some(interrupt) => sylvan::io::ready_interruptible(fd, interest, deadline, interrupt),
-        None => sylvan::io::ready(fd, interest, deadline),
-    })
+    until_ended(
+        || restart,
+        |interrupt| match interrupt.or_else(|| of_os_thread(restart)) {
+            Some(interrupt) => sylvan::io::ready_interruptible(fd, interest, deadline, interrupt),
+            None => sylvan::io::ready(fd, interest, deadline),
+        },
+    )
 }
 
 /// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::poll_by`].
@@ -125,9 +134,10 @@ pub(crate) fn poll(
     deadline: Option<Instant>,
     mut ask: impl FnMut(Option<Duration>) -> io::Result<usize> + Send,
 ) -> io::Result<usize> {
-    until_ended(Restart::Never, |interrupt| {
-        sylvan::poll_by(fds.clone(), deadline, interrupt, &mut ask)
-    })
+    until_ended(
+        || Restart::Never,
+        |interrupt| sylvan::poll_by(fds.clone(), deadline, interrupt, &mut ask),
+    )
 }
 
 /// Calls `op` until it finds something, until `deadline`, or until a handler has run: see
@@ -139,33 +149,37 @@ pub(crate) fn shared<T: Send>(
     restart: Restart,
     mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send,
 ) -> io::Result<Option<T>> {
-    until_ended(restart, |interrupt| {
-        sylvan::io::attempt_shared(fd, interest, deadline, interrupt, &mut op)
-    })
+    until_ended(
+        || restart,
+        |interrupt| sylvan::io::attempt_shared(fd, interest, deadline, interrupt, &mut op),
+    )
 }
 
 /// Parks until `fd` is readable, a descriptor of this crate's of which the program is not to know, or until
 /// the wait is to end.
 pub(crate) fn ready_hidden(fd: OwnedFd, restart: Restart) -> io::Result<()> {
     let fd = sylvan::io::Hidden::new(fd);
-    until_ended(restart, |interrupt| {
-        sylvan::io::attempt_shared(fd.as_fd(), Interest::Read, None, interrupt, |fd| {
-            Ok(sylvan::io::is_ready(fd, Interest::Read)?.then_some(()))
-        })
-    })
+    until_ended(
+        || restart,
+        |interrupt| {
+            sylvan::io::attempt_shared(fd.as_fd(), Interest::Read, None, interrupt, |fd| {
+                Ok(sylvan::io::is_ready(fd, Interest::Read)?.then_some(()))
+            })
+        },
+    )
     .map(drop)
 }
 
 /// A green thread's wait, until it ends by itself, or is to end.
 fn until_ended<T>(
-    restart: Restart,
+    restart: impl Fn() -> Restart,
     mut wait: impl FnMut(Option<&Interrupt>) -> io::Result<T>,
 ) -> io::Result<T> {
     let Some(signals) = own() else { return wait(None) };
     loop {
         match moving(signals, || wait(Some(&signals.interrupt))) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                if heed(signals, restart).is_err() {
+                if heed(signals, restart()).is_err() {
                     return Err(error);
                 }
             }

@@ -15,7 +15,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use rustix::io::fcntl_getfd;
 
-use crate::reactor::{self, Entry};
+use crate::reactor::{self, Entry, Interest, Origin};
 
 /// Says that a number is about to be closed: whether it is the program's to close. If it is not, there is
 /// no such descriptor (`EBADF`).
@@ -78,6 +78,76 @@ pub fn option_was_set(number: RawFd) {
     if let Some(entry) = entry(number) {
         entry.note_option(borrow(number));
     }
+}
+
+/// Says that a number has come in by a call that opens: what was known of it is of an earlier file, which was
+/// closed without a word.
+pub fn opened(number: RawFd) {
+    if let Some(entry) = entry(number).filter(|entry| !entry.is_ours()) {
+        entry.detach(borrow(number));
+    }
+}
+
+/// As [`opened`], of a descriptor that shares its file with nobody, blocks, and has no timeouts.
+pub fn made(number: RawFd) {
+    if reactor::is_this_process() {
+        reactor::entry(number).attach(borrow(number), Origin::Fresh);
+    }
+}
+
+/// As [`opened`], of a duplicate of another one.
+pub fn duplicated(number: RawFd, original: RawFd) {
+    match entry(original).filter(|of| number != original && !of.is_ours()) {
+        Some(of) => {
+            let kind = of.kind();
+            let entry = reactor::entry(number);
+            entry.attach_duplicate(number, of, original);
+            entry.note_kind(entry.look(Interest::Read), kind);
+        }
+        None if number != original => opened(number),
+        None => {}
+    }
+}
+
+/// As [`opened`], of a connection that was accepted at `listener`.
+pub fn accepted(number: RawFd, listener: RawFd) {
+    if reactor::is_this_process() {
+        let of = reactor::entry(listener);
+        reactor::entry(number).attach_accepted(borrow(number), of, borrow(listener));
+    }
+}
+
+/// What the caller of [`learn_kind`] has said of a number's file, if the number means it still.
+///
+/// For a green thread, in the process in which the runtime started.
+#[inline]
+pub fn kind(number: RawFd) -> u32 {
+    reactor::known(number).map_or(0, Entry::kind)
+}
+
+/// Has `look` find out what a number's file is, and keeps it: below 16, and not 0. It says, too, whether the
+/// kernel tells when the file is ready; then the runtime takes the descriptor in, if it has not been told of
+/// it yet. `None` from it is passed on: there is no such descriptor.
+pub fn learn_kind(number: RawFd, look: impl Fn() -> Option<(u32, bool)>) -> Option<u32> {
+    let may_keep = reactor::is_this_process();
+    if may_keep && is_hidden(number) {
+        return None;
+    }
+    if !may_keep || !reactor::known(number).is_some_and(Entry::is_announced) {
+        let (kind, is_told) = look()?;
+        if !may_keep {
+            return Some(kind);
+        }
+        if is_told {
+            reactor::entry(number).attach(borrow(number), Origin::Adopted);
+        }
+    }
+    let entry = reactor::entry(number);
+    let seen = entry.look(Interest::Read);
+    // What was seen before may have been another file.
+    let (kind, _) = look()?;
+    entry.note_kind(seen, kind);
+    Some(kind)
 }
 
 /// The entry of a number of which this process's runtime knows something.

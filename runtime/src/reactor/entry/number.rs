@@ -9,6 +9,7 @@
 //! | OURS | the runtime's own: for the program there is no such descriptor |
 //! | DOUBTED | the program may have set options by the number that sockets accepted here take over |
 //! | PASSES_ON | it has |
+//! | KIND | what its file is to whoever calls, in four bits of theirs; 0 until they have said so |
 //!
 //! # A number that comes in while others wait
 //!
@@ -47,6 +48,8 @@ const ANNOUNCED: u32 = 2;
 const OURS: u32 = 4;
 const DOUBTED: u32 = 8;
 const PASSES_ON: u32 = 16;
+const KIND_SHIFT: u32 = 8;
+const KIND: u32 = 0xf << KIND_SHIFT;
 
 impl Entry {
     /// What is known of the number. Changed under the lock; without it a hint, for whoever asks about a
@@ -67,6 +70,26 @@ impl Entry {
     /// Something is to be forgotten when the number is closed. Under the lock.
     pub(super) fn note_known(&self) {
         self.set_about(self.about() | KNOWN);
+    }
+
+    /// What whoever calls has said of the file; 0 if nothing.
+    #[inline]
+    pub(crate) fn kind(&self) -> u32 {
+        (self.about() & KIND) >> KIND_SHIFT
+    }
+
+    /// Takes note of what the file is to whoever calls, who has looked at it after `seen`. It is forgotten
+    /// when the number goes out, or comes in.
+    pub(crate) fn note_kind(&self, seen: Seen, kind: u32) {
+        let _state = self.state.lock();
+        if !self.read.is_other_file(seen) {
+            self.set_about(self.about() & !KIND | KNOWN | kind << KIND_SHIFT & KIND);
+        }
+    }
+
+    /// Whether the descriptor has come in by a word to the runtime.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.about() & ANNOUNCED != 0
     }
 
     /// Whether the number is one of the runtime's own.

@@ -1,0 +1,36 @@
+//! Whole programs read and write: sockets, pipes, files and streams.
+
+#![cfg(all(target_os = "linux", target_env = "gnu"))]
+
+use tests::whole::{green, program, same};
+
+/// What reading and writing say: all of a write, timeouts, marks, `SIGPIPE`, numbers that mean other files.
+#[test]
+fn transfers() {
+    let said = same("transfer", &[]);
+    assert!(said.contains("pipe: wrote 4194304 in parts, read 4194304, the same 1"), "{said}");
+}
+
+/// An echo of a thousand, messages, descriptors that travel, and errors.
+#[test]
+fn sockets() {
+    let said = same("socket", &[]);
+    assert!(said.contains("1000 clients are served"), "{said}");
+}
+
+/// The thousand and their servers are on few OS threads.
+#[test]
+fn an_echo_of_a_thousand_takes_few_os_threads() {
+    let mut command = std::process::Command::new(program("socket"));
+    let output = green(&mut command).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let n = said.split(':').next_back().and_then(|n| n.trim().parse::<u32>().ok());
+    assert!(n.is_some_and(|n| n <= 16), "{said}");
+}
+
+/// Whoever waits in a `FILE`, for its lock, or for the other side of a named pipe, holds nobody up.
+#[test]
+fn streams() {
+    let said = same("stdio", &[]);
+    assert_eq!(said.matches("beside").count(), said.matches(": 1\n").count(), "{said}");
+}
