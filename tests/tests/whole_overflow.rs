@@ -12,7 +12,10 @@ fn an_overflow_is_reported_and_ends_the_program_as_ever() {
     let program = whole::program("overflow");
     let output = whole::green(&mut Command::new(program)).output().expect("the program runs");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("has overflowed its stack"), "{said}");
+    assert!(
+        said.contains("thread 'deep-one' (") && said.contains("has overflowed its stack"),
+        "{said}"
+    );
 }
 
 #[test]
