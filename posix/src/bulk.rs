@@ -11,6 +11,7 @@ use libc::{iovec, off_t, size_t, ssize_t};
 use sylvan::io::{Attempt, Interest};
 use sylvan::is_green;
 
+use crate::cancel::around;
 use crate::errno::{number_of, set_errno};
 use crate::kind::Kind;
 use crate::next::libcs;
@@ -44,7 +45,7 @@ macro_rules! sections {
         /// As that of libc.
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> ssize_t {
             // SAFETY: as the caller promises.
-            section(|| unsafe { libcs::$name($($argument),*) })
+            around(|| section(|| unsafe { libcs::$name($($argument),*) }))
         }
     )+};
 }
@@ -101,22 +102,24 @@ pub unsafe extern "C-unwind" fn pwritev2(
 
 /// Makes a call between two descriptors, when both sides are ready if it `is_patient`.
 fn between(from: c_int, to: c_int, is_patient: bool, make: impl Fn() -> ssize_t) -> ssize_t {
-    if is_green() && is_patient {
-        for (fd, interest) in [(from, Interest::Read), (to, Interest::Write)] {
-            if Kind::of(fd).is_none_or(|kind| kind == Kind::File) {
-                continue;
-            }
-            let ready = attempt(fd, interest, |fd, _| match is_ready(fd, interest) {
-                true => Ok(Attempt::Done(())),
-                false => Err(io::ErrorKind::WouldBlock.into()),
-            });
-            if let Err(error) = ready {
-                set_errno(number_of(&error));
-                return -1;
+    around(|| {
+        if is_green() && is_patient {
+            for (fd, interest) in [(from, Interest::Read), (to, Interest::Write)] {
+                if Kind::of(fd).is_none_or(|kind| kind == Kind::File) {
+                    continue;
+                }
+                let ready = attempt(fd, interest, |fd, _| match is_ready(fd, interest) {
+                    true => Ok(Attempt::Done(())),
+                    false => Err(io::ErrorKind::WouldBlock.into()),
+                });
+                if let Err(error) = ready {
+                    set_errno(number_of(&error));
+                    return -1;
+                }
             }
         }
-    }
-    section(make)
+        section(make)
+    })
 }
 
 /// As that of libc.

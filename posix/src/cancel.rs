@@ -62,10 +62,10 @@ pub(crate) fn point() {
 /// Makes a call that is a cancellation point and says its error by `errno`. One that has done something is left
 /// as it is.
 #[inline]
-pub(crate) fn around<T: Copy + Into<i64>>(call: impl FnOnce() -> T) -> T {
+pub(crate) fn around<T: Copy + PartialEq + From<i8>>(call: impl FnOnce() -> T) -> T {
     point();
     let result = call();
-    if result.into() == -1 && errno() == libc::EINTR {
+    if result == T::from(-1_i8) && errno() == libc::EINTR {
         point();
     }
     result

@@ -16,6 +16,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use libc::{DIR, FILE, mode_t, sigset_t};
 use sylvan::numbers;
 
+use crate::cancel::around;
 use crate::errno::{errno, set_errno};
 use crate::kind::Kind;
 use crate::next::libcs;
@@ -82,7 +83,7 @@ macro_rules! openers {
         /// As that of libc.
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> c_int {
             // SAFETY: as the caller promises.
-            opened(section(|| unsafe { libcs::$name($($argument),*) }))
+            around(|| opened(section(|| unsafe { libcs::$name($($argument),*) })))
         }
     )+};
 }

@@ -34,6 +34,7 @@ use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec, time
 use sylvan::io::{Attempt, Interest, Mode};
 use sylvan::{is_green, numbers};
 
+use crate::cancel::around;
 use crate::errno::{fails, number_of};
 use crate::kernel::enter;
 use crate::kind::{Kind, option};
@@ -157,32 +158,34 @@ pub unsafe extern "C-unwind" fn accept4(
     len: *mut socklen_t,
     flags: c_int,
 ) -> c_int {
-    let kind = Kind::of(fd).filter(|kind| kind.is_socket());
-    let accepted = if is_green() && kind.is_some() {
-        let rest = [name as c_long, len as c_long, flags.into(), 0];
-        let accepted = attempt(fd, Interest::Read, |fd, _| {
-            if !is_ready(fd, Interest::Read) {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            // SAFETY: as the caller promises, here and below.
-            result(section(|| unsafe { on(libc::SYS_accept4, fd, rest) })).map(Attempt::Done)
-        });
-        answer(accepted) as c_int
-    } else {
-        // SAFETY: as above.
-        unsafe { libcs::accept4(fd, name, len, flags) }
-    };
-    if accepted < 0 {
-        return accepted;
-    }
-    numbers::accepted(accepted, fd);
-    if let Some(kind) = kind {
-        kind.is_known_of(accepted);
-    }
-    if flags & libc::SOCK_NONBLOCK != 0 {
-        numbers::flag_was_set(accepted);
-    }
-    accepted
+    around(|| {
+        let kind = Kind::of(fd).filter(|kind| kind.is_socket());
+        let accepted = if is_green() && kind.is_some() {
+            let rest = [name as c_long, len as c_long, flags.into(), 0];
+            let accepted = attempt(fd, Interest::Read, |fd, _| {
+                if !is_ready(fd, Interest::Read) {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                // SAFETY: as the caller promises, here and below.
+                result(section(|| unsafe { on(libc::SYS_accept4, fd, rest) })).map(Attempt::Done)
+            });
+            answer(accepted) as c_int
+        } else {
+            // SAFETY: as above.
+            unsafe { libcs::accept4(fd, name, len, flags) }
+        };
+        if accepted < 0 {
+            return accepted;
+        }
+        numbers::accepted(accepted, fd);
+        if let Some(kind) = kind {
+            kind.is_known_of(accepted);
+        }
+        if flags & libc::SOCK_NONBLOCK != 0 {
+            numbers::flag_was_set(accepted);
+        }
+        accepted
+    })
 }
 
 /// As that of libc.
@@ -191,20 +194,22 @@ pub unsafe extern "C-unwind" fn accept4(
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn connect(fd: c_int, name: *const sockaddr, len: socklen_t) -> c_int {
-    // SAFETY: as the caller promises, here and below.
-    let plain = || unsafe { libcs::connect(fd, name, len) };
-    match green(fd) {
-        None | Some(Kind::Message) => plain(),
-        Some(_) if is_nonblocking(fd) => plain(),
-        Some(Kind::Tcp) => {
-            // SAFETY: as above.
-            match unsafe { connect_tcp(fd, name, len) } {
-                Ok(()) => 0,
-                Err(error) => fails(number_of(&error)),
+    around(|| {
+        // SAFETY: as the caller promises, here and below.
+        let plain = || unsafe { libcs::connect(fd, name, len) };
+        match green(fd) {
+            None | Some(Kind::Message) => plain(),
+            Some(_) if is_nonblocking(fd) => plain(),
+            Some(Kind::Tcp) => {
+                // SAFETY: as above.
+                match unsafe { connect_tcp(fd, name, len) } {
+                    Ok(()) => 0,
+                    Err(error) => fails(number_of(&error)),
+                }
             }
+            Some(_) => section(plain),
         }
-        Some(_) => section(plain),
-    }
+    })
 }
 
 /// Whether the program has set `O_NONBLOCK`.
@@ -294,17 +299,22 @@ pub unsafe extern "C-unwind" fn recv(
     room: size_t,
     flags: c_int,
 ) -> ssize_t {
-    let Some(kind) = green(fd) else {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::recv(fd, to, room, flags) };
-    };
-    answer(receive(fd, kind, flags, room, |fd, flags, done| {
-        let to = to.wrapping_byte_add(done) as c_long;
-        // SAFETY: as above.
-        unsafe {
-            enter(libc::SYS_recvfrom, [fd.into(), to, (room - done) as c_long, flags.into(), 0, 0])
-        }
-    }))
+    around(|| {
+        let Some(kind) = green(fd) else {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::recv(fd, to, room, flags) };
+        };
+        answer(receive(fd, kind, flags, room, |fd, flags, done| {
+            let to = to.wrapping_byte_add(done) as c_long;
+            // SAFETY: as above.
+            unsafe {
+                enter(
+                    libc::SYS_recvfrom,
+                    [fd.into(), to, (room - done) as c_long, flags.into(), 0, 0],
+                )
+            }
+        }))
+    })
 }
 
 /// As that of libc.
@@ -320,16 +330,18 @@ pub unsafe extern "C-unwind" fn recvfrom(
     name: *mut sockaddr,
     len: *mut socklen_t,
 ) -> ssize_t {
-    let Some(kind) = green(fd) else {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::recvfrom(fd, to, room, flags, name, len) };
-    };
-    answer(receive(fd, kind, flags, room, |fd, flags, done| {
-        let to = to.wrapping_byte_add(done) as c_long;
-        let (left, name, len) = ((room - done) as c_long, name as c_long, len as c_long);
-        // SAFETY: as above.
-        unsafe { enter(libc::SYS_recvfrom, [fd.into(), to, left, flags.into(), name, len]) }
-    }))
+    around(|| {
+        let Some(kind) = green(fd) else {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::recvfrom(fd, to, room, flags, name, len) };
+        };
+        answer(receive(fd, kind, flags, room, |fd, flags, done| {
+            let to = to.wrapping_byte_add(done) as c_long;
+            let (left, name, len) = ((room - done) as c_long, name as c_long, len as c_long);
+            // SAFETY: as above.
+            unsafe { enter(libc::SYS_recvfrom, [fd.into(), to, left, flags.into(), name, len]) }
+        }))
+    })
 }
 
 /// As that of libc.
@@ -338,32 +350,34 @@ pub unsafe extern "C-unwind" fn recvfrom(
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
-    let received = if let Some(kind) = green(fd) {
-        // SAFETY: as the caller promises, here and below.
-        let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
-        // SAFETY: as above.
-        let room = unsafe { buffers.total() }.unwrap_or(0);
-        answer(receive(fd, kind, flags, room, |fd, flags, done| {
-            if done == 0 {
-                // SAFETY: as above.
-                return unsafe {
-                    on(libc::SYS_recvmsg, fd, [message as c_long, flags.into(), 0, 0])
-                };
-            }
-            // SAFETY: as above; there is more.
-            let (to, left) = unsafe { buffers.rest(done) };
+    around(|| {
+        let received = if let Some(kind) = green(fd) {
+            // SAFETY: as the caller promises, here and below.
+            let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
             // SAFETY: as above.
-            unsafe { enter(libc::SYS_recvfrom, [fd.into(), to, left, flags.into(), 0, 0]) }
-        }))
-    } else {
-        // SAFETY: as above.
-        unsafe { libcs::recvmsg(fd, message, flags) }
-    };
-    if received >= 0 {
-        // SAFETY: as above; the kernel has filled it in.
-        unsafe { each_right(message, numbers::opened) };
-    }
-    received
+            let room = unsafe { buffers.total() }.unwrap_or(0);
+            answer(receive(fd, kind, flags, room, |fd, flags, done| {
+                if done == 0 {
+                    // SAFETY: as above.
+                    return unsafe {
+                        on(libc::SYS_recvmsg, fd, [message as c_long, flags.into(), 0, 0])
+                    };
+                }
+                // SAFETY: as above; there is more.
+                let (to, left) = unsafe { buffers.rest(done) };
+                // SAFETY: as above.
+                unsafe { enter(libc::SYS_recvfrom, [fd.into(), to, left, flags.into(), 0, 0]) }
+            }))
+        } else {
+            // SAFETY: as above.
+            unsafe { libcs::recvmsg(fd, message, flags) }
+        };
+        if received >= 0 {
+            // SAFETY: as above; the kernel has filled it in.
+            unsafe { each_right(message, numbers::opened) };
+        }
+        received
+    })
 }
 
 /// Tells the runtime of each descriptor that a message brings, or takes along: another process may set up
@@ -405,39 +419,49 @@ pub unsafe extern "C-unwind" fn recvmmsg(
     flags: c_int,
     timeout: *mut timespec,
 ) -> c_int {
-    const AT_ONCE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
-    let is_green = green(fd).is_some() && flags & AT_ONCE == 0 && n > 0;
-    let received = if is_green {
-        // SAFETY: as the caller promises, here and below.
-        let left = unsafe { timeout.as_ref() }.map(|it| {
-            Duration::new(it.tv_sec.try_into().unwrap_or(0), it.tv_nsec.try_into().unwrap_or(0))
-        });
-        let deadline = left.and_then(|left| Instant::now().checked_add(left));
-        let is_up = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        let mut done: c_uint = 0;
-        let received = attempt(fd, Interest::Read, |fd, mode| {
-            let at = messages.wrapping_add(done as usize) as c_long;
+    around(|| {
+        const AT_ONCE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
+        let is_green = green(fd).is_some() && flags & AT_ONCE == 0 && n > 0;
+        let received = if is_green {
+            // SAFETY: as the caller promises, here and below.
+            let left = unsafe { timeout.as_ref() }.map(|it| {
+                Duration::new(it.tv_sec.try_into().unwrap_or(0), it.tv_nsec.try_into().unwrap_or(0))
+            });
+            let deadline = left.and_then(|left| Instant::now().checked_add(left));
+            let is_up = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let mut done: c_uint = 0;
+            let received = attempt(fd, Interest::Read, |fd, mode| {
+                let at = messages.wrapping_add(done as usize) as c_long;
+                // SAFETY: as above.
+                let more = unsafe {
+                    on(
+                        libc::SYS_recvmmsg,
+                        fd,
+                        [at, (n - done).into(), flags_in(mode, flags).into(), 0],
+                    )
+                };
+                done += result(more)? as c_uint;
+                // As the kernel, which looks at the time when a message has come.
+                if done == n
+                    || flags & libc::MSG_WAITFORONE != 0
+                    || is_up()
+                    || mode == Mode::Blocking
+                {
+                    return Ok(Attempt::Done(done as usize));
+                }
+                Err(io::ErrorKind::WouldBlock.into())
+            });
+            if done > 0 { done as c_int } else { answer(received) as c_int }
+        } else {
             // SAFETY: as above.
-            let more = unsafe {
-                on(libc::SYS_recvmmsg, fd, [at, (n - done).into(), flags_in(mode, flags).into(), 0])
-            };
-            done += result(more)? as c_uint;
-            // As the kernel, which looks at the time when a message has come.
-            if done == n || flags & libc::MSG_WAITFORONE != 0 || is_up() || mode == Mode::Blocking {
-                return Ok(Attempt::Done(done as usize));
-            }
-            Err(io::ErrorKind::WouldBlock.into())
-        });
-        if done > 0 { done as c_int } else { answer(received) as c_int }
-    } else {
-        // SAFETY: as above.
-        unsafe { libcs::recvmmsg(fd, messages, n, flags, timeout) }
-    };
-    for at in 0..usize::try_from(received).unwrap_or(0) {
-        // SAFETY: the kernel has received that many.
-        unsafe { each_right(&raw const (*messages.add(at)).msg_hdr, numbers::opened) };
-    }
-    received
+            unsafe { libcs::recvmmsg(fd, messages, n, flags, timeout) }
+        };
+        for at in 0..usize::try_from(received).unwrap_or(0) {
+            // SAFETY: the kernel has received that many.
+            unsafe { each_right(&raw const (*messages.add(at)).msg_hdr, numbers::opened) };
+        }
+        received
+    })
 }
 
 /// As that of libc.
@@ -451,17 +475,22 @@ pub unsafe extern "C-unwind" fn send(
     len: size_t,
     flags: c_int,
 ) -> ssize_t {
-    let Some(kind) = green(fd) else {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::send(fd, from, len, flags) };
-    };
-    answer(transmit(fd, kind, flags, len, |fd, flags, done| {
-        let from = from.wrapping_byte_add(done) as c_long;
-        // SAFETY: as above.
-        unsafe {
-            enter(libc::SYS_sendto, [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0])
-        }
-    }))
+    around(|| {
+        let Some(kind) = green(fd) else {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::send(fd, from, len, flags) };
+        };
+        answer(transmit(fd, kind, flags, len, |fd, flags, done| {
+            let from = from.wrapping_byte_add(done) as c_long;
+            // SAFETY: as above.
+            unsafe {
+                enter(
+                    libc::SYS_sendto,
+                    [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0],
+                )
+            }
+        }))
+    })
 }
 
 /// As that of libc.
@@ -477,16 +506,20 @@ pub unsafe extern "C-unwind" fn sendto(
     name: *const sockaddr,
     name_len: socklen_t,
 ) -> ssize_t {
-    let Some(kind) = green(fd) else {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::sendto(fd, from, len, flags, name, name_len) };
-    };
-    answer(transmit(fd, kind, flags, len, |fd, flags, done| {
-        let from = from.wrapping_byte_add(done) as c_long;
-        let (left, name, name_len) = ((len - done) as c_long, name as c_long, name_len.into());
-        // SAFETY: as above.
-        unsafe { enter(libc::SYS_sendto, [fd.into(), from, left, flags.into(), name, name_len]) }
-    }))
+    around(|| {
+        let Some(kind) = green(fd) else {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::sendto(fd, from, len, flags, name, name_len) };
+        };
+        answer(transmit(fd, kind, flags, len, |fd, flags, done| {
+            let from = from.wrapping_byte_add(done) as c_long;
+            let (left, name, name_len) = ((len - done) as c_long, name as c_long, name_len.into());
+            // SAFETY: as above.
+            unsafe {
+                enter(libc::SYS_sendto, [fd.into(), from, left, flags.into(), name, name_len])
+            }
+        }))
+    })
 }
 
 /// As that of libc.
@@ -499,20 +532,22 @@ pub unsafe extern "C-unwind" fn sendmsg(
     message: *const msghdr,
     flags: c_int,
 ) -> ssize_t {
-    let Some(kind) = green(fd) else {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::sendmsg(fd, message, flags) };
-    };
-    // SAFETY: as above.
-    let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
-    // SAFETY: as above.
-    unsafe { each_right(message, numbers::flag_was_set) };
-    // SAFETY: as above. The kernel refuses too many of them.
-    let total = unsafe { buffers.total() }.unwrap_or(0);
-    answer(transmit(fd, kind, flags, total, |fd, flags, done| {
+    around(|| {
+        let Some(kind) = green(fd) else {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::sendmsg(fd, message, flags) };
+        };
         // SAFETY: as above.
-        unsafe { send_rest(fd, message, buffers, flags, done) }
-    }))
+        let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
+        // SAFETY: as above.
+        unsafe { each_right(message, numbers::flag_was_set) };
+        // SAFETY: as above. The kernel refuses too many of them.
+        let total = unsafe { buffers.total() }.unwrap_or(0);
+        answer(transmit(fd, kind, flags, total, |fd, flags, done| {
+            // SAFETY: as above.
+            unsafe { send_rest(fd, message, buffers, flags, done) }
+        }))
+    })
 }
 
 /// As that of libc.
@@ -528,23 +563,25 @@ pub unsafe extern "C-unwind" fn sendmmsg(
     n: c_uint,
     flags: c_int,
 ) -> c_int {
-    if green(fd).is_none() {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::sendmmsg(fd, messages, n, flags) };
-    }
-    let mut done: c_int = 0;
-    for at in 0..n.min(1024) as usize {
-        // SAFETY: as above.
-        let message = unsafe { &mut *messages.add(at) };
-        // SAFETY: as above.
-        let sent = unsafe { sendmsg(fd, &raw const message.msg_hdr, flags) };
-        if sent < 0 {
-            return if done > 0 { done } else { -1 };
+    around(|| {
+        if green(fd).is_none() {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::sendmmsg(fd, messages, n, flags) };
         }
-        message.msg_len = sent as c_uint;
-        done += 1;
-    }
-    done
+        let mut done: c_int = 0;
+        for at in 0..n.min(1024) as usize {
+            // SAFETY: as above.
+            let message = unsafe { &mut *messages.add(at) };
+            // SAFETY: as above.
+            let sent = unsafe { sendmsg(fd, &raw const message.msg_hdr, flags) };
+            if sent < 0 {
+                return if done > 0 { done } else { -1 };
+            }
+            message.msg_len = sent as c_uint;
+            done += 1;
+        }
+        done
+    })
 }
 
 /// As that of libc.

@@ -32,6 +32,7 @@ use libc::{iovec, size_t, ssize_t};
 use sylvan::io::{Attempt, Interest, Mode};
 use sylvan::is_green;
 
+use crate::cancel::around;
 use crate::errno::{number_of, set_errno};
 use crate::kernel::enter;
 use crate::kind::{Kind, option};
@@ -472,26 +473,28 @@ pub(crate) unsafe fn send_rest(
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn read(fd: c_int, to: *mut c_void, room: size_t) -> ssize_t {
-    if !is_green() {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::read(fd, to, room) };
-    }
-    if room > 0
-        && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket())
-    {
-        let received = receive(fd, kind, 0, room, |fd, flags, _| {
-            let arguments = [fd.into(), to as c_long, room as c_long, flags.into(), 0, 0];
-            // SAFETY: as above.
-            unsafe { enter(libc::SYS_recvfrom, arguments) }
-        });
-        match received {
-            Err(error) if changed(fd, &error) => {}
-            received => return answer(received),
+    around(|| {
+        if !is_green() {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::read(fd, to, room) };
         }
-    }
-    let one = iovec { iov_base: to, iov_len: room };
-    // SAFETY: as above.
-    answer(unsafe { read_into(fd, Buffers::new(&raw const one, 1), room) })
+        if room > 0
+            && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket())
+        {
+            let received = receive(fd, kind, 0, room, |fd, flags, _| {
+                let arguments = [fd.into(), to as c_long, room as c_long, flags.into(), 0, 0];
+                // SAFETY: as above.
+                unsafe { enter(libc::SYS_recvfrom, arguments) }
+            });
+            match received {
+                Err(error) if changed(fd, &error) => {}
+                received => return answer(received),
+            }
+        }
+        let one = iovec { iov_base: to, iov_len: room };
+        // SAFETY: as above.
+        answer(unsafe { read_into(fd, Buffers::new(&raw const one, 1), room) })
+    })
 }
 
 /// As that of libc.
@@ -500,31 +503,33 @@ pub unsafe extern "C-unwind" fn read(fd: c_int, to: *mut c_void, room: size_t) -
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn write(fd: c_int, from: *const c_void, len: size_t) -> ssize_t {
-    if !is_green() {
-        // SAFETY: as the caller promises, here and below.
-        return unsafe { libcs::write(fd, from, len) };
-    }
-    if len > 0
-        && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket())
-    {
-        let sent = transmit(fd, kind, 0, len, |fd, flags, done| {
-            let from = from.wrapping_byte_add(done) as c_long;
-            // SAFETY: as above.
-            unsafe {
-                enter(
-                    libc::SYS_sendto,
-                    [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0],
-                )
-            }
-        });
-        match sent {
-            Err(error) if changed(fd, &error) => {}
-            sent => return answer(sent),
+    around(|| {
+        if !is_green() {
+            // SAFETY: as the caller promises, here and below.
+            return unsafe { libcs::write(fd, from, len) };
         }
-    }
-    let one = iovec { iov_base: from.cast_mut(), iov_len: len };
-    // SAFETY: as above.
-    answer(unsafe { write_from(fd, Buffers::new(&raw const one, 1), len) })
+        if len > 0
+            && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket())
+        {
+            let sent = transmit(fd, kind, 0, len, |fd, flags, done| {
+                let from = from.wrapping_byte_add(done) as c_long;
+                // SAFETY: as above.
+                unsafe {
+                    enter(
+                        libc::SYS_sendto,
+                        [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0],
+                    )
+                }
+            });
+            match sent {
+                Err(error) if changed(fd, &error) => {}
+                sent => return answer(sent),
+            }
+        }
+        let one = iovec { iov_base: from.cast_mut(), iov_len: len };
+        // SAFETY: as above.
+        answer(unsafe { write_from(fd, Buffers::new(&raw const one, 1), len) })
+    })
 }
 
 /// As that of libc.
@@ -533,14 +538,16 @@ pub unsafe extern "C-unwind" fn write(fd: c_int, from: *const c_void, len: size_
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn readv(fd: c_int, to: *const iovec, n: c_int) -> ssize_t {
-    let buffers = Buffers::new(to, usize::try_from(n).unwrap_or(usize::MAX));
-    // SAFETY: as the caller promises, here and below.
-    match is_green().then(|| unsafe { buffers.total() }).flatten() {
-        // SAFETY: as above.
-        Some(room) => answer(unsafe { read_into(fd, buffers, room) }),
-        // SAFETY: as above.
-        None => unsafe { libcs::readv(fd, to, n) },
-    }
+    around(|| {
+        let buffers = Buffers::new(to, usize::try_from(n).unwrap_or(usize::MAX));
+        // SAFETY: as the caller promises, here and below.
+        match is_green().then(|| unsafe { buffers.total() }).flatten() {
+            // SAFETY: as above.
+            Some(room) => answer(unsafe { read_into(fd, buffers, room) }),
+            // SAFETY: as above.
+            None => unsafe { libcs::readv(fd, to, n) },
+        }
+    })
 }
 
 /// As that of libc.
@@ -549,14 +556,16 @@ pub unsafe extern "C-unwind" fn readv(fd: c_int, to: *const iovec, n: c_int) -> 
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn writev(fd: c_int, from: *const iovec, n: c_int) -> ssize_t {
-    let buffers = Buffers::new(from, usize::try_from(n).unwrap_or(usize::MAX));
-    // SAFETY: as the caller promises, here and below.
-    match is_green().then(|| unsafe { buffers.total() }).flatten() {
-        // SAFETY: as above.
-        Some(total) => answer(unsafe { write_from(fd, buffers, total) }),
-        // SAFETY: as above.
-        None => unsafe { libcs::writev(fd, from, n) },
-    }
+    around(|| {
+        let buffers = Buffers::new(from, usize::try_from(n).unwrap_or(usize::MAX));
+        // SAFETY: as the caller promises, here and below.
+        match is_green().then(|| unsafe { buffers.total() }).flatten() {
+            // SAFETY: as above.
+            Some(total) => answer(unsafe { write_from(fd, buffers, total) }),
+            // SAFETY: as above.
+            None => unsafe { libcs::writev(fd, from, n) },
+        }
+    })
 }
 
 /// Ends the process where a buffer is known to be too small, as libc does.

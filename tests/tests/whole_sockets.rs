@@ -1,6 +1,10 @@
 //! Whole programs read and write: sockets, pipes, files and streams.
 
-#![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 
 use tests::whole::{green, program, same};
 
@@ -33,4 +37,11 @@ fn an_echo_of_a_thousand_takes_few_os_threads() {
 fn streams() {
     let said = same("stdio", &[]);
     assert_eq!(said.matches("beside").count(), said.matches(": 1\n").count(), "{said}");
+}
+
+/// Cancellation and handlers end what waits for a descriptor; a timeout keeps a call from going on.
+#[test]
+fn calls_that_wait_are_cancelled_and_interrupted() {
+    let said = same("cancelled_io", &[]);
+    assert!(said.contains("call 7: cancelled 1, cleaned 8"), "{said}");
 }
