@@ -56,8 +56,7 @@ fn opened(fd: c_int) -> c_int {
 /// The same for what this process has just made, and which blocks unless `flags` say otherwise.
 fn made(fd: c_int, kind: Kind, flags: c_int) -> c_int {
     if fd >= 0 {
-        numbers::made(fd);
-        kind.is_known_of(fd);
+        numbers::made(fd, kind as u32);
         if flags & libc::O_NONBLOCK != 0 {
             numbers::flag_was_set(fd);
         }

@@ -74,8 +74,7 @@ fn green(fd: c_int) -> Option<Kind> {
 
 /// A socket has come in that this process has just made.
 fn made(fd: c_int, kind: Kind, flags: c_int) {
-    numbers::made(fd);
-    kind.is_known_of(fd);
+    numbers::made(fd, kind as u32);
     if flags & libc::SOCK_NONBLOCK != 0 {
         numbers::flag_was_set(fd);
     }
@@ -177,10 +176,7 @@ pub unsafe extern "C-unwind" fn accept4(
         if accepted < 0 {
             return accepted;
         }
-        numbers::accepted(accepted, fd);
-        if let Some(kind) = kind {
-            kind.is_known_of(accepted);
-        }
+        numbers::accepted(accepted, fd, kind.map_or(0, |kind| kind as u32));
         if flags & libc::SOCK_NONBLOCK != 0 {
             numbers::flag_was_set(accepted);
         }

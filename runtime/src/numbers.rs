@@ -88,10 +88,13 @@ pub fn opened(number: RawFd) {
     }
 }
 
-/// As [`opened`], of a descriptor that shares its file with nobody, blocks, and has no timeouts.
-pub fn made(number: RawFd) {
+/// As [`opened`], of a descriptor that shares its file with nobody, blocks, and has no timeouts; and as
+/// [`learn_kind`] of it.
+pub fn made(number: RawFd, kind: u32) {
     if reactor::is_this_process() {
-        reactor::entry(number).attach(borrow(number), Origin::Fresh);
+        let entry = reactor::entry(number);
+        entry.attach(borrow(number), Origin::Fresh);
+        entry.note_kind(entry.look(Interest::Read), kind);
     }
 }
 
@@ -109,11 +112,12 @@ pub fn duplicated(number: RawFd, original: RawFd) {
     }
 }
 
-/// As [`opened`], of a connection that was accepted at `listener`.
-pub fn accepted(number: RawFd, listener: RawFd) {
+/// As [`made`], of a connection that was accepted at `listener`.
+pub fn accepted(number: RawFd, listener: RawFd, kind: u32) {
     if reactor::is_this_process() {
-        let of = reactor::entry(listener);
-        reactor::entry(number).attach_accepted(borrow(number), of, borrow(listener));
+        let (entry, of) = (reactor::entry(number), reactor::entry(listener));
+        entry.attach_accepted(borrow(number), of, borrow(listener));
+        entry.note_kind(entry.look(Interest::Read), kind);
     }
 }
 
