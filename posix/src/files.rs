@@ -17,36 +17,36 @@ use libc::{
 
 use crate::wait::sections;
 
-// Until something is on the disk.
-sections! {
+// Until something is on the disk, or another process lets go or sends: cancellation points.
+sections! { cancellation points:
     fsync(fd: c_int) -> c_int;
     fdatasync(fd: c_int) -> c_int;
+    msync(at: *mut c_void, len: size_t, flags: c_int) -> c_int;
+    sync_file_range(fd: c_int, from: off64_t, len: off64_t, flags: c_uint) -> c_int;
+    fallocate(fd: c_int, mode: c_int, from: off_t, len: off_t) -> c_int;
+    fallocate64(fd: c_int, mode: c_int, from: off64_t, len: off64_t) -> c_int;
+    tcdrain(fd: c_int) -> c_int;
+    lockf(fd: c_int, command: c_int, len: off_t) -> c_int;
+    lockf64(fd: c_int, command: c_int, len: off64_t) -> c_int;
+    msgsnd(queue: c_int, message: *const c_void, len: size_t, flags: c_int) -> c_int;
+    msgrcv(queue: c_int, message: *mut c_void, len: size_t, kind: c_long, flags: c_int) -> c_long;
+    aio_suspend(list: *const *const aiocb, n: c_int, time: *const timespec) -> c_int;
+    aio_suspend64(list: *const *const aiocb, n: c_int, time: *const timespec) -> c_int;
+}
+
+// The same.
+sections! {
     syncfs(fd: c_int) -> c_int;
     sync() -> ();
-    sync_file_range(fd: c_int, from: off64_t, len: off64_t, flags: c_uint) -> c_int;
-    msync(at: *mut c_void, len: size_t, flags: c_int) -> c_int;
     ftruncate(fd: c_int, len: off_t) -> c_int;
     ftruncate64(fd: c_int, len: off64_t) -> c_int;
     truncate(path: *const c_char, len: off_t) -> c_int;
     truncate64(path: *const c_char, len: off64_t) -> c_int;
-    fallocate(fd: c_int, mode: c_int, from: off_t, len: off_t) -> c_int;
-    fallocate64(fd: c_int, mode: c_int, from: off64_t, len: off64_t) -> c_int;
     posix_fallocate(fd: c_int, from: off_t, len: off_t) -> c_int;
     posix_fallocate64(fd: c_int, from: off64_t, len: off64_t) -> c_int;
-    tcdrain(fd: c_int) -> c_int;
-}
-
-// Until another process lets go, or sends.
-sections! {
     flock(fd: c_int, operation: c_int) -> c_int;
-    lockf(fd: c_int, command: c_int, len: off_t) -> c_int;
-    lockf64(fd: c_int, command: c_int, len: off64_t) -> c_int;
-    msgsnd(queue: c_int, message: *const c_void, len: size_t, flags: c_int) -> c_int;
-    msgrcv(queue: c_int, message: *mut c_void, len: size_t, kind: c_long, flags: c_int) -> ssize_t;
     semop(set: c_int, operations: *mut sembuf, n: size_t) -> c_int;
     semtimedop(set: c_int, operations: *mut sembuf, n: size_t, time: *const timespec) -> c_int;
-    aio_suspend(list: *const *const aiocb, n: c_int, time: *const timespec) -> c_int;
-    aio_suspend64(list: *const *const aiocb, n: c_int, time: *const timespec) -> c_int;
 }
 
 // What a path means, and what is there.

@@ -55,6 +55,8 @@ pub mod epoll;
 #[allow(unsafe_code, reason = "a place of the calling thread's")]
 mod errno;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod exec;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod files;
 #[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
 mod futex;

@@ -10,6 +10,7 @@ use libc::{CLOCK_REALTIME, mqd_t, size_t, ssize_t, timespec};
 use sylvan::io::Interest;
 use sylvan::numbers;
 
+use crate::cancel;
 use crate::deadline;
 use crate::errno::{fails, number_of};
 use crate::kernel;
@@ -50,10 +51,12 @@ pub unsafe extern "C-unwind" fn mq_timedreceive(
     }
     let priority = priority.expose_provenance() as c_long;
     let arguments = [message.expose_provenance() as c_long, len as c_long, priority];
-    // SAFETY: as the caller promises.
-    let result =
-        unsafe { green(queue, Interest::Read, libc::SYS_mq_timedreceive, arguments, until) };
-    result.map_or_else(|error| fails(number_of(&error)) as ssize_t, usize::cast_signed)
+    cancel::around(|| {
+        // SAFETY: as the caller promises.
+        let result =
+            unsafe { green(queue, Interest::Read, libc::SYS_mq_timedreceive, arguments, until) };
+        result.map_or_else(|error| fails(number_of(&error)) as i64, |n| n as i64)
+    }) as ssize_t
 }
 
 /// As that of libc.
@@ -97,9 +100,12 @@ pub unsafe extern "C-unwind" fn mq_timedsend(
         };
     }
     let arguments = [message.expose_provenance() as c_long, len as c_long, priority.into()];
-    // SAFETY: as the caller promises.
-    let result = unsafe { green(queue, Interest::Write, libc::SYS_mq_timedsend, arguments, until) };
-    result.map_or_else(|error| fails(number_of(&error)), |_| 0)
+    cancel::around(|| {
+        // SAFETY: as the caller promises.
+        let result =
+            unsafe { green(queue, Interest::Write, libc::SYS_mq_timedsend, arguments, until) };
+        result.map_or_else(|error| fails(number_of(&error)), |_| 0)
+    })
 }
 
 /// As that of libc.

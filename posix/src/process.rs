@@ -19,7 +19,7 @@
 //! `system`, `popen`, `pclose` and `posix_spawn` are libc's, in a blocking section. What waits in `fork` is the
 //! runtime's to see to (`sylvan`), by libc's own hooks, and so these are not taken: `fork`, `_Fork`, `clone`,
 //! `daemon`. Nor is `vfork`, which no function can stand in for that returns: its child runs in the frame
-//! of the caller.
+//! of the caller. What mask its program begins with `exec` sees to.
 
 use std::ffi::{c_char, c_int, c_long};
 use std::io;

@@ -282,7 +282,7 @@ fn moving<T>(signals: &Signals, wait: impl FnOnce() -> T) -> T {
 }
 
 /// Defines functions of libc's that are made in a blocking section: `sections!(name(argument: type, ...) -> type)`,
-/// behind a turnstile where there is one (`sections!(TURNSTILE: ...)`), and by a function that calls what it
+/// as cancellation points (`sections!(cancellation points: ...)`), behind a turnstile where there is one (`sections!(TURNSTILE: ...)`), and by a function that calls what it
 /// gets (`sections!(TURNSTILE, function: ...)`).
 macro_rules! sections {
     ($($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
@@ -296,6 +296,19 @@ macro_rules! sections {
             $crate::wait::section(|| unsafe {
                 $crate::next::call_next!($name($($type),*) -> $result, $($argument),*)
             })
+        }
+    )+};
+    (cancellation points: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
+        /// As that of libc.
+        ///
+        /// # Safety
+        ///
+        /// As that of libc.
+        pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            // SAFETY: as the caller promises.
+            $crate::cancel::around(|| $crate::wait::section(|| unsafe {
+                $crate::next::call_next!($name($($type),*) -> $result, $($argument),*)
+            }))
         }
     )+};
     ($turnstile:ident: $($all:tt)+) => {

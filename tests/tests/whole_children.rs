@@ -15,3 +15,10 @@ fn children_are_waited_for_green_and_tell_what_the_kernel_tells() {
     assert!(output.contains("started and ended: 100\n"), "{output}");
     assert!(output.contains("one of three: 21\n"), "{output}");
 }
+
+#[test]
+fn a_program_begins_with_the_mask_of_the_thread_that_starts_it() {
+    let output = same("exec", &[]);
+    assert_eq!(output.matches("SigBlk:\t0000000000000200\n").count(), 10, "{output}");
+    assert!(output.contains("given 2 3 4 5 6 7 8\n"), "{output}");
+}
