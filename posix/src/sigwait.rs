@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use libc::{c_int, c_long, siginfo_t, sigset_t, timespec};
 use sylvan::WaitReason;
 
+use crate::cancel;
 use crate::errno::set_errno;
 use crate::kernel;
 use crate::signal::own::{Signals, own};
@@ -80,6 +81,7 @@ pub unsafe extern "C-unwind" fn sigtimedwait(
         // SAFETY: as the caller promises.
         return unsafe { kernel::call(libc::SYS_rt_sigtimedwait, what) } as c_int;
     };
+    cancel::point();
     // SAFETY: null, or a time.
     let timeout = unsafe { timeout.as_ref() };
     let is_time = |time: &timespec| time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec);
@@ -104,6 +106,7 @@ pub unsafe extern "C-unwind" fn sigtimedwait(
             found.si_signo
         }
         Err(error) => {
+            cancel::point();
             set_errno(error);
             -1
         }
@@ -143,10 +146,12 @@ pub unsafe extern "C-unwind" fn sigwait(set: *const sigset_t, signal: *mut c_int
 
 /// Waits with this mask until a handler has run: -1 and `EINTR`.
 fn suspend(mask: u64) -> c_int {
+    cancel::point();
     let word = AtomicU32::new(0);
     with_mask(mask, || {
         while wait::futex(&word, 0, None, WaitReason::Futex, Restart::Never).is_ok() {}
     });
+    cancel::point();
     set_errno(libc::EINTR);
     -1
 }
