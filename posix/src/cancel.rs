@@ -12,7 +12,8 @@
 //! A cancellation is *due* when it is ASKED, and neither DISABLED nor OVER. Whoever makes it so, the canceller or
 //! the thread, says so to the thread's `Signals`, which ends the waits that may end. Each function that is a
 //! cancellation point calls [`point`] before it does anything, and again when its wait has ended so: there
-//! the thread exits with `PTHREAD_CANCELED`.
+//! the thread exits with `PTHREAD_CANCELED`. One that is ASYNCHRONOUS does so in the handler of a poke, too, where it
+//! is in the program's own code (`signal::attendant`).
 //!
 //! What `Signals` has been told is a hint: where a thread disables cancellation as somebody asks for it, a
 //! wait may end once for nothing, as if a handler had run. [`point`] puts it right.
@@ -27,6 +28,7 @@ use libc::pthread_t;
 
 use crate::errno::errno;
 use crate::next::{Next, call_next};
+use crate::signal::delivery::leave_handler;
 use crate::thread::{Record, Whose, of, this, unwind};
 
 const DISABLED: u32 = 1;
@@ -45,6 +47,15 @@ const fn is_due_by(word: u32) -> bool {
 pub(crate) fn is_due() -> bool {
     // Acquire pairs with the release of the canceller.
     this().is_some_and(|this| is_due_by(this.cancel.load(Ordering::Acquire)))
+}
+
+/// Whether it is to exit wherever it is.
+pub(crate) fn is_due_at_once() -> bool {
+    // As above.
+    this().is_some_and(|this| {
+        let word = this.cancel.load(Ordering::Acquire);
+        is_due_by(word) && word & ASYNCHRONOUS != 0
+    })
 }
 
 /// A cancellation point: exits, if that is due.
@@ -80,9 +91,12 @@ fn act(this: &Record) -> ! {
     unsafe { unwind(CANCELED) }
 }
 
-/// The calling thread, whose this is, is on its way out.
+/// The calling thread, whose this is, is on its way out, be it of a handler of signals.
 pub(crate) fn is_over(this: &Record) {
     this.cancel.fetch_or(OVER, Ordering::Relaxed);
+    if this.signals.depth.replace(0) > 0 {
+        leave_handler(&this.signals);
+    }
     if this.signals.is_cancelled() {
         this.signals.set_cancelled(false);
     }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use sylvan::io::{Attempt, Interest, Mode};
 use sylvan::{Interrupt, Turn, Turnstile, Wait, WaitReason};
 
+use crate::cancel;
 use crate::signal::delivery::{deliver, go_on_in_handler, leave_handler};
 use crate::signal::own::{Signals, own};
 use crate::socket;
@@ -214,6 +215,10 @@ fn of_os_thread(restart: Restart) -> Option<&'static Interrupt> {
 fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
     signals.interrupt.take();
     let ran = deliver(signals);
+    if restart == Restart::Always && cancel::is_due_at_once() {
+        // No cancellation point, but the thread lets itself be cancelled wherever it is.
+        cancel::point();
+    }
     if signals.pending() & signals.waits_for() != 0 {
         // It waits for that, blocked as it is.
         return Err(Interrupted);

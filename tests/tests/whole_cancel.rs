@@ -9,3 +9,8 @@ fn it_acts_at_cancellation_points() {
         assert!(said.contains(fact), "{said}");
     }
 }
+
+#[test]
+fn a_thread_that_computes_is_cancelled_where_it_is() {
+    assert!(same("cancel_asynchronous", &[]).ends_with("canceled 1, cleaned 3\n"));
+}

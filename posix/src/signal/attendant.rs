@@ -28,6 +28,7 @@ use libc::siginfo_t;
 use super::lock::{Held, held, set_mask};
 use super::own::{self, Signals, no_info};
 use super::{bit, delivery, look};
+use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
 
@@ -332,12 +333,17 @@ fn give_back(info: &siginfo_t) {
 }
 
 /// The handler of a poke: see the header.
-extern "C" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
+extern "C-unwind" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     let Some(signals) = own::own() else { return };
     // SAFETY: the kernel passes one.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    if signals.deliverable() == 0 || !is_outside(context, signals) {
+    let is_over = cancel::is_due_at_once();
+    if signals.deliverable() == 0 && !is_over || !is_outside(context, signals) {
         return;
+    }
+    if is_over {
+        delivery::leave_handler(signals);
+        cancel::point();
     }
     let error = errno();
     look(signals);
