@@ -205,6 +205,21 @@ static void wrong(void)
     printf("shut: %d %s\n", result, error());
     pthread_join(thread, NULL);
     close(fd);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    nobody.sin_port = 0;
+    MUST(!bind(fd, (struct sockaddr *)&nobody, sizeof nobody) && !listen(fd, 0));
+    getsockname(fd, (struct sockaddr *)&nobody, &len);
+    int queue[3];
+    struct timeval soon = {0, 100000};
+    for (int i = 0; i < 3; i++) {
+        queue[i] = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(queue[i], SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+        result = connect(queue[i], (struct sockaddr *)&nobody, sizeof nobody);
+    }
+    printf("the queue is full: %d %s\n", result, error());
+    for (int i = 0; i < 3; i++)
+        close(queue[i]);
+    close(fd);
     fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     MUST(!listen(fd, 1));
     result = accept(fd, NULL, NULL);

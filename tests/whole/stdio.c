@@ -10,6 +10,7 @@
 
 enum { OTHERS = 20 };
 static int is_over, n_steps;
+static ssize_t from_pipe, at_end = -1;
 static FILE *stream;
 static char path[64];
 
@@ -45,9 +46,8 @@ static void *opens(void *unused)
 {
     int fd = open(path, O_RDONLY);
     char buffer[8];
-    ssize_t n = read(fd, buffer, sizeof buffer);
-    printf("a named pipe: %zd\n", n);
-    printf("its end: %zd\n", read(fd, buffer, sizeof buffer));
+    from_pipe = read(fd, buffer, sizeof buffer);
+    at_end = read(fd, buffer, sizeof buffer);
     close(fd);
     return unused;
 }
@@ -55,7 +55,7 @@ static void *opens(void *unused)
 static int go_on(void)
 {
     int before = __atomic_load_n(&n_steps, __ATOMIC_SEQ_CST);
-    usleep(200000);
+    usleep(300000);
     return __atomic_load_n(&n_steps, __ATOMIC_SEQ_CST) - before > OTHERS;
 }
 
@@ -96,6 +96,7 @@ static void *all(void *input)
     fclose(to);
     pthread_join(waits[0], NULL);
     unlink(path);
+    printf("a named pipe: %zd, its end: %zd\n", from_pipe, at_end);
     __atomic_store_n(&is_over, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < OTHERS; i++)
         pthread_join(others[i], NULL);
