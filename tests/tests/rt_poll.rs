@@ -368,6 +368,8 @@ fn many_wait_on_no_os_thread(process: &Process) {
             })
             .collect();
         sleep(A_WHILE);
+        // No event loop for each: those of the cores know the descriptors.
+        assert_eq!(descriptors().len(), descriptors_before.len() + 2 * N);
         for round in 0..3 {
             for mut speaker in &speakers {
                 speaker.write_all(&[round]).unwrap();
