@@ -15,7 +15,7 @@ use rustix::process::{
 use crate::folder::{Folder, free_address};
 
 /// How long a program may take to listen, and how long to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// A program, until this is dropped.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// If that does not come within a minute.
+    /// If that does not come in time.
     pub fn ended(&mut self) -> ExitStatus {
         let begin = Instant::now();
         loop {
@@ -125,7 +125,7 @@ impl Program {
     ///
     /// # Panics
     ///
-    /// If that does not come within a minute.
+    /// If that does not come in time.
     pub fn stopped_by(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);
         self.ended()

@@ -43,7 +43,9 @@ fn a_thousand_clients_are_served_by_an_event_loop() {
         let address = programs::free_address();
         let port = address.port().to_string();
         let mut prove = Command::new(sylvan());
-        prove.args(["prove", "--clients", "1000", &address.to_string(), "--"]);
+        // Under the tracer OS threads get little done.
+        let n = if threads == Threads::Green { "1000" } else { "100" };
+        prove.args(["prove", "--clients", n, &address.to_string(), "--"]);
         if threads == Threads::Green {
             prove.arg(sylvan()).arg("run");
         }
@@ -62,8 +64,8 @@ fn a_thousand_clients_are_served_by_an_event_loop() {
     });
 }
 
-/// Runs modules of CPython's own tests, at the same time.
-fn own_tests(modules: &[&str]) {
+/// Runs modules of CPython's own tests, two at a time.
+fn own_tests(args: &[&str]) {
     if !Path::new("/usr/lib/python3.11/test/test_threading.py").exists() {
         eprintln!("SKIPPED: CPython's own tests are not installed (see ci/install.sh)");
         return;
@@ -71,7 +73,7 @@ fn own_tests(modules: &[&str]) {
     on_each(&["python3"], |threads| {
         let mut program = Program::start("regrtest", |_, folder| {
             let mut command = threads.command(PYTHON);
-            command.args(["-m", "test", "-j2", "--timeout", "60", "-w"]).args(modules);
+            command.args(["-m", "test", "-j2", "--timeout", "140", "-w"]).args(args);
             command.current_dir(folder.path()).env("TMPDIR", folder.path());
             command
         });
@@ -93,10 +95,18 @@ fn its_own_tests_of_threads_pass() {
 
 #[test]
 fn its_own_tests_of_descriptors_pass() {
-    own_tests(&["test_select", "test_poll", "test_epoll", "test_socket", "test_ssl"]);
+    // Sockets of virtual machines are left out: in some of them nobody answers, on OS threads neither.
+    let modules = ["test_select", "test_poll", "test_epoll", "test_socket", "test_ssl"];
+    own_tests(&[&["--ignore", "*VSOCK*"], &modules[..]].concat());
 }
 
 #[test]
 fn its_own_tests_of_pools_and_loops_pass() {
-    own_tests(&["test_asyncio", "test_concurrent_futures"]);
+    // Those of what is done with threads, sockets and children; all take minutes.
+    let parts = ["streams", "sock_lowlevel", "threads", "unix_events"];
+    let parts = parts.map(|part| format!("*test_asyncio.test_{part}.*"));
+    let matched = parts.iter().map(|it| &**it).chain(["*ThreadPool*"]);
+    let mut args: Vec<&str> = matched.flat_map(|it| ["--match", it]).collect();
+    args.extend(["test_asyncio", "test_concurrent_futures"]);
+    own_tests(&args);
 }
