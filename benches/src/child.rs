@@ -61,6 +61,7 @@ impl Start<'_> {
             .env_remove("SYLVAN_TLS")
             .env("SYLVAN_WORKERS", self.workers.to_string())
             .envs(self.peer.environment.iter().copied())
+            .envs(self.peer.preload().map(|library| ("LD_PRELOAD", library)))
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

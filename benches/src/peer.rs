@@ -1,7 +1,7 @@
 //! Who takes part, and how each of them is built.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::scene::Failure;
@@ -41,6 +41,8 @@ pub(crate) enum Kind {
 enum Source {
     /// A package of this workspace and the binary of the same name.
     Package(&'static str),
+    /// The same, started with the library that makes its threads green.
+    Whole(&'static str),
     /// The Go source beside them.
     Go,
 }
@@ -86,6 +88,16 @@ pub(crate) const ALL: &[Peer] = &[
         environment: &[],
         plays: Plays::Any,
         most_threads: MOST_OS_THREADS,
+    },
+    Peer {
+        name: "whole",
+        about: "the program of `threads`, as it is, with its threads made green (LD_PRELOAD)",
+        kind: Kind::Shim,
+        source: Source::Whole("peer-threads"),
+        settings: &[],
+        environment: &[],
+        plays: Plays::Any,
+        most_threads: usize::MAX,
     },
     Peer {
         name: "may",
@@ -197,43 +209,58 @@ impl Peer {
     /// Where its program is, once it is built: beside the suite's own.
     pub(crate) fn binary(&self) -> PathBuf {
         match self.source {
-            Source::Package(name) => release_directory().join(name),
+            Source::Package(name) | Source::Whole(name) => release_directory().join(name),
             Source::Go => release_directory().join("peer-go"),
         }
+    }
+
+    /// The library that it is started with, if there is one.
+    pub(crate) fn preload(&self) -> Option<PathBuf> {
+        matches!(self.source, Source::Whole(_))
+            .then(|| release_directory().join("libsylvan_preload.so"))
     }
 
     /// Builds its program, or says why that does not work.
     pub(crate) fn build(&self) -> Result<(), String> {
         let benches = sources();
-        let mut command = match self.source {
-            Source::Package(name) => {
-                let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-                let target = release_directory();
-                cargo
-                    .args(["build", "--release", "--quiet", "--package", name])
-                    .arg("--target-dir")
-                    .arg(target.parent().unwrap_or(&target))
-                    .current_dir(&benches);
-                cargo
+        match self.source {
+            Source::Package(name) => run(&mut cargo(name, &benches)),
+            Source::Whole(name) => {
+                run(&mut cargo("sylvan-preload", benches.parent().unwrap_or(&benches)))?;
+                run(&mut cargo(name, &benches))
             }
             Source::Go => {
                 let mut go = Command::new(go());
                 go.args(["build", "-o"]).arg(self.binary()).arg(".");
-                go.env("GOTOOLCHAIN", "local").current_dir(benches.join("peers/go"));
-                go
+                run(go.env("GOTOOLCHAIN", "local").current_dir(benches.join("peers/go")))
             }
-        };
-        let output = command.output().map_err(|e| {
-            let program = command.get_program().to_string_lossy();
-            format!("`{program}` does not start: {e}")
-        })?;
-        if output.status.success() {
-            return Ok(());
         }
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let first = errors.lines().find(|line| line.starts_with("error")).or(errors.lines().next());
-        Err(format!("does not build: {}", first.unwrap_or("no word why")))
     }
+}
+
+/// Builds a package of the workspace in a folder.
+fn cargo(name: &str, folder: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    let target = release_directory();
+    cargo
+        .args(["build", "--release", "--quiet", "--package", name])
+        .arg("--target-dir")
+        .arg(target.parent().unwrap_or(&target))
+        .current_dir(folder);
+    cargo
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|e| {
+        let program = command.get_program().to_string_lossy();
+        format!("`{program}` does not start: {e}")
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let first = errors.lines().find(|line| line.starts_with("error")).or(errors.lines().next());
+    Err(format!("does not build: {}", first.unwrap_or("no word why")))
 }
 
 /// The Go tool: what the variable GO names, or what `install.sh` has installed, or the first `go`

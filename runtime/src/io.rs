@@ -17,7 +17,9 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-pub use crate::reactor::{Hidden, Interest, Origin};
+#[cfg(not(loom))]
+pub use crate::reactor::Hidden;
+pub use crate::reactor::{Interest, Origin};
 
 use crate::blocking::blocking;
 use crate::clock;

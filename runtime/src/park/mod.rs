@@ -440,7 +440,10 @@ pub(crate) unsafe fn call(task: NonNull<Header>) {
     }
 }
 
-/// For a wait with two wakers that have both finished: forgets the claim of the second.
+/// For a wait with two wakers that have both finished: forgets the claim of the second, if there was one. Both
+/// have released what they did, so it is seen.
 pub(crate) fn settle(task: &Header) {
-    task.state.resume();
+    if task.state.is_claimed() {
+        task.state.resume();
+    }
 }

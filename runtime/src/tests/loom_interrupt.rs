@@ -162,3 +162,45 @@ fn who_leaves_its_turn_has_it_or_not() {
         });
     }
 }
+
+#[test]
+fn whose_time_is_over_has_its_turn_or_not() {
+    explore(2, || {
+        timer::begin(1);
+        let scene = Scene::new();
+        scene.word.store(1, Ordering::Relaxed);
+        let theirs = Arc::clone(&scene);
+        let has_it = Arc::new(std::sync::Mutex::new(false));
+        let result = Arc::clone(&has_it);
+        let green = spawn_green(move || {
+            let (word, interrupt) = (&theirs.word, &theirs.interrupt);
+            let deadline = Some(clock::at(DEADLINE_NS));
+            let has_it = loop {
+                if word.swap(1, Ordering::Acquire) == 0 {
+                    break true;
+                }
+                let since = clock::at(0);
+                match wait_turn_interruptible(
+                    word,
+                    1,
+                    since,
+                    deadline,
+                    WaitReason::Mutex,
+                    interrupt,
+                ) {
+                    Turn::Granted => break true,
+                    Turn::TimedOut => break false,
+                    _ => {}
+                }
+            };
+            *result.lock().unwrap() = has_it;
+            theirs.wait_for_next();
+        });
+        let timer = loom::thread::spawn(ring);
+        pass_on(&scene.word, 0, 1);
+        scene.let_go_on();
+        timer.join().unwrap();
+        green.join().unwrap();
+        assert_eq!(scene.word.load(Ordering::Relaxed) == 1, *has_it.lock().unwrap());
+    });
+}
