@@ -8,6 +8,9 @@
 //! A waiter counts itself, and takes from the value or parks while that is 0. A post adds to the value, and if
 //! anybody is counted wakes one: both in one step on one word, so either the post finds the waiter counted or the
 //! waiter finds the value.
+//!
+//! A handler may post. One that the kernel runs on an OS thread in the very moment in which that thread queues or
+//! wakes somebody, some tens of instructions, may find a lock of the runtime held by what it has interrupted.
 
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
