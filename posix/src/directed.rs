@@ -138,8 +138,8 @@ pub unsafe extern "C" fn gsignal(signal: c_int) -> c_int {
 ///
 /// As for libc's.
 pub unsafe extern "C" fn kill(pid: pid_t, signal: c_int) -> c_int {
-    if is_for_caller(pid, signal) {
-        return to_caller(&delivery::info(signal, libc::SI_USER));
+    if is_for_green(pid, signal) && to_one(&delivery::info(signal, libc::SI_USER)) {
+        return 0;
     }
     // SAFETY: sends a signal.
     let result = unsafe { kernel::call(libc::SYS_kill, [pid.into(), signal.into(), 0, 0, 0, 0]) };
@@ -153,8 +153,8 @@ pub unsafe extern "C" fn kill(pid: pid_t, signal: c_int) -> c_int {
 /// As for libc's.
 pub unsafe extern "C" fn sigqueue(pid: pid_t, signal: c_int, value: sigval) -> c_int {
     let info = delivery::info_with(signal, libc::SI_QUEUE, value);
-    if is_for_caller(pid, signal) {
-        return to_caller(&info);
+    if is_for_green(pid, signal) && to_one(&info) {
+        return 0;
     }
     let with = (&raw const info).expose_provenance() as _;
     // SAFETY: sends what is there.
@@ -164,20 +164,26 @@ pub unsafe extern "C" fn sigqueue(pid: pid_t, signal: c_int, value: sigval) -> c
     result as c_int
 }
 
-/// Whether a green thread is the one to get what it sends to its process, before it goes on: `main` does not.
-fn is_for_caller(pid: pid_t, signal: c_int) -> bool {
-    let Some(signals) = own() else { return false };
-    (1..=LAST).contains(&signal)
+/// Whether what a green thread sends to its process is for green ones: `main` does not get it.
+fn is_for_green(pid: pid_t, signal: c_int) -> bool {
+    own().is_some()
+        && (1..=LAST).contains(&signal)
         && !is_for_all(signal)
-        && signals.mask() & bit(signal) == 0
         && attendant::is_blocked_by_main(bit(signal))
         && pid == own_pid()
 }
 
-fn to_caller(info: &libc::siginfo_t) -> c_int {
-    let is_it = |signals: &Signals| own().is_some_and(|own| std::ptr::eq(own, signals));
-    match send(is_it, info, false) {
-        Some(Err(error)) => fails(error),
-        _ => 0,
+/// Leaves it to the caller, which gets it before it goes on, or else to another thread; whether one has it
+/// open or waits for it.
+fn to_one(info: &libc::siginfo_t) -> bool {
+    let Some(signals) = own() else { return false };
+    if signals.mask() & bit(info.si_signo) != 0 {
+        let is_left = attendant::hand_on(info);
+        if is_left {
+            attendant::attend();
+        }
+        return is_left;
     }
+    let is_it = |other: &Signals| std::ptr::eq(other, signals);
+    matches!(send(is_it, info, false), Some(Ok(())))
 }

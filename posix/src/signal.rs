@@ -93,7 +93,7 @@ pub(crate) fn send(
         if is_open && !is_waited_for && delivery::is_ignored(info.si_signo) {
             return Some(Sent::To(target));
         }
-        if !target.leave(held, info, is_queued) {
+        if !target.leave(held, info, is_queued, false) {
             return Some(Sent::Full);
         }
         let is_open = target.mask() & signal == 0 || target.waits_for() & signal != 0;
@@ -142,7 +142,7 @@ pub(crate) fn take_of_process(signals: &Signals, opened: u64) {
         && let Some(info) = attendant::wait_for(left, Some(0))
     {
         left &= !bit(info.si_signo);
-        lock::held(|held| signals.leave(held, &info, false));
+        lock::held(|held| signals.leave(held, &info, false, true));
         look(signals);
     }
 }

@@ -307,13 +307,13 @@ fn find_theirs() -> u64 {
 }
 
 /// Leaves a signal for the process to a thread that waits for it or has it open; whether there is one.
-fn hand_on(info: &siginfo_t) -> bool {
+pub(crate) fn hand_on(info: &siginfo_t) -> bool {
     let signal = bit(info.si_signo);
     held(|held| {
         let waits = own::find(held, |signals| signals.waits_for() & signal != 0);
         let target = waits.or_else(|| own::find(held, |signals| signals.mask() & signal == 0));
         let Some(target) = target else { return false };
-        target.leave(held, info, false);
+        target.leave(held, info, false, true);
         if !target.interrupt.raise() {
             poke_once(held, target);
         }
@@ -322,7 +322,7 @@ fn hand_on(info: &siginfo_t) -> bool {
 }
 
 /// Leaves a signal for the process to whoever opens it next.
-fn give_back(info: &siginfo_t) {
+pub(crate) fn give_back(info: &siginfo_t) {
     let with = ptr::from_ref(info).expose_provenance() as _;
     // SAFETY: sends what is there to this process.
     unsafe {

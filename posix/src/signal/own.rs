@@ -136,11 +136,13 @@ impl Signals {
     /// The thread ends, or could not be made: nobody finds it from now on.
     pub fn end(&self) {
         if ptr::eq(OWN.get(), self) {
+            // What it has let in is still its own.
+            super::look(self);
             OWN.set(ptr::null());
         }
         let thread = held(|held| {
             let listed = self.listed(held);
-            queue::clear(held, &mut listed.queue);
+            queue::clear(held, &mut listed.queue, super::attendant::give_back);
             let (next, before) = (listed.next, listed.before);
             // SAFETY: under the lock; those in the list are there.
             unsafe {
@@ -219,13 +221,19 @@ impl Signals {
 
     /// Leaves a signal for it, which is not ignored; whether there was room. `is_queued` says whether it
     /// must not be lost.
-    pub(crate) fn leave(&self, held: &Held, info: &siginfo_t, is_queued: bool) -> bool {
+    pub(crate) fn leave(
+        &self,
+        held: &Held,
+        info: &siginfo_t,
+        is_queued: bool,
+        is_for_process: bool,
+    ) -> bool {
         let signal = info.si_signo;
         let before = self.pending.load(Ordering::Relaxed);
         if !queue::is_real_time(signal) && before & bit(signal) != 0 {
             return true;
         }
-        let has_room = queue::push(held, &mut self.listed(held).queue, info);
+        let has_room = queue::push(held, &mut self.listed(held).queue, info, is_for_process);
         if has_room || !is_queued {
             self.pending.store(before | bit(signal), Ordering::SeqCst);
         }

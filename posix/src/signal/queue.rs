@@ -31,6 +31,8 @@ pub(crate) struct Queue {
 
 struct Entry {
     info: MaybeUninit<siginfo_t>,
+    /// It was sent to the process.
+    is_for_process: bool,
     next: u16,
 }
 
@@ -49,7 +51,8 @@ struct Shared(UnsafeCell<Pool>);
 unsafe impl Sync for Shared {}
 
 static POOL: Shared = Shared(UnsafeCell::new(Pool {
-    entries: [const { Entry { info: MaybeUninit::uninit(), next: NONE } }; N],
+    entries: [const { Entry { info: MaybeUninit::uninit(), is_for_process: false, next: NONE } };
+        N],
     free: NONE,
     n_used: 0,
 }));
@@ -91,10 +94,10 @@ impl Pool {
 }
 
 /// Appends one; whether there was room.
-pub(crate) fn push(held: &Held, queue: &mut Queue, info: &siginfo_t) -> bool {
+pub(crate) fn push(held: &Held, queue: &mut Queue, info: &siginfo_t, is_for_process: bool) -> bool {
     let pool = pool(held);
     let Some(number) = pool.get() else { return false };
-    *pool.at(number) = Entry { info: MaybeUninit::new(*info), next: NONE };
+    *pool.at(number) = Entry { info: MaybeUninit::new(*info), is_for_process, next: NONE };
     match queue.last {
         NONE => queue.first = number,
         last => pool.at(last).next = number,
@@ -132,12 +135,17 @@ pub(crate) fn take(held: &Held, queue: &mut Queue, signal: i32) -> (Option<sigin
     (found, true)
 }
 
-/// Takes all out.
-pub(crate) fn clear(held: &Held, queue: &mut Queue) {
+/// Takes all out; those that were sent to the process go to `give_back`.
+pub(crate) fn clear(held: &Held, queue: &mut Queue, give_back: impl Fn(&siginfo_t)) {
     let pool = pool(held);
     while queue.first != NONE {
         let number = queue.first;
-        queue.first = pool.at(number).next;
+        let entry = pool.at(number);
+        queue.first = entry.next;
+        if entry.is_for_process {
+            // SAFETY: as in `take`.
+            give_back(unsafe { entry.info.assume_init_ref() });
+        }
         pool.give_back(number);
     }
     queue.last = NONE;
