@@ -22,7 +22,7 @@
 //!
 //! | the run has lasted for | and | |
 //! |---|---|---|
-//! | 100 µs | another core sleeps, and may be awake | the monitor takes what the event loop and the deadlines have to the shared queue, and wakes it |
+//! | 100 µs | another core sleeps, and may be awake | the monitor takes what the event loop and the deadlines have to a queue that all share, where it stays apart from what has been waiting for a processor, and wakes it |
 //! | 500 µs | it computes, or blocks | a spare takes the core, which goes on as one that has nothing to do |
 //!
 //! The first is done also for a run that gets no further since its OS thread waits for a processor. The
@@ -33,13 +33,16 @@
 //! any kind, with those first that have slept: the cores, which attend to events. Beyond that it is as
 //! `monitor` says, after 10 ms.
 //!
-//! Threads that have to stay on a core (the shared mode) wait for the run. What was laid aside there, or is
-//! in a queue, does not.
+//! Where neither is done, since all processors are busy, the worker is asked to look at its event loop
+//! after the run, and not after the many that it would otherwise let pass.
+//!
+//! Threads that have to stay on a core (the shared mode) wait for the run in any case. What was laid aside
+//! there, or is in a queue, does not.
 //!
 //! # The event loop of a core that is somebody else's
 //!
 //! The monitor may look at it at any time: an event is dispatched under the entry's lock, and an alarm rung
-//! under the shard's, whoever does it, and what it makes runnable goes to the shared queue. One thing is
+//! under the shard's, whoever does it, and what it makes runnable goes to a shared queue. One thing is
 //! for the core alone: that somebody ends its wait. If the monitor has found that, and the run was still
 //! the same afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which
 //! is over. If it was another one, the monitor ends the core's wait, or the next one, once more.
@@ -205,13 +208,14 @@ impl Run {
         let is_due = has_events
             || !core.woken.is_empty()
             || !core.inbox.is_empty()
-            || !scheduler.inject.is_empty()
+            || scheduler.any_shared()
             || deadline_ns.is_some_and(|deadline| deadline <= clock::now_ns());
-        self.watched = own;
-        if !own || !is_due {
+        self.watched = true;
+        if !is_due {
             return of_use;
         }
-        let purpose = if lasted >= TAKEN { self.is_stuck(core, first_ns, lasted) } else { None };
+        let purpose =
+            if own && lasted >= TAKEN { self.is_stuck(core, first_ns, lasted) } else { None };
         if let Some(purpose) = purpose
             && scheduler.may_stray(core, purpose, may_wake)
             && scheduler.take_from(core, self.seen, purpose)
@@ -220,12 +224,13 @@ impl Run {
             self.watched = false;
             return true;
         }
-        if may_wake {
+        if own && may_wake {
             self.relieve(scheduler, core, events);
-        } else {
-            self.watched = false;
+            return true;
         }
-        of_use || may_wake
+        core.ask_to_look();
+        self.watched = false;
+        of_use
     }
 
     /// What an OS thread would be wanted for, to take over.
@@ -241,7 +246,7 @@ impl Run {
         }
     }
 
-    /// Takes what the event loop and the deadlines have to the shared queue, and wakes another core.
+    /// Takes what the event loop and the deadlines have to where all cores find it, and wakes one.
     fn relieve(&self, scheduler: &'static Scheduler, core: &Core, events: &mut Events) {
         let mut ready = List::new();
         reactor::poll(core.index, Some(Duration::ZERO), events, &mut ready);
@@ -251,7 +256,7 @@ impl Run {
         }
         timer::shard(core.index).ring_beside(clock::now_ns(), &mut ready);
         if !ready.is_empty() {
-            scheduler.inject.push_all(&mut ready);
+            scheduler.woken.push_all(&mut ready);
             scheduler.wake_one();
         }
     }

@@ -104,6 +104,8 @@ use crate::timer;
 pub(crate) struct Scheduler {
     cores: Box<[Core]>,
     inject: Inject,
+    /// The same, of tasks that an event has woken for a core whose run lasts: see `beside`.
+    woken: Inject,
     idle: Idle,
     spares: Spares,
     monitor: Monitor,
@@ -291,6 +293,11 @@ impl Scheduler {
         self.idle.all_sleep()
     }
 
+    /// Whether there is anything in the queues that all share.
+    fn any_shared(&self) -> bool {
+        !self.inject.is_empty() || !self.woken.is_empty()
+    }
+
     /// Puts a task where every core finds it.
     fn inject(&self, task: Runnable) {
         self.inject.push(task);
@@ -319,7 +326,7 @@ impl Scheduler {
             && (core.has_queued()
                 || core.any_left()
                 || !core.inbox.is_empty()
-                || !self.inject.is_empty()
+                || self.any_shared()
                 || reactor::has_registrations(core.index)
                 || !timer::shard(core.index).is_empty())
     }
@@ -354,7 +361,7 @@ impl Scheduler {
             self.share_aside(core);
         }
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
-        let any = !self.inject.is_empty() || self.cores.iter().any(stranded);
+        let any = self.any_shared() || self.cores.iter().any(stranded);
         if any && self.idle.any_sleeps() {
             self.wake_one();
         }

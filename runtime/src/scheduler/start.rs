@@ -75,6 +75,7 @@ impl Prepared {
         SCHEDULER.begin(Scheduler {
             cores: (0..n_cores).map(|index| Core::new(index, n_cores)).collect(),
             inject: Inject::new(),
+            woken: Inject::new(),
             idle: Idle::new(n_cores),
             spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
             monitor: Monitor::new(),

@@ -491,14 +491,24 @@ impl Scheduler {
             return false;
         }
         let most = SHARE_MAX.min(core.queue.room());
+        let any_woken = !self.woken.is_empty() && self.take_woken(local);
         let share = self.inject.take_share(self.cores.len(), most);
-        let any = !share.is_empty();
+        let any = any_woken || !share.is_empty();
         for task in share {
             // SAFETY: this worker has the core.
             if unsafe { core.queue.push(task) }.is_err() {
                 unreachable!("there was room, and this worker alone fills it");
             }
         }
+        any
+    }
+
+    /// Takes a share of what events have woken for cores whose runs last. Whether there was any.
+    #[cold]
+    fn take_woken(&self, local: &mut Local) -> bool {
+        let mut share = self.woken.take_share(self.cores.len(), SHARE_MAX);
+        let any = !share.is_empty();
+        local.ready.append(&mut share);
         any
     }
 
@@ -610,7 +620,7 @@ impl Scheduler {
     /// it for work would never sleep. If the run goes on instead of parking the monitor sees that (`beside`).
     fn is_there_work(&self, core: &Core) -> bool {
         let own = self.tls_mode == TlsMode::Own;
-        !self.inject.is_empty()
+        self.any_shared()
             || core.has_inbound()
             || self.cores.iter().any(|other| {
                 other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())
