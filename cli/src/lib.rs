@@ -6,7 +6,7 @@
 //! - [`prove`]: whether a program is an event loop.
 //!
 //! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
-//! in [`VERBS`].
+//! in `VERBS`.
 #![deny(unsafe_code)]
 
 pub mod cargo;

@@ -21,7 +21,7 @@
 //! other keeps the name for those who ask for it.
 //!
 //! With shared thread-locals there is no place to keep a handle. Where the functions here are not in
-//! force the runtime never hears of [`conceive`]: it starts OS threads, of which the first tells it.
+//! force the runtime never hears of `conceive`: it starts OS threads, of which the first tells it.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};

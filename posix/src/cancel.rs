@@ -11,12 +11,12 @@
 //!
 //! A cancellation is *due* when it is ASKED, and neither DISABLED nor OVER. Whoever makes it so, the canceller or
 //! the thread, says so to the thread's `Signals`, which ends the waits that may end. Each function that is a
-//! cancellation point calls [`point`] before it does anything, and again when its wait has ended so: there
+//! cancellation point calls `point` before it does anything, and again when its wait has ended so: there
 //! the thread exits with `PTHREAD_CANCELED`. One that is ASYNCHRONOUS does so in the handler of a poke, too, where it
 //! is in the program's own code (`signal::attendant`).
 //!
 //! What `Signals` has been told is a hint: where a thread disables cancellation as somebody asks for it, a
-//! wait may end once for nothing, as if a handler had run. [`point`] puts it right.
+//! wait may end once for nothing, as if a handler had run. `point` puts it right.
 //!
 //! OS threads are libc's, and its own functions their cancellation points.
 

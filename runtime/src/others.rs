@@ -12,7 +12,7 @@
 //!
 //! Whoever makes a whole program's threads green looks for others when the program begins
 //! ([`count`]), and before each thread at the word ([`is_aside`]). A runtime that starts sets the words of all
-//! others ([`push_aside`]): those who may stand aside do so for threads that begin from then on.
+//! others (`push_aside`): those who may stand aside do so for threads that begin from then on.
 //!
 //! Both runtimes go on with the threads that they have. To each, those of the other are OS threads, and
 //! for what they know of a thread by its number, each numbers its threads from another one on.

@@ -11,8 +11,8 @@
 //! # What is done
 //!
 //! 1. `std-shim` is built with the real std, in a target directory of its own, for it and its
-//!    dependencies cannot stand on themselves ([`mirror`]).
-//! 2. Cargo runs with the flags that name it ([`flags`]), and with a target. Where it has been told
+//!    dependencies cannot stand on themselves (`mirror`).
+//! 2. Cargo runs with the flags that name it (`flags`), and with a target. Where it has been told
 //!    one, even this machine's own, cargo keeps what runs while building (build scripts, procedural
 //!    macros and their dependencies) apart, and gives them no `RUSTFLAGS`. So they keep the real
 //!    std, and nothing of the runtime gets into the compiler.

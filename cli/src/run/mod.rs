@@ -3,11 +3,11 @@
 //! It becomes the program (`exec`: the same process, terminal and signals, and the exit status is the
 //! program's), with `libsylvan_preload.so` before all other libraries.
 //!
-//! 1. The program is found, as a shell finds it ([`find`]), and what would run it if it is a script.
-//! 2. What cannot be made green is refused ([`refuse`]), by what its file says ([`elf`]). So nothing starts
+//! 1. The program is found, as a shell finds it (`find`), and what would run it if it is a script.
+//! 2. What cannot be made green is refused (`refuse`), by what its file says (`elf`). So nothing starts
 //!    that would run on OS threads without a word.
-//! 3. The library is found, or built ([`library`]).
-//! 4. A child of this very program starts a thread with the library ([`probe`]): if the runtime does not
+//! 3. The library is found, or built (`library`).
+//! 4. A child of this very program starts a thread with the library (`probe`): if the runtime does not
 //!    start here, it says so before the program does.
 //!
 //! What the program starts itself is not looked at. The library goes along with the environment.
