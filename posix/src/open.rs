@@ -249,7 +249,7 @@ pub unsafe extern "C" fn inotify_init1(flags: c_int) -> c_int {
 /// As that of libc.
 pub unsafe extern "C" fn epoll_create(size: c_int) -> c_int {
     // SAFETY: as the caller promises.
-    opened(unsafe { libcs::epoll_create(size) })
+    made(unsafe { libcs::epoll_create(size) }, Kind::Polled, 0)
 }
 
 /// As that of libc.
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn epoll_create(size: c_int) -> c_int {
 /// As that of libc.
 pub unsafe extern "C" fn epoll_create1(flags: c_int) -> c_int {
     // SAFETY: as the caller promises.
-    opened(unsafe { libcs::epoll_create1(flags) })
+    made(unsafe { libcs::epoll_create1(flags) }, Kind::Polled, 0)
 }
 
 pub use {
