@@ -43,14 +43,14 @@ fn holds(process: &Process) -> bool {
 }
 
 /// Goal: two that take turns do so on one worker, where that takes a switch and not a wake-up.
-/// Method: a thread that is alone spawns one, goes on for a moment, and waits for it. The monitor, which
-/// sees to threads that nobody has started, comes by in some of the attempts.
+/// Method: a thread that is alone spawns one, goes on for a moment, and waits for it. One that goes on for
+/// longer than the monitor takes to see that has the other one run beside it.
 fn two_that_wait_for_each_other_share_a_worker(process: &Process) {
     if holds(process) {
         process.env("SYLVAN_WORKERS", "2").passes(|| {
             let share = || {
                 let other = thread::spawn(worker);
-                compute(Duration::from_micros(500));
+                compute(Duration::from_micros(30));
                 other.join().unwrap() == worker()
             };
             let n_shared = (0..100).filter(|_| thread::spawn(share).join().unwrap()).count();
