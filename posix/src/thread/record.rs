@@ -272,7 +272,7 @@ pub(crate) unsafe fn name_at(from: *const c_char) -> Name {
     let mut name = Name::default();
     for (i, to) in name[..15].iter_mut().enumerate() {
         // SAFETY: not behind its end, as the caller promises.
-        *to = unsafe { *from.add(i) }.cast_unsigned();
+        *to = unsafe { from.cast::<u8>().add(i).read() };
         if *to == 0 {
             break;
         }

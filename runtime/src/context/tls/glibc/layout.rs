@@ -3,6 +3,7 @@
 use super::symbol;
 #[cfg(target_arch = "x86_64")]
 use crate::context::thread_pointer;
+#[cfg(target_arch = "x86_64")]
 use crate::sys::memory::page_size;
 
 /// The block around a thread pointer: bytes below it, bytes above it, where `struct pthread` is.
