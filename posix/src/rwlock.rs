@@ -227,7 +227,7 @@ impl Lock {
             (state & WRITERS_WAIT != WRITERS_WAIT).then(|| state.wrapping_add(WRITER_WAITS))
         }) {
             debug_assert!(state & WRITERS_WAIT == WRITERS_WAIT);
-            sylvan::yield_now();
+            wait::yield_now();
         }
         loop {
             if self.try_write(WRITER_WAITS) {

@@ -147,6 +147,21 @@ pub(crate) fn take_of_process(signals: &Signals, opened: u64) {
     }
 }
 
+/// The calling green thread is about to end: a signal for the process that was on its way to it, and that nobody
+/// else has open, is delivered before that.
+pub(crate) fn take_last(signals: &Signals) {
+    let mask = signals.mask();
+    if !attendant::waits_for_any(!mask) {
+        return;
+    }
+    // The attendant has handed on, or given back, what it had taken.
+    signals.set_mask(u64::MAX);
+    attendant::has_closed(!mask);
+    signals.set_mask(mask);
+    take_of_process(signals, !mask);
+    look(signals);
+}
+
 /// Has a green thread wait with another mask than its own, as `ppoll` and its kin do: a signal that is open then, and
 /// is left already, ends the wait.
 pub(crate) fn with_mask<T>(mask: u64, f: impl FnOnce() -> T) -> T {

@@ -4,7 +4,7 @@
 //! free and what is less is held, elsewhere 0 is free.
 //!
 //! Who has the lock may be a green thread that waits for this very worker, or one whose processor has gone to
-//! somebody else: so who spins gives way after a while.
+//! somebody else: so who spins gives way after a while, and has its signals delivered then.
 
 use std::ffi::c_int;
 use std::hint;
@@ -12,6 +12,8 @@ use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use libc::pthread_spinlock_t;
+
+use crate::wait;
 
 /// Looks before others run: some microseconds.
 const LOOKS: u32 = 100;
@@ -45,7 +47,7 @@ fn is_free(word: &AtomicI32) -> bool {
 /// # Safety
 ///
 /// As that of libc.
-pub unsafe extern "C" fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int {
+pub unsafe extern "C-unwind" fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int {
     // SAFETY: as the caller promises. All access is atomic.
     let word = unsafe { AtomicI32::from_ptr(lock) };
     if !take(word) {
@@ -67,7 +69,7 @@ fn wait_for_it(word: &AtomicI32) {
             hint::spin_loop();
         } else {
             n_looks = 0;
-            sylvan::yield_now();
+            wait::yield_now();
         }
     }
 }

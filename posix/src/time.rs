@@ -21,8 +21,8 @@ use crate::wait::{self, Interrupted};
 /// # Safety
 ///
 /// None is needed.
-pub unsafe extern "C" fn sched_yield() -> c_int {
-    sylvan::yield_now();
+pub unsafe extern "C-unwind" fn sched_yield() -> c_int {
+    wait::yield_now();
     0
 }
 
@@ -31,8 +31,8 @@ pub unsafe extern "C" fn sched_yield() -> c_int {
 /// # Safety
 ///
 /// None is needed.
-pub unsafe extern "C" fn thrd_yield() {
-    sylvan::yield_now();
+pub unsafe extern "C-unwind" fn thrd_yield() {
+    wait::yield_now();
 }
 
 /// As that of libc.

@@ -255,6 +255,11 @@ pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T
     in_section(|| turnstile.blocking(move || call.make()).0)
 }
 
+/// Has others run; what is left for the thread is seen to after it.
+pub(crate) fn yield_now() {
+    in_section(sylvan::yield_now);
+}
+
 /// Makes a call.
 pub(crate) fn plainly<T>(call: impl FnOnce() -> T) -> T {
     call()

@@ -24,3 +24,10 @@ fn a_signal_for_the_process_reaches_who_has_it_open_or_waits_for_it() {
     assert!(seen.contains("sigwait 0, USR1 1"), "{seen}");
     assert!(seen.contains("in the child: USR2 1, USR1 0"), "{seen}");
 }
+
+#[test]
+fn a_signal_for_the_process_is_not_lost_where_its_handler_runs_already() {
+    let seen = same("signal_chain", &[]);
+    assert!(seen.contains("handled: 300 and 300"), "{seen}");
+    assert!(seen.contains("left the spin lock: 3"), "{seen}");
+}

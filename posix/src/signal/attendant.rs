@@ -208,6 +208,11 @@ pub(crate) fn has_closed(closed: u64) {
     }
 }
 
+/// Whether it waits for any of these.
+pub(crate) fn waits_for_any(set: u64) -> bool {
+    THEIRS.load(Ordering::SeqCst) & set != 0
+}
+
 /// Whether a signal for the process would not reach `main`.
 pub(crate) fn is_blocked_by_main(signal: u64) -> bool {
     BLOCKED_BY_MAIN.load(Ordering::SeqCst) & signal != 0
@@ -273,8 +278,12 @@ fn run() {
         pause_ns = (2 * pause_ns).min(PAUSES_NS.1);
         let Some(info) = wait_for(theirs & !refused | bit(POKE), timeout) else { continue };
         if info.si_signo != POKE && !hand_on(&info) {
-            refused |= bit(info.si_signo);
-            give_back(&info);
+            // Whoever opens it from here on says so; and who has opened it before that is found.
+            OPEN.fetch_and(!bit(info.si_signo), Ordering::SeqCst);
+            if !hand_on(&info) {
+                refused |= bit(info.si_signo);
+                give_back(&info);
+            }
         }
     }
 }
@@ -324,10 +333,12 @@ pub(crate) fn hand_on(info: &siginfo_t) -> bool {
 /// Leaves a signal for the process to whoever opens it next.
 pub(crate) fn give_back(info: &siginfo_t) {
     let with = ptr::from_ref(info).expose_provenance() as _;
+    // A thread's number stands for its process here. With another one than its own a thread may not say that
+    // the kernel, or a `kill`, has sent it.
     // SAFETY: sends what is there to this process.
     unsafe {
-        let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
-        let what = [pid, info.si_signo.into(), with, 0, 0, 0];
+        let this = kernel::enter(libc::SYS_gettid, [0; 6]);
+        let what = [this, info.si_signo.into(), with, 0, 0, 0];
         kernel::enter(libc::SYS_rt_sigqueueinfo, what);
     }
 }

@@ -157,6 +157,7 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
     signals.alternate.set(if is_in_handler { here.or(outer) } else { None });
     signals.frame.set(frame);
     signals.set_mask(mask);
+    super::attendant::has_open(!mask);
     set_errno(error);
 }
 

@@ -138,6 +138,7 @@ impl Signals {
         if ptr::eq(OWN.get(), self) {
             // What it has let in is still its own.
             super::look(self);
+            super::take_last(self);
             OWN.set(ptr::null());
         }
         let thread = held(|held| {
