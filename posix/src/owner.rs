@@ -3,12 +3,45 @@
 //! A green thread has a record of its own with a number that the kernel hands out to nobody, an OS thread
 //! has the kernel's. It is read by one instruction, from where libc's own locks have it: so what they and
 //! those of this crate leave in an object means the same. A child of a fork has the kernel's number.
+//!
+//! # Numbers of threads that have ended
+//!
+//! The runtime numbers its records, and the next thread has that of one that has just ended. A program may
+//! take the numbers of all threads that it has had for different ones, as the kernel's are for a long time.
+//! So each thread of a whole program takes another number as it begins, and leaves the one that it has found
+//! in its place: `POOL` is a ring of numbers, and each start takes its turn there. A number is always in one
+//! place, a record or the ring, so no two threads that are there have the same; and one that has been left
+//! comes back when as many threads have begun as the ring has places.
 
 use std::ffi::{CStr, c_void};
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 
 /// Where the number is, from the thread pointer; 0 until it is known. Whoever finds it finds the same.
 static TID: AtomicIsize = AtomicIsize::new(0);
+
+/// What the ring begins with: above all numbers of the kernel's, and below those of the runtime's records.
+const FIRST: u32 = 1 << 22;
+const N_PLACES: usize = 1 << 14;
+
+/// The ring; a place that nobody has been at is 0, and has `FIRST` plus its own number.
+static POOL: [AtomicU32; N_PLACES] = [const { AtomicU32::new(0) }; N_PLACES];
+/// Whose turn is next.
+static TURN: AtomicUsize = AtomicUsize::new(0);
+
+/// Gives the calling thread, a green one that has just begun, another number.
+pub(crate) fn renew() {
+    let left = me();
+    // Relaxed: a number is all that passes, by one exchange.
+    let place = TURN.fetch_add(1, Ordering::Relaxed) % N_PLACES;
+    let number = match POOL[place].swap(left, Ordering::Relaxed) {
+        0 => FIRST + place as u32,
+        number => number,
+    };
+    let tid = above().wrapping_add_signed(TID.load(Ordering::Relaxed));
+    // SAFETY: libc's record of this thread, which has taken no lock yet.
+    unsafe { ptr::with_exposed_provenance_mut::<u32>(tid).write(number) };
+}
 
 /// The calling thread's.
 #[inline(always)]

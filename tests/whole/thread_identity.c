@@ -25,6 +25,27 @@ static void *stays(void *argument) {
     return argument;
 }
 
+static int numbers[1000];
+
+static void *numbered(void *number) {
+    *(int *)number = gettid();
+    return NULL;
+}
+
+// One after the other, and yet no two have the same number.
+static int have_numbers_of_their_own(void) {
+    const int n = sizeof numbers / sizeof *numbers;
+    for (int i = 0; i < n; i++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, numbered, &numbers[i]);
+        pthread_join(thread, NULL);
+        for (int j = 0; j < i; j++)
+            if (numbers[i] == numbers[j])
+                return 0;
+    }
+    return 1;
+}
+
 static void *nothing(void *argument) { return argument; }
 
 int main(void) {
@@ -59,6 +80,8 @@ int main(void) {
     printf("processors %d\n", pthread_getaffinity_np(thread, sizeof set, &set));
     atomic_store(&go, 1);
     pthread_join(thread, NULL);
+
+    printf("numbers of their own %d\n", have_numbers_of_their_own());
 
     // What an OS thread alone can have.
     static char stack[1 << 18] __attribute__((aligned(4096)));

@@ -195,6 +195,7 @@ impl Record {
     /// The calling thread, which is green and about to run its function, has this one.
     pub(super) fn begin(&'static self) {
         THIS.set(self);
+        owner::renew();
         if let Some((stack, guard)) = sylvan::thread::stack_bounds() {
             // The first frames lie above what the stack's size is counted from, and libc's record above those.
             self.lowest.store(stack.start, Ordering::Relaxed);

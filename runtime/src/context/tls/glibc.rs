@@ -68,7 +68,10 @@ use crate::stack::Stack;
 use crate::sys::memory::page_size;
 
 /// The `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
-const GREEN_TIDS: Range<u32> = 1 << 23..1 << 30;
+const GREEN_TIDS: Range<u32> = 1 << 22..1 << 30;
+
+/// The first that a block has here. Those below are for who numbers threads anew.
+const FIRST_TID: u32 = 1 << 23;
 
 /// The rounds of destructors for keys that glibc makes (`PTHREAD_DESTRUCTOR_ITERATIONS`).
 const KEY_ROUNDS: usize = 4;
@@ -149,7 +152,7 @@ unsafe impl Send for Own {}
 // SAFETY: as above.
 unsafe impl Sync for Own {}
 
-static NEXT_TID: AtomicU32 = AtomicU32::new(GREEN_TIDS.start);
+static NEXT_TID: AtomicU32 = AtomicU32::new(FIRST_TID);
 
 impl Own {
     /// Finds out how glibc lays out a thread, or what is missing for it.
