@@ -3,6 +3,13 @@
 //!
 //! A fault is not sent by anybody: its handler runs on the alternate stack of the OS thread, if that has one,
 //! or else where the fault was.
+//!
+//! So a thread need not make one for a handler of faults. Some programs do for each of their threads, as std
+//! does, unless there is one already. Where the program has such a handler, a thread that has said nothing is
+//! told that there is one: [`LENT`], which stands for that of whatever OS thread runs it. Who puts that
+//! back has none of its own.
+
+use std::sync::atomic::AtomicU64;
 
 use libc::{c_int, stack_t};
 
@@ -16,7 +23,7 @@ use crate::signal::own::{Stack, own};
 ///
 /// As for libc's: both are null, or point to where one is or may be written.
 pub unsafe extern "C" fn sigaltstack(set: *const stack_t, before: *mut stack_t) -> c_int {
-    let Some(signals) = own().filter(|_| !sylvan::signal::is_vfork_child()) else {
+    let Some(signals) = own().filter(|_| set.is_null() || !sylvan::signal::is_vfork_child()) else {
         let what = [set.expose_provenance() as _, before.expose_provenance() as _, 0, 0, 0, 0];
         // SAFETY: as the caller promises.
         return unsafe { kernel::call(libc::SYS_sigaltstack, what) } as c_int;
@@ -30,7 +37,7 @@ pub unsafe extern "C" fn sigaltstack(set: *const stack_t, before: *mut stack_t) 
         here.checked_sub(own.ss_sp.addr()).is_some_and(|offset| offset < own.ss_size)
     });
     if !before.is_null() {
-        let mut was = own.unwrap_or(NONE);
+        let mut was = own.unwrap_or_else(none);
         if is_on {
             was.ss_flags |= libc::SS_ONSTACK;
         }
@@ -40,7 +47,7 @@ pub unsafe extern "C" fn sigaltstack(set: *const stack_t, before: *mut stack_t) 
     let Some(set) = set else { return 0 };
     match check(&set, is_on) {
         0 => {
-            let is_one = set.ss_flags & libc::SS_DISABLE == 0;
+            let is_one = set.ss_flags & libc::SS_DISABLE == 0 && set.ss_sp != lent().ss_sp;
             signals.own_stack.set(is_one.then_some(Stack(stack_t { ss_flags: 0, ..set })));
             0
         }
@@ -51,8 +58,21 @@ pub unsafe extern "C" fn sigaltstack(set: *const stack_t, before: *mut stack_t) 
     }
 }
 
-const NONE: stack_t =
-    stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+/// As large as an OS thread's. Nobody touches it.
+static LENT: [AtomicU64; 8 << 10] = [const { AtomicU64::new(0) }; 8 << 10];
+
+fn lent() -> stack_t {
+    let ss_sp = (&raw const LENT).cast_mut().cast();
+    stack_t { ss_sp, ss_flags: 0, ss_size: size_of_val(&LENT) }
+}
+
+/// That of a thread that has none of its own.
+fn none() -> stack_t {
+    if sylvan::thread::faults_have_a_stack() {
+        return lent();
+    }
+    stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 }
+}
 
 /// What the kernel says of it.
 fn check(set: &stack_t, is_on: bool) -> c_int {

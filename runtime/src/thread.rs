@@ -28,7 +28,7 @@ use crate::primitive::{AtomicU8, Ordering, global};
 use crate::runtime;
 use crate::scheduler::{self, SCHEDULING, wardrobe};
 use crate::stack::{self, Class};
-pub use crate::stack::{NameOf, leave_faults};
+pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
 use crate::sys;
 pub use crate::task::Birth;
 pub use crate::task::id::ThreadId;

@@ -22,3 +22,12 @@ fn an_overflow_is_reported_and_ends_the_program_as_ever() {
 fn a_handler_of_the_programs_gets_it() {
     assert_eq!(whole::same("overflow", &["handler"]), "the program's handler\n");
 }
+
+#[test]
+fn a_thread_need_not_make_a_stack_for_it() {
+    assert_eq!(whole::same("overflow", &["handler", "std"]), "the program's handler\n");
+    let mut program = Command::new(whole::program("overflow"));
+    let output = whole::green(program.args(["handler", "std"])).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "there is one, put back 0, still there 1\n");
+}

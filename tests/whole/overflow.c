@@ -1,4 +1,5 @@
-/* A thread that overflows its stack: `overflow`, or with a handler of the program's: `overflow handler`. */
+/* A thread that overflows its stack: `overflow`, or with a handler of the program's: `overflow handler`. As std
+   does it, with a stack for it unless there is one: `overflow handler std`. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -29,10 +30,19 @@ static void on_fault(int signal, siginfo_t *info, void *context)
     _exit(5);
 }
 
+static int as_std;
+
 static void *work(void *argument)
 {
     pthread_setname_np(pthread_self(), "deep-one");
-    if (argument != NULL) {
+    stack_t there;
+    sigaltstack(NULL, &there);
+    if (as_std && there.ss_flags == 0) {
+        stack_t again;
+        int set = sigaltstack(&there, NULL);
+        sigaltstack(NULL, &again);
+        fprintf(stderr, "there is one, put back %d, still there %d\n", set, again.ss_sp == there.ss_sp);
+    } else if (argument != NULL) {
         stack_t other = { .ss_sp = stack, .ss_size = sizeof stack };
         sigaltstack(&other, NULL);
     }
@@ -42,7 +52,7 @@ static void *work(void *argument)
 
 int main(int argc, char **argv)
 {
-    (void)argv;
+    as_std = argc > 2;
     struct rlimit none = { 0, 0 };
     setrlimit(RLIMIT_CORE, &none);
     if (argc > 1) {

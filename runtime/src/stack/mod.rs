@@ -24,7 +24,7 @@ mod overflow;
 mod pool;
 
 pub(crate) use overflow::install_handler;
-pub use overflow::{NameOf, leave_faults};
+pub use overflow::{NameOf, faults_have_a_stack, leave_faults};
 pub(crate) use pool::{Class, forget, release, reserve, take, trim, unreserve};
 
 use std::num::NonZeroUsize;

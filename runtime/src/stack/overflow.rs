@@ -64,6 +64,17 @@ pub(crate) fn install_handler(interrupted: Interrupted) {
     }
 }
 
+/// Whether the program had a handler of its own before the runtime's, for the alternate stack: it runs on that
+/// of the OS thread, whatever a green thread has said.
+#[inline]
+#[must_use]
+pub fn faults_have_a_stack() -> bool {
+    PREVIOUS.get().is_some_and(|Previous { segv, .. }| {
+        let has_own = !matches!(segv.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
+        has_own && segv.sa_flags & libc::SA_ONSTACK != 0
+    })
+}
+
 fn current_action(signal: i32) -> libc::sigaction {
     let mut action = MaybeUninit::uninit();
     // SAFETY: a null new action leaves the present one in force and writes it to `action`.
