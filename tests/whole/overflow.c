@@ -52,6 +52,7 @@ static void *work(void *argument)
 
 int main(int argc, char **argv)
 {
+    (void)argv;
     as_std = argc > 2;
     struct rlimit none = { 0, 0 };
     setrlimit(RLIMIT_CORE, &none);
