@@ -32,7 +32,7 @@ impl Folder {
 
     fn sylvan(&self) -> Command {
         let mut command = Command::new(self.0.join("sylvan"));
-        command.env_remove("LD_PRELOAD").arg("run");
+        command.env_remove("LD_PRELOAD").env_remove("SYLVAN_TLS").arg("run");
         command
     }
 

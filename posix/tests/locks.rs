@@ -34,10 +34,14 @@ impl<T> Shared<T> {
     }
 }
 
-/// Runs `f` on as many green threads as OS threads, which it is given the number of.
+/// Runs `f` on as many green threads as OS threads, which it is given the number of. Green threads that share
+/// libc's record of a thread with others have no locks of libc's: then on OS threads alone.
 fn on_all(f: impl Fn(usize) + Send + Sync + Copy + 'static) {
-    let green: Vec<_> = (0..N_THREADS).map(|i| sylvan::spawn(move || f(2 * i))).collect();
-    let os: Vec<_> = (0..N_THREADS).map(|i| thread::spawn(move || f(2 * i + 1))).collect();
+    let is_own = sylvan::tls_mode().unwrap() == sylvan::TlsMode::Own;
+    let (n_green, step) = if is_own { (N_THREADS, 2) } else { (0, 1) };
+    let green: Vec<_> = (0..n_green).map(|i| sylvan::spawn(move || f(2 * i))).collect();
+    let os = (0..2 * N_THREADS - n_green).map(|i| thread::spawn(move || f(step * i + step - 1)));
+    let os: Vec<_> = os.collect();
     for thread in green {
         thread.join().unwrap();
     }

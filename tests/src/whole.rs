@@ -68,7 +68,8 @@ pub fn compile(source: &Path, compiler: &str, flags: &[&str]) -> PathBuf {
 
 /// Has a command run with its threads green.
 pub fn green(command: &mut Command) -> &mut Command {
-    command.env("LD_PRELOAD", preload())
+    // They have thread-locals of their own, or are none.
+    command.env_remove("SYLVAN_TLS").env("LD_PRELOAD", preload())
 }
 
 /// How long a program may run: far longer than any needs, on a busy machine.
