@@ -43,9 +43,10 @@
 //!
 //! The monitor may look at it at any time: an event is dispatched under the entry's lock, and an alarm rung
 //! under the shard's, whoever does it, and what it makes runnable goes to a shared queue. One thing is
-//! for the core alone: that somebody ends its wait. If the monitor has found that, and the run was still
-//! the same afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which
-//! is over. If it was another one, the monitor ends the core's wait, or the next one, once more.
+//! for the core alone: that somebody ends its wait. If the monitor has found that, and the same run went on
+//! afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which is over.
+//! If that run was over, be it that no other had begun, the monitor ends the core's wait, or the next one,
+//! once more: who ends a wait has seen that the core is asleep, and so the monitor sees that the run is over.
 //!
 //! # How often it looks
 //!
@@ -152,7 +153,7 @@ impl Beside {
             let was_watched = known.is_some_and(|run| run.watched);
             let has_events = was_watched && self.onlooker.is_ready(nth);
             nth += usize::from(was_watched);
-            let seen = core.owner.look().filter(|seen| seen.doing.is_running());
+            let seen = core.owner.running();
             let same = known.filter(|run| seen.is_some_and(|seen| run.seen.is_same_run(seen)));
             let Some(mut run) = same else {
                 if known.is_some_and(|run| run.engaged.is_some()) {
@@ -250,8 +251,8 @@ impl Run {
     fn relieve(&self, scheduler: &'static Scheduler, core: &Core, events: &mut Events) {
         let mut ready = List::new();
         reactor::poll(core.index, Some(Duration::ZERO), events, &mut ready);
-        let is_same = core.owner.look().is_some_and(|seen| seen.is_same_run(self.seen));
-        if events.any_wake() && !is_same {
+        let goes_on = core.owner.running().is_some_and(|seen| seen.is_same_run(self.seen));
+        if events.any_wake() && !goes_on {
             reactor::wake(core.index);
         }
         timer::shard(core.index).ring_beside(clock::now_ns(), &mut ready);

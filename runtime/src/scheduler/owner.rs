@@ -24,7 +24,7 @@ impl Sighting {
         same.then(|| self.doing.run().wrapping_sub(before.doing.run()))
     }
 
-    /// Whether both are of one run.
+    /// Whether both are of one run, which may be over.
     pub(crate) fn is_same_run(self, other: Self) -> bool {
         ptr::eq(self.lease, other.lease) && self.doing.is_same_run(other.doing)
     }
@@ -51,6 +51,11 @@ impl Owner {
         // SAFETY: null, or from a `&'static`; acquire pairs with the release in `adopt`.
         let lease = unsafe { self.0.load(Ordering::Acquire).as_ref() }?;
         Some(Sighting { lease, doing: lease.look() })
+    }
+
+    /// The same, of a worker that is in a run.
+    pub(crate) fn running(&self) -> Option<Sighting> {
+        self.look().filter(|seen| seen.doing.is_running())
     }
 
     /// Whether the core's worker is between runs.
