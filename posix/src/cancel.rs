@@ -18,7 +18,10 @@
 //! What `Signals` has been told is a hint: where a thread disables cancellation as somebody asks for it, a
 //! wait may end once for nothing, as if a handler had run. `point` puts it right.
 //!
-//! OS threads are libc's, and its own functions their cancellation points.
+//! OS threads are libc's, and its own functions their cancellation points. Where one waits by this crate all the
+//! same, `os_thread` ends that.
+
+mod os_thread;
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -26,8 +29,10 @@ use std::sync::atomic::Ordering;
 
 use libc::pthread_t;
 
+pub(crate) use os_thread::{by_os_thread, forget};
+
 use crate::errno::errno;
-use crate::next::{Next, call_next};
+use crate::next::call_next;
 use crate::signal::delivery::leave_handler;
 use crate::thread::{Record, Whose, of, this, unwind};
 
@@ -43,10 +48,11 @@ const fn is_due_by(word: u32) -> bool {
     word & (ASKED | DISABLED | OVER) == ASKED
 }
 
-/// Whether the calling thread is to exit at its next cancellation point.
+/// Whether the calling thread is to exit at its next cancellation point; of an OS thread, whether that has just
+/// ended its wait.
 pub(crate) fn is_due() -> bool {
     // Acquire pairs with the release of the canceller.
-    this().is_some_and(|this| is_due_by(this.cancel.load(Ordering::Acquire)))
+    this().map_or_else(os_thread::is_due, |this| is_due_by(this.cancel.load(Ordering::Acquire)))
 }
 
 /// Whether it is to exit wherever it is.
@@ -61,13 +67,19 @@ pub(crate) fn is_due_at_once() -> bool {
 /// A cancellation point: exits, if that is due.
 #[inline]
 pub(crate) fn point() {
-    let Some(this) = this() else { return };
+    let Some(this) = this() else { return os_thread::point() };
     // As above.
     if is_due_by(this.cancel.load(Ordering::Acquire)) {
         act(this);
     } else if this.signals.is_cancelled() {
         this.signals.set_cancelled(false);
     }
+}
+
+/// A cancellation point, of a function that is about to wait by [`futex`](crate::wait::futex).
+pub(crate) fn point_before_wait() {
+    os_thread::enlist();
+    point();
 }
 
 /// Makes a call that is a cancellation point and says its error by `errno`. One that has done something is left
@@ -112,8 +124,12 @@ pub unsafe extern "C-unwind" fn pthread_cancel(thread: pthread_t) -> c_int {
     let record = match unsafe { of(thread) } {
         Whose::Ours(record) => record,
         Whose::Nobodys => return libc::ESRCH,
-        // SAFETY: as above.
-        Whose::Libcs => return unsafe { call_next!(pthread_cancel(pthread_t) -> c_int, thread) },
+        Whose::Libcs => {
+            // SAFETY: as above.
+            let error = unsafe { call_next!(pthread_cancel(pthread_t) -> c_int, thread) };
+            os_thread::end_wait(thread);
+            return error;
+        }
     };
     // Release pairs with the acquire of who looks whether it is due.
     let word = record.cancel.fetch_or(ASKED, Ordering::AcqRel) | ASKED;
@@ -133,15 +149,7 @@ pub unsafe extern "C-unwind" fn pthread_cancel(thread: pthread_t) -> c_int {
 ///
 /// None is needed.
 pub unsafe extern "C-unwind" fn pthread_testcancel() {
-    if this().is_some() {
-        return point();
-    }
-    static NEXT: Next = Next::new(c"pthread_testcancel");
-    // SAFETY: libc's function of that name, which has this type.
-    let next =
-        unsafe { std::mem::transmute::<*mut c_void, unsafe extern "C-unwind" fn()>(NEXT.get()) };
-    // SAFETY: needs nothing.
-    unsafe { next() };
+    point();
 }
 
 /// Sets or clears a flag of the calling thread, and exits if that lets a cancellation in.

@@ -83,7 +83,7 @@ impl Condition {
     ///
     /// The caller has the mutex.
     unsafe fn wait(&self, mutex: *mut pthread_mutex_t, deadline: Deadline) -> c_int {
-        cancel::point();
+        cancel::point_before_wait();
         let seen = self.signals.load(Relaxed);
         self.references.fetch_add(WAITER, Relaxed);
         // SAFETY: as the caller promises.

@@ -46,9 +46,13 @@ pub(crate) fn renew() {
 /// The calling thread's.
 #[inline(always)]
 pub(crate) fn me() -> u32 {
+    read(offset())
+}
+
+#[inline(always)]
+fn offset() -> isize {
     let offset = TID.load(Ordering::Relaxed);
-    let offset = if offset == 0 { find() } else { offset };
-    read(offset)
+    if offset == 0 { find() } else { offset }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -73,6 +77,14 @@ fn read(offset: isize) -> u32 {
     tid
 }
 
+/// Where libc has the number of an OS thread; the kernel clears it at the thread's end, and wakes who waits there.
+pub(crate) fn of_os_thread(thread: libc::pthread_t) -> *const AtomicU32 {
+    let offset = offset();
+    // `pthread_t` is the record's address, which is the thread pointer or before it.
+    let from_record = if cfg!(target_arch = "x86_64") { offset } else { offset + record_size() };
+    ptr::with_exposed_provenance::<u8>(thread as usize).wrapping_offset(from_record).cast()
+}
+
 /// An address in the block of thread-locals of the calling thread, which is above all frames of a green one.
 pub(crate) fn above() -> usize {
     let above: usize;
@@ -87,19 +99,25 @@ pub(crate) fn above() -> usize {
 }
 
 /// Looks up what libc tells debuggers of its record.
+fn symbol<T>(name: &CStr) -> *const T {
+    // SAFETY: looks a name up.
+    let at: *const c_void = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    assert!(!at.is_null(), "libc tells nothing of its threads");
+    at.cast()
+}
+
+/// The size of the record.
+fn record_size() -> isize {
+    // SAFETY: data of this type in every libc that has it.
+    unsafe { *symbol::<u32>(c"_thread_db_sizeof_pthread") as isize }
+}
+
 #[cold]
 fn find() -> isize {
-    let symbol = |name: &CStr| -> *const c_void {
-        // SAFETY: looks a name up.
-        unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
-    };
-    let tid = symbol(c"_thread_db_pthread_tid").cast::<[u32; 3]>();
-    let size = symbol(c"_thread_db_sizeof_pthread").cast::<u32>();
-    assert!(!tid.is_null() && !size.is_null(), "libc tells nothing of its threads");
-    // SAFETY: data of these types in every libc that has them: bits, number and offset; bytes.
-    let (offset, size) = unsafe { ((*tid)[2] as isize, *size as isize) };
+    // SAFETY: data of this type in every libc that has it: bits, number and offset.
+    let offset = unsafe { (*symbol::<[u32; 3]>(c"_thread_db_pthread_tid"))[2] as isize };
     // The thread pointer is at the record's beginning, or behind its end.
-    let offset = if cfg!(target_arch = "x86_64") { offset } else { offset - size };
+    let offset = if cfg!(target_arch = "x86_64") { offset } else { offset - record_size() };
     TID.store(offset, Ordering::Relaxed);
     offset
 }

@@ -123,6 +123,7 @@ pub unsafe extern "C-unwind" fn sem_wait(semaphore: *mut sem_t) -> c_int {
     if this.take(0) {
         return 0;
     }
+    cancel::point_before_wait();
     match this.wait(None) {
         0 => 0,
         error => {
@@ -176,6 +177,7 @@ pub unsafe extern "C-unwind" fn sem_clockwait(
     if this.take(0) {
         return 0;
     }
+    cancel::point_before_wait();
     match this.wait(deadline) {
         0 => 0,
         error => {

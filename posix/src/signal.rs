@@ -56,6 +56,7 @@ pub(crate) fn begin() {
             lock::set_mask(mask);
         }
         attendant::forget();
+        crate::cancel::forget();
     }
     attendant::begin();
     // SAFETY: the function does what one may in a child of a fork.

@@ -195,7 +195,7 @@ fn interruptibly<T>(
     restart: Restart,
     mut wait: impl FnMut(Option<&Interrupt>) -> Result<T, Interrupted>,
 ) -> Result<T, Interrupted> {
-    let Some(signals) = own() else { return wait(of_os_thread(restart)) };
+    let Some(signals) = own() else { return cancel::by_os_thread(restart, wait) };
     loop {
         match moving(signals, || wait(Some(&signals.interrupt))) {
             Err(Interrupted) => heed(signals, restart)?,

@@ -14,3 +14,15 @@ fn it_acts_at_cancellation_points() {
 fn a_thread_that_computes_is_cancelled_where_it_is() {
     assert!(same("cancel_asynchronous", &[]).ends_with("canceled 1, cleaned 3\n"));
 }
+
+#[test]
+fn an_os_thread_of_the_program_is_cancelled_where_it_waits() {
+    let seen = same("cancel_os_thread", &[]);
+    assert_eq!(seen.matches("cancelled 1").count(), 15, "{seen}");
+}
+
+#[test]
+fn who_joins_an_os_thread_is_cancelled() {
+    let seen = same("cancel_joiner", &[]);
+    assert!(seen.contains("joiner cancelled 1; joined 0, 7"), "{seen}");
+}

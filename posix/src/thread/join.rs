@@ -1,7 +1,9 @@
 //! Joining a thread, and letting it go. The protocol is `record`'s.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use libc::{clockid_t, pthread_t, timespec};
 use sylvan::{Wait, WaitReason};
@@ -10,7 +12,10 @@ use super::pthread_self;
 use super::record::{DETACHED, ENDED, JOINED, Record, Whose, of, this};
 use crate::cancel;
 use crate::deadline::{self, Deadline};
+use crate::kernel;
 use crate::next::call_next;
+use crate::owner;
+use crate::poll::to_timespec;
 use crate::wait::{self, Restart};
 
 /// Waits for a thread's end and takes its result. A cancellation point.
@@ -53,6 +58,46 @@ unsafe fn join(record: &'static Record, result: *mut *mut c_void, deadline: Dead
     0
 }
 
+/// A green thread waits for an OS thread's end and takes its result. A cancellation point.
+///
+/// libc joins where that takes no time. Its own wait is not ended by a poke; the kernel's is, at the word that tells of
+/// the thread's end.
+///
+/// # Safety
+///
+/// As for `join`, of a thread of libc's.
+unsafe fn join_os_thread(thread: pthread_t, result: *mut *mut c_void, deadline: Deadline) -> c_int {
+    static PAST: timespec = timespec { tv_sec: 0, tv_nsec: 0 };
+    loop {
+        // SAFETY: as the caller promises.
+        let error = unsafe {
+            call_next!(
+                pthread_timedjoin_np(pthread_t, *mut *mut c_void, *const timespec) -> c_int,
+                thread,
+                result,
+                &raw const PAST
+            )
+        };
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if error != libc::ETIMEDOUT || left.is_some_and(|left| left.is_zero()) {
+            return error;
+        }
+        let left = left.map(to_timespec);
+        let left = left.as_ref().map_or(ptr::null(), ptr::from_ref).expose_provenance() as c_long;
+        let word = owner::of_os_thread(thread);
+        // SAFETY: the thread is there until it is joined. The kernel looks at the word, and reads a time.
+        wait::section(|| unsafe {
+            let seen = (*word).load(Ordering::Relaxed);
+            if seen != 0 {
+                let at = word.expose_provenance() as c_long;
+                let what = [at, libc::FUTEX_WAIT.into(), seen.into(), left, 0, 0];
+                kernel::enter(libc::SYS_futex, what);
+            }
+        });
+        cancel::point();
+    }
+}
+
 /// Whether the caller is the one that joins it.
 fn begin_to_join(record: &Record, caller: usize) -> bool {
     let before = record.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
@@ -92,16 +137,18 @@ unsafe fn take(record: &'static Record, result: *mut *mut c_void) {
 ///
 /// As that of libc.
 pub unsafe extern "C-unwind" fn pthread_join(thread: pthread_t, result: *mut *mut c_void) -> c_int {
-    cancel::point();
+    cancel::point_before_wait();
     // SAFETY: as the caller promises, here and below.
     match unsafe { of(thread) } {
         // SAFETY: as above.
         Whose::Ours(record) => unsafe { join(record, result, None) },
         Whose::Nobodys => libc::ESRCH,
         // SAFETY: as above.
-        Whose::Libcs => wait::section(|| unsafe {
+        Whose::Libcs if sylvan::is_green() => unsafe { join_os_thread(thread, result, None) },
+        // SAFETY: as above.
+        Whose::Libcs => unsafe {
             call_next!(pthread_join(pthread_t, *mut *mut c_void) -> c_int, thread, result)
-        }),
+        },
     }
 }
 
@@ -154,7 +201,7 @@ pub unsafe extern "C-unwind" fn pthread_clockjoin_np(
     clock: clockid_t,
     time: *const timespec,
 ) -> c_int {
-    cancel::point();
+    cancel::point_before_wait();
     // SAFETY: as the caller promises, here and below.
     let deadline = match unsafe { time.as_ref() }.map(|time| deadline::at(clock, time)) {
         None => None,
@@ -167,7 +214,9 @@ pub unsafe extern "C-unwind" fn pthread_clockjoin_np(
         Whose::Ours(record) => unsafe { join(record, result, deadline) },
         Whose::Nobodys => libc::ESRCH,
         // SAFETY: as above.
-        Whose::Libcs => wait::section(|| unsafe {
+        Whose::Libcs if sylvan::is_green() => unsafe { join_os_thread(thread, result, deadline) },
+        // SAFETY: as above.
+        Whose::Libcs => unsafe {
             call_next!(
                 pthread_clockjoin_np(
                     pthread_t,
@@ -180,7 +229,7 @@ pub unsafe extern "C-unwind" fn pthread_clockjoin_np(
                 clock,
                 time
             )
-        }),
+        },
     }
 }
 

@@ -27,10 +27,13 @@
 //! - RAISED stays until the thread takes it. Both are steps on one word, so what was written before RAISED
 //!   was set is seen by whoever takes it: a signal that is left for a thread is found, whenever it comes.
 //!
-//! An OS thread waits in the kernel, where a signal's handler ends its wait: it neither opens nor looks.
+//! An OS thread in [`wait_interruptible`](crate::wait_interruptible) does the same with its waiter in the task's place, and
+//! OS_THREAD beside it. Whoever raises changes the word that the waiter sleeps at (`wait_queue`), and wakes it. Besides, a
+//! signal's handler ends its wait, and that alone ends its others: there it neither opens nor looks.
 
 use std::ptr::{self, NonNull};
 
+use super::wait_queue::Waiter;
 use crate::primitive::{AtomicPtr, Ordering};
 use crate::task::{Header, Runnable};
 
@@ -38,9 +41,10 @@ use crate::task::{Header, Runnable};
 const RAISED: usize = 1;
 /// Somebody is about to claim the task.
 const CLAIMING: usize = 2;
-const BITS: usize = RAISED | CLAIMING;
+/// What is there is the waiter of an OS thread.
+const OS_THREAD: usize = 4;
 
-const _: () = assert!(align_of::<Header>() > BITS);
+const _: () = assert!(align_of::<Header>() > OS_THREAD && align_of::<Waiter>() > OS_THREAD);
 
 /// What ends the interruptible waits of one thread. See [`wait_interruptible`](crate::wait_interruptible).
 ///
@@ -67,14 +71,22 @@ impl Interrupt {
     pub fn raise(&self) -> bool {
         // The release in `change` pairs with the acquire in `take` and `is_raised`, also where the word stays
         // as it is; the acquire with the release in `open`.
-        let before = self.change(|word| match word & BITS {
+        let before = self.change(|word| match word & (RAISED | CLAIMING) {
             0 if word != 0 => word | RAISED | CLAIMING,
             _ => word | RAISED,
         });
-        if before.addr() & BITS != 0 {
+        if before.addr() & (RAISED | CLAIMING) != 0 {
             return false;
         }
         let Some(task) = NonNull::new(before) else { return false };
+        if before.addr() & OS_THREAD != 0 {
+            let waiter = before.map_addr(|at| at & !OS_THREAD).cast::<Waiter>();
+            // SAFETY: the waiter is in its wait until CLAIMING is gone.
+            unsafe { (*waiter).nudge() };
+            // As below.
+            self.change(|word| word & !CLAIMING);
+            return true;
+        }
         // SAFETY: the task is in its wait until CLAIMING is gone, so it is alive; the claim says whether the
         // right to run it is ours.
         let runnable = unsafe { task.as_ref().state.claim().then(|| Runnable::from_raw(task)) };
@@ -117,17 +129,34 @@ impl Interrupt {
     /// The thread is about to park, and its other wakers know of it; `false` if it must not.
     #[must_use]
     pub(crate) fn open(&self, task: &Header) -> bool {
-        let task = ptr::from_ref(task).cast_mut();
+        self.open_at(ptr::from_ref(task).cast_mut())
+    }
+
+    /// The same of an OS thread, whose waiter others know of.
+    #[must_use]
+    pub(super) fn open_os_thread(&self, waiter: &Waiter) -> bool {
+        self.open_at(marked(waiter))
+    }
+
+    fn open_at(&self, what: *mut Header) -> bool {
         // Release pairs with the acquire in `raise`.
-        self.0.compare_exchange(ptr::null_mut(), task, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.0.compare_exchange(ptr::null_mut(), what, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// The thread runs again, and goes on: nobody touches it for this wait's sake any more.
     pub(crate) fn close(&self, task: &Header) {
-        let task = ptr::from_ref(task).cast_mut();
+        self.close_at(ptr::from_ref(task).cast_mut());
+    }
+
+    /// The same of an OS thread.
+    pub(super) fn close_os_thread(&self, waiter: &Waiter) {
+        self.close_at(marked(waiter));
+    }
+
+    fn close_at(&self, what: *mut Header) {
         // Orders nothing: nobody has been there.
         let closed =
-            self.0.compare_exchange(task, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed);
+            self.0.compare_exchange(what, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed);
         if closed.is_err() {
             self.close_raised();
         }
@@ -143,6 +172,11 @@ impl Interrupt {
         // A step on what is there, so that whoever takes it sees what all have written who raised it.
         self.change(|word| word & RAISED);
     }
+}
+
+/// What stands for an OS thread.
+fn marked(waiter: &Waiter) -> *mut Header {
+    ptr::from_ref(waiter).cast_mut().cast::<Header>().map_addr(|at| at | OS_THREAD)
 }
 
 impl Default for Interrupt {

@@ -113,12 +113,12 @@ pub fn wait(
 ) -> Wait {
     match current::green() {
         Some(task) => wait_green(task, word, expected, deadline, reason),
-        None => wait_os_thread(word, expected, deadline, false),
+        None => wait_os_thread(word, expected, deadline, None),
     }
 }
 
-/// As [`wait`], until `interrupt` is raised: it is the calling thread's. That of an OS thread is not looked
-/// at: a signal's handler ends the wait, unless it was installed to go on (`SA_RESTART`).
+/// As [`wait`], until `interrupt` is raised: it is the calling thread's. That of an OS thread is ended by a
+/// signal's handler, too, unless it was installed to go on (`SA_RESTART`).
 ///
 /// ```
 /// use std::sync::atomic::AtomicU32;
@@ -140,7 +140,7 @@ pub fn wait_interruptible(
     interrupt: &Interrupt,
 ) -> Wait {
     let Some(task) = current::green() else {
-        return wait_os_thread(word, expected, deadline, true);
+        return wait_os_thread(word, expected, deadline, Some(interrupt));
     };
     let waiter = Waiter::new(word, Some(task), NO_TURN);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
@@ -175,7 +175,8 @@ pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitRe
     waiter.turn()
 }
 
-/// As [`wait_turn`], until `deadline`, or until `interrupt` is raised: see [`wait_interruptible`].
+/// As [`wait_turn`], until `deadline`, or until `interrupt` is raised: see [`wait_interruptible`]. That of an OS
+/// thread is not looked at: a signal's handler alone ends the wait.
 pub fn wait_turn_interruptible(
     word: &AtomicU32,
     expected: u32,
@@ -298,13 +299,29 @@ fn wait_os_thread(
     word: &AtomicU32,
     expected: u32,
     deadline: Option<Instant>,
-    is_interruptible: bool,
+    interrupt: Option<&Interrupt>,
 ) -> Wait {
     let waiter = Waiter::new(word, None, NO_TURN);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
-    match block_until_woken(&waiter, deadline, is_interruptible) {
+    let end = match interrupt {
+        None => block_until_woken(&waiter, deadline, false),
+        Some(interrupt) if interrupt.open_os_thread(&waiter) => {
+            let end = loop {
+                if interrupt.is_raised() {
+                    break Wait::Interrupted;
+                }
+                if let Some(end) = block(&waiter, deadline, true) {
+                    break end;
+                }
+            };
+            interrupt.close_os_thread(&waiter);
+            end
+        }
+        Some(_) => Wait::Interrupted,
+    };
+    match end {
         Wait::Woken => Wait::Woken,
         early if TABLE.dequeue(&waiter) => early,
         _ => Wait::Woken,
@@ -314,17 +331,24 @@ fn wait_os_thread(
 /// Blocks an OS thread until a waker has taken out its waiter, until `deadline`, or until a signal's handler has
 /// run.
 fn block_until_woken(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> Wait {
-    while !waiter.is_woken() {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return Wait::TimedOut;
-        }
-        let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, left);
-        if is_interrupted && is_interruptible {
-            return Wait::Interrupted;
+    loop {
+        if let Some(end) = block(waiter, deadline, is_interruptible) {
+            return end;
         }
     }
-    Wait::Woken
+}
+
+/// Blocks an OS thread once; `None` if nothing is known to have happened.
+fn block(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> Option<Wait> {
+    if waiter.is_woken() {
+        return Some(Wait::Woken);
+    }
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    if left.is_some_and(|left| left.is_zero()) {
+        return Some(Wait::TimedOut);
+    }
+    let is_interrupted = futex::wait(waiter.os_word(), wait_queue::WAITING, left);
+    (is_interrupted && is_interruptible).then_some(Wait::Interrupted)
 }
 
 /// Wakes up to `n` threads that wait at `word`, those that have waited longest first, and returns

@@ -48,6 +48,10 @@ const WOKEN: u32 = 1;
 const GRANTED: u32 = 2;
 /// It was taken out, and is about to be told what has become of its turn.
 const TAKEN: u32 = 3;
+/// It waits, and is to look whether it was interrupted.
+const NUDGED: u32 = 4;
+/// What it has once it was taken out.
+const OUT: u32 = WOKEN | GRANTED | TAKEN;
 
 /// The time of those that do not wait for a turn.
 pub(super) const NO_TURN: u64 = u64::MAX;
@@ -94,7 +98,7 @@ impl Waiter {
     /// Whether a waker has taken this waiter out.
     pub(super) fn is_woken(&self) -> bool {
         // Acquire pairs with the release in `Table::wake` and `tell`.
-        self.state.load(Ordering::Acquire) != WAITING
+        self.state.load(Ordering::Acquire) & OUT != 0
     }
 
     /// For one that may leave, which was taken out: waits until it was told, which is in a moment.
@@ -118,6 +122,15 @@ impl Waiter {
     /// Whether it waits for its turn at this address.
     fn is_in_turn_at(&self, address: usize) -> bool {
         self.address == address && self.since_ns != NO_TURN
+    }
+
+    /// Has an OS thread look, if it was not woken.
+    pub(super) fn nudge(&self) {
+        // Orders nothing: what it is to see is said by whoever interrupts it (`interrupt`).
+        let (from, to) = (WAITING, NUDGED);
+        if self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            futex::wake(&raw const self.state, 1);
+        }
     }
 
     /// Where an OS thread waits to be woken.
@@ -213,7 +226,7 @@ impl Table {
     /// waker touches it, or its task on its behalf, any more.
     pub(super) fn dequeue(&self, waiter: &Waiter) -> bool {
         let mut queue = self.bucket(waiter.address).lock();
-        let queued = waiter.state.load(Ordering::Relaxed) == WAITING;
+        let queued = waiter.state.load(Ordering::Relaxed) & OUT == 0;
         if queued {
             // SAFETY: not woken yet, hence still in the ring that it was pushed to.
             unsafe { queue.remove(waiter) };
