@@ -251,8 +251,7 @@ impl Run {
     fn relieve(&self, scheduler: &'static Scheduler, core: &Core, events: &mut Events) {
         let mut ready = List::new();
         reactor::poll(core.index, Some(Duration::ZERO), events, &mut ready);
-        let goes_on = core.owner.running().is_some_and(|seen| seen.is_same_run(self.seen));
-        if events.any_wake() && !goes_on {
+        if events.any_wake() && !core.owner.is_in(self.seen) {
             reactor::wake(core.index);
         }
         timer::shard(core.index).ring_beside(clock::now_ns(), &mut ready);

@@ -58,6 +58,11 @@ impl Owner {
         self.look().filter(|seen| seen.doing.is_running())
     }
 
+    /// Whether the run that was seen is still going on.
+    pub(crate) fn is_in(&self, seen: Sighting) -> bool {
+        self.running().is_some_and(|now| now.is_same_run(seen))
+    }
+
     /// Whether the core's worker is between runs.
     pub(crate) fn schedules(&self) -> bool {
         self.look().is_some_and(|seen| seen.doing.is_scheduling())

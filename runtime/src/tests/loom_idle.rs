@@ -15,8 +15,10 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::scheduler::idle::{Duty, Idle};
 use crate::scheduler::inbox::Inbox;
 use crate::scheduler::inject::Inject;
+use crate::scheduler::owner::Owner;
 use crate::sys::futex;
 use crate::task::Runnable;
+use crate::task::lease::Lease;
 use crate::timer;
 
 struct Scheduler {
@@ -244,6 +246,35 @@ fn what_a_surplus_core_hands_over_is_run() {
         scheduler.0.work(0, false);
         other.join().unwrap();
         scheduler.0.tasks.assert_each_was_taken_once();
+    });
+}
+
+/// The monitor looks at the event loop of a core whose run it has seen (`beside`).
+#[test]
+fn a_wake_up_that_the_monitor_takes_is_given_back_after_the_run() {
+    explore(5, || {
+        let scheduler = Scheduler::new(1, 1);
+        // Outlives the execution, as a worker's lease outlives the worker.
+        let lease: &Lease = Box::leak(Box::new(Lease::new()));
+        let owner = Arc::new(Owner::new());
+        owner.adopt(lease);
+        lease.run();
+        let seen = owner.running().expect("it has just begun");
+        let theirs = Arc::clone(&scheduler);
+        let worker = loom::thread::spawn(move || {
+            assert!(lease.stop(), "nobody takes the core");
+            theirs.0.work(0, false);
+        });
+        let theirs = Arc::clone(&scheduler);
+        let monitor = loom::thread::spawn(move || {
+            let core = &theirs.0.cores[0].0;
+            if core.look() && !owner.is_in(seen) {
+                core.wake_poller();
+            }
+        });
+        scheduler.0.push(0, 0);
+        monitor.join().unwrap();
+        worker.join().unwrap();
     });
 }
 

@@ -87,8 +87,13 @@ impl Core {
         futex::wake(&self.poller, 1);
     }
 
+    /// Takes what is to end a `poll`; whether there was anything.
+    pub(crate) fn look(&self) -> bool {
+        self.poller.swap(0, Ordering::Acquire) == 1
+    }
+
     pub(crate) fn poll(&self) {
-        while self.poller.swap(0, Ordering::Acquire) == 0 {
+        while !self.look() {
             futex::wait(&self.poller, 0, None);
         }
     }
