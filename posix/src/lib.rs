@@ -60,6 +60,8 @@ pub mod exec;
 pub mod files;
 #[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
 mod futex;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod jump;
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod kernel;
 #[allow(unsafe_code, reason = "calls the kernel")]

@@ -36,6 +36,7 @@ macro_rules! green {
             epoll: epoll_wait, epoll_pwait, epoll_pwait2;
             exec: execve, execv, execvp, execvpe, fexecve, execl, execlp, execle;
             files: fsync, fdatasync, syncfs, sync, sync_file_range, msync, ftruncate, ftruncate64, truncate, truncate64, fallocate, fallocate64, posix_fallocate, posix_fallocate64, tcdrain, flock, lockf, lockf64, msgsnd, msgrcv, semop, semtimedop, aio_suspend, aio_suspend64, stat, stat64, lstat, lstat64, fstatat, fstatat64, statx, statfs, statfs64, statvfs, statvfs64, access, faccessat, readlink, readlinkat, realpath, opendir, readdir, readdir64, rename, renameat, renameat2, link, linkat, symlink, symlinkat, unlink, unlinkat, remove, mkdir, mkdirat, rmdir, mknod, mkfifo, chmod, fchmod, fchmodat, chown, lchown, fchown, fchownat, utime, utimes, utimensat, futimens;
+            jump: __sigsetjmp, siglongjmp, longjmp, _longjmp, __longjmp_chk;
             message_queue: mq_receive, mq_timedreceive, mq_send, mq_timedsend, mq_close;
             mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
             once: pthread_once, call_once;

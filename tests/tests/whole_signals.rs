@@ -31,3 +31,10 @@ fn a_signal_for_the_process_is_not_lost_where_its_handler_runs_already() {
     assert!(seen.contains("handled: 300 and 300"), "{seen}");
     assert!(seen.contains("left the spin lock: 3"), "{seen}");
 }
+
+#[test]
+fn a_jump_out_of_a_handler_puts_the_mask_back() {
+    let seen = same("jumps", &[]);
+    assert!(!seen.contains("not delivered"), "{seen}");
+    assert!(seen.contains("out of waits and loops 20 times, USR1 blocked 0"), "{seen}");
+}
