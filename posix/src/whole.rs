@@ -85,6 +85,12 @@ pub fn is_whole() -> bool {
     matches!(STATE.load(Ordering::Relaxed), WHOLE | NO_MORE)
 }
 
+/// Whether all of this crate is in force, be the threads green or not: the program is whole, or it is off.
+#[inline]
+pub(crate) fn is_in_force() -> bool {
+    STATE.load(Ordering::Relaxed) != NOT_WHOLE
+}
+
 /// Whether a thread that begins now is to be a green one. Starts the runtime.
 #[inline]
 #[must_use]

@@ -1,6 +1,8 @@
 //! Cancellation of threads in whole programs.
 
-use tests::whole::same;
+use std::process::Command;
+
+use tests::whole::{program, same, same_command};
 
 #[test]
 fn it_acts_at_cancellation_points() {
@@ -25,4 +27,16 @@ fn an_os_thread_of_the_program_is_cancelled_where_it_waits() {
 fn who_joins_an_os_thread_is_cancelled() {
     let seen = same("cancel_joiner", &[]);
     assert!(seen.contains("joiner cancelled 1; joined 0, 7"), "{seen}");
+}
+
+#[test]
+fn threads_are_cancelled_where_the_layer_is_off() {
+    for name in ["cancel_points", "cancel_asynchronous"] {
+        let program = program(name);
+        same_command(name, || {
+            let mut command = Command::new(&program);
+            command.env("SYLVAN_PRELOAD", "off");
+            command
+        });
+    }
 }

@@ -20,7 +20,7 @@ use sylvan::Interrupt;
 use crate::next::{Next, call_next};
 use crate::signal::lock::{Held, held};
 use crate::wait::{Interrupted, Restart};
-use crate::whole::is_whole;
+use crate::whole::is_in_force;
 
 /// What an OS thread has once it is in the list.
 struct Own {
@@ -77,7 +77,7 @@ impl Drop for Own {
 
 /// Whether the caller is one that libc cancels.
 fn is_libcs() -> bool {
-    is_whole() && !sylvan::is_green()
+    is_in_force() && !sylvan::is_green()
 }
 
 /// The calling thread is about to wait.
