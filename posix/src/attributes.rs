@@ -26,9 +26,10 @@ use std::io;
 use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
 use crate::comm;
-use crate::errno::{errno, set_errno};
+use crate::errno::{errno, fails, set_errno};
 use crate::names::in_place_of_libc;
 use crate::next::Next;
+use crate::numbered::{To, kernels};
 use crate::thread::{self, Record, Whose};
 use crate::whole;
 
@@ -77,6 +78,14 @@ fn is_self(thread: pthread_t) -> bool {
 /// nothing.
 fn is_own_alone(id: pid_t) -> bool {
     id != 0 && thread::this().is_some() && is_own(id)
+}
+
+/// Makes a call that changes something for a thread that is not the caller, unless that is a green one.
+fn of_another(id: pid_t, next: impl FnOnce() -> c_int) -> c_int {
+    if !whole::is_whole() {
+        return next();
+    }
+    kernels(id, To::Change).map_or_else(fails, |_| next())
 }
 
 /// Whom a call is about that names a thread of the program.
@@ -267,7 +276,7 @@ define! {
             // SAFETY: as the caller promises.
             return unsafe { sched_setaffinity(0, len, set) };
         }
-        if is_own(id) { change(-1, next) } else { next() }
+        if is_own(id) { change(-1, next) } else { of_another(id, next) }
     }
 
     fn sched_setscheduler(id: pid_t, policy: c_int, param: *const sched_param) -> c_int |next| {
@@ -275,7 +284,7 @@ define! {
             // SAFETY: as the caller promises.
             return unsafe { sched_setscheduler(0, policy, param) };
         }
-        if is_own(id) { change(-1, next) } else { next() }
+        if is_own(id) { change(-1, next) } else { of_another(id, next) }
     }
 
     fn sched_setparam(id: pid_t, param: *const sched_param) -> c_int |next| {
@@ -283,7 +292,7 @@ define! {
             // SAFETY: as the caller promises.
             return unsafe { sched_setparam(0, param) };
         }
-        if is_own(id) { change(-1, next) } else { next() }
+        if is_own(id) { change(-1, next) } else { of_another(id, next) }
     }
 
     fn setpriority(which: c_uint, who: c_uint, priority: c_int) -> c_int |next| {
@@ -291,7 +300,11 @@ define! {
             // SAFETY: as the caller promises.
             return unsafe { setpriority(which, 0, priority) };
         }
-        if which == PRIO_PROCESS && is_own(who.cast_signed()) { change(-1, next) } else { next() }
+        match who.cast_signed() {
+            who if which == PRIO_PROCESS && is_own(who) => change(-1, next),
+            who if which == PRIO_PROCESS => of_another(who, next),
+            _ => next(),
+        }
     }
 
     fn nice(by: c_int) -> c_int |next| {

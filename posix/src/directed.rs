@@ -5,6 +5,7 @@ use libc::{c_int, pid_t, pthread_t, sigval};
 use crate::errno::fails;
 use crate::kernel;
 use crate::next::call_next;
+use crate::owner;
 use crate::signal::attendant::{self, POKE};
 use crate::signal::lock::held;
 use crate::signal::own::{Signals, find, own};
@@ -43,7 +44,16 @@ pub(crate) fn to_green(
     code: c_int,
     value: Option<sigval>,
 ) -> Option<c_int> {
-    let is_it = |signals: &Signals| signals.id() == id as usize;
+    to_green_that(|signals| signals.id() == id as usize, signal, code, value)
+}
+
+/// The same for the one that is such a one.
+fn to_green_that(
+    is_it: impl FnMut(&Signals) -> bool,
+    signal: c_int,
+    code: c_int,
+    value: Option<sigval>,
+) -> Option<c_int> {
     if signal == 0 || is_for_all(signal) {
         let is_there = held(|held| find(held, is_it).is_some());
         return is_there.then(|| if signal == 0 { 0 } else { send_to_process(signal) });
@@ -102,6 +112,39 @@ pub unsafe extern "C" fn pthread_sigqueue(
     unsafe {
         call_next!(pthread_sigqueue(pthread_t, c_int, sigval) -> c_int, thread, signal, value)
     }
+}
+
+/// As libc's: by the number that a thread has for itself.
+///
+/// # Safety
+///
+/// None is needed.
+pub unsafe extern "C" fn tgkill(process: pid_t, thread: pid_t, signal: c_int) -> c_int {
+    if owner::is_green(thread) && process == own_pid() {
+        return by_number(thread, signal);
+    }
+    let what = [process.into(), thread.into(), signal.into(), 0, 0, 0];
+    // SAFETY: sends a signal.
+    unsafe { kernel::call(libc::SYS_tgkill, what) as c_int }
+}
+
+/// The system call of that name.
+pub(crate) fn tkill(thread: pid_t, signal: c_int) -> c_int {
+    if owner::is_green(thread) {
+        return by_number(thread, signal);
+    }
+    // SAFETY: sends a signal.
+    unsafe { kernel::call(libc::SYS_tkill, [thread.into(), signal.into(), 0, 0, 0, 0]) as c_int }
+}
+
+fn by_number(thread: pid_t, signal: c_int) -> c_int {
+    let is_it = |signals: &Signals| signals.number() == thread;
+    let error = if (0..=LAST).contains(&signal) {
+        to_green_that(is_it, signal, libc::SI_TKILL, None).unwrap_or(libc::ESRCH)
+    } else {
+        libc::EINVAL
+    };
+    if error == 0 { 0 } else { fails(error) }
 }
 
 /// As libc's.

@@ -76,6 +76,8 @@ pub mod names;
 #[allow(unsafe_code, reason = "looks a function up by its name")]
 pub mod next;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+pub mod numbered;
+#[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod once;
 #[allow(unsafe_code, reason = "takes the place of libc's functions")]
 pub mod open;

@@ -17,6 +17,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize, Ordering};
 
+use libc::pid_t;
+
 /// Where the number is, from the thread pointer; 0 until it is known. Whoever finds it finds the same.
 static TID: AtomicIsize = AtomicIsize::new(0);
 
@@ -41,6 +43,11 @@ pub(crate) fn renew() {
     let tid = above().wrapping_add_signed(TID.load(Ordering::Relaxed));
     // SAFETY: libc's record of this thread, which has taken no lock yet.
     unsafe { ptr::with_exposed_provenance_mut::<u32>(tid).write(number) };
+}
+
+/// Whether it may be the number of a green thread: the kernel gives it to nobody.
+pub(crate) fn is_green(number: pid_t) -> bool {
+    number >= FIRST.cast_signed()
 }
 
 /// The calling thread's.

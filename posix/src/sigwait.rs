@@ -8,14 +8,14 @@ use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use libc::{c_int, c_long, siginfo_t, sigset_t, timespec};
+use libc::{c_int, siginfo_t, sigset_t, timespec};
 use sylvan::WaitReason;
 
 use crate::cancel;
-use crate::errno::set_errno;
+use crate::errno::{fails, set_errno};
 use crate::kernel;
 use crate::signal::own::{Signals, own};
-use crate::signal::{attendant, with_mask};
+use crate::signal::{attendant, bit, mask_of_caller, with_mask};
 use crate::wait::{self, Restart};
 
 /// Waits until `deadline` for one of `set`; an error is its number.
@@ -162,13 +162,8 @@ fn suspend(mask: u64) -> c_int {
 ///
 /// As for libc's.
 pub unsafe extern "C-unwind" fn sigsuspend(set: *const sigset_t) -> c_int {
-    if own().is_none() {
-        let what = [set.expose_provenance() as _, size_of::<u64>() as c_long, 0, 0, 0, 0];
-        // SAFETY: as the caller promises.
-        return unsafe { kernel::call(libc::SYS_rt_sigsuspend, what) } as c_int;
-    }
     // SAFETY: as the caller promises.
-    suspend(unsafe { mask_of(set) })
+    suspend_with(unsafe { mask_of(set) })
 }
 
 /// As libc's.
@@ -194,5 +189,38 @@ pub unsafe extern "C-unwind" fn pause() -> c_int {
             // SAFETY: waits for a signal, with no descriptors and no end.
             unsafe { kernel::call(libc::SYS_ppoll, what) as c_int }
         }
+    }
+}
+
+/// As libc's: with the mask of the first 32 signals, and of no other.
+///
+/// # Safety
+///
+/// None is needed.
+pub unsafe extern "C-unwind" fn sigpause(mask: c_int) -> c_int {
+    suspend_with(mask.cast_unsigned().into())
+}
+
+/// As libc's: with one signal open that may be blocked.
+///
+/// # Safety
+///
+/// None is needed.
+pub unsafe extern "C-unwind" fn __xpg_sigpause(signal: c_int) -> c_int {
+    if !(1..=64).contains(&signal) {
+        return fails(libc::EINVAL);
+    }
+    suspend_with(mask_of_caller() & !bit(signal))
+}
+
+/// As `sigsuspend`.
+fn suspend_with(mask: u64) -> c_int {
+    if own().is_some() {
+        return suspend(mask);
+    }
+    let set = (&raw const mask).expose_provenance() as _;
+    // SAFETY: the kernel reads a mask.
+    unsafe {
+        kernel::call(libc::SYS_rt_sigsuspend, [set, size_of::<u64>() as _, 0, 0, 0, 0]) as c_int
     }
 }

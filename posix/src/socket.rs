@@ -39,6 +39,7 @@ use crate::errno::{fails, number_of};
 use crate::kernel::enter;
 use crate::kind::{Kind, option};
 use crate::next::libcs;
+use crate::poll::to_timespec;
 use crate::transfer::{
     Buffers, answer, attempt, check, flags_in, is_ready, on, receive, result, send_rest, transmit,
 };
@@ -447,7 +448,14 @@ pub unsafe extern "C-unwind" fn recvmmsg(
                 }
                 Err(io::ErrorKind::WouldBlock.into())
             });
-            if done > 0 { done as c_int } else { answer(received) as c_int }
+            let result = if done > 0 { done as c_int } else { answer(received) as c_int };
+            // As the kernel, which leaves it as it was where nothing has come.
+            if let Some(deadline) = deadline.filter(|_| result > 0) {
+                let left = deadline.saturating_duration_since(Instant::now());
+                // SAFETY: as above.
+                unsafe { timeout.write(to_timespec(left)) };
+            }
+            result
         } else {
             // SAFETY: as above.
             unsafe { libcs::recvmmsg(fd, messages, n, flags, timeout) }

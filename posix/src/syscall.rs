@@ -8,21 +8,26 @@
 //! whatever is in their registers, which the kernel does not look at.
 
 use std::ffi::{c_int, c_long, c_uint, c_ulong};
+use std::time::Instant;
+
+use libc::timespec;
 
 use crate::attributes::{
     About, PERSONALITY_QUERY, PRIO_PROCESS, about_prctl, after_prctl, begins_to_trace, change,
     is_own, own,
 };
 use crate::descriptors;
+use crate::directed;
 use crate::epoll;
 use crate::errno::{fails, set_errno};
 use crate::futex;
 use crate::kernel;
 use crate::names::in_place_of_libc;
+use crate::numbered::{To, kernels};
 use crate::owner;
-#[cfg(target_arch = "x86_64")]
-use crate::poll;
+use crate::poll::{self, length, to_timespec};
 use crate::process;
+use crate::select;
 use crate::signal::rt_sigprocmask;
 use crate::time;
 use crate::wait;
@@ -98,21 +103,63 @@ pub unsafe extern "C-unwind" fn syscall(
         | libc::SYS_nanosleep
         | libc::SYS_clock_nanosleep
         | libc::SYS_wait4
+        | libc::SYS_ppoll
+        | libc::SYS_pselect6
             if is_whole() && sylvan::is_green() =>
         {
             // SAFETY: as above.
             unsafe { call.wait() }
         }
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_poll | libc::SYS_epoll_wait if is_whole() && sylvan::is_green() => {
+        libc::SYS_waitid if e == 0 && is_whole() && sylvan::is_green() => {
             // SAFETY: as above.
             unsafe { call.wait() }
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll | libc::SYS_select | libc::SYS_epoll_wait
+            if is_whole() && sylvan::is_green() =>
+        {
+            // SAFETY: as above.
+            unsafe { call.wait() }
+        }
+        libc::SYS_tgkill if is_whole() => {
+            // SAFETY: as above.
+            unsafe { directed::tgkill(a as c_int, b as c_int, c as c_int) }.into()
+        }
+        libc::SYS_tkill if is_whole() => directed::tkill(a as c_int, b as c_int).into(),
+        libc::SYS_sched_getaffinity
+        | libc::SYS_sched_getscheduler
+        | libc::SYS_sched_getparam
+        | libc::SYS_sched_getattr
+        | libc::SYS_getpriority
+            if is_whole() =>
+        {
+            // SAFETY: as above.
+            call.naming(To::Ask)
+                .map_or_else(|error| fails(error).into(), |call| unsafe { call.make() })
         }
         // SAFETY: as above.
         libc::SYS_futex_waitv if is_whole() => unsafe { call.block() },
         // SAFETY: as above.
         _ => unsafe { call.make() },
     }
+}
+
+/// Makes a call that waits for as long as `time` says, if it is there, and leaves there what is left of that.
+///
+/// # Safety
+///
+/// It is null, or points to a time.
+unsafe fn telling_time_left(time: *mut timespec, call: impl FnOnce() -> c_int) -> c_int {
+    let begin = Instant::now();
+    // SAFETY: as the caller promises, here and below.
+    let asked = unsafe { length(time) };
+    let result = call();
+    if let Ok(Some(asked)) = asked {
+        let left = to_timespec(asked.saturating_sub(begin.elapsed()));
+        // SAFETY: as above.
+        unsafe { time.write(left) };
+    }
+    result
 }
 
 /// A system call that somebody wants to make.
@@ -131,21 +178,49 @@ impl Call {
     #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
     #[expect(clippy::cast_sign_loss, reason = "as the kernel takes it")]
     unsafe fn on_own_thread(self) -> c_long {
+        let about = self.about();
+        let this = match self.naming(To::Change) {
+            Ok(this) => this,
+            Err(error) => return fails(error).into(),
+        };
         // SAFETY: as the caller promises.
-        let make = || unsafe { self.make() };
-        match self.about() {
+        let make = || unsafe { this.make() };
+        match about {
             About::Attributes => change(-1, make),
             About::Own if !own() => -1,
             _ => {
                 let result = make();
-                if self.number == libc::SYS_prctl {
-                    let [option, argument, ..] = self.arguments;
+                if this.number == libc::SYS_prctl {
+                    let [option, argument, ..] = this.arguments;
                     // SAFETY: the kernel has read or written there.
                     unsafe { after_prctl(result, option as c_int, argument as c_ulong) };
                 }
                 result
             }
         }
+    }
+
+    /// The same, with the kernel's number of the thread that it names, if it names one.
+    #[cold]
+    #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
+    fn naming(mut self, to: To) -> Result<Self, c_int> {
+        let of_priority = c_long::from(PRIO_PROCESS);
+        let at = match self.number {
+            libc::SYS_setpriority | libc::SYS_getpriority if self.arguments[0] == of_priority => 1,
+            libc::SYS_sched_setaffinity
+            | libc::SYS_sched_setscheduler
+            | libc::SYS_sched_setparam
+            | libc::SYS_sched_setattr
+            | libc::SYS_sched_getaffinity
+            | libc::SYS_sched_getscheduler
+            | libc::SYS_sched_getparam
+            | libc::SYS_sched_getattr => 0,
+            _ => return Ok(self),
+        };
+        if is_whole() {
+            self.arguments[at] = kernels(self.arguments[at] as c_int, to)?.into();
+        }
+        Ok(self)
     }
 
     /// One that a green thread waits in, as libc's function of that name.
@@ -157,7 +232,7 @@ impl Call {
     #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
     #[expect(clippy::cast_sign_loss, reason = "as the kernel takes it")]
     unsafe fn wait(self) -> c_long {
-        let [a, b, c, d, e, _] = self.arguments;
+        let [a, b, c, d, e, f] = self.arguments;
         let (first, third, fourth) = (a as c_int, c as c_int, d as c_int);
         // SAFETY: as the caller promises: what the kernel would read and write is at these addresses.
         let result = unsafe {
@@ -165,9 +240,21 @@ impl Call {
                 #[cfg(target_arch = "x86_64")]
                 libc::SYS_poll => poll::poll(a as _, b as _, third),
                 #[cfg(target_arch = "x86_64")]
+                libc::SYS_select => select::select(first, b as _, c as _, d as _, e as _),
+                #[cfg(target_arch = "x86_64")]
                 libc::SYS_epoll_wait => epoll::epoll_wait(first, b as _, third, fourth),
                 libc::SYS_epoll_pwait => epoll::epoll_pwait(first, b as _, third, fourth, e as _),
                 libc::SYS_epoll_pwait2 => epoll::epoll_pwait2(first, b as _, third, d as _, e as _),
+                libc::SYS_ppoll => telling_time_left(c as *mut timespec, || {
+                    poll::ppoll(a as _, b as _, c as _, d as _)
+                }),
+                libc::SYS_pselect6 => telling_time_left(e as *mut timespec, || {
+                    // The mask and its size.
+                    let mask = (f as *const [usize; 2]).as_ref().map_or(0, |mask| mask[0]);
+                    let mask = std::ptr::with_exposed_provenance(mask);
+                    select::pselect(first, b as _, c as _, d as _, e as _, mask)
+                }),
+                libc::SYS_waitid => process::waitid(a as _, b as _, c as _, fourth),
                 libc::SYS_wait4 => process::wait4(first, b as _, third, d as _),
                 libc::SYS_nanosleep => time::nanosleep(a as _, b as _),
                 _ => match time::clock_nanosleep(first, b as c_int, c as _, d as _) {

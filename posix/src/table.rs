@@ -32,13 +32,14 @@ macro_rules! green {
             cancel: pthread_cancel, pthread_testcancel, pthread_setcancelstate, pthread_setcanceltype;
             cond: pthread_cond_wait, pthread_cond_timedwait, pthread_cond_clockwait, pthread_cond_signal, pthread_cond_broadcast, pthread_cond_destroy;
             descriptors: dup;
-            directed: pthread_kill, pthread_sigqueue, raise, gsignal, kill, sigqueue;
+            directed: pthread_kill, pthread_sigqueue, raise, gsignal, kill, sigqueue, tgkill;
             epoll: epoll_wait, epoll_pwait, epoll_pwait2;
             exec: execve, execv, execvp, execvpe, fexecve, execl, execlp, execle;
             files: fsync, fdatasync, syncfs, sync, sync_file_range, msync, ftruncate, ftruncate64, truncate, truncate64, fallocate, fallocate64, posix_fallocate, posix_fallocate64, tcdrain, flock, lockf, lockf64, msgsnd, msgrcv, semop, semtimedop, aio_suspend, aio_suspend64, stat, stat64, lstat, lstat64, fstatat, fstatat64, statx, statfs, statfs64, statvfs, statvfs64, access, faccessat, readlink, readlinkat, realpath, opendir, readdir, readdir64, rename, renameat, renameat2, link, linkat, symlink, symlinkat, unlink, unlinkat, remove, mkdir, mkdirat, rmdir, mknod, mkfifo, chmod, fchmod, fchmodat, chown, lchown, fchown, fchownat, utime, utimes, utimensat, futimens;
             jump: __sigsetjmp, siglongjmp, longjmp, _longjmp, __longjmp_chk;
             message_queue: mq_receive, mq_timedreceive, mq_send, mq_timedsend, mq_close;
             mutex: pthread_mutex_lock, pthread_mutex_trylock, pthread_mutex_timedlock, pthread_mutex_clocklock, pthread_mutex_unlock, __pthread_mutex_lock, __pthread_mutex_trylock, __pthread_mutex_unlock;
+            numbered: sched_getaffinity, sched_getscheduler, sched_getparam, getpriority;
             once: pthread_once, call_once;
             open: open, open64, openat, openat64, __open_2, __open64_2, __openat_2, __openat64_2, creat, creat64, mkstemp, mkstemp64, mkostemp, mkostemp64, memfd_create, posix_openpt, fopen, fopen64, tmpfile, tmpfile64, freopen, freopen64, closedir, pipe, pipe2, eventfd, timerfd_create, signalfd, inotify_init, inotify_init1, epoll_create, epoll_create1;
             poll: poll, ppoll, __poll_chk, __ppoll_chk;
@@ -48,12 +49,12 @@ macro_rules! green {
             select: select, pselect;
             semaphore: sem_wait, sem_timedwait, sem_clockwait, sem_post;
             signal: sigpending;
-            sigwait: sigwait, sigwaitinfo, sigtimedwait, sigsuspend, __sigsuspend, pause;
+            sigwait: sigwait, sigwaitinfo, sigtimedwait, sigsuspend, __sigsuspend, pause, sigpause, __xpg_sigpause;
             socket: socket, socketpair, shutdown, accept, accept4, connect, recv, recvfrom, recvmsg, recvmmsg, send, sendto, sendmsg, sendmmsg, __recv_chk, __recvfrom_chk, __connect, __send;
             spin: pthread_spin_lock;
             thread: pthread_join, pthread_tryjoin_np, pthread_timedjoin_np, pthread_clockjoin_np, pthread_self, pthread_equal, pthread_exit, gettid, thrd_create, thrd_join, thrd_detach, thrd_current, thrd_exit, mtx_lock, mtx_trylock, mtx_timedlock, mtx_unlock, cnd_signal, cnd_broadcast, cnd_wait, cnd_timedwait, cnd_destroy;
             time: sched_yield, thrd_yield, nanosleep, clock_nanosleep, usleep, sleep, thrd_sleep;
-            transfer: read, write, readv, writev, __read, __write, __read_chk;
+            transfer: read, write, readv, writev, __read, __write, __read_chk, eventfd_read, eventfd_write;
         }
     };
 }

@@ -599,3 +599,25 @@ pub unsafe extern "C-unwind" fn __read_chk(
 }
 
 pub use {read as __read, write as __write};
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn eventfd_read(fd: c_int, to: *mut u64) -> c_int {
+    // SAFETY: as the caller promises; there is as much room.
+    let n = unsafe { read(fd, to.cast(), size_of::<u64>()) };
+    if n == size_of::<u64>().cast_signed() { 0 } else { -1 }
+}
+
+/// As that of libc.
+///
+/// # Safety
+///
+/// As that of libc.
+pub unsafe extern "C-unwind" fn eventfd_write(fd: c_int, value: u64) -> c_int {
+    // SAFETY: there is as much.
+    let n = unsafe { write(fd, (&raw const value).cast(), size_of::<u64>()) };
+    if n == size_of::<u64>().cast_signed() { 0 } else { -1 }
+}

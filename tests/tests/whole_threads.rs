@@ -52,3 +52,11 @@ fn a_thousand_threads_take_a_few_os_threads() {
     // Workers and as many that relieve them, the first thread, and what watches.
     assert!(count <= 2 * processors + 4, "{count} OS threads");
 }
+
+#[test]
+fn a_thread_is_named_by_its_number_and_calls_by_theirs() {
+    let seen = same("numbered", &[]);
+    assert!(seen.contains("tkill 0, nothing 0, itself 0\non itself 1"), "{seen}");
+    assert!(seen.contains("affinity 0 1\nby number 1"), "{seen}");
+    assert!(seen.contains("waitid 0, 3"), "{seen}");
+}

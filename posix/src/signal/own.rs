@@ -4,9 +4,9 @@
 use std::cell::{Cell, UnsafeCell};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use libc::{pthread_t, siginfo_t};
+use libc::{pid_t, pthread_t, siginfo_t};
 use sylvan::Interrupt;
 
 use super::lock::{Held, held};
@@ -21,6 +21,8 @@ pub struct Signals {
     /// A cancellation is due: the next cancellation point acts on it.
     is_cancelled: AtomicBool,
     id: AtomicUsize,
+    /// Its number (`owner`); 0 until it has begun. By the thread itself.
+    number: AtomicU32,
     /// What the thread has blocked. By the thread itself; read by who sends.
     mask: AtomicU64,
     /// What it waits for in `sigwait` and its kin. As the mask.
@@ -79,6 +81,7 @@ impl Signals {
             interrupt: Interrupt::new(),
             is_cancelled: AtomicBool::new(false),
             id: AtomicUsize::new(0),
+            number: AtomicU32::new(0),
             mask: AtomicU64::new(0),
             waits_for: AtomicU64::new(0),
             pending: AtomicU64::new(0),
@@ -123,6 +126,7 @@ impl Signals {
     ///
     /// They were [conceived](Self::conceive) and have not ended.
     pub unsafe fn begin(&self) {
+        self.number.store(crate::owner::me(), Ordering::Relaxed);
         held(|held| self.listed(held).thread = Some(sylvan::current()));
         OWN.set(self);
         let here = 0_u8;
@@ -180,6 +184,11 @@ impl Signals {
     /// Its `pthread_t`.
     pub(crate) fn id(&self) -> usize {
         self.id.load(Ordering::Relaxed)
+    }
+
+    /// Its number, by which it is known as the kernel's threads are: see `gettid`.
+    pub(crate) fn number(&self) -> pid_t {
+        self.number.load(Ordering::Relaxed).cast_signed()
     }
 
     pub(crate) fn mask(&self) -> u64 {
