@@ -6,7 +6,7 @@
 //!
 //! So a thread need not make one for a handler of faults. Some programs do for each of their threads, as std
 //! does, unless there is one already. Where the program has such a handler, a thread that has said nothing is
-//! told that there is one: [`LENT`], which stands for that of whatever OS thread runs it. Who puts that
+//! told that there is one: `LENT`, which stands for that of whatever OS thread runs it. Who puts that
 //! back has none of its own.
 
 use std::sync::atomic::AtomicU64;
