@@ -238,10 +238,12 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     });
 }
 
-/// Runs the destructors of the calling thread's thread-locals now, if it is green: for whoever has something to
-/// say that is to come after them. What is registered later runs when the thread ends.
+/// Runs the destructors of the calling thread's thread-locals now, if it is green, or was before it was bound: for
+/// whoever has something to say that is to come after them. What is registered later runs when the thread ends.
+/// An OS thread's are libc's to end.
 pub fn end_locals() {
-    if running::green().or_else(running::bound).is_some() {
+    let of_the_runtime = |task: &&Header| task.bottom.get() != 0;
+    if running::green().or_else(running::bound).filter(of_the_runtime).is_some() {
         tls::finish();
     }
 }

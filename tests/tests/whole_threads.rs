@@ -43,6 +43,11 @@ fn an_initializer_runs_once() {
 }
 
 #[test]
+fn a_thread_with_processors_of_its_own_makes_threads_as_any() {
+    assert_eq!(same("bound", &[]), "bound: 0\n".repeat(5) + "100 keys have ended\n");
+}
+
+#[test]
 fn a_thousand_threads_take_a_few_os_threads() {
     assert_eq!(same("thread_crowd", &[]), "all\n");
     let output = finish(green(Command::new(program("thread_crowd")).arg("count")));
