@@ -144,13 +144,14 @@ pub(crate) fn by_os_thread<T>(
     restart: Restart,
     mut wait: impl FnMut(Option<&Interrupt>) -> Result<T, Interrupted>,
 ) -> Result<T, Interrupted> {
-    /// What an OS thread's wait names that nobody raises: a handler ends that in the kernel.
-    static NONE: Interrupt = Interrupt::new();
+    // What an OS thread's wait names that nobody raises: a handler ends that in the kernel. One thread's, as
+    // each is.
+    let none = Interrupt::new();
     let ends = matches!(restart, Restart::AsAsked | Restart::Never);
     let own = OWN.try_with(|own| (is_libcs() && own.id.get() != 0).then_some(ptr::from_ref(own)));
     // SAFETY: the calling thread's.
     let Some(own) = own.ok().flatten().map(|own| unsafe { &*own }) else {
-        return wait((ends && !sylvan::is_green()).then_some(&NONE));
+        return wait((ends && !sylvan::is_green()).then_some(&none));
     };
     if restart == Restart::Always {
         return wait(None);
