@@ -87,6 +87,10 @@ pub(crate) fn spawn(name: String, main: impl FnOnce() + Send + 'static) -> io::R
 }
 
 /// Has one call `f`, and waits for its result.
+#[cfg_attr(
+    not(all(target_os = "linux", target_env = "gnu")),
+    allow(dead_code, reason = "there is nothing to probe")
+)]
 pub(crate) fn call<T: Send + 'static>(
     name: &str,
     f: impl FnOnce() -> T + Send + 'static,
