@@ -59,13 +59,26 @@ fn this<'a>() -> Option<&'a Signals> {
     own().filter(|_| !sylvan::signal::is_vfork_child())
 }
 
+static SIGSETJMP: Next = Next::new(c"__sigsetjmp");
+
+/// Looks it up before the program begins: each thread's beginning calls it, and whoever waits for the thread may
+/// have the loader's lock.
+#[used]
+// SAFETY: a function without arguments, as the entries of the section are.
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = {
+    extern "C" fn look_up() {
+        SIGSETJMP.get();
+    }
+    look_up
+};
+
 /// Keeps what belongs to a green thread; where libc's function is.
 ///
 /// # Safety
 ///
 /// As for `__sigsetjmp`.
 unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void {
-    static NEXT: Next = Next::new(c"__sigsetjmp");
     if keeps_mask != 0 {
         let kept = match this() {
             Some(signals) => Kept {
@@ -79,7 +92,7 @@ unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void
         // SAFETY: as the caller promises; a buffer that keeps a mask has room for one of libc's.
         unsafe { (&raw mut (*buffer).kept).write(kept) };
     }
-    NEXT.get()
+    SIGSETJMP.get()
 }
 
 /// The calling thread is about to jump: what it has kept is put back.
