@@ -11,6 +11,7 @@
 #                           what they are linked with
 #   mariadb-server-core, mariadb-client-core, apache2-utils, openssl
 #                           peers of the crates that are tested on the mirror
+#   gcc, g++                C and C++ programs that run green
 #   libssl-dev, pkg-config  OpenSSL, for a program that links it and `sylvan-libc`
 #   python3, libpython3.11-testsuite, ruby, puma, openjdk-17-jdk-headless, apache2-bin, stunnel4,
 #   memcached               programs that run green, and CPython's own tests
@@ -21,7 +22,7 @@ packages=(
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     mariadb-server-core mariadb-client-core apache2-utils openssl
-    libssl-dev pkg-config
+    gcc g++ libssl-dev pkg-config
     python3 libpython3.11-testsuite ruby puma openjdk-17-jdk-headless apache2-bin stunnel4 memcached
 )
 
