@@ -197,7 +197,10 @@ on_std_and_in_each_mode! {
     }
 
     fn from_a_thread(process) {
-        process.passes(|| {
+        // On OS threads one child in thirty hangs: while a thread starts it has a lock of std's, in which the
+        // bounds of its stack are noted, and if another one forks meanwhile no thread can start in the child.
+        let n_forks = if process.way() == ::tests::process::Way::OsThreads { 1 } else { 3 };
+        process.passes(move || {
             keep_waiting();
             let forks = || {
                 let (id, name) = (thread::current().id(), thread::current().name().map(str::to_owned));
@@ -217,7 +220,11 @@ on_std_and_in_each_mode! {
                 assert_eq!(thread::current().id(), id);
                 status_of(child)
             };
-            let threads: Vec<_> = (0..3)
+            if n_forks == 1 {
+                // Those that wait have all started by then.
+                thread::sleep(Duration::from_millis(100));
+            }
+            let threads: Vec<_> = (0..n_forks)
                 .map(|n| thread::Builder::new().name(format!("forks {n}")).spawn(forks).unwrap())
                 .collect();
             threads.into_iter().for_each(|thread| assert_eq!(thread.join().unwrap(), 7));
