@@ -211,6 +211,8 @@ pub use poll::{poll, poll_by};
 pub use runtime::{Config, has_started, tls_mode, workers};
 #[cfg(not(loom))]
 pub use scheduler::{is_pressed, step_aside};
+#[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
+pub use sys::kernel::enter as enter_kernel;
 pub use task::id::ThreadId;
 #[cfg(not(loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};

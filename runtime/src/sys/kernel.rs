@@ -22,12 +22,14 @@ pub(crate) unsafe fn call(number: c_long, arguments: [usize; 6]) -> io::Result<u
     }
 }
 
+/// Makes a system call: its result, or its error as a number below zero.
+///
 /// # Safety
 ///
 /// What the call asks for.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn enter(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+pub unsafe fn enter(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
     let result;
     // SAFETY: as the caller promises; the kernel clobbers these two registers.
     unsafe {
@@ -42,12 +44,14 @@ unsafe fn enter(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
     result
 }
 
+/// Makes a system call: its result, or its error as a number below zero.
+///
 /// # Safety
 ///
 /// What the call asks for.
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
-unsafe fn enter(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
+pub unsafe fn enter(number: c_long, [a, b, c, d, e, f]: [usize; 6]) -> isize {
     let result;
     // SAFETY: as the caller promises; the kernel clobbers nothing else.
     unsafe {
