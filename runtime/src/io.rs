@@ -277,6 +277,20 @@ fn wait_outside(listener: BorrowedFd<'_>, seen: Seen, call: &mut Call<'_>) -> bo
     heard == Some(true)
 }
 
+/// Makes a call by `fd`, and by the other descriptors of its file as long as it is told of one.
+#[inline]
+fn by_its_descriptors<T>(
+    fd: BorrowedFd<'_>,
+    mut call: Call<'_>,
+    mut at: impl FnMut(BorrowedFd<'_>, &mut Call<'_>) -> T,
+) -> T {
+    let mut result = at(fd, &mut call);
+    while let Some(heir) = call.take_heir() {
+        result = at(heir.as_fd(), &mut call);
+    }
+    result
+}
+
 /// The calls of an ordinary thread: they block, unless the descriptor was made non-blocking for green
 /// ones; or, when it `accepts`, is so that an event loop may wake the thread.
 fn attempt_outside<T>(
@@ -285,12 +299,10 @@ fn attempt_outside<T>(
     accepts: bool,
     mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
 ) -> io::Result<T> {
-    let mut call = Call::new();
-    let mut result = attempt_outside_at(fd, interest, accepts, &mut call, &mut op);
-    while let Some(heir) = call.take_heir() {
-        result = attempt_outside_at(heir.as_fd(), interest, accepts, &mut call, &mut op);
-    }
-    result
+    let call = Call::new();
+    by_its_descriptors(fd, call, |fd, call| {
+        attempt_outside_at(fd, interest, accepts, call, &mut op)
+    })
 }
 
 /// The same by one descriptor.
@@ -340,12 +352,8 @@ fn attempt_green<T: Send>(
     interest: Interest,
     mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
 ) -> io::Result<T> {
-    let mut call = Call::new();
-    let mut result = attempt_green_at(task, fd, interest, &mut call, &mut op);
-    while let Some(heir) = call.take_heir() {
-        result = attempt_green_at(task, heir.as_fd(), interest, &mut call, &mut op);
-    }
-    result
+    let call = Call::new();
+    by_its_descriptors(fd, call, |fd, call| attempt_green_at(task, fd, interest, call, &mut op))
 }
 
 /// The same by one descriptor.
@@ -471,13 +479,9 @@ fn ready_by(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut call: Call<'_>,
+    call: Call<'_>,
 ) -> io::Result<bool> {
-    let mut result = ready_at(task, fd, interest, &mut call);
-    while let Some(heir) = call.take_heir() {
-        result = ready_at(task, heir.as_fd(), interest, &mut call);
-    }
-    result
+    by_its_descriptors(fd, call, |fd, call| ready_at(task, fd, interest, call))
 }
 
 /// The same for a green thread, by one descriptor.
@@ -525,11 +529,7 @@ pub fn attempt_shared<T: Send>(
     if let Some(interrupt) = interrupt {
         call = call.unless(interrupt);
     }
-    let mut result = attempt_shared_at(task, fd, interest, &mut call, &mut op);
-    while let Some(heir) = call.take_heir() {
-        result = attempt_shared_at(task, heir.as_fd(), interest, &mut call, &mut op);
-    }
-    result
+    by_its_descriptors(fd, call, |fd, call| attempt_shared_at(task, fd, interest, call, &mut op))
 }
 
 /// The same by one descriptor.
