@@ -1,0 +1,91 @@
+//! How somebody's memory is read.
+
+use std::fmt;
+
+/// What cannot be read: nothing is mapped there, or whoever looks has no right to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The first address of what was asked for.
+    pub at: u64,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the memory at {:#x} cannot be read", self.at)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// A place to read, and where its bytes go.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// The first address.
+    pub at: u64,
+    /// As many bytes as this are read.
+    pub into: &'a mut [u8],
+}
+
+/// The memory of a process, as somebody sees it who runs no code in it.
+///
+/// A process that runs changes what is read meanwhile: who reads checks what was found.
+pub trait Memory {
+    /// Reads all of `into`, from `at` on.
+    ///
+    /// # Errors
+    ///
+    /// Where any of it cannot be read. What is in `into` then means nothing.
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable>;
+
+    /// Reads many pieces in few calls. Which of them could be read, in their order.
+    fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
+        pieces.iter_mut().map(|piece| self.read(piece.at, piece.into).is_ok()).collect()
+    }
+
+    /// Reads a number of eight bytes, in the order of this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn word(&self, at: u64) -> Result<u64, Unreadable> {
+        let mut bytes = [0; 8];
+        self.read(at, &mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+}
+
+/// A piece of memory that was copied, at the address that it had: for tests, and for what is read once.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The address of the first byte.
+    pub start: u64,
+    /// What is there.
+    pub bytes: Vec<u8>,
+}
+
+impl Memory for Copied {
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let piece = at
+            .checked_sub(self.start)
+            .and_then(|offset| self.bytes.get(usize::try_from(offset).ok()?..)?.get(..into.len()));
+        into.copy_from_slice(piece.ok_or(Unreadable { at })?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_copied_is_read_at_its_address_and_nowhere_else() {
+        let memory = Copied { start: 16, bytes: (0..16).collect() };
+        assert_eq!(memory.word(24), Ok(u64::from_ne_bytes([8, 9, 10, 11, 12, 13, 14, 15])));
+        assert_eq!(memory.word(25), Err(Unreadable { at: 25 }));
+        assert_eq!(memory.word(8), Err(Unreadable { at: 8 }));
+        let (mut a, mut b) = ([0; 2], [0; 2]);
+        let mut pieces = [Piece { at: 31, into: &mut a }, Piece { at: 30, into: &mut b }];
+        assert_eq!(memory.read_many(&mut pieces), [false, true]);
+        assert_eq!(b, [14, 15]);
+    }
+}
