@@ -34,9 +34,25 @@ impl Clients {
     ///
     /// When a client cannot connect, gets no answer, or gets other bytes than it sent.
     pub fn connect(address: impl ToSocketAddrs, n: usize) -> io::Result<Self> {
+        Self::connect_while(address, n, || Ok(()))
+    }
+
+    /// The same, as long as there is no reason not to wait until the server listens.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and what `may_come` says.
+    pub fn connect_while(
+        address: impl ToSocketAddrs,
+        n: usize,
+        mut may_come: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<Self> {
         let mut clients = Self { streams: Vec::with_capacity(n), messages: 0 };
         for i in 0..n {
-            let connected = if i == 0 { first(&address) } else { TcpStream::connect(&address) };
+            let connected = match i {
+                0 => first(&address, &mut may_come),
+                _ => TcpStream::connect(&address),
+            };
             let stream = connected.map_err(|error| of_client(i, error))?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(PATIENCE))?;
@@ -101,13 +117,17 @@ impl fmt::Display for Clients {
     }
 }
 
-fn first(address: &impl ToSocketAddrs) -> io::Result<TcpStream> {
+fn first(
+    address: &impl ToSocketAddrs,
+    may_come: &mut impl FnMut() -> io::Result<()>,
+) -> io::Result<TcpStream> {
     let give_up = Instant::now() + PATIENCE;
     loop {
         match TcpStream::connect(address) {
             Err(error)
                 if error.kind() == ErrorKind::ConnectionRefused && Instant::now() < give_up =>
             {
+                may_come()?;
                 thread::sleep(Duration::from_millis(50));
             }
             connected => return connected,

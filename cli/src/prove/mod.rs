@@ -12,12 +12,14 @@
 //! 4. [`Report`] counts, and gives a [`Verdict`].
 
 mod clients;
+mod ended;
 mod report;
 mod trace;
 mod tracer;
 mod verb;
 
 pub use clients::{Clients, allow_open_files};
+pub use ended::Ended;
 pub use report::{Blocked, Report, Verdict};
 pub use trace::{Call, Format, Outcome, Trace};
 pub use tracer::{Error, Traced};

@@ -8,13 +8,14 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind};
 use std::path::PathBuf;
-use std::process::{self, Child, ChildStdout, Command, Stdio};
+use std::process::{self, Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fmt, thread};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::ended::{Ended, Listener};
 use super::{Format, Trace};
 
 /// How long a program may take to follow a signal.
@@ -93,12 +94,16 @@ fn tracer_of_this_platform() -> Result<Tracer, Error> {
 #[derive(Debug)]
 pub struct Traced {
     child: Child,
+    /// Where the tracer leaves standard error to the program.
+    listener: Option<Listener>,
+    ended: Option<Ended>,
     format: Format,
     file: PathBuf,
 }
 
 impl Traced {
-    /// Starts a program; its standard output goes to `stdout`, its input is empty.
+    /// Starts a program; its standard output goes to `stdout`, its input is empty. What it writes to standard
+    /// error is passed on.
     ///
     /// # Errors
     ///
@@ -114,13 +119,16 @@ impl Traced {
         let mut command = Command::new(tracer.command[0]);
         command.args(&tracer.command[1..]);
         if tracer.names_file {
-            command.arg(&file);
+            command.arg(&file).stderr(Stdio::piped());
         } else {
             command.stderr(output);
         }
         command.arg(program).args(args).stdin(Stdio::null()).stdout(stdout);
         match command.spawn() {
-            Ok(child) => Ok(Self { child, format: tracer.format, file }),
+            Ok(mut child) => {
+                let listener = child.stderr.take().map(Listener::start);
+                Ok(Self { child, listener, ended: None, format: tracer.format, file })
+            }
             Err(error) => {
                 fs::remove_file(&file)?;
                 Err(match error.kind() {
@@ -136,20 +144,28 @@ impl Traced {
         self.child.stdout.take()
     }
 
-    /// Waits until the program ends or the time is over; returns whether it ended.
+    /// Waits until the program ends or the time is over; how it ended, if it did.
     ///
     /// # Errors
     ///
     /// When the system cannot say.
-    pub fn ended_within(&mut self, time: Duration) -> io::Result<bool> {
+    pub fn ended_within(&mut self, time: Duration) -> io::Result<Option<Ended>> {
+        if self.ended.is_none()
+            && let Some(status) = self.status_within(time)?
+        {
+            let last_words = self.listener.take().map(Listener::last_words).unwrap_or_default();
+            self.ended = Some(Ended { status, last_words });
+        }
+        Ok(self.ended.clone())
+    }
+
+    fn status_within(&mut self, time: Duration) -> io::Result<Option<ExitStatus>> {
         let deadline = Instant::now() + time;
         loop {
-            if self.child.try_wait()?.is_some() {
-                return Ok(true);
-            }
+            let status = self.child.try_wait()?;
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(false);
+            if status.is_some() || left.is_zero() {
+                return Ok(status);
             }
             thread::sleep(left.min(Duration::from_millis(20)));
         }
@@ -168,7 +184,7 @@ impl Traced {
 
     fn end(&mut self) -> io::Result<()> {
         for signal in [Signal::TERM, Signal::KILL] {
-            if self.child.try_wait()?.is_some() {
+            if self.status_within(Duration::ZERO)?.is_some() {
                 return Ok(());
             }
             for process in self.read()?.processes() {
@@ -176,7 +192,7 @@ impl Traced {
                 // A process that ended meanwhile needs no signal.
                 let _ = process.map(|process| kill_process(process, signal));
             }
-            if self.ended_within(PATIENCE)? {
+            if self.status_within(PATIENCE)?.is_some() {
                 return Ok(());
             }
         }

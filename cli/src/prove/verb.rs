@@ -19,7 +19,8 @@ usage: sylvan prove [options] -- PROGRAM ARGS...
                          and compare what comes back
   --help                 this text
 
-The exit status is 0 for an event loop, 1 for anything else, 2 where nothing can be said.
+The exit status is 0 for an event loop, 1 for anything else, 2 where nothing can be said: where
+clients are asked for and the program ends before them, too.
 
 On Linux it runs `strace -f -y -ttt -T -o FILE PROGRAM ARGS...`. To see for yourself:
 
@@ -100,8 +101,13 @@ fn prove(options: &Options) -> Result<Verdict, Box<dyn std::error::Error>> {
     let mut traced = Traced::start(&options.program, &options.args, Stdio::inherit())?;
     let time = Duration::from_secs(options.seconds);
     let clients = match &options.clients {
-        Some((n, address)) => serve(address, *n, time).map(Some),
-        None => traced.ended_within(time).map(|_| None),
+        Some((n, address)) => serve(&mut traced, address, *n, time).map(Some),
+        None => traced.ended_within(time).map(|ended| {
+            if let Some(ended) = ended {
+                println!("{:<13} {ended}", "end");
+            }
+            None
+        }),
     };
     // The clients are still connected when the program is stopped, so their threads are in the
     // trace as they wait.
@@ -116,13 +122,22 @@ fn prove(options: &Options) -> Result<Verdict, Box<dyn std::error::Error>> {
     Ok(report.verdict())
 }
 
-/// Connects the clients and has them send once a second until the time is over.
-fn serve(address: &str, n: usize, time: Duration) -> std::io::Result<Clients> {
-    let mut clients = Clients::connect(address, n)?;
+/// Connects the clients and has them send once a second until the time is over. Where the program has ended
+/// by itself the answers were somebody else's, whose address it is.
+fn serve(traced: &mut Traced, address: &str, n: usize, time: Duration) -> std::io::Result<Clients> {
+    let mut is_there = || match traced.ended_within(Duration::ZERO)? {
+        Some(ended) => Err(std::io::Error::other(ended)),
+        None => Ok(()),
+    };
+    let connected = Clients::connect_while(address, n, &mut is_there);
+    is_there()?;
+    let mut clients = connected?;
     let end = Instant::now() + time;
     while Instant::now() < end {
         thread::sleep(Duration::from_secs(1));
-        clients.round()?;
+        let round = clients.round();
+        is_there()?;
+        round?;
     }
     Ok(clients)
 }
