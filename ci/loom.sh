@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 # Its own target directory, for the flag would rebuild everything twice.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
-export RUSTFLAGS="--cfg loom"
+export RUSTFLAGS="--cfg sylvan_loom"
 models=(cargo test --locked --package sylvan --release --lib "${1:-loom}")
 
 echo "building the models"

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use crate::reactor::Hidden;
 pub use crate::reactor::{Interest, Origin};
 

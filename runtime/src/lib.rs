@@ -43,7 +43,7 @@
 
 #![deny(unsafe_code)]
 #![cfg_attr(
-    loom,
+    sylvan_loom,
     allow(dead_code, unreachable_pub, reason = "a model uses what its protocol needs")
 )]
 
@@ -62,38 +62,38 @@ mod lock;
 #[allow(unsafe_code, reason = "lists through the stacks of those who wait")]
 mod ring;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "calls the kernel")]
 mod sys;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 mod clock;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "starts OS threads by libc")]
 mod os_thread;
-#[cfg(all(not(loom), target_os = "linux"))]
+#[cfg(all(not(sylvan_loom), target_os = "linux"))]
 #[allow(unsafe_code, reason = "reads the notes of loaded objects")]
 pub mod others;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "maps memory, and reads a signal's information")]
 mod stack;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "switches stacks and thread pointers")]
 mod context;
 
 #[allow(unsafe_code, reason = "the header that all references point to")]
 mod task;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "a label in each thread's memory")]
 #[macro_use]
 mod local;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "who runs here, by address")]
 mod current;
 
@@ -103,60 +103,60 @@ mod timer;
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod park;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "resumes tasks, and owns their queues")]
 mod scheduler;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 mod attributes;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "lends a stack frame to a helper thread")]
 mod blocking;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod fork;
 
 pub mod io;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "speaks of descriptors by number")]
 pub mod numbers;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "asks about descriptors by number")]
 mod poll;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "compares two hooks by their tables")]
 mod panic;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "a task's function and result behind its header")]
 pub mod thread;
 
-#[cfg(all(not(loom), target_os = "linux"))]
+#[cfg(all(not(sylvan_loom), target_os = "linux"))]
 pub mod signal;
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "a lock anew in each life")]
 mod turnstile;
 
 // Under loom: the protocols alone, on a stand-in for the rest.
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "plays the part of those who keep the unsafe promises")]
 mod tests;
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 use tests::machine::{blocking, clock, context, current, stack, sys};
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor {
     mod call;
@@ -176,7 +176,7 @@ mod reactor {
     pub use options::Origin;
     pub(crate) use readiness::Seen;
 }
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "queues of tasks")]
 mod scheduler {
     pub(crate) mod idle;
@@ -188,33 +188,33 @@ mod scheduler {
 
     pub(crate) use crate::tests::machine::{attendant, give_way};
 }
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "wakes who has parked")]
 mod thread {
     pub(crate) mod join;
     pub(crate) mod token;
 }
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use blocking::blocking;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use context::tls::TlsMode;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use panic::install_panic_hook;
 pub use park::{
     Interrupt, Sleeper, Turn, Wait, WaitReason, grant, overdue, pass_on, sleep_interruptible,
     sleep_until, wait, wait_interruptible, wait_turn, wait_turn_interruptible, wake,
 };
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use poll::{poll, poll_by};
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use runtime::{Config, has_started, tls_mode, workers};
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use scheduler::{is_pressed, step_aside};
-#[cfg(all(not(loom), any(target_os = "linux", target_os = "android")))]
+#[cfg(all(not(sylvan_loom), any(target_os = "linux", target_os = "android")))]
 pub use sys::kernel::enter as enter_kernel;
 pub use task::id::ThreadId;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub use turnstile::Turnstile;

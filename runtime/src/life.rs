@@ -12,12 +12,12 @@ use crate::primitive::{AtomicPtr, Ordering};
 pub(crate) struct PerLife<T>(AtomicPtr<T>);
 
 impl<T: 'static> PerLife<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    #[cfg(loom)]
+    #[cfg(sylvan_loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
@@ -38,7 +38,7 @@ impl<T: 'static> PerLife<T> {
     }
 
     /// In a child of a fork: a new life has none yet. What its parent had at the fork.
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) fn forget(&self) -> Option<&'static T> {
         let before = self.get();
         self.0.store(ptr::null_mut(), Ordering::Relaxed);
@@ -47,7 +47,7 @@ impl<T: 'static> PerLife<T> {
 }
 
 /// Each execution that a model tries has its own, and loom drops it.
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 impl<T> Drop for PerLife<T> {
     fn drop(&mut self) {
         let value = self.0.load(Ordering::Acquire);
@@ -62,7 +62,7 @@ impl<T> Drop for PerLife<T> {
 pub(crate) const FIRST: u32 = 2;
 
 /// Which life this is, among those of a process and of the forks that it comes from.
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 mod number {
     use crate::primitive::{AtomicU32, Ordering};
 
@@ -81,11 +81,11 @@ mod number {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub(crate) use number::{begin_anew, number};
 
 /// Which life this is: models have one.
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 pub(crate) fn number() -> u32 {
     FIRST
 }

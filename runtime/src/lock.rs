@@ -22,7 +22,7 @@ const CONTENDED: u32 = 2;
 
 /// How often to look at a held lock before blocking: the sections are some ten instructions long.
 /// Loom tries every interleaving: few.
-const SPINS: u32 = if cfg!(loom) { 1 } else { 64 };
+const SPINS: u32 = if cfg!(sylvan_loom) { 1 } else { 64 };
 
 /// A value that one thread at a time may reach.
 pub(crate) struct Lock<T> {
@@ -40,12 +40,12 @@ unsafe impl<T: Send> Send for Lock<T> {}
 pub(crate) struct Guard<'a, T>(&'a Lock<T>);
 
 impl<T> Lock<T> {
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) const fn new(value: T) -> Self {
         Self { state: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
     }
 
-    #[cfg(loom)]
+    #[cfg(sylvan_loom)]
     pub(crate) fn new(value: T) -> Self {
         Self { state: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
     }
@@ -70,7 +70,7 @@ impl<T> Lock<T> {
     /// # Safety
     ///
     /// No thread of this process is inside, or comes there meanwhile.
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) unsafe fn renew(&self, value: T) {
         // SAFETY: nobody else is there, as the caller promises.
         unsafe { self.value.get().write(value) };
@@ -126,7 +126,7 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(sylvan_loom)))]
 mod tests {
     use super::*;
 

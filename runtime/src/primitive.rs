@@ -1,6 +1,6 @@
 //! The one door to atomics, cells and hints: core's, or loom's when the protocols are modelled.
 
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub(crate) use std::{
     cell::{Cell, UnsafeCell},
     hint,
@@ -10,12 +10,12 @@ pub(crate) use std::{
     },
 };
 
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 pub(crate) use crate::tests::{
     atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize},
     cell::{Cell, UnsafeCell},
 };
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 pub(crate) use loom::{
     hint,
     sync::atomic::{Ordering, fence},
@@ -24,10 +24,10 @@ pub(crate) use loom::{
 /// Defines a static. Loom makes one for each execution that it tries.
 macro_rules! global {
     ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
-        #[cfg(not(loom))]
+        #[cfg(not(sylvan_loom))]
         $(#[$attribute])*
         static $name: $type = $value;
-        #[cfg(loom)]
+        #[cfg(sylvan_loom)]
         loom::lazy_static! {
             $(#[$attribute])*
             static ref $name: $type = $value;

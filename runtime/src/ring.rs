@@ -144,7 +144,7 @@ impl<T: Linked> Ring<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(sylvan_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -46,7 +46,7 @@ struct Task<F, T> {
 
 // With the word that glibc keeps before each, a whole number of its steps of 16 bytes. A batch of threads
 // costs what their tasks take of the heap: every step more is some 10 ns for each, in page faults.
-const _: () = assert!(cfg!(loom) || size_of::<Task<fn(), ()>>() == 152);
+const _: () = assert!(cfg!(sylvan_loom) || size_of::<Task<fn(), ()>>() == 152);
 
 enum Stage<F, T> {
     /// Not started.

@@ -54,13 +54,13 @@ pub struct Interrupt(AtomicPtr<Header>);
 
 impl Interrupt {
     /// One that nobody has raised.
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    #[cfg(loom)]
+    #[cfg(sylvan_loom)]
     pub(crate) fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }

@@ -364,7 +364,7 @@ pub fn wake(word: *const AtomicU32, n: usize) -> usize {
 /// # Safety
 ///
 /// The process has one thread, which is in none of the functions of this module.
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub(crate) unsafe fn forget() {
     // SAFETY: as the caller promises.
     unsafe { TABLE.forget() };
@@ -414,7 +414,7 @@ fn sleep_os_thread(deadline: Instant) -> bool {
 /// left, unless it has lost its processor.
 fn pause(n_looks: &mut u32) {
     /// Looks before the processor goes to somebody else.
-    const SPINS: u32 = if cfg!(loom) { 0 } else { 64 };
+    const SPINS: u32 = if cfg!(sylvan_loom) { 0 } else { 64 };
     if *n_looks < SPINS {
         *n_looks += 1;
         hint::spin_loop();

@@ -34,13 +34,13 @@ use crate::lock::Lock;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::{Linked, Links, Ring};
 use crate::sys::futex;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 use crate::sys::memory;
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 
 /// 65,536 buckets of 16 bytes: a megabyte of address space. In a model all addresses meet in one.
-const N_BUCKETS_LOG2: u32 = if cfg!(loom) { 0 } else { 16 };
+const N_BUCKETS_LOG2: u32 = if cfg!(sylvan_loom) { 0 } else { 16 };
 const N_BUCKETS: usize = 1 << N_BUCKETS_LOG2;
 
 pub(super) const WAITING: u32 = 0;
@@ -151,7 +151,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) const fn new() -> Self {
         Self {
             buckets: [const { Lock::new(Ring::new()) }; N_BUCKETS],
@@ -159,7 +159,7 @@ impl Table {
         }
     }
 
-    #[cfg(loom)]
+    #[cfg(sylvan_loom)]
     pub(crate) fn new() -> Self {
         Self {
             buckets: std::array::from_fn(|_| Lock::new(Ring::new())),
@@ -172,7 +172,7 @@ impl Table {
     /// # Safety
     ///
     /// The process has one thread, which is in no function of this table.
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(super) unsafe fn forget(&self) {
         let start = NonNull::from(&self.buckets);
         // SAFETY: a bucket of zeros is a free lock around an empty ring, as `new` makes it; and nobody

@@ -23,7 +23,7 @@
 //! See `number`: descriptors come in and go out while others wait.
 
 mod number;
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub(crate) mod several;
 
 use std::io;
@@ -83,7 +83,7 @@ fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(fd.as_raw_fd().cast_unsigned())
 }
 
-const _: () = assert!(cfg!(loom) || size_of::<Entry>() == 128);
+const _: () = assert!(cfg!(sylvan_loom) || size_of::<Entry>() == 128);
 
 /// A core, in four bytes if there is one or not.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::sys::cache;
 use crate::task::{Header, Runnable};
 
 /// Slots. Loom tries every interleaving: few.
-const CAPACITY: u32 = if cfg!(loom) { 4 } else { 1024 };
+const CAPACITY: u32 = if cfg!(sylvan_loom) { 4 } else { 1024 };
 
 /// Tasks to steal at a time. The owner of a queue must not take any while a thief copies them.
 const STEAL_MAX: u32 = 128;

@@ -31,9 +31,9 @@
 use crate::primitive::{AtomicU64, Ordering, global};
 
 /// Masks that have a number.
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 const N_MASKS: usize = 126;
-#[cfg(loom)]
+#[cfg(sylvan_loom)]
 const N_MASKS: usize = 2;
 
 /// No mask: in each of them this bit is zero, for nobody can block SIGKILL.
@@ -84,7 +84,7 @@ impl Dress {
 const UNSTARTED: u8 = 0x80;
 
 /// `FIRST` and `COVERED` are that mask. Before anybody wears anything.
-#[cfg(all(not(loom), target_os = "linux"))]
+#[cfg(all(not(sylvan_loom), target_os = "linux"))]
 pub(crate) fn cover(mask: u64) {
     MASKS.0[Dress::FIRST.0 as usize].store(mask, Ordering::Relaxed);
     MASKS.0[Dress::COVERED.0 as usize].store(mask, Ordering::Relaxed);
@@ -93,14 +93,14 @@ pub(crate) fn cover(mask: u64) {
 pub(crate) struct Table([AtomicU64; N_MASKS]);
 
 impl Table {
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(crate) const fn new() -> Self {
         let mut masks = [const { AtomicU64::new(FREE) }; N_MASKS];
         masks[Dress::COVERED.0 as usize] = AtomicU64::new(crate::sys::signal::ALL);
         Self(masks)
     }
 
-    #[cfg(loom)]
+    #[cfg(sylvan_loom)]
     pub(crate) fn new() -> Self {
         Self(std::array::from_fn(|_| AtomicU64::new(FREE)))
     }
@@ -128,7 +128,7 @@ impl Table {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(sylvan_loom)))]
 mod tests {
     use super::*;
 

@@ -58,7 +58,7 @@ impl Clock {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(sylvan_loom)))]
 mod tests {
     use super::*;
 

@@ -86,7 +86,7 @@ pub(crate) fn begin(n_cores: usize) {
 }
 
 /// In a child of a fork: the deadlines are those of threads that are not there.
-#[cfg(not(loom))]
+#[cfg(not(sylvan_loom))]
 pub(crate) fn forget() {
     SHARDS.forget();
 }

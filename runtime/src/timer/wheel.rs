@@ -175,7 +175,7 @@ fn slot_of(tick: u64, level: usize) -> usize {
     (tick >> (SLOTS_LOG2 * level as u32)) as usize % N_SLOTS
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(sylvan_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -117,7 +117,7 @@ impl Entry {
     }
 
     /// In a child of a fork: a new entry for a descriptor that has this one in the parent.
-    #[cfg(not(loom))]
+    #[cfg(not(sylvan_loom))]
     pub(in crate::reactor) fn inherit(&self) -> Self {
         let new = Self::new();
         if self.is_ours() {
