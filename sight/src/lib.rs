@@ -5,10 +5,16 @@
 //! that runs, of one that has left a core file, or of its own.
 //!
 //! - [`memory`]: how another one's memory is read;
-//! - [`trace`]: the events of a run, 16 bytes each.
+//! - [`trace`]: the events of a run, 16 bytes each;
+//! - [`file`](mod@file): the file that they are written to, and what is read from it;
+//! - [`history`]: what each thread did from when to when;
+//! - [`synthetic`]: runs that never were, for tests.
 #![forbid(unsafe_code)]
 
+pub mod file;
+pub mod history;
 pub mod memory;
+pub mod synthetic;
 pub mod trace;
 
 pub use memory::{Memory, Unreadable};
