@@ -17,7 +17,8 @@ case "${1:-}" in
         ;;
     *) modes=("" shared) ;;
 esac
-for program in redis-server /usr/sbin/mariadbd ab openssl; do
+for program in redis-server memcached /usr/sbin/mariadbd /usr/lib/postgresql/*/bin/postgres /usr/sbin/apache2 \
+    ab openssl python3; do
     if ! command -v "$program" >/dev/null; then
         echo "$program is missing: its tests will skip (see ci/install.sh)"
     fi

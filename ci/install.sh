@@ -9,8 +9,9 @@
 #   qemu-user               the emulator that the tests on aarch64 run under
 #   gcc-aarch64-linux-gnu, libc6-dev-arm64-cross
 #                           what they are linked with
-#   mariadb-server-core, mariadb-client-core, apache2-utils, openssl
+#   mariadb-server-core, mariadb-client-core, postgresql, apache2-utils, openssl
 #                           peers of the crates that are tested on the mirror
+#   libsqlite3-dev          SQLite, for a crate that links it
 #   gcc, g++                C and C++ programs that run green
 #   libssl-dev, pkg-config  OpenSSL, for a program that links it and `sylvan-libc`
 #   python3, libpython3.11-testsuite, ruby, puma, openjdk-17-jdk-headless, apache2-bin, stunnel4,
@@ -21,8 +22,8 @@ packages=(
     strace valgrind libc6-dbg redis-server
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-    mariadb-server-core mariadb-client-core apache2-utils openssl
-    gcc g++ libssl-dev pkg-config
+    mariadb-server-core mariadb-client-core postgresql apache2-utils openssl
+    gcc g++ libssl-dev libsqlite3-dev pkg-config
     python3 libpython3.11-testsuite ruby puma openjdk-17-jdk-headless apache2-bin stunnel4 memcached
 )
 

@@ -19,6 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 pub mod certificate;
+pub mod clients;
 pub mod server;
 
 /// How long the tests of one file may take before the kernel ends them as stuck.

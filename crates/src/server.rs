@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -17,8 +19,13 @@ const SOON: Duration = Duration::from_secs(60);
 /// The name of a server's Unix socket.
 const SOCKET: &str = "socket";
 
-/// Debian's place for it, which is not in everybody's PATH.
+/// The name of the file that holds a server's words.
+const LOG: &str = "log";
+
+/// Debian's places for them, which are not in everybody's PATH.
 const MARIADBD: &str = "/usr/sbin/mariadbd";
+const APACHE: &str = "/usr/sbin/apache2";
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// A folder that is removed with what is in it.
 #[derive(Debug)]
@@ -59,6 +66,8 @@ pub struct Server {
     child: Child,
     folder: Folder,
     has_socket: bool,
+    /// The signal that ends it.
+    ends_by: libc::c_int,
     /// Where it listens on the loopback.
     pub address: SocketAddr,
 }
@@ -144,27 +153,171 @@ impl Server {
         Some(Self::start(command, Folder::new("openssl"), address, false))
     }
 
+    /// Starts `memcached`; nothing, and a word on standard output, where it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn memcached() -> Option<Self> {
+        if is_missing("memcached") {
+            return None;
+        }
+        let address = free_address();
+        let mut command = Command::new("memcached");
+        command
+            .args(["--listen=127.0.0.1", "--udp-port=0", "--user=nobody"])
+            .arg(format!("--port={}", address.port()));
+        Some(Self::start(command, Folder::new("memcached"), address, false))
+    }
+
+    /// Starts `apache2`, whose page `/N` is `page N`, for `n` pages; nothing, and a word on standard
+    /// output, where it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn apache(n: usize) -> Option<Self> {
+        if is_missing(APACHE) {
+            return None;
+        }
+        let folder = Folder::new("apache");
+        let root = folder.path().display().to_string();
+        let pages = folder.path().join("pages");
+        fs::create_dir(&pages).expect("a folder");
+        for number in 0..n {
+            fs::write(pages.join(number.to_string()), page(number)).expect("a page");
+        }
+        let address = free_address();
+        let configuration = format!(
+            "ServerRoot {root}\nServerName localhost\nListen {address}\nPidFile {root}/pid\n\
+             LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n\
+             LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n\
+             Mutex default:{root}\nErrorLog {root}/errors\nDocumentRoot {root}/pages\n\
+             User nobody\nGroup nogroup\nStartServers 8\nMinSpareThreads 100\n\
+             ThreadsPerChild 25\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
+        );
+        let file = folder.path().join("configuration");
+        fs::write(&file, configuration).expect("a configuration");
+        let mut command = Command::new(APACHE);
+        command.arg("-f").arg(file).arg("-DFOREGROUND");
+        let mut server = Self::start(command, folder, address, false);
+        // It has children, which it ends.
+        server.ends_by = libc::SIGTERM;
+        Some(server)
+    }
+
+    /// Starts PostgreSQL with an empty database; nothing, and a word on standard output, where it is
+    /// not installed. It lets in everybody, as `postgres`.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn postgresql() -> Option<Self> {
+        let Some(programs) = postgresqls_programs() else {
+            println!("skipped: PostgreSQL is not installed");
+            return None;
+        };
+        let folder = Folder::new("postgresql");
+        // It refuses to run as root, so root has the user run it that Debian's package makes.
+        let user = (effective_user() == 0).then(|| user_id("postgres"));
+        if let Some(user) = user {
+            chown(folder.path(), Some(user), None).expect("a folder for another user");
+        }
+        let data = folder.path().join("data");
+        let with_options = |program: &str| {
+            let mut command = Command::new(programs.join(program));
+            command.arg("-D").arg(&data).current_dir(folder.path()).env("LC_ALL", "C");
+            if let Some(user) = user {
+                command.uid(user);
+            }
+            command
+        };
+        let made = with_options("initdb")
+            .args(["--auth=trust", "--username=postgres", "--no-sync"])
+            .stdout(Stdio::null())
+            .status()
+            .expect("initdb");
+        assert!(made.success(), "initdb: {made}");
+
+        let address = free_address();
+        let mut command = with_options("postgres");
+        command
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "max_connections=120", "-c", "shared_buffers=16MB"])
+            .args(["-c", &format!("port={}", address.port())])
+            .arg("-c")
+            .arg(format!("unix_socket_directories={}", folder.path().display()));
+        let mut server = Self::start(command, folder, address, false);
+        // It has children and shared memory, which it ends.
+        server.ends_by = libc::SIGINT;
+        // It listens before it lets anybody in.
+        let begin = Instant::now();
+        let is_ready = || {
+            let mut command = Command::new(programs.join("pg_isready"));
+            command.arg("--quiet").arg("--host=127.0.0.1");
+            command.arg(format!("--port={}", address.port()));
+            command.status().expect("pg_isready").success()
+        };
+        while !is_ready() {
+            assert!(begin.elapsed() < SOON, "PostgreSQL is not ready:\n{}", server.said());
+            thread::sleep(Duration::from_millis(20));
+        }
+        Some(server)
+    }
+
+    /// Starts Python's SMTP server, which says each mail that it gets; nothing, and a word on
+    /// standard output, where it is not installed.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn smtp() -> Option<Self> {
+        if is_missing("python3") {
+            return None;
+        }
+        let address = free_address();
+        let mut command = Command::new("python3");
+        command
+            .args(["-u", "-W", "ignore", "-m", "smtpd", "-n", "-c", "DebuggingServer"])
+            .arg(address.to_string());
+        Some(Self::start(command, Folder::new("smtp"), address, false))
+    }
+
+    /// What it has said until now.
+    ///
+    /// # Panics
+    ///
+    /// If that cannot be read.
+    pub fn said(&self) -> String {
+        let said = fs::read(self.folder.path().join(LOG)).expect("the server's words");
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// The folder that is its own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its Unix socket, if it is one of those that have one.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join(SOCKET)
     }
 
     fn start(mut command: Command, folder: Folder, address: SocketAddr, has_socket: bool) -> Self {
-        let log = folder.path().join("log");
-        let file = fs::File::create(&log).expect("a file for the server's words");
+        let file =
+            fs::File::create(folder.path().join(LOG)).expect("a file for the server's words");
         let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a descriptor"))
             .stderr(file)
             .spawn()
             .expect("a server");
-        let mut server = Self { child, folder, has_socket, address };
+        let mut server = Self { child, folder, has_socket, ends_by: libc::SIGKILL, address };
         let begin = Instant::now();
         while let Err(error) = server.is_up() {
             let is_gone = server.child.try_wait().expect("the state of a child").is_some();
             if is_gone || begin.elapsed() > SOON {
-                let words = fs::read_to_string(&log).unwrap_or_default();
-                panic!("{command:?} does not answer: {error}\n{words}");
+                panic!("{command:?} does not answer: {error}\n{}", server.said());
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -183,9 +336,37 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // SAFETY: a system call that takes numbers; the child has not been waited for.
+        unsafe { libc::kill(self.child.id() as libc::pid_t, self.ends_by) };
         let _ = self.child.wait();
     }
+}
+
+/// What is on page `number` of [`Server::apache`].
+pub fn page(number: usize) -> String {
+    format!("page {number}")
+}
+
+/// Where the newest PostgreSQL has its programs; none where it is not installed.
+fn postgresqls_programs() -> Option<PathBuf> {
+    let versions = fs::read_dir(POSTGRESQL).ok()?;
+    let mut folders: Vec<PathBuf> =
+        versions.flatten().map(|version| version.path().join("bin")).collect();
+    folders.retain(|folder| folder.join("postgres").is_file());
+    folders.sort();
+    folders.pop()
+}
+
+fn effective_user() -> u32 {
+    // SAFETY: a system call without arguments.
+    unsafe { libc::geteuid() }
+}
+
+/// The number of the user of this name.
+fn user_id(name: &str) -> u32 {
+    let id = Command::new("id").args(["-u", name]).output().expect("a user's number");
+    let id = String::from_utf8(id.stdout).expect("a number");
+    id.trim().parse().unwrap_or_else(|_| panic!("there is no user {name}"))
 }
 
 /// Whether there is no such program, which ends the test that says so.

@@ -6,11 +6,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use crates::server::is_missing;
+use crates::clients::ab_is_answered;
 use crates::{Watch, crowd, green};
 use tiny_http::{Response, Server};
 
@@ -97,22 +96,7 @@ fn two_hundred_kept_connections_take_few_os_threads() {
 #[test]
 fn ab_has_all_its_requests_answered() {
     green(|| {
-        if is_missing("ab") {
-            return;
-        }
         let running = Running::start();
-        let watch = Watch::begin();
-        let ab = Command::new("ab")
-            .args(["-q", "-r", "-s", "60", "-n", "2000", "-c", "200"])
-            .arg(format!("http://{}/", running.address))
-            .output()
-            .unwrap();
-        watch.at_most(CLIENTS / 2, "tiny_http and 200 clients of ab's");
-        let said = String::from_utf8(ab.stdout).unwrap();
-        let count = |what: &str| {
-            let (_, rest) = said.split_once(what).unwrap_or_else(|| panic!("no {what} in\n{said}"));
-            rest.split_whitespace().next().unwrap().parse::<u32>().unwrap()
-        };
-        assert_eq!((count("Complete requests:"), count("Failed requests:")), (2000, 0), "{said}");
+        ab_is_answered(running.address, "tiny_http and 200 clients of ab's");
     });
 }
