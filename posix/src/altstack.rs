@@ -23,7 +23,9 @@ use crate::signal::own::{Stack, own};
 ///
 /// As for libc's: both are null, or point to where one is or may be written.
 pub unsafe extern "C" fn sigaltstack(set: *const stack_t, before: *mut stack_t) -> c_int {
-    let Some(signals) = own().filter(|_| set.is_null() || !sylvan::signal::is_vfork_child()) else {
+    let Some(signals) =
+        own().filter(|_| set.is_null() || !sylvan::contract::signal::is_vfork_child())
+    else {
         let what = [set.expose_provenance() as _, before.expose_provenance() as _, 0, 0, 0, 0];
         // SAFETY: as the caller promises.
         return unsafe { kernel::call(libc::SYS_sigaltstack, what) } as c_int;
@@ -68,7 +70,7 @@ fn lent() -> stack_t {
 
 /// That of a thread that has none of its own.
 fn none() -> stack_t {
-    if sylvan::thread::faults_have_a_stack() {
+    if sylvan::contract::thread::faults_have_a_stack() {
         return lent();
     }
     stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 }

@@ -27,7 +27,7 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 
 use libc::{pthread_attr_t, pthread_t};
-use sylvan::thread::Birth;
+use sylvan::contract::thread::Birth;
 
 use crate::names::in_place_of_libc;
 use crate::next::Next;
@@ -91,14 +91,14 @@ pub unsafe extern "C" fn pthread_create(
         unsafe { *thread = libc::pthread_self() };
         return 0;
     }
-    if !sylvan::thread::is_starting_os_thread() && crate::begins_green() {
+    if !sylvan::contract::thread::is_starting_os_thread() && crate::begins_green() {
         // SAFETY: as the caller promises; they differ in that a thread may exit.
         return unsafe {
             let start = std::mem::transmute::<Start, crate::thread::Start>(start);
             crate::thread::create(thread, attributes, start, argument)
         };
     }
-    sylvan::thread::conceive_by(conceive);
+    sylvan::contract::thread::conceive_by(conceive);
     // SAFETY: libc's function of that name, which has this type.
     let next = unsafe { std::mem::transmute::<*mut c_void, Function>(NEXT.get()) };
     // SAFETY: as the caller promises.

@@ -8,7 +8,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::io;
 
 use libc::{iovec, off_t, size_t, ssize_t};
-use sylvan::io::{Attempt, Interest};
+use sylvan::contract::io::{Attempt, Interest};
 use sylvan::is_green;
 
 use crate::cancel::around;

@@ -1,6 +1,6 @@
 //! Descriptors by their numbers: what is closed, replaced or set up past whoever has them.
 //!
-//! The runtime keeps what it knows of a descriptor under its number (`sylvan::numbers`). So it is told
+//! The runtime keeps what it knows of a descriptor under its number (`sylvan::contract::numbers`). So it is told
 //! before a number is closed or made to mean another file, and after something was set by it that a
 //! call which waits has to go by. Where it knows nothing of the number that takes a look into a table,
 //! and the call is libc's.
@@ -22,7 +22,7 @@
 use std::ffi::{c_int, c_uint, c_ulong, c_void};
 use std::mem;
 
-use sylvan::numbers;
+use sylvan::contract::numbers;
 
 use crate::clock::CLOCK_GETTIME;
 use crate::errno::{errno, fails, set_errno};

@@ -16,7 +16,7 @@
 //! - *Several threads.* An edge wakes one, as in the kernel. What one question takes another does not find; it
 //!   may have left something, so whoever has found something wakes the next. While a question is under way the
 //!   kernel has taken the list apart, and another one may find nothing that is by level: whoever has found
-//!   something says so to those who are about to park, too (`sylvan::io::attempt_shared`). `EPOLLONESHOT`
+//!   something says so to those who are about to park, too (`sylvan::contract::io::attempt_shared`). `EPOLLONESHOT`
 //!   and `EPOLLEXCLUSIVE` are the kernel's: they decide what goes into the list.
 
 use std::ffi::{c_int, c_long};
@@ -25,7 +25,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use libc::{epoll_event, sigset_t, timespec};
-use sylvan::io::Interest;
+use sylvan::contract::io::Interest;
 
 use crate::cancel;
 use crate::errno::{fails, number_of};

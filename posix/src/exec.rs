@@ -20,7 +20,7 @@ type Arguments = *const *const c_char;
 
 /// Runs `f` with the mask put on that the new program is to have.
 fn begin(f: impl FnOnce() -> c_int) -> c_int {
-    if lock::mask() == sylvan::signal::cover() { wearing_own_mask(f) } else { f() }
+    if lock::mask() == sylvan::contract::signal::cover() { wearing_own_mask(f) } else { f() }
 }
 
 macro_rules! define {

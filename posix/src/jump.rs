@@ -56,7 +56,7 @@ libcs! {
 
 /// The calling thread, if it is green.
 fn this<'a>() -> Option<&'a Signals> {
-    own().filter(|_| !sylvan::signal::is_vfork_child())
+    own().filter(|_| !sylvan::contract::signal::is_vfork_child())
 }
 
 static SIGSETJMP: Next = Next::new(c"__sigsetjmp");

@@ -35,6 +35,7 @@ pub(crate) unsafe fn call(number: c_long, arguments: [c_long; 6]) -> c_long {
 pub(crate) unsafe fn enter(number: c_long, arguments: [c_long; 6]) -> c_long {
     // SAFETY: as the caller promises.
     unsafe {
-        sylvan::enter_kernel(number, arguments.map(|it| it.cast_unsigned() as usize)) as c_long
+        sylvan::contract::enter_kernel(number, arguments.map(|it| it.cast_unsigned() as usize))
+            as c_long
     }
 }

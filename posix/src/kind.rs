@@ -23,7 +23,7 @@
 use std::ffi::{c_int, c_long};
 use std::mem::MaybeUninit;
 
-use sylvan::numbers;
+use sylvan::contract::numbers;
 
 use crate::kernel::enter;
 

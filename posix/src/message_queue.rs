@@ -7,8 +7,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{CLOCK_REALTIME, mqd_t, size_t, ssize_t, timespec};
-use sylvan::io::Interest;
-use sylvan::numbers;
+use sylvan::contract::io::Interest;
+use sylvan::contract::numbers;
 
 use crate::cancel;
 use crate::deadline;

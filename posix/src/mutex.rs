@@ -17,7 +17,7 @@
 //! # Waiting
 //!
 //! The lock word has the states of the mirror's mutex, and threads wait for their turn in the same queue
-//! (`sylvan::wait_turn`, `sylvan::pass_on`): a thread that was woken competes with those that come by, and
+//! (`sylvan::contract::wait_turn`, `sylvan::contract::pass_on`): a thread that was woken competes with those that come by, and
 //! after a millisecond it is handed the lock. A wait leaves 2 behind, and who takes the lock after a wait
 //! takes it as 2, since others may wait still; so as long as anybody waits, an unlock passes the lock on.
 //! A wait that ends by its deadline may leave a 2 for nobody, which costs one look.
@@ -41,7 +41,8 @@ use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Instant;
 
 use libc::{clockid_t, pthread_mutex_t, timespec};
-use sylvan::{Turn, WaitReason};
+use sylvan::WaitReason;
+use sylvan::contract::Turn;
 
 use crate::deadline::{self, Deadline};
 use crate::next::call_next;
@@ -177,7 +178,7 @@ impl Mutex {
 
     #[cold]
     fn pass_on(&self) {
-        sylvan::pass_on(&self.lock, FREE, AWAITED);
+        sylvan::contract::pass_on(&self.lock, FREE, AWAITED);
     }
 
     #[cold]

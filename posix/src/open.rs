@@ -1,7 +1,7 @@
 //! What opens and closes files, whoever may wait for it.
 //!
 //! To open may take long: a named pipe waits for its other side, a file may be a server's. So it is a blocking
-//! section. Whoever opens says so to the runtime (`sylvan::numbers`): what was known of the number is of an
+//! section. Whoever opens says so to the runtime (`sylvan::contract::numbers`): what was known of the number is of an
 //! earlier file, which was closed past us. What has just been made and can be waited for is known as such, so
 //! that waits for it ask the kernel nothing. Nothing is registered with an event loop before somebody waits.
 //!
@@ -14,7 +14,7 @@
 use std::ffi::{c_char, c_int, c_uint};
 
 use libc::{DIR, FILE, mode_t, sigset_t};
-use sylvan::numbers;
+use sylvan::contract::numbers;
 
 use crate::cancel::around;
 use crate::errno::{errno, set_errno};

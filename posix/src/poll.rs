@@ -1,7 +1,7 @@
 //! `poll` and `ppoll`.
 //!
 //! What a set of descriptors has to tell the kernel's own call says, on the caller's array; the runtime
-//! waits in between (`sylvan::poll_by`).
+//! waits in between (`sylvan::contract::poll_by`).
 
 use std::ffi::{c_int, c_long};
 use std::io;

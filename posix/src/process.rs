@@ -29,8 +29,8 @@ use libc::{
     FILE, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WSTOPPED, WUNTRACED, id_t, idtype_t, pid_t,
     posix_spawn_file_actions_t, posix_spawnattr_t, rusage, siginfo_t,
 };
-use sylvan::io::Origin;
-use sylvan::{Turnstile, numbers};
+use sylvan::contract::io::Origin;
+use sylvan::contract::{Turnstile, numbers};
 
 use crate::cancel;
 use crate::errno::{errno, fails, number_of, set_errno};
@@ -288,7 +288,7 @@ pub unsafe extern "C-unwind" fn popen(command: *const c_char, mode: *const c_cha
     if !stream.is_null() && sylvan::has_started() {
         // SAFETY: it has just been opened; so has its descriptor.
         let fd = unsafe { BorrowedFd::borrow_raw(libc::fileno(stream)) };
-        sylvan::io::attach(fd, Origin::Adopted);
+        sylvan::contract::io::attach(fd, Origin::Adopted);
     }
     stream
 }

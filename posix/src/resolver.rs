@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_int, c_void};
 use libc::{
     addrinfo, gid_t, group, hostent, passwd, protoent, servent, size_t, sockaddr, socklen_t, uid_t,
 };
-use sylvan::Turnstile;
+use sylvan::contract::Turnstile;
 
 use crate::wait::sections;
 

@@ -1,7 +1,7 @@
 //! `select` and `pselect`.
 //!
 //! The kernel's own call answers, on copies of the caller's sets, which it would clear; the runtime waits in
-//! between, for what the sets ask about (`sylvan::poll_by`). As on Linux `select` leaves in its timeout what
+//! between, for what the sets ask about (`sylvan::contract::poll_by`). As on Linux `select` leaves in its timeout what
 //! is left of it.
 //!
 //! Sets of more than `FD_SETSIZE` descriptors are the kernel's, in a blocking section: how much of them

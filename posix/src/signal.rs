@@ -1,7 +1,7 @@
 //! Signals: masks, and how a signal reaches a green thread.
 //!
 //! In a program on the mirror a green thread's mask goes with it from one OS thread to another, and the
-//! kernel delivers what is open there (`sylvan::signal`). In a whole program that would not do: a handler may
+//! kernel delivers what is open there (`sylvan::contract::signal`). In a whole program that would not do: a handler may
 //! call what this crate has, and so it must not interrupt this crate or the runtime in the midst of it; and a
 //! signal may be for a thread that waits. There each OS thread of the runtime has blocked all, and each
 //! green thread has what [`own::Signals`] holds: its mask, and what is left for it.
@@ -202,9 +202,9 @@ pub(crate) unsafe fn rt_sigprocmask(
 }
 
 fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
-    let Some(signals) = own().filter(|_| !sylvan::signal::is_vfork_child()) else {
-        let was = sylvan::signal::change_mask(how, set)?;
-        if set.is_some() && is_whole() && !sylvan::signal::is_vfork_child() {
+    let Some(signals) = own().filter(|_| !sylvan::contract::signal::is_vfork_child()) else {
+        let was = sylvan::contract::signal::change_mask(how, set)?;
+        if set.is_some() && is_whole() && !sylvan::contract::signal::is_vfork_child() {
             attendant::has_blocked(lock::mask());
         }
         return Ok(was);

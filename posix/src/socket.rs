@@ -31,8 +31,9 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec, timeval};
-use sylvan::io::{Attempt, Interest, Mode};
-use sylvan::{is_green, numbers};
+use sylvan::contract::io::{Attempt, Interest, Mode};
+use sylvan::contract::numbers;
+use sylvan::is_green;
 
 use crate::cancel::around;
 use crate::errno::{fails, number_of};
@@ -127,7 +128,7 @@ pub unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
     let result = unsafe { libcs::shutdown(fd, how) };
     if result == 0 && how != libc::SHUT_RD && numbers::kind(fd) == Kind::Stream as u32 {
         // SAFETY: it was open a moment ago; nothing is read, written or closed by it.
-        sylvan::io::writing_is_over(unsafe { BorrowedFd::borrow_raw(fd) });
+        sylvan::contract::io::writing_is_over(unsafe { BorrowedFd::borrow_raw(fd) });
     }
     result
 }

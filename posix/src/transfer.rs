@@ -29,7 +29,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{iovec, size_t, ssize_t};
-use sylvan::io::{Attempt, Interest, Mode};
+use sylvan::contract::io::{Attempt, Interest, Mode};
 use sylvan::is_green;
 
 use crate::cancel::around;

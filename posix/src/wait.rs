@@ -12,8 +12,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use sylvan::io::{Attempt, Interest, Mode};
-use sylvan::{Interrupt, Turn, Turnstile, Wait, WaitReason};
+use sylvan::contract::io::{Attempt, Interest, Mode};
+use sylvan::contract::{Interrupt, Turn, Turnstile};
+use sylvan::{Wait, WaitReason};
 
 use crate::cancel;
 use crate::signal::delivery::{deliver, go_on_in_handler, leave_handler};
@@ -50,7 +51,8 @@ pub(crate) fn futex(
 ) -> Result<Wait, Interrupted> {
     interruptibly(restart, |interrupt| match interrupt {
         Some(interrupt) => {
-            match sylvan::wait_interruptible(word, expected, deadline, reason, interrupt) {
+            match sylvan::contract::wait_interruptible(word, expected, deadline, reason, interrupt)
+            {
                 Wait::Interrupted => Err(Interrupted),
                 end => Ok(end),
             }
@@ -59,7 +61,7 @@ pub(crate) fn futex(
     })
 }
 
-/// Parks while `*word == expected`, in turn: see [`sylvan::wait_turn`].
+/// Parks while `*word == expected`, in turn: see [`sylvan::contract::wait_turn`].
 pub(crate) fn turn(
     word: &AtomicU32,
     expected: u32,
@@ -70,11 +72,13 @@ pub(crate) fn turn(
 ) -> Result<Turn, Interrupted> {
     interruptibly(restart, |interrupt| {
         if interrupt.is_none() && deadline.is_none() {
-            return Ok(sylvan::wait_turn(word, expected, since, reason));
+            return Ok(sylvan::contract::wait_turn(word, expected, since, reason));
         }
         loop {
             let named = interrupt.unwrap_or(&NONE);
-            match sylvan::wait_turn_interruptible(word, expected, since, deadline, reason, named) {
+            match sylvan::contract::wait_turn_interruptible(
+                word, expected, since, deadline, reason, named,
+            ) {
                 Turn::Interrupted if interrupt.is_some() => return Err(Interrupted),
                 Turn::Interrupted => {}
                 end => return Ok(end),
@@ -86,7 +90,9 @@ pub(crate) fn turn(
 /// Parks until `deadline`.
 pub(crate) fn sleep_until(deadline: Instant) -> Result<(), Interrupted> {
     interruptibly(Restart::Never, |interrupt| match interrupt {
-        Some(interrupt) if sylvan::sleep_interruptible(deadline, interrupt) => Err(Interrupted),
+        Some(interrupt) if sylvan::contract::sleep_interruptible(deadline, interrupt) => {
+            Err(Interrupted)
+        }
         Some(_) => Ok(()),
         None => {
             sylvan::sleep_until(deadline);
@@ -95,7 +101,7 @@ pub(crate) fn sleep_until(deadline: Instant) -> Result<(), Interrupted> {
     })
 }
 
-/// Calls `op` until it finds something: see [`sylvan::io::attempt`].
+/// Calls `op` until it finds something: see [`sylvan::contract::io::attempt`].
 pub(crate) fn attempt<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
@@ -108,12 +114,14 @@ pub(crate) fn attempt<T: Send>(
         restart => restart,
     };
     until_ended(restart, |interrupt| match interrupt {
-        Some(interrupt) => sylvan::io::attempt_interruptible(fd, interest, interrupt, &mut op),
-        None => sylvan::io::attempt(fd, interest, &mut op),
+        Some(interrupt) => {
+            sylvan::contract::io::attempt_interruptible(fd, interest, interrupt, &mut op)
+        }
+        None => sylvan::contract::io::attempt(fd, interest, &mut op),
     })
 }
 
-/// Parks until `fd` is ready or until `deadline`: see [`sylvan::io::ready`].
+/// Parks until `fd` is ready or until `deadline`: see [`sylvan::ready`].
 pub(crate) fn ready(
     fd: BorrowedFd<'_>,
     interest: Interest,
@@ -123,13 +131,15 @@ pub(crate) fn ready(
     until_ended(
         || restart,
         |interrupt| match interrupt.or_else(|| of_os_thread(restart)) {
-            Some(interrupt) => sylvan::io::ready_interruptible(fd, interest, deadline, interrupt),
-            None => sylvan::io::ready(fd, interest, deadline),
+            Some(interrupt) => {
+                sylvan::contract::io::ready_interruptible(fd, interest, deadline, interrupt)
+            }
+            None => sylvan::ready(fd, interest, deadline),
         },
     )
 }
 
-/// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::poll_by`].
+/// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::contract::poll_by`].
 pub(crate) fn poll(
     fds: impl Iterator<Item = libc::pollfd> + Clone,
     deadline: Option<Instant>,
@@ -137,12 +147,12 @@ pub(crate) fn poll(
 ) -> io::Result<usize> {
     until_ended(
         || Restart::Never,
-        |interrupt| sylvan::poll_by(fds.clone(), deadline, interrupt, &mut ask),
+        |interrupt| sylvan::contract::poll_by(fds.clone(), deadline, interrupt, &mut ask),
     )
 }
 
 /// Calls `op` until it finds something, until `deadline`, or until a handler has run: see
-/// [`sylvan::io::attempt_shared`].
+/// [`sylvan::contract::io::attempt_shared`].
 pub(crate) fn shared<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
@@ -152,20 +162,26 @@ pub(crate) fn shared<T: Send>(
 ) -> io::Result<Option<T>> {
     until_ended(
         || restart,
-        |interrupt| sylvan::io::attempt_shared(fd, interest, deadline, interrupt, &mut op),
+        |interrupt| {
+            sylvan::contract::io::attempt_shared(fd, interest, deadline, interrupt, &mut op)
+        },
     )
 }
 
 /// Parks until `fd` is readable, a descriptor of this crate's of which the program is not to know, or until
 /// the wait is to end.
 pub(crate) fn ready_hidden(fd: OwnedFd, restart: Restart) -> io::Result<()> {
-    let fd = sylvan::io::Hidden::new(fd);
+    let fd = sylvan::contract::io::Hidden::new(fd);
     until_ended(
         || restart,
         |interrupt| {
-            sylvan::io::attempt_shared(fd.as_fd(), Interest::Read, None, interrupt, |fd| {
-                Ok(sylvan::io::is_ready(fd, Interest::Read)?.then_some(()))
-            })
+            sylvan::contract::io::attempt_shared(
+                fd.as_fd(),
+                Interest::Read,
+                None,
+                interrupt,
+                |fd| Ok(sylvan::contract::io::is_ready(fd, Interest::Read)?.then_some(())),
+            )
         },
     )
     .map(drop)

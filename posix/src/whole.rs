@@ -8,14 +8,15 @@
 //! ```
 //!
 //! It is off if the environment says so, or if the program has a runtime of its own, which would else stand
-//! on this one (`sylvan::others`). The first thread turns it off if the runtime cannot start. If another
+//! on this one (`sylvan::contract::others`). The first thread turns it off if the runtime cannot start. If another
 //! runtime has started meanwhile there are to be no more green ones; those that there are go on, and what
 //! waits for them goes on as before.
 
 use std::ffi::{CStr, c_char};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use sylvan::{Config, TlsMode, others};
+use sylvan::contract::others;
+use sylvan::{Config, TlsMode};
 
 use crate::{comm, kernel, signal};
 
@@ -36,7 +37,7 @@ pub unsafe fn make_whole(environment: *const *const c_char) {
     // SAFETY: as the caller promises.
     let is_off = unsafe { says_off(environment) };
     STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
-    sylvan::thread::leave_faults(comm::kept);
+    sylvan::contract::thread::leave_faults(comm::kept);
     if !is_off {
         signal::begin();
     }

@@ -419,7 +419,7 @@ pub fn is_ready(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<bool> {
 /// use std::net::UdpSocket;
 /// use std::os::fd::AsFd;
 /// use std::time::{Duration, Instant};
-/// use sylvan::io::{Interest, ready};
+/// use sylvan::{Interest, ready};
 ///
 /// let socket = UdpSocket::bind("127.0.0.1:0")?;
 /// let soon = Some(Instant::now() + Duration::from_millis(5));

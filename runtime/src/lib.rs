@@ -12,12 +12,13 @@
 //! | [`spawn`], [`JoinHandle::join`] | starts a green thread; waits for its result or panic |
 //! | [`yield_now`] | lets others run first |
 //! | [`sleep_until`] | parks until a deadline |
-//! | [`wait`], [`wake`] | a futex in user space, for green threads and OS threads alike; for locks with turns ([`wait_turn`], [`pass_on`]) |
-//! | [`io::ready`] | parks until a descriptor is readable or writable |
+//! | [`wait`], [`wake`] | a futex in user space, for green threads and OS threads alike |
+//! | [`ready`] | parks until a descriptor is readable or writable |
 //! | [`blocking()`] | makes a call that really blocks, without holding up anybody else |
 //!
 //! Nothing else parks a green thread. On top of them, for code that waits for many descriptors at
-//! once: [`poll()`], as POSIX has it.
+//! once: [`poll()`], as POSIX has it. What else the mirror and the layer of libc take from here is between
+//! them and this crate: it changes with any release.
 //!
 //! # What runs where
 //!
@@ -39,7 +40,8 @@
 //! The modules, bottom to top; each knows only those above it in this list: `sys` (the kernel),
 //! `life`, `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch
 //! and the thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, `fork` (what a
-//! child keeps and what it forgets), and the public `io`, `poll`, `thread` and `runtime`.
+//! child keeps and what it forgets), `io`, `poll`, and the public `thread` and `runtime`; `contract` has what is
+//! for the packages that stand on this one.
 
 #![deny(unsafe_code)]
 #![cfg_attr(
@@ -73,7 +75,7 @@ mod clock;
 mod os_thread;
 #[cfg(all(not(sylvan_loom), target_os = "linux"))]
 #[allow(unsafe_code, reason = "reads the notes of loaded objects")]
-pub mod others;
+mod others;
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
@@ -122,11 +124,11 @@ mod blocking;
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod fork;
 
-pub mod io;
+mod io;
 
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "speaks of descriptors by number")]
-pub mod numbers;
+mod numbers;
 
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "asks about descriptors by number")]
@@ -141,7 +143,7 @@ mod panic;
 pub mod thread;
 
 #[cfg(all(not(sylvan_loom), target_os = "linux"))]
-pub mod signal;
+mod signal;
 
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
@@ -149,6 +151,10 @@ mod runtime;
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "a lock anew in each life")]
 mod turnstile;
+
+#[cfg(not(sylvan_loom))]
+#[doc(hidden)]
+pub mod contract;
 
 // Under loom: the protocols alone, on a stand-in for the rest.
 #[cfg(sylvan_loom)]
@@ -199,22 +205,12 @@ mod thread {
 pub use blocking::blocking;
 #[cfg(not(sylvan_loom))]
 pub use context::tls::TlsMode;
+pub use io::{Interest, ready};
+pub use park::{Wait, WaitReason, sleep_until, wait, wake};
 #[cfg(not(sylvan_loom))]
-pub use panic::install_panic_hook;
-pub use park::{
-    Interrupt, Sleeper, Turn, Wait, WaitReason, grant, overdue, pass_on, sleep_interruptible,
-    sleep_until, wait, wait_interruptible, wait_turn, wait_turn_interruptible, wake,
-};
-#[cfg(not(sylvan_loom))]
-pub use poll::{poll, poll_by};
+pub use poll::poll;
 #[cfg(not(sylvan_loom))]
 pub use runtime::{Config, has_started, tls_mode, workers};
-#[cfg(not(sylvan_loom))]
-pub use scheduler::{is_pressed, step_aside};
-#[cfg(all(not(sylvan_loom), any(target_os = "linux", target_os = "android")))]
-pub use sys::kernel::enter as enter_kernel;
 pub use task::id::ThreadId;
 #[cfg(not(sylvan_loom))]
 pub use thread::{Builder, JoinHandle, Thread, current, is_green, spawn, yield_now};
-#[cfg(not(sylvan_loom))]
-pub use turnstile::Turnstile;

@@ -21,7 +21,7 @@ type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static>;
 ///
 /// ```
 /// drop(std::panic::take_hook());
-/// sylvan::install_panic_hook();
+/// sylvan::contract::install_panic_hook();
 /// ```
 pub fn install_panic_hook() {
     if std::thread::panicking() {

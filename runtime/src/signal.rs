@@ -50,13 +50,13 @@ pub fn start_attendant(attend: fn()) -> io::Result<()> {
 /// # #[cfg(target_os = "linux")] {
 /// let usr1 = 1 << (libc::SIGUSR1 - 1);
 /// let thread = sylvan::spawn(move || {
-///     sylvan::signal::change_mask(libc::SIG_BLOCK, Some(usr1))?;
+///     sylvan::contract::signal::change_mask(libc::SIG_BLOCK, Some(usr1))?;
 ///     sylvan::yield_now();
-///     let child = sylvan::spawn(|| sylvan::signal::change_mask(libc::SIG_BLOCK, None));
+///     let child = sylvan::spawn(|| sylvan::contract::signal::change_mask(libc::SIG_BLOCK, None));
 ///     child.join().unwrap()
 /// });
 /// assert_eq!(thread.join().unwrap()? & usr1, usr1);
-/// assert_eq!(sylvan::signal::change_mask(libc::SIG_BLOCK, None)? & usr1, 0);
+/// assert_eq!(sylvan::contract::signal::change_mask(libc::SIG_BLOCK, None)? & usr1, 0);
 /// # }
 /// # Ok::<(), std::io::Error>(())
 /// ```

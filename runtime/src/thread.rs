@@ -1,5 +1,6 @@
 //! Threads: what `std::thread` offers, for green threads.
 
+pub(crate) mod hooks;
 mod join;
 mod outside;
 mod token;
@@ -15,7 +16,6 @@ use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe, RefUnwindSafe, UnwindSafe};
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 use std::thread::Result;
 use std::time::{Duration, Instant};
 
@@ -23,14 +23,11 @@ pub use crate::attributes::change_attributes;
 use crate::context::{Switch, tls};
 use crate::current as running;
 use crate::fork;
-pub use crate::os_thread::is_starting as is_starting_os_thread;
 use crate::primitive::{AtomicU8, Ordering, global};
 use crate::runtime;
 use crate::scheduler::{self, SCHEDULING, wardrobe};
 use crate::stack::{self, Class};
-pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
 use crate::sys;
-pub use crate::task::Birth;
 pub use crate::task::id::ThreadId;
 use crate::task::{Header, Runnable, Scheduling, TaskRef, VTable};
 
@@ -141,7 +138,7 @@ impl Builder {
             None => default_class()?,
         };
         stack::reserve(class, tls::provide)?;
-        let birth = name.as_deref().and_then(conceive);
+        let birth = name.as_deref().and_then(hooks::conceive);
         let vtable = const {
             &VTable {
                 run: run::<F, T>,
@@ -238,16 +235,6 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
     });
 }
 
-/// Runs the destructors of the calling thread's thread-locals now, if it is green, or was before it was bound: for
-/// whoever has something to say that is to come after them. What is registered later runs when the thread ends.
-/// An OS thread's are libc's to end.
-pub fn end_locals() {
-    let of_the_runtime = |task: &&Header| task.bottom.get() != 0;
-    if running::green().or_else(running::bound).filter(of_the_runtime).is_some() {
-        tls::finish();
-    }
-}
-
 /// Calls the function and keeps its result, unless nobody will ask for it.
 ///
 /// # Safety
@@ -288,24 +275,6 @@ fn be_born(header: &Header) {
     if let Some(birth) = header.take_birth() {
         birth();
     }
-}
-
-/// How a thread of this name is born, if that matters to anybody and it can be.
-fn conceive(name: &str) -> Option<Birth> {
-    tls::own()?;
-    CONCEIVE.get()?(name)
-}
-
-static CONCEIVE: OnceLock<fn(&str) -> Option<Birth>> = OnceLock::new();
-
-/// Has `conceive` called for each green thread that is going to have a name and thread-locals of its own,
-/// by the thread that spawns it; what that returns is called on the new one, before anything else. The
-/// first caller's stays.
-///
-/// It makes a thread known by its name to those who do not ask here.
-pub fn conceive_by(conceive: fn(&str) -> Option<Birth>) {
-    // Whoever was first is as good.
-    let _ = CONCEIVE.set(conceive);
 }
 
 /// The name tells std's short backtraces where the program's own frames begin.

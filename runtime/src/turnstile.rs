@@ -53,7 +53,7 @@ const PATIENCE: Duration = Duration::from_millis(5);
 ///
 /// ```
 /// use std::net::ToSocketAddrs;
-/// use sylvan::Turnstile;
+/// use sylvan::contract::Turnstile;
 ///
 /// static LOOK_UPS: Turnstile = Turnstile::new();
 ///
@@ -65,7 +65,7 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// As for [`blocking()`](crate::blocking()), what goes through it has to be `Send`:
 ///
 /// ```compile_fail,E0277
-/// # use sylvan::Turnstile;
+/// # use sylvan::contract::Turnstile;
 /// static LOOK_UPS: Turnstile = Turnstile::new();
 ///
 /// let shared = std::rc::Rc::new(1);

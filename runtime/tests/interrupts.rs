@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
-use sylvan::io::{Attempt, Interest};
-use sylvan::{Interrupt, Turn, Wait, WaitReason};
+use sylvan::contract::io::{Attempt, Interest};
+use sylvan::contract::{Interrupt, Turn};
+use sylvan::{Wait, WaitReason};
 
 /// Raises the interrupt of a thread that waits by now, most likely, and then lets it go on by itself.
 fn interrupted<T: Send + 'static>(f: impl FnOnce(&Interrupt) -> T + Send + 'static) -> T {
@@ -24,15 +25,20 @@ fn interrupted<T: Send + 'static>(f: impl FnOnce(&Interrupt) -> T + Send + 'stat
 }
 
 fn receive(socket: &UnixStream, interrupt: &Interrupt) -> std::io::Result<u8> {
-    sylvan::io::attempt_interruptible(socket.as_fd(), Interest::Read, interrupt, |fd, _| {
-        let mut byte = [0];
-        recv(fd, &mut byte, RecvFlags::DONTWAIT)?;
-        Ok(Attempt::Done(byte[0]))
-    })
+    sylvan::contract::io::attempt_interruptible(
+        socket.as_fd(),
+        Interest::Read,
+        interrupt,
+        |fd, _| {
+            let mut byte = [0];
+            recv(fd, &mut byte, RecvFlags::DONTWAIT)?;
+            Ok(Attempt::Done(byte[0]))
+        },
+    )
 }
 
 fn give(socket: &UnixStream, byte: u8) -> std::io::Result<()> {
-    sylvan::io::attempt(socket.as_fd(), Interest::Write, |fd, _| {
+    sylvan::contract::io::attempt(socket.as_fd(), Interest::Write, |fd, _| {
         send(fd, &[byte], SendFlags::DONTWAIT)?;
         Ok(Attempt::Done(()))
     })
@@ -44,20 +50,27 @@ fn each_kind_of_wait_is_ended() {
     let word = || AtomicU32::new(0);
     for deadline in [None, far()] {
         let end = interrupted(move |i| {
-            sylvan::wait_interruptible(&word(), 0, deadline, WaitReason::Futex, i)
+            sylvan::contract::wait_interruptible(&word(), 0, deadline, WaitReason::Futex, i)
         });
         assert_eq!(end, Wait::Interrupted);
         let end = interrupted(move |i| {
             let (ours, _theirs) = UnixStream::pair().unwrap();
-            sylvan::io::ready_interruptible(ours.as_fd(), Interest::Read, deadline, i)
+            sylvan::contract::io::ready_interruptible(ours.as_fd(), Interest::Read, deadline, i)
         });
         assert_eq!(end.unwrap_err().kind(), ErrorKind::Interrupted);
     }
     let end = interrupted(move |i| {
-        sylvan::wait_turn_interruptible(&word(), 0, Instant::now(), None, WaitReason::Mutex, i)
+        sylvan::contract::wait_turn_interruptible(
+            &word(),
+            0,
+            Instant::now(),
+            None,
+            WaitReason::Mutex,
+            i,
+        )
     });
     assert_eq!(end, Turn::Interrupted);
-    assert!(interrupted(move |i| sylvan::sleep_interruptible(far().unwrap(), i)));
+    assert!(interrupted(move |i| sylvan::contract::sleep_interruptible(far().unwrap(), i)));
     let end = interrupted(|i| {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         receive(&ours, i)
@@ -73,12 +86,12 @@ fn one_that_is_raised_ends_the_next_wait_until_it_is_taken() {
         interrupt.raise();
         interrupt.raise();
         let far = Instant::now() + Duration::from_secs(3600);
-        assert!(sylvan::sleep_interruptible(far, &interrupt));
-        assert!(sylvan::sleep_interruptible(far, &interrupt));
+        assert!(sylvan::contract::sleep_interruptible(far, &interrupt));
+        assert!(sylvan::contract::sleep_interruptible(far, &interrupt));
         assert!(interrupt.take());
         assert!(!interrupt.take());
         let soon = Instant::now() + Duration::from_millis(5);
-        assert!(!sylvan::sleep_interruptible(soon, &interrupt));
+        assert!(!sylvan::contract::sleep_interruptible(soon, &interrupt));
         assert!(Instant::now() >= soon);
     })
     .join()
@@ -98,7 +111,7 @@ fn no_wake_up_is_lost_among_interrupts() {
         for n in 0..ROUNDS {
             while w.load(Ordering::Acquire) == n {
                 let deadline = (n % 2 == 0).then(|| Instant::now() + Duration::from_micros(100));
-                sylvan::wait_interruptible(&w, n, deadline, WaitReason::Futex, &i);
+                sylvan::contract::wait_interruptible(&w, n, deadline, WaitReason::Futex, &i);
                 i.take();
             }
             let byte = loop {

@@ -20,7 +20,7 @@ unsafe extern "C" fn pthread_create(
     main: *const c_void,
     argument: *mut c_void,
 ) -> c_int {
-    let is_the_runtimes = sylvan::thread::is_starting_os_thread();
+    let is_the_runtimes = sylvan::contract::thread::is_starting_os_thread();
     let count = if is_the_runtimes { &OF_THE_RUNTIME } else { &OF_THE_PROGRAM };
     count.fetch_add(1, Ordering::Relaxed);
     // SAFETY: libc's function of that name, which has this type, called as this one was.

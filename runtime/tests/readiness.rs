@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use sylvan::io::{Attempt, Interest, attempt, ready, set_timeout};
+use sylvan::contract::io::{Attempt, Interest, attempt, ready, set_timeout};
 
 #[test]
 fn all_who_ask_whether_a_descriptor_is_ready_are_told() {

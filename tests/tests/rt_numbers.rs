@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use std_shim::{net, thread};
-use sylvan::io::{Attempt, Interest, Mode, attempt, ready};
+use sylvan::contract::io::{Attempt, Interest, Mode, attempt, ready};
 
 use tests::process::Process;
 

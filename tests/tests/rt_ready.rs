@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sylvan::io::{Interest, ready};
+use sylvan::{Interest, ready};
 
 use tests::process::Process;
 

@@ -15,7 +15,7 @@ use std::mem;
 use std::ptr;
 
 use libc::pthread_t;
-use sylvan::Interrupt;
+use sylvan::contract::Interrupt;
 
 use crate::next::{Next, call_next};
 use crate::signal::lock::{Held, held};

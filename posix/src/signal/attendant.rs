@@ -96,7 +96,7 @@ pub(crate) fn begin() {
     }
     find_code();
     BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
-    sylvan::signal::cover_all(POKE);
+    sylvan::contract::signal::cover_all(POKE);
 }
 
 /// Finds out where this library is, unless it is a part of the program.
@@ -168,7 +168,7 @@ pub(crate) fn attend() {
         NONE => {
             let first =
                 ATTENDANT.compare_exchange(NONE, STARTING, Ordering::SeqCst, Ordering::SeqCst);
-            if first.is_ok() && sylvan::signal::start_attendant(run).is_err() {
+            if first.is_ok() && sylvan::contract::signal::start_attendant(run).is_err() {
                 // Whoever waits notices at its next wait; somebody else may have more luck.
                 ATTENDANT.store(NONE, Ordering::SeqCst);
                 HAS_NEWS.store(false, Ordering::SeqCst);

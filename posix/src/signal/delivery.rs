@@ -145,8 +145,8 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
         kernel::enter(libc::SYS_rt_tgsigqueueinfo, [pid, this, signal.into(), with, 0, 0]);
     }
     // The handler runs in the first of these; it may be another OS thread afterwards.
-    set_mask(sylvan::signal::cover() & !bit(signal));
-    set_mask(sylvan::signal::cover());
+    set_mask(sylvan::contract::signal::cover() & !bit(signal));
+    set_mask(sylvan::contract::signal::cover());
     signals.depth.set(signals.depth.get() - 1);
     let here = signals.alternate.take();
     if let Some(here) = here {
@@ -167,7 +167,7 @@ pub(crate) fn leave_handler(signals: &Signals) {
     if let Some(own) = signals.alternate.get() {
         set_alternate_stack(own);
     }
-    set_mask(sylvan::signal::cover());
+    set_mask(sylvan::contract::signal::cover());
 }
 
 /// It goes on, in the handler.

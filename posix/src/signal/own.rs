@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{pid_t, pthread_t, siginfo_t};
-use sylvan::Interrupt;
+use sylvan::contract::Interrupt;
 
 use super::lock::{Held, held};
 use super::queue::{self, Queue};
@@ -60,7 +60,7 @@ unsafe impl Sync for Signals {}
 // SAFETY: as above; nothing in it belongs to an OS thread.
 unsafe impl Send for Signals {}
 
-sylvan::local_pointer! {
+sylvan::contract::local_pointer! {
     /// Those of the calling thread; null for one that is not green.
     static OWN: Signals as "sylvan_own_signals";
 }

@@ -188,7 +188,7 @@ fn run(record: &'static Record) {
         unsafe { exit::call(start, record.argument.get(), record.result.as_ptr()) };
     }
     cancel::is_over(record);
-    sylvan::thread::end_locals();
+    sylvan::contract::thread::end_locals();
     record.signals.end();
     exit::ends();
     // Releases to who joins and to who detaches; acquires what the latter did.

@@ -80,7 +80,7 @@ pub(crate) struct Record {
 // SAFETY: the cells belong to the thread, or to its joiner, as `state` says.
 unsafe impl Sync for Record {}
 
-sylvan::local_pointer! {
+sylvan::contract::local_pointer! {
     /// That of the calling thread; null for one that has none.
     static THIS: Record as "sylvan_posix_record";
 }

@@ -27,7 +27,7 @@
 //! - RAISED stays until the thread takes it. Both are steps on one word, so what was written before RAISED
 //!   was set is seen by whoever takes it: a signal that is left for a thread is found, whenever it comes.
 //!
-//! An OS thread in [`wait_interruptible`](crate::wait_interruptible) does the same with its waiter in the task's place, and
+//! An OS thread in [`wait_interruptible`](super::wait_interruptible) does the same with its waiter in the task's place, and
 //! OS_THREAD beside it. Whoever raises changes the word that the waiter sleeps at (`wait_queue`), and wakes it. Besides, a
 //! signal's handler ends its wait, and that alone ends its others: there it neither opens nor looks.
 
@@ -46,7 +46,7 @@ const OS_THREAD: usize = 4;
 
 const _: () = assert!(align_of::<Header>() > OS_THREAD && align_of::<Waiter>() > OS_THREAD);
 
-/// What ends the interruptible waits of one thread. See [`wait_interruptible`](crate::wait_interruptible).
+/// What ends the interruptible waits of one thread. See [`wait_interruptible`](super::wait_interruptible).
 ///
 /// It outlives the thread's waits, and each call of [`raise`](Self::raise).
 #[derive(Debug)]

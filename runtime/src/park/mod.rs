@@ -122,12 +122,13 @@ pub fn wait(
 ///
 /// ```
 /// use std::sync::atomic::AtomicU32;
-/// use sylvan::{Interrupt, Wait, WaitReason};
+/// use sylvan::contract::{Interrupt, wait_interruptible};
+/// use sylvan::{Wait, WaitReason};
 ///
 /// static INTERRUPT: Interrupt = Interrupt::new();
 /// let thread = sylvan::spawn(|| {
 ///     let word = AtomicU32::new(0);
-///     sylvan::wait_interruptible(&word, 0, None, WaitReason::Futex, &INTERRUPT)
+///     wait_interruptible(&word, 0, None, WaitReason::Futex, &INTERRUPT)
 /// });
 /// INTERRUPT.raise();
 /// assert_eq!(thread.join().unwrap(), Wait::Interrupted);

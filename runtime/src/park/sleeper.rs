@@ -39,7 +39,8 @@ const WOKEN: u32 = 1;
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicPtr, Ordering::AcqRel};
 ///
-/// use sylvan::{Sleeper, WaitReason};
+/// use sylvan::WaitReason;
+/// use sylvan::contract::Sleeper;
 ///
 /// const DONE: *mut Sleeper = ptr::without_provenance_mut(1);
 ///
