@@ -16,6 +16,8 @@
 #   libssl-dev, pkg-config  OpenSSL, for a program that links it and `sylvan-libc`
 #   python3, libpython3.11-testsuite, ruby, puma, openjdk-17-jdk-headless, apache2-bin, stunnel4,
 #   memcached               programs that run green, and CPython's own tests
+#   chromium, chromium-driver, python3-selenium, fonts-dejavu-core
+#                           the browser that opens the picture of a run
 set -euo pipefail
 
 packages=(
@@ -25,6 +27,7 @@ packages=(
     mariadb-server-core mariadb-client-core postgresql apache2-utils openssl
     gcc g++ libssl-dev libsqlite3-dev pkg-config
     python3 libpython3.11-testsuite ruby puma openjdk-17-jdk-headless apache2-bin stunnel4 memcached
+    chromium chromium-driver python3-selenium fonts-dejavu-core
 )
 
 missing=()

@@ -3,7 +3,8 @@
 //!
 //! - [`run`]: a program as it is, its threads green;
 //! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
-//! - [`prove`]: whether a program is an event loop.
+//! - [`prove`]: whether a program is an event loop;
+//! - [`trace`]: how a run went.
 //!
 //! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
 //! in `VERBS`.
@@ -13,6 +14,7 @@ pub mod cargo;
 pub mod prove;
 pub mod run;
 mod sources;
+pub mod trace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -26,10 +28,11 @@ struct Verb {
     main: fn(Vec<OsString>) -> ExitCode,
 }
 
-const VERBS: [Verb; 3] = [
+const VERBS: [Verb; 4] = [
     Verb { name: "run", what: "runs a program with green threads", main: run::main },
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
+    Verb { name: "trace", what: "shows how a run went", main: trace::main },
 ];
 
 /// What the program does, given the arguments behind its name.

@@ -1,0 +1,118 @@
+//! `sylvan trace …`: the picture of a run. What the runtime records is a file
+//! (`sylvan_sight::file`), of which this makes what people look at:
+//!
+//! - [`view`]: a page for any browser.
+//!
+//! Each is a module with a `main` that takes the arguments behind its name, and a line in `WAYS`.
+
+pub mod view;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use sylvan_sight::file::{self, Run, Unusable};
+
+use crate::not_understood;
+
+const HELP: &str = "\
+Shows how a run went that was recorded.
+
+usage: sylvan trace view FILE -o PAGE.html
+
+  view       a page of its own for any browser, which loads nothing: time from left to right, a
+             row for each OS thread and each green thread, those whose names differ by numbers
+             only in a group; press ? there for its keys
+
+The exit status is 0 if all went well, 1 if nothing can be written, 2 if the command line is not
+understood, and
+  117  the file cannot be read
+  118  it is no trace, or nothing is in it
+  119  it is a trace of another version
+";
+
+/// Something that can be made of a file: its name, and what it does, given the arguments behind that.
+type Way = (&'static str, fn(Vec<OsString>) -> Result<(), Refusal>);
+
+const WAYS: [Way; 1] = [("view", view::main)];
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The command line is not understood.
+    Usage(String),
+    /// The file cannot be read.
+    File(PathBuf, std::io::Error),
+    /// It cannot be used.
+    Unusable(PathBuf, Unusable),
+    /// What was asked for cannot be written.
+    Output(PathBuf, std::io::Error),
+}
+
+impl Refusal {
+    fn tell(&self) -> ExitCode {
+        let (status, text) = match self {
+            Self::Usage(error) => return not_understood(error, "sylvan trace --help"),
+            Self::File(path, error) => (117, format!("{}: {error}", path.display())),
+            Self::Unusable(path, why) => {
+                let status = if matches!(why, Unusable::Version(_)) { 119 } else { 118 };
+                (status, format!("{}: {why}", path.display()))
+            }
+            Self::Output(path, error) => (1, format!("{}: {error}", path.display())),
+        };
+        eprintln!("error: {text}");
+        ExitCode::from(status)
+    }
+}
+
+/// What the verb does, given the arguments behind it.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let mut args = args.into_iter();
+    let first = args.next().map(|first| first.to_string_lossy().into_owned());
+    let result = match first.as_deref() {
+        Some("--help" | "-h") => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some(name) => match WAYS.iter().find(|(way, _)| *way == name) {
+            Some((_, main)) => main(args.collect()),
+            None => Err(Refusal::Usage(format!("there is no `sylvan trace {name}`"))),
+        },
+        None => Err(Refusal::Usage("expected what to do".to_owned())),
+    };
+    result.map_or_else(|refusal| refusal.tell(), |()| ExitCode::SUCCESS)
+}
+
+/// The arguments of a way: a file, and options that have a value each.
+pub(crate) fn parse<const N: usize>(
+    args: Vec<OsString>,
+    options: [&str; N],
+) -> Result<(PathBuf, [Option<OsString>; N]), Refusal> {
+    let mut values = [const { None }; N];
+    let mut file = None;
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        if let Some(at) = options.iter().position(|option| *option == text) {
+            let value = args.next();
+            let missing = || Refusal::Usage(format!("`{text}` expected a value"));
+            values[at] = Some(value.ok_or_else(missing)?);
+        } else if text.starts_with('-') || file.is_some() {
+            return Err(Refusal::Usage(format!("unexpected argument `{text}`")));
+        } else {
+            file = Some(PathBuf::from(arg));
+        }
+    }
+    let file = file.ok_or_else(|| Refusal::Usage("expected a file".to_owned()))?;
+    Ok((file, values))
+}
+
+/// Reads a trace. Where it was cut off a line says so.
+pub(crate) fn load(path: &Path) -> Result<Run, Refusal> {
+    let bytes = std::fs::read(path).map_err(|error| Refusal::File(path.to_owned(), error))?;
+    let run = file::read(&bytes).map_err(|why| Refusal::Unusable(path.to_owned(), why))?;
+    if run.is_cut {
+        eprintln!("note: {} was cut off; this is what it has", path.display());
+    }
+    Ok(run)
+}
