@@ -312,6 +312,8 @@ class Chart {
       this.labels.push(label);
     }
     box.dataset.rows = state.rows.length;
+    if (state.current < 0) box.removeAttribute('aria-activedescendant');
+    else box.setAttribute('aria-activedescendant', `row-${state.current}`);
     const found = new Set(state.found);
     this.labels.forEach((label, i) => {
       const row = shown[i];
@@ -319,6 +321,7 @@ class Chart {
       if (!row) return;
       label.className = `label ${row.kind}`;
       label.dataset.row = first + i;
+      label.id = `row-${first + i}`;
       label.style.transform = `translateY(${row.top - top}px)`;
       label.style.height = `${row.height}px`;
       label.setAttribute('role', 'treeitem');
@@ -342,7 +345,7 @@ function wordsOn(run, span, isOs) {
   const state = run.spans.state[span];
   if (state >= WAITING) return run.reasons[state - WAITING] ?? '';
   if (state === RUNNABLE) return 'wants a processor';
-  return run.osThreads[run.spans.by[span]]?.name ?? '';
+  return placeOf(run, span) ?? '';
 }
 
 // What stands in small print beside the name of a row.

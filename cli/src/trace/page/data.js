@@ -9,7 +9,8 @@
 const UNKNOWN = 0, RUNNABLE = 1, RUNNING = 2, ALONE = 3, BLOCKING = 4, WAITING = 5;
 const OVER = 255;
 
-// Who has made a thread runnable: nobody, an OS thread, or the green thread of this number plus two.
+// Who has made a thread runnable: nobody, an OS thread, or the green thread of this number plus two. Of who
+// runs or blocks there is the OS thread in its place, plus one, or 0.
 const BY_EVENT = 0, BY_OS_THREAD = 1, BY_THREAD = 2;
 
 // States of an OS thread.

@@ -190,7 +190,7 @@ function listenToKeys() {
   addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || element('help').open) return;
     if (event.target.matches('input, select')) {
-      if (event.key === 'Escape') element('scroll').focus();
+      if (event.key === 'Escape') element('labels').focus();
       return;
     }
     if (event.target.matches('button') && event.key === 'Enter') return;

@@ -170,11 +170,13 @@ function columnsOf(run, group, from, perColumn, columns) {
 // For each OS thread the spans that it ran, in the order of time.
 function ranBy(run) {
   const { spans } = run, counts = new Uint32Array(run.osThreads.length);
-  const runs = i => spans.state[i] === RUNNING || spans.state[i] === ALONE || spans.state[i] === BLOCKING;
-  for (let i = 0; i < spans.state.length; i++) if (runs(i)) counts[spans.by[i]]++;
+  const runs = i => spans.state[i] >= RUNNING && spans.state[i] <= BLOCKING && spans.by[i] > 0;
+  for (let i = 0; i < spans.state.length; i++) if (runs(i)) counts[spans.by[i] - 1]++;
   const lists = [...counts].map(count => new Uint32Array(count));
   counts.fill(0);
-  for (let i = 0; i < spans.state.length; i++) if (runs(i)) lists[spans.by[i]][counts[spans.by[i]]++] = i;
+  for (let i = 0; i < spans.state.length; i++) {
+    if (runs(i)) lists[spans.by[i] - 1][counts[spans.by[i] - 1]++] = i;
+  }
   for (const list of lists) list.sort((a, b) => spans.start[a] - spans.start[b]);
   return lists;
 }
@@ -284,6 +286,11 @@ function prepare(run) {
   run.groupOf = new Array(run.threads.count);
   for (const group of run.groups) for (const thread of group.threads) run.groupOf[thread] = group;
   run.summary = summaryOf(run);
+}
+
+// The OS thread that a span ran on, if that is known.
+function placeOf(run, span) {
+  return run.osThreads[run.spans.by[span] - 1]?.name;
 }
 
 function words(run, span) {

@@ -158,15 +158,22 @@ class Painter {
     flush();
   }
 
-  // A group: above, what all of its threads do; below, how many use a processor or want to, at a larger scale.
+  // A group: above, what all of its threads do; below, those that use a processor or want to, as large as
+  // most of them at once in what is shown.
   group(columns, group, y0, y1) {
     const width = KINDS.length, { share, dots } = this;
     const split = y1 - Math.round((y1 - y0) * 0.42), gap = Math.round(dots);
+    let most = 1;
+    for (let x = 0; x < this.w; x++) {
+      let active = 0;
+      for (let kind = 0; kind < ACTIVE; kind++) active += columns[x * width + kind];
+      most = Math.max(most, active);
+    }
     for (let x = 0; x < this.w; x++) {
       share.set(columns.subarray(x * width, (x + 1) * width));
       this.pile(x, y0, split - gap, share, group.threads.length);
       share.fill(0, ACTIVE);
-      this.pile(x, split, y1, share, Math.max(1, group.density.peak));
+      this.pile(x, split, y1, share, most);
     }
     this.rect(0, this.w, split - gap, split, bits(this.colors.line));
   }

@@ -71,7 +71,7 @@ class Panel {
       box.append(make('p', { className: 'faint', text: `from ${moment(from, 1e3)} to ${moment(to, 1e3)}` }));
       const wake = wakeOf(run, span);
       if (spans.state[span] >= RUNNING && spans.state[span] <= BLOCKING) {
-        box.append(make('p', { text: `on ${run.osThreads[spans.by[span]]?.name ?? 'an OS thread'}` }));
+        box.append(make('p', { text: `on ${placeOf(run, span) ?? 'an OS thread that is not known'}` }));
       }
       if (wake > first && spans.state[wake - 1] >= WAITING) box.append(this.by(wake));
       if (wake >= 0 && wake !== span) box.append(make('p', { text: `wanted a processor for ${length(spans.start[wake + 1] - spans.start[wake])}` }));

@@ -8,7 +8,7 @@
 //!   OS thread  name; spans from 0 on: state, length; marks: time since the one before, kind, count
 //!   thread     number, name, spawner + 1 or 0, begin, its spans
 //!   span       state, length; of 1 who did it: 0 an event or itself, 1 an OS thread, thread + 2;
-//!              of 2, 3 and 4 the OS thread
+//!              of 2, 3 and 4 the OS thread + 1, or 0
 //!
 //!   states of a thread     0 unknown  1 runnable  2 running  3 running without a core  4 blocking
 //!                          5... waiting, by reason
@@ -261,7 +261,7 @@ fn span_bytes(out: &mut Bytes, state: u8, span: &Span, indices: &Indices<'_>) {
         }),
         RUNNING | ALONE | BLOCKING => {
             let place = span.place.and_then(|place| indices.os_threads.get(&place.os_thread));
-            out.count(place.copied().unwrap_or_default());
+            out.count(place.map_or(0, |place| place + 1));
         }
         _ => {}
     }
