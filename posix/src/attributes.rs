@@ -27,7 +27,7 @@ use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
 use crate::comm;
 use crate::errno::{errno, fails, set_errno};
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::numbered::{To, kernels};
 use crate::thread::{self, Record, Whose};

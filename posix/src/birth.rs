@@ -29,7 +29,7 @@ use std::ffi::{c_int, c_void};
 use libc::{pthread_attr_t, pthread_t};
 use sylvan::contract::thread::Birth;
 
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 
 in_place_of_libc! { pthread_create, pthread_detach }

@@ -4,7 +4,7 @@ use std::mem;
 
 use libc::{c_int, clockid_t, pthread_t, rusage, time_t, timespec, timeval};
 
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::thread::{self, Whose};
 use crate::whole;

@@ -18,7 +18,7 @@ use std::mem;
 use libc::{pthread_t, size_t};
 
 use crate::birth;
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::thread::{self, Name, Record, Whose, name_at};
 use crate::whole;

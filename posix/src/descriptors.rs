@@ -26,7 +26,7 @@ use sylvan::contract::numbers;
 
 use crate::clock::CLOCK_GETTIME;
 use crate::errno::{errno, fails, set_errno};
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::wait;
 use crate::whole::is_whole;

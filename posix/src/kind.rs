@@ -3,6 +3,7 @@
 //! | kind | what it is | a green thread's call |
 //! |---|---|---|
 //! | `Tcp` | a stream socket of the Internet's: a short read has drained it | with `MSG_DONTWAIT`, parks on `EAGAIN` |
+//! | `Unix` | one of this host's: a short read has, if the kernel says so | the same |
 //! | `Stream` | another stream socket: a read may stop short for other reasons | the same |
 //! | `Message` | any other socket: a call takes a message or leaves it | the same |
 //! | `Pipe` | a pipe, or an anonymous file (`eventfd`, `timerfd`, …) | with `RWF_NOWAIT`, parks on `EAGAIN` |
@@ -25,18 +26,8 @@ use std::mem::MaybeUninit;
 
 use sylvan::contract::numbers;
 
+pub(crate) use crate::calls::Kind;
 use crate::kernel::enter;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Tcp = 1,
-    Stream,
-    Message,
-    Pipe,
-    Counter,
-    Polled,
-    File,
-}
 
 impl Kind {
     /// That of a descriptor; `None` where nothing is open under the number.
@@ -65,22 +56,15 @@ impl Kind {
     fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             1 => Self::Tcp,
-            2 => Self::Stream,
-            3 => Self::Message,
-            4 => Self::Pipe,
-            5 => Self::Counter,
-            6 => Self::Polled,
-            7 => Self::File,
+            2 => Self::Unix,
+            3 => Self::Stream,
+            4 => Self::Message,
+            5 => Self::Pipe,
+            6 => Self::Counter,
+            7 => Self::Polled,
+            8 => Self::File,
             _ => return None,
         })
-    }
-
-    pub(crate) fn is_socket(self) -> bool {
-        matches!(self, Self::Tcp | Self::Stream | Self::Message)
-    }
-
-    pub(crate) fn is_stream(self) -> bool {
-        matches!(self, Self::Tcp | Self::Stream)
     }
 
     fn look(fd: c_int) -> Option<Self> {
@@ -107,6 +91,7 @@ impl Kind {
         const TYPE: c_int = 0xf;
         match (domain, socket_type & TYPE) {
             (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => Self::Tcp,
+            (libc::AF_UNIX, libc::SOCK_STREAM) => Self::Unix,
             (_, libc::SOCK_STREAM) => Self::Stream,
             _ => Self::Message,
         }

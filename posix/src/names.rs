@@ -64,5 +64,3 @@ macro_rules! jump {
         "b {}"
     };
 }
-
-pub(crate) use in_place_of_libc;

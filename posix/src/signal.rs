@@ -32,8 +32,8 @@ use std::ptr;
 use libc::{c_int, siginfo_t, sigset_t};
 
 use crate::errno::set_errno;
+use crate::in_place_of_libc;
 use crate::kernel;
-use crate::names::in_place_of_libc;
 use crate::whole::is_whole;
 
 in_place_of_libc! { pthread_sigmask, sigprocmask }

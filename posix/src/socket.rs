@@ -27,7 +27,6 @@
 use std::ffi::{c_int, c_long, c_uint, c_void};
 use std::io;
 use std::mem;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec, timeval};
@@ -42,7 +41,8 @@ use crate::kind::{Kind, option};
 use crate::next::libcs;
 use crate::poll::to_timespec;
 use crate::transfer::{
-    Buffers, answer, attempt, check, flags_in, is_ready, on, receive, result, send_rest, transmit,
+    Buffers, answer, attempt, check, flags_in, on, receive, result, send_rest, taken, there,
+    transmit, when_ready,
 };
 use crate::wait::{self, Restart, section};
 
@@ -126,9 +126,8 @@ pub unsafe extern "C" fn socketpair(
 pub unsafe extern "C" fn shutdown(fd: c_int, how: c_int) -> c_int {
     // SAFETY: as the caller promises.
     let result = unsafe { libcs::shutdown(fd, how) };
-    if result == 0 && how != libc::SHUT_RD && numbers::kind(fd) == Kind::Stream as u32 {
-        // SAFETY: it was open a moment ago; nothing is read, written or closed by it.
-        sylvan::contract::io::writing_is_over(unsafe { BorrowedFd::borrow_raw(fd) });
+    if result == 0 && how != libc::SHUT_RD && numbers::kind(fd) == Kind::Unix as u32 {
+        sylvan::contract::io::writing_is_over(there(fd));
     }
     result
 }
@@ -164,11 +163,8 @@ pub unsafe extern "C-unwind" fn accept4(
         let accepted = if is_green() && kind.is_some() {
             let rest = [name as c_long, len as c_long, flags.into(), 0];
             let accepted = attempt(fd, Interest::Read, |fd, _| {
-                if !is_ready(fd, Interest::Read) {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
                 // SAFETY: as the caller promises, here and below.
-                result(section(|| unsafe { on(libc::SYS_accept4, fd, rest) })).map(Attempt::Done)
+                when_ready(fd, Interest::Read, |fd| unsafe { on(libc::SYS_accept4, fd, rest) })
             });
             answer(accepted) as c_int
         } else {
@@ -235,10 +231,8 @@ unsafe fn connect_tcp(fd: c_int, name: *const sockaddr, len: socklen_t) -> io::R
     match result(begun) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY)) => {
             let deadline = as_duration(programs).and_then(|left| Instant::now().checked_add(left));
-            // SAFETY: something is open under it. If that is closed meanwhile the runtime hears of it.
-            let there = unsafe { BorrowedFd::borrow_raw(fd) };
             let restart = if deadline.is_some() { Restart::Never } else { Restart::AsAsked };
-            if !wait::ready(there, Interest::Write, deadline, restart)? {
+            if !wait::ready(there(fd), Interest::Write, deadline, restart)? {
                 return Err(error);
             }
             match option(fd, libc::SO_ERROR) {
@@ -486,14 +480,10 @@ pub unsafe extern "C-unwind" fn send(
             return unsafe { libcs::send(fd, from, len, flags) };
         };
         answer(transmit(fd, kind, flags, len, |fd, flags, done| {
-            let from = from.wrapping_byte_add(done) as c_long;
+            let (from, left) = (from.wrapping_byte_add(done) as c_long, len - done);
+            let arguments = [fd.into(), from, left as c_long, flags.into(), 0, 0];
             // SAFETY: as above.
-            unsafe {
-                enter(
-                    libc::SYS_sendto,
-                    [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0],
-                )
-            }
+            taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
         }))
     })
 }
@@ -517,12 +507,11 @@ pub unsafe extern "C-unwind" fn sendto(
             return unsafe { libcs::sendto(fd, from, len, flags, name, name_len) };
         };
         answer(transmit(fd, kind, flags, len, |fd, flags, done| {
-            let from = from.wrapping_byte_add(done) as c_long;
-            let (left, name, name_len) = ((len - done) as c_long, name as c_long, name_len.into());
+            let (from, left) = (from.wrapping_byte_add(done) as c_long, len - done);
+            let arguments =
+                [fd.into(), from, left as c_long, flags.into(), name as c_long, name_len.into()];
             // SAFETY: as above.
-            unsafe {
-                enter(libc::SYS_sendto, [fd.into(), from, left, flags.into(), name, name_len])
-            }
+            taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
         }))
     })
 }
@@ -550,7 +539,7 @@ pub unsafe extern "C-unwind" fn sendmsg(
         let total = unsafe { buffers.total() }.unwrap_or(0);
         answer(transmit(fd, kind, flags, total, |fd, flags, done| {
             // SAFETY: as above.
-            unsafe { send_rest(fd, message, buffers, flags, done) }
+            unsafe { send_rest(fd, message, buffers, flags, done, total) }
         }))
     })
 }

@@ -12,7 +12,7 @@ use std::ptr;
 use libc::{pthread_attr_t, pthread_t};
 
 use crate::birth;
-use crate::names::in_place_of_libc;
+use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::thread::{self, Bounds, Record, Whose};
 use crate::whole;

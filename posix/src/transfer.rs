@@ -3,20 +3,8 @@
 //! An OS thread's call is libc's. A green thread's goes by the descriptor's kind (`kind`): it is made so that
 //! the kernel does not block, and the thread parks while there is nothing; where the kernel has no such form
 //! of it, it is made in a blocking section, when the kernel says that it will not block, if it says so at all.
-//! No flag of the guest's file is ever changed.
-//!
-//! # A call that is made in parts
-//!
-//! A write to a stream that blocks returns when all is taken; and so does a read with `MSG_WAITALL`. So
-//! what the kernel has taken of it is counted, and the call goes on with the rest, in one attempt and
-//! under one timeout. What ends it after a part is not said: a timeout, a handler or an error leave the
-//! part as the answer. (An error of TCP stays in place for the next call; it must not be fetched by
-//! writing on. One of another stream is taken, as the call that blocks does.)
-//!
-//! # What a short read says
-//!
-//! A read of TCP that brings less than it had room for has drained the socket, and the next one parks
-//! without asking. Of nothing else this can be said: see the mirror's `net::transfer`.
+//! No flag of the guest's file is ever changed. What a call is beside that, a short answer and a call in parts, is
+//! said in [`calls::transfer`](crate::calls::transfer).
 //!
 //! # `SIGPIPE`
 //!
@@ -29,15 +17,18 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{iovec, size_t, ssize_t};
+use rustix::event::PollFlags;
 use sylvan::contract::io::{Attempt, Interest, Mode};
 use sylvan::is_green;
 
+use crate::calls::Waits;
+use crate::calls::transfer as calls;
 use crate::cancel::around;
 use crate::errno::{number_of, set_errno};
 use crate::kernel::enter;
-use crate::kind::{Kind, option};
+use crate::kind::Kind;
 use crate::next::libcs;
-use crate::wait::{self, Restart, section};
+use crate::wait::{Callers, Restart, section};
 
 libcs! {
     read(fd: c_int, to: *mut c_void, room: size_t) -> ssize_t;
@@ -79,29 +70,25 @@ pub(crate) unsafe fn on(number: c_long, fd: c_int, [a, b, c, d]: [c_long; 4]) ->
     unsafe { enter(number, [fd.into(), a, b, c, d, 0]) }
 }
 
-/// An attempt of a green thread, with what its caller has passed: see [`wait::attempt`].
+/// A descriptor of the caller's.
+#[inline]
+pub(crate) fn there<'a>(fd: c_int) -> BorrowedFd<'a> {
+    // SAFETY: something is open under it. If that is closed meanwhile the runtime hears of it.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+/// An attempt of a green thread, with what its caller has passed: see [`Waits::attempt`].
 #[inline]
 pub(crate) fn attempt<T: Send>(
     fd: c_int,
     interest: Interest,
     op: impl FnMut(c_int, Mode) -> io::Result<Attempt<T>>,
 ) -> io::Result<T> {
-    struct Callers<F>(F);
-    // SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
-    unsafe impl<F> Send for Callers<F> {}
-    impl<T, F: FnMut(c_int, Mode) -> io::Result<Attempt<T>>> Callers<F> {
-        #[inline]
-        fn make(&mut self, fd: BorrowedFd<'_>, mode: Mode) -> io::Result<Attempt<T>> {
-            (self.0)(fd.as_raw_fd(), mode)
-        }
-    }
     let mut op = Callers(op);
-    // SAFETY: something is open under it. If that is closed meanwhile the runtime hears of it.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    wait::attempt(fd, interest, Restart::AsAsked, move |fd, mode| op.make(fd, mode))
+    Restart::AsAsked.attempt(there(fd), interest, move |fd, mode| op.get()(fd.as_raw_fd(), mode))
 }
 
-/// `fd` with the flag for a call that is not to block.
+/// The flags of a call, with the one for a call that is not to block.
 #[inline]
 pub(crate) fn flags_in(mode: Mode, flags: c_int) -> c_int {
     match mode {
@@ -125,102 +112,92 @@ pub(crate) fn receive(
     if flags & AT_ONCE != 0 {
         return result(receive(fd, flags, 0));
     }
-    let takes_all = flags & libc::MSG_WAITALL != 0 && kind.is_stream();
-    if takes_all && flags & LOOKS != 0 {
-        // Until there is as much, which no event tells.
-        return result(section(|| receive(fd, flags, 0)));
+    if flags & libc::MSG_WAITALL != 0 && kind.is_stream() {
+        return if flags & LOOKS != 0 {
+            // Until there is as much, which no event tells.
+            result(section(|| receive(fd, flags, 0)))
+        } else {
+            receive_all(fd, flags, room, receive)
+        };
     }
-    let (mut done, mut has_asked) = (0, false);
+    let mut receive = Callers(receive);
+    calls::receive(
+        Restart::AsAsked,
+        there(fd),
+        move || kind,
+        move |fd, mode| {
+            let n = result(receive.get()(fd.as_raw_fd(), flags_in(mode, flags), 0))?;
+            Ok(if flags & LOOKS == 0 { kind.brought(n, room, None) } else { Attempt::Done(n) })
+        },
+    )
+}
+
+/// Receives until there is no more room, as a call that is made in parts.
+fn receive_all(
+    fd: c_int,
+    flags: c_int,
+    room: usize,
+    receive: impl Fn(c_int, c_int, usize) -> c_long,
+) -> io::Result<usize> {
+    let mut done = 0;
     let received = attempt(fd, Interest::Read, |fd, mode| {
         loop {
-            let n = match result(receive(fd, flags_in(mode, flags), done)) {
-                Err(error)
-                    if error.kind() == io::ErrorKind::WouldBlock && is_over(fd, &mut has_asked) =>
-                {
-                    0
-                }
-                received => received?,
-            };
+            let n = result(receive(fd, flags_in(mode, flags), done))?;
             done += n;
-            if n == 0 || !takes_all || done >= room {
-                let is_drained = kind == Kind::Tcp && flags & LOOKS == 0 && 0 < n && done < room;
-                return Ok(if is_drained { Attempt::Drained(done) } else { Attempt::Done(done) });
+            if n == 0 || done >= room {
+                return Ok(Attempt::Done(done));
             }
         }
     });
     if received.is_err() && done > 0 { Ok(done) } else { received }
 }
 
-/// Whether an `EAGAIN` stands for "reading was shut down": see the mirror's `net::transfer`. Only who was
-/// woken and finds nothing needs to look.
-#[cold]
-pub(crate) fn is_over(fd: c_int, has_asked: &mut bool) -> bool {
-    std::mem::replace(has_asked, true) && poll_now(fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0
-}
-
-/// What `poll` says of a descriptor now.
-pub(crate) fn poll_now(fd: c_int, events: i16) -> i16 {
-    let mut one = libc::pollfd { fd, events, revents: 0 };
-    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let [one_at, time] = [(&raw mut one) as c_long, (&raw const at_once) as c_long];
-    // SAFETY: the kernel writes the answer there.
-    unsafe { enter(libc::SYS_ppoll, [one_at, 1, time, 0, 0, 0]) };
-    one.revents
-}
-
 /// Whether a call would not block now.
 pub(crate) fn is_ready(fd: c_int, interest: Interest) -> bool {
     let events = match interest {
-        Interest::Read => libc::POLLIN | libc::POLLRDHUP,
-        Interest::Write => libc::POLLOUT,
+        Interest::Read => PollFlags::IN | PollFlags::RDHUP,
+        Interest::Write => PollFlags::OUT,
     };
-    poll_now(fd, events) != 0
+    !calls::poll_now(there(fd), events).is_empty()
 }
 
-/// Sends by a socket: `send` with a descriptor, flags, and how much is sent already. There are `total` bytes.
+/// What a system call has taken of `given` bytes.
+#[inline]
+pub(crate) fn taken(n: c_long, given: usize) -> io::Result<Attempt<usize>> {
+    Ok(calls::took(result(n)?, given))
+}
+
+/// Sends by a socket: `send` with a descriptor, flags, and how much is sent already, says what it has
+/// [`taken`]. There are `total` bytes.
 #[inline]
 pub(crate) fn transmit(
     fd: c_int,
     kind: Kind,
     flags: c_int,
     total: usize,
-    send: impl Fn(c_int, c_int, usize) -> c_long,
+    send: impl Fn(c_int, c_int, usize) -> io::Result<Attempt<usize>>,
 ) -> io::Result<usize> {
-    let mut done = 0;
-    let at_once = |fd| result(send(fd, flags | libc::MSG_NOSIGNAL, 0));
+    let (quietly, mut send) = (flags | libc::MSG_NOSIGNAL, Callers(send));
     let sent = if flags & libc::MSG_DONTWAIT != 0 {
-        at_once(fd)
+        send.get()(fd, quietly, 0).map(Attempt::into_inner)
     } else {
-        attempt(fd, Interest::Write, |fd, mode| {
-            if done > 0 && has_failed(fd, kind) {
-                return Ok(Attempt::Done(done));
-            }
-            done += result(send(fd, flags_in(mode, flags | libc::MSG_NOSIGNAL), done))?;
-            let is_full = kind.is_stream() && done < total && mode == Mode::NonBlocking;
-            if is_full { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(Attempt::Done(done)) }
-        })
+        calls::transmit(
+            Restart::AsAsked,
+            there(fd),
+            move || kind,
+            total,
+            move |fd, mode, done| send.get()(fd.as_raw_fd(), flags_in(mode, quietly), done),
+        )
     };
-    match sent {
-        Err(_) if done > 0 => Ok(done),
-        Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {
-            if kind.is_stream() && flags & libc::MSG_NOSIGNAL == 0 {
-                // SAFETY: the thread's own signal.
-                unsafe { libc::raise(libc::SIGPIPE) };
-            }
-            Err(error)
-        }
-        sent => sent,
+    if let Err(error) = &sent
+        && error.raw_os_error() == Some(libc::EPIPE)
+        && kind.is_stream()
+        && flags & libc::MSG_NOSIGNAL == 0
+    {
+        // SAFETY: the thread's own signal.
+        unsafe { libc::raise(libc::SIGPIPE) };
     }
-}
-
-/// Whether an error ends a write half way; see "A call that is made in parts".
-#[cold]
-fn has_failed(fd: c_int, kind: Kind) -> bool {
-    let has_failed = poll_now(fd, 0) & libc::POLLERR != 0;
-    if has_failed && kind != Kind::Tcp {
-        let _taken = option(fd, libc::SO_ERROR);
-    }
-    has_failed
+    sent
 }
 
 /// The buffers of a call.
@@ -229,6 +206,9 @@ pub(crate) struct Buffers {
     first: *const iovec,
     n: usize,
 }
+
+// SAFETY: the caller waits for the call, and has promised that they may be used until it returns.
+unsafe impl Send for Buffers {}
 
 impl Buffers {
     /// How many a call takes at most.
@@ -270,6 +250,16 @@ impl Buffers {
         (0, 0)
     }
 
+    /// `readv`, or `writev`, as it is.
+    ///
+    /// # Safety
+    ///
+    /// As for that.
+    unsafe fn call(self, number: c_long, fd: c_int) -> c_long {
+        // SAFETY: as the caller promises.
+        unsafe { on(number, fd, [self.first as c_long, self.n as c_long, 0, 0]) }
+    }
+
     fn header(self) -> libc::msghdr {
         // SAFETY: a header without a name and without more.
         let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -286,19 +276,24 @@ impl Buffers {
 /// As for `readv`.
 unsafe fn read_into(fd: c_int, to: Buffers, room: usize) -> io::Result<usize> {
     // SAFETY: as the caller promises, here and below.
-    let plain = |fd| unsafe { on(libc::SYS_readv, fd, [to.first as c_long, to.n as c_long, 0, 0]) };
+    let plain = move |fd| unsafe { to.call(libc::SYS_readv, fd) };
     let Some(kind) = Kind::of(fd) else { return result(plain(fd)) };
     match kind {
         // Nothing needs no waiting.
         _ if room == 0 => result(plain(fd)),
-        Kind::Tcp | Kind::Stream | Kind::Message => {
-            let received = receive(fd, kind, 0, room, |fd, flags, _| {
-                let mut header = to.header();
-                // SAFETY: as above.
-                unsafe {
-                    on(libc::SYS_recvmsg, fd, [(&raw mut header) as c_long, flags.into(), 0, 0])
-                }
-            });
+        Kind::Tcp | Kind::Unix | Kind::Stream | Kind::Message => {
+            let received = calls::receive(
+                Restart::AsAsked,
+                there(fd),
+                move || kind,
+                move |fd, mode| {
+                    let mut header = to.header();
+                    let arguments = [(&raw mut header) as c_long, flags_in(mode, 0).into(), 0, 0];
+                    // SAFETY: as above.
+                    let n = result(unsafe { on(libc::SYS_recvmsg, fd.as_raw_fd(), arguments) })?;
+                    Ok(kind.brought(n, room, Some(header.msg_flags)))
+                },
+            );
             match received {
                 // SAFETY: as above.
                 Err(error) if changed(fd, &error) => unsafe { read_into(fd, to, room) },
@@ -328,18 +323,17 @@ unsafe fn read_into(fd: c_int, to: Buffers, room: usize) -> io::Result<usize> {
 ///
 /// As for `writev`.
 unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize> {
-    let plain =
-        // SAFETY: as the caller promises, here and below.
-        |fd| unsafe { on(libc::SYS_writev, fd, [from.first as c_long, from.n as c_long, 0, 0]) };
+    // SAFETY: as the caller promises, here and below.
+    let plain = move |fd| unsafe { from.call(libc::SYS_writev, fd) };
     let Some(kind) = Kind::of(fd) else { return result(plain(fd)) };
     match kind {
-        Kind::Tcp | Kind::Stream | Kind::Message => {
+        Kind::Tcp | Kind::Unix | Kind::Stream | Kind::Message => {
             if total == 0 && kind != Kind::Message {
                 return result(plain(fd));
             }
             let sent = transmit(fd, kind, 0, total, |fd, flags, done| {
                 // SAFETY: as above.
-                unsafe { send_rest(fd, &from.header(), from, flags, done) }
+                unsafe { send_rest(fd, &from.header(), from, flags, done, total) }
             });
             match sent {
                 // SAFETY: as above.
@@ -349,38 +343,38 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
         }
         _ if total == 0 => result(plain(fd)),
         Kind::Pipe => {
-            let (mut done, mut kind) = (0, kind);
-            let written = attempt(fd, Interest::Write, |fd, _| {
-                if kind == Kind::Pipe {
-                    let one;
-                    let mut rest = from;
-                    if done > 0 {
-                        // SAFETY: there is more.
-                        let (at, len) = unsafe { from.rest(done) };
-                        one = iovec { iov_base: at as *mut c_void, iov_len: len as usize };
-                        rest = Buffers::new(&raw const one, 1);
-                    }
-                    match result(without_waiting(libc::SYS_pwritev2, fd, rest)) {
-                        Err(error) if refuses(&error) => kind = Kind::Counter.is_known_of(fd),
-                        Err(error) if error.raw_os_error() == Some(libc::EPIPE) && done > 0 => {
-                            take_pipe_signal();
-                            return Ok(Attempt::Done(done));
+            let mut kind = kind;
+            let written = calls::transmit(
+                Restart::AsAsked,
+                there(fd),
+                || Kind::Pipe,
+                total,
+                move |fd, _, done| {
+                    let fd = fd.as_raw_fd();
+                    if kind == Kind::Pipe {
+                        let one;
+                        let (mut rest, mut given) = (from, total);
+                        if done > 0 {
+                            // SAFETY: there is more.
+                            let (at, len) = unsafe { from.rest(done) };
+                            one = iovec { iov_base: at as *mut c_void, iov_len: len as usize };
+                            (rest, given) = (Buffers::new(&raw const one, 1), len as usize);
                         }
-                        Err(error) => return Err(error),
-                        Ok(n) => {
-                            done += n;
-                            let is_full = done < total;
-                            return if is_full {
-                                Err(io::ErrorKind::WouldBlock.into())
-                            } else {
-                                Ok(Attempt::Done(done))
-                            };
+                        match result(without_waiting(libc::SYS_pwritev2, fd, rest)) {
+                            Err(error) if refuses(&error) => kind = Kind::Counter.is_known_of(fd),
+                            Err(error) => {
+                                if done > 0 && error.raw_os_error() == Some(libc::EPIPE) {
+                                    take_pipe_signal();
+                                }
+                                return Err(error);
+                            }
+                            Ok(n) => return Ok(calls::took(n, given)),
                         }
                     }
-                }
-                when_ready(fd, Interest::Write, plain)
-            });
-            if written.is_err() && done > 0 { Ok(done) } else { said_of_pipe(written) }
+                    when_ready(fd, Interest::Write, plain)
+                },
+            );
+            said_of_pipe(written)
         }
         Kind::Counter | Kind::Polled => said_of_pipe(attempt(fd, Interest::Write, |fd, _| {
             when_ready(fd, Interest::Write, plain)
@@ -445,7 +439,7 @@ pub(crate) fn when_ready(
     result(section(|| plain(fd))).map(Attempt::Done)
 }
 
-/// Sends what is left of a message.
+/// Sends what is left of a message of `total` bytes, and says what is [`taken`] of it.
 ///
 /// # Safety
 ///
@@ -456,15 +450,17 @@ pub(crate) unsafe fn send_rest(
     buffers: Buffers,
     flags: c_int,
     done: usize,
-) -> c_long {
+    total: usize,
+) -> io::Result<Attempt<usize>> {
     if done == 0 {
+        let arguments = [header as c_long, flags.into(), 0, 0];
         // SAFETY: as the caller promises, here and below.
-        return unsafe { on(libc::SYS_sendmsg, fd, [header as c_long, flags.into(), 0, 0]) };
+        return taken(unsafe { on(libc::SYS_sendmsg, fd, arguments) }, total);
     }
     // SAFETY: as above.
     let (at, len) = unsafe { buffers.rest(done) };
     // SAFETY: as above.
-    unsafe { on(libc::SYS_sendto, fd, [at, len, flags.into(), 0]) }
+    taken(unsafe { on(libc::SYS_sendto, fd, [at, len, flags.into(), 0]) }, len as usize)
 }
 
 /// As that of libc.
@@ -479,7 +475,7 @@ pub unsafe extern "C-unwind" fn read(fd: c_int, to: *mut c_void, room: size_t) -
             return unsafe { libcs::read(fd, to, room) };
         }
         if room > 0
-            && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket())
+            && let Some(kind) = Kind::of(fd).filter(|kind| kind.is_socket() && !kind.asks_why(room))
         {
             let received = receive(fd, kind, 0, room, |fd, flags, _| {
                 let arguments = [fd.into(), to as c_long, room as c_long, flags.into(), 0, 0];
@@ -513,13 +509,10 @@ pub unsafe extern "C-unwind" fn write(fd: c_int, from: *const c_void, len: size_
         {
             let sent = transmit(fd, kind, 0, len, |fd, flags, done| {
                 let from = from.wrapping_byte_add(done) as c_long;
+                let left = len - done;
+                let arguments = [fd.into(), from, left as c_long, flags.into(), 0, 0];
                 // SAFETY: as above.
-                unsafe {
-                    enter(
-                        libc::SYS_sendto,
-                        [fd.into(), from, (len - done) as c_long, flags.into(), 0, 0],
-                    )
-                }
+                taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
             });
             match sent {
                 Err(error) if changed(fd, &error) => {}

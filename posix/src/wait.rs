@@ -16,6 +16,7 @@ use sylvan::contract::io::{Attempt, Interest, Mode};
 use sylvan::contract::{Interrupt, Turn, Turnstile};
 use sylvan::{Wait, WaitReason};
 
+use crate::calls::Waits;
 use crate::cancel;
 use crate::signal::delivery::{deliver, go_on_in_handler, leave_handler};
 use crate::signal::own::{Signals, own};
@@ -101,24 +102,25 @@ pub(crate) fn sleep_until(deadline: Instant) -> Result<(), Interrupted> {
     })
 }
 
-/// Calls `op` until it finds something: see [`sylvan::contract::io::attempt`].
-pub(crate) fn attempt<T: Send>(
-    fd: BorrowedFd<'_>,
-    interest: Interest,
-    restart: Restart,
-    mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
-) -> io::Result<T> {
-    // A call on a socket that has a timeout does not go on, as in the kernel.
-    let restart = || match restart {
-        Restart::AsAsked if socket::has_timeout(fd.as_raw_fd(), interest) => Restart::Never,
-        restart => restart,
-    };
-    until_ended(restart, |interrupt| match interrupt {
-        Some(interrupt) => {
-            sylvan::contract::io::attempt_interruptible(fd, interest, interrupt, &mut op)
-        }
-        None => sylvan::contract::io::attempt(fd, interest, &mut op),
-    })
+impl Waits for Restart {
+    fn attempt<T: Send>(
+        self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
+    ) -> io::Result<T> {
+        // A call on a socket that has a timeout does not go on, as in the kernel.
+        let restart = || match self {
+            Self::AsAsked if socket::has_timeout(fd.as_raw_fd(), interest) => Self::Never,
+            restart => restart,
+        };
+        until_ended(restart, |interrupt| match interrupt {
+            Some(interrupt) => {
+                sylvan::contract::io::attempt_interruptible(fd, interest, interrupt, &mut op)
+            }
+            None => sylvan::contract::io::attempt(fd, interest, &mut op),
+        })
+    }
 }
 
 /// Parks until `fd` is ready or until `deadline`: see [`sylvan::ready`].
@@ -253,7 +255,7 @@ fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
 /// to after it.
 pub(crate) fn section<T>(call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    in_section(|| sylvan::blocking(move || call.make()).0)
+    in_section(|| sylvan::blocking(move || Callers(call.into_inner()())).into_inner())
 }
 
 fn in_section<T>(section: impl FnOnce() -> T) -> T {
@@ -268,7 +270,7 @@ fn in_section<T>(section: impl FnOnce() -> T) -> T {
 /// The same, behind a turnstile.
 pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    in_section(|| turnstile.blocking(move || call.make()).0)
+    in_section(|| turnstile.blocking(move || Callers(call.into_inner()())).into_inner())
 }
 
 /// Has others run; what is left for the thread is seen to after it.
@@ -281,15 +283,19 @@ pub(crate) fn plainly<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// A call with what the caller of this crate has passed, or what it returns.
-struct Callers<T>(T);
+/// What the caller of this crate has passed, a call with that, or what it returns.
+pub(crate) struct Callers<T>(pub(crate) T);
 
 // SAFETY: the caller waits for it, and has promised that what it has passed may be used until it returns.
 unsafe impl<T> Send for Callers<T> {}
 
-impl<T, F: FnOnce() -> T> Callers<F> {
-    fn make(self) -> Callers<T> {
-        Callers((self.0)())
+impl<T> Callers<T> {
+    pub(crate) fn get(&mut self) -> &mut T {
+        &mut self.0
+    }
+
+    fn into_inner(self) -> T {
+        self.0
     }
 }
 

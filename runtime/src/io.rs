@@ -50,7 +50,9 @@ pub enum Attempt<T> {
 }
 
 impl<T> Attempt<T> {
-    fn into_inner(self) -> T {
+    /// What the call has brought.
+    #[inline]
+    pub fn into_inner(self) -> T {
         let (Attempt::Done(value) | Attempt::Drained(value)) = self;
         value
     }
@@ -154,9 +156,7 @@ fn attempt_at<T: Send>(
                     entry.note_empty(interest, seen);
                     return Ok(value);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    entry.note_empty(interest, seen);
-                }
+                Err(error) if is_would_block(&error) => entry.note_empty(interest, seen),
                 Err(error) => {
                     entry.pass_on(interest);
                     return Err(Stopped::Op(error));
@@ -165,6 +165,14 @@ fn attempt_at<T: Send>(
         }
         entry.wait(task, fd, interest, seen, call).map_err(Stopped::Wait)?;
     }
+}
+
+/// Whether an error is of the kind `WouldBlock`: the kernel's is known by its number, without a call.
+#[inline]
+fn is_would_block(error: &io::Error) -> bool {
+    error
+        .raw_os_error()
+        .map_or_else(|| error.kind() == io::ErrorKind::WouldBlock, |number| number == libc::EAGAIN)
 }
 
 /// Goes on with a call that could not wait: by the other descriptors of its file, if there are any; or

@@ -1,4 +1,4 @@
-//! The only file that names the runtime.
+//! The only file that names what is below: the runtime, and the calls that wait.
 #![allow(unused_imports, reason = "each module takes what it needs")]
 pub(crate) use sylvan::contract::io::{
     self, Attempt, Interest, Mode, Origin, attempt, attempt_accept, attempt_unflagged, detach,
@@ -12,3 +12,4 @@ pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{
     Wait, WaitReason, blocking, current, is_green, sleep_until, wait, wake, yield_now,
 };
+pub(crate) use sylvan_posix::calls;

@@ -88,14 +88,12 @@
 //! # Implementation
 //!
 //! The root is std's, glob for glob, and a module declared here shadows the one of its name. The
-//! runtime below is the crate `sylvan`; one private module, `bridge`, names it.
+//! runtime below is the crate `sylvan`, and what a call is that waits stands in `sylvan-posix`; one private
+//! module, `bridge`, names them.
 
 #![deny(unsafe_code)]
 
 pub use ::std::*;
-
-// Linked for the functions of libc that it defines.
-extern crate sylvan_posix as _;
 
 #[macro_use]
 mod newtype;

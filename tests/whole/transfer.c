@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,8 +79,10 @@ static void all_is_written(const char *name, int from, int to)
     printf("%s: wrote %s, read %zd, the same %d\n", name, written, n, !memcmp(big, back, BIG));
     memset(back, 0, sizeof back);
     reader = start(drains, from);
-    struct iovec parts[3] = {{big, 1000}, {big + 1000, BIG - 3000}, {big + BIG - 2000, 2000}};
-    written = said(writev(to, parts, 3));
+    struct iovec parts[1024];
+    for (int i = 0; i < 1024; i++)
+        parts[i] = (struct iovec){big + i * (BIG / 1024), BIG / 1024};
+    written = said(writev(to, parts, 1024));
     n = join(reader);
     printf("%s: wrote %s in parts, read %zd, the same %d\n", name, written, n,
            !memcmp(big, back, BIG));
@@ -166,16 +169,32 @@ static void moved(int *pair)
     printf("read: %s\n", said(read(pipes[0], back, 100)));
 }
 
+static void connected(int *pair)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (void *)&name, len) || listen(listener, 1) ||
+        getsockname(listener, (void *)&name, &len) || connect(pair[1], (void *)&name, len))
+        abort();
+    pair[0] = accept(listener, NULL, NULL);
+    close(listener);
+}
+
 static void *body(void *unused)
 {
     (void)unused;
-    int pair[2], pipes[2], numbers[2];
+    int pair[2], tcp[2], pipes[2], numbers[2];
     for (size_t i = 0; i < BIG; i++)
         big[i] = (char)(i * 31 >> 3);
     signal(SIGPIPE, count);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || pipe(pipes))
         abort();
     all_is_written("socket", pair[0], pair[1]);
+    connected(tcp);
+    all_is_written("tcp", tcp[0], tcp[1]);
+    close(tcp[0]), close(tcp[1]);
     all_is_written("pipe", pipes[0], pipes[1]);
     waits_to_read("socket", pair[0], pair[1]);
     waits_to_read("pipe", pipes[0], pipes[1]);

@@ -1,17 +1,31 @@
 //! Bytes through pipes and the like: descriptors whose calls have no flag that says "do not block".
 //!
 //! Each is one [`attempt_unflagged`]: while a green thread may wait for it, the runtime makes the
-//! descriptor non-blocking if it is the process's own, and otherwise asks the kernel first.
-//!
-//! A blocking write returns when all is taken, or when an error ends it: then it returns how much
-//! was. Where the kernel takes less because it may not block, the loop in [`write_vectored`] does
-//! the same. What fits into `PIPE_BUF` the kernel takes whole or not at all, as it does for std.
+//! descriptor non-blocking if it is the process's own, and otherwise asks the kernel first. What fits
+//! into `PIPE_BUF` the kernel takes whole or not at all, as it does for std.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
-use crate::bridge::{Interest, attempt_unflagged};
+use crate::bridge::calls::transfer::{took, transmit};
+use crate::bridge::calls::{Kind, Waits};
+use crate::bridge::{Attempt, Interest, Mode, attempt_unflagged};
 use crate::net::transfer::{MAX_BUFFERS, buffer_from};
+
+/// Waits as [`attempt_unflagged`] does.
+#[derive(Clone, Copy)]
+struct Unflagged;
+
+impl Waits for Unflagged {
+    fn attempt<T: Send>(
+        self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
+    ) -> io::Result<T> {
+        attempt_unflagged(fd, interest, |fd| op(fd, Mode::NonBlocking).map(Attempt::into_inner))
+    }
+}
 
 /// Reads what there is; waits for something, or for the end.
 pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
@@ -42,18 +56,17 @@ pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Re
     if total == 0 {
         return Ok(rustix::io::writev(fd, bufs)?);
     }
-    let mut written = 0;
-    let result = attempt_unflagged(fd, Interest::Write, |fd| {
-        if written == 0 {
-            written = rustix::io::writev(fd, bufs)?;
-        }
-        while 0 < written && written < total {
-            written += rustix::io::write(fd, buffer_from(bufs, written))?;
-        }
-        Ok(())
-    });
-    match result {
-        Err(error) if written == 0 => Err(error),
-        _ => Ok(written),
-    }
+    transmit(
+        Unflagged,
+        fd,
+        || Kind::Pipe,
+        total,
+        move |fd, _, written| {
+            if written == 0 {
+                return Ok(took(rustix::io::writev(fd, bufs)?, total));
+            }
+            let rest = buffer_from(bufs, written);
+            Ok(took(rustix::io::write(fd, rest)?, rest.len()))
+        },
+    )
 }

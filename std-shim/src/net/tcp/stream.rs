@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rustix::net::RecvFlags;
 
+use crate::bridge::calls::Kind;
 use crate::bridge::{self, Interest, is_green};
 use crate::net::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::socket_addr::each_addr;
-use crate::net::transfer::{self, Stream};
+use crate::net::transfer;
 use crate::os::fd::Attached;
 
 /// A connection over TCP.
@@ -244,8 +245,8 @@ impl TcpStream {
     }
 }
 
-read_by!(transfer(Stream::Tcp), TcpStream);
-read_by!(transfer(Stream::Tcp), &TcpStream);
-write_by!(transfer(Stream::Tcp), TcpStream);
-write_by!(transfer(Stream::Tcp), &TcpStream);
+read_by!(transfer(|| Kind::Tcp), TcpStream);
+read_by!(transfer(|| Kind::Tcp), &TcpStream);
+write_by!(transfer(|| Kind::Tcp), TcpStream);
+write_by!(transfer(|| Kind::Tcp), &TcpStream);
 debug_as_std!(TcpStream);

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::UnixStream;
+use crate::bridge::calls::transfer::is_over;
 use crate::bridge::{self, attempt_accept};
-use crate::net::transfer::is_over;
 use crate::os::fd::Attached;
 
 /// A socket that accepts connections from within this host.

@@ -14,9 +14,10 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::AddressFamily;
 
 use super::addr::for_kernel;
+use crate::bridge::calls::Kind;
 use crate::bridge::{self, Interest, blocking, is_green};
 use crate::net::nonblocking_socket;
-use crate::net::transfer::{self, Stream};
+use crate::net::transfer;
 use crate::os::fd::Attached;
 
 /// A connection within this host.
@@ -208,8 +209,8 @@ impl UnixStream {
     }
 }
 
-read_by!(transfer(Stream::Unix), UnixStream);
-read_by!(transfer(Stream::Unix), &UnixStream);
-write_by!(transfer(Stream::Unix), UnixStream);
-write_by!(transfer(Stream::Unix), &UnixStream);
+read_by!(transfer(|| Kind::Unix), UnixStream);
+read_by!(transfer(|| Kind::Unix), &UnixStream);
+write_by!(transfer(|| Kind::Unix), UnixStream);
+write_by!(transfer(|| Kind::Unix), &UnixStream);
 debug_as_std!(UnixStream);
