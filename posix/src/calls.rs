@@ -17,33 +17,27 @@
 //!
 //! On an OS thread the closure is called once, in [`Mode::Blocking`], and the kernel waits.
 
+pub mod child;
+pub mod socket;
 pub mod transfer;
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Instant;
 
+use sylvan::contract::Turnstile;
 use sylvan::contract::io::{Attempt, Interest, Mode};
 
-/// How a thread waits.
+/// Look-ups of names: libc asks files, name servers and other processes, and may take seconds.
+pub static LOOK_UPS: Turnstile = Turnstile::new();
+
+/// How a thread waits: the runtime's verbs, unless it says otherwise.
 pub trait Waits: Copy {
     /// Calls `op` until it finds something, and parks in between: see [`sylvan::contract::io::attempt`].
     ///
     /// # Errors
     ///
     /// As that.
-    fn attempt<T: Send>(
-        self,
-        fd: BorrowedFd<'_>,
-        interest: Interest,
-        op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
-    ) -> io::Result<T>;
-}
-
-/// Waits until that is there which is waited for.
-#[derive(Clone, Copy, Debug)]
-pub struct Plainly;
-
-impl Waits for Plainly {
     #[inline(always)]
     fn attempt<T: Send>(
         self,
@@ -53,7 +47,32 @@ impl Waits for Plainly {
     ) -> io::Result<T> {
         sylvan::contract::io::attempt(fd, interest, op)
     }
+
+    /// Parks until `fd` is ready: `true`; or until `deadline`: `false`. See [`sylvan::ready`].
+    ///
+    /// # Errors
+    ///
+    /// As that.
+    fn ready(
+        self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        deadline: Option<Instant>,
+    ) -> io::Result<bool> {
+        sylvan::ready(fd, interest, deadline)
+    }
+
+    /// Makes a call that blocks its OS thread: see [`sylvan::blocking`].
+    fn section<T: Send>(self, call: impl FnOnce() -> T + Send) -> T {
+        sylvan::blocking(call)
+    }
 }
+
+/// Waits until that is there which is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Plainly;
+
+impl Waits for Plainly {}
 
 /// What a descriptor is to the calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

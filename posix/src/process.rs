@@ -2,17 +2,8 @@
 //!
 //! # Waiting
 //!
-//! A pidfd becomes readable when its process has ended, so a green thread waits for the end of *one* child as
-//! for any descriptor; the kernel's own call then finds the child ended, unless another thread was faster.
-//!
-//! 1. Ask the kernel, without waiting.
-//! 2. Make a pidfd of the number, and ask once more: the child is still there, and so was its number all
-//!    along; the pidfd is the child's. (A child that another thread has waited for may leave its number to a
-//!    stranger.)
-//! 3. Wait for the pidfd, close it, and begin again.
-//!
-//! The kernel tells nobody by a descriptor that *any* child has ended, or that one was stopped: for these
-//! it waits itself, in a blocking section.
+//! That for one child stands in [`calls::child`](crate::calls::child). For any child, or one that was stopped,
+//! the kernel waits itself, in a blocking section.
 //!
 //! # Starting
 //!
@@ -23,20 +14,22 @@
 
 use std::ffi::{c_char, c_int, c_long};
 use std::io;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use libc::{
     FILE, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WSTOPPED, WUNTRACED, id_t, idtype_t, pid_t,
     posix_spawn_file_actions_t, posix_spawnattr_t, rusage, siginfo_t,
 };
 use sylvan::contract::io::Origin;
-use sylvan::contract::{Turnstile, numbers};
+use sylvan::contract::numbers;
 
+use crate::calls::child::{self, STARTS};
 use crate::cancel;
 use crate::errno::{errno, fails, number_of, set_errno};
 use crate::kernel;
 use crate::next::call_next;
 use crate::signal::delivery::wearing_own_mask;
+use crate::transfer::there;
 use crate::wait::{self, Restart, sections};
 
 /// As that of libc.
@@ -74,10 +67,8 @@ pub unsafe extern "C-unwind" fn wait4(
     let tells_end_alone = options & (WUNTRACED | WCONTINUED) == 0;
     let one = Some(pid).filter(|pid| *pid > 0 && tells_end_alone);
     cancel::around(|| {
-        let end = until_end(options, one.map(One::Pid), |options| match ask(options) {
-            Ok(0) => Ok(None),
-            Ok(pid) => Ok(Some(pid)),
-            Err(error) => Err(error),
+        let end = until_end(options, one.map(One::Pid), |options| {
+            ask(options).map(|pid| Some(pid).filter(|pid| *pid != 0))
         });
         to_result(end.map(Option::unwrap_or_default))
     })
@@ -189,44 +180,25 @@ fn blocks(pidfd: c_int) -> bool {
 fn until_end(
     options: c_int,
     one: Option<One>,
-    ask: impl Fn(c_int) -> io::Result<Option<pid_t>>,
+    ask: impl Fn(c_int) -> io::Result<Option<pid_t>> + Sync,
 ) -> io::Result<Option<pid_t>> {
     if options & WNOHANG != 0 {
         return ask(options);
     }
-    loop {
-        let found = ask(options | WNOHANG)?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        let Some(pidfd) = one.as_ref().and_then(pidfd) else {
-            return wait::section(|| ask(options));
-        };
-        let found = ask(options | WNOHANG)?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        match wait::ready_hidden(pidfd, Restart::AsAsked) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                return wait::section(|| ask(options));
-            }
-            end => end?,
-        }
-    }
+    child::wait(
+        Restart::AsAsked,
+        || one.as_ref().and_then(pidfd),
+        |waits| ask(if waits { options } else { options | WNOHANG }),
+    )
+    .map(Some)
 }
 
 /// A pidfd of the caller's own.
-#[expect(clippy::cast_possible_truncation, reason = "a descriptor's number")]
 fn pidfd(one: &One) -> Option<OwnedFd> {
-    let pid = match *one {
-        One::Pid(pid) => pid,
-        // SAFETY: not -1, and duplicated at once.
-        One::Pidfd(fd) => return unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned().ok(),
-    };
-    // SAFETY: makes a descriptor.
-    let fd = unsafe { kernel::enter(libc::SYS_pidfd_open, [pid.into(), 0, 0, 0, 0, 0]) };
-    // SAFETY: it has just been made.
-    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as c_int) })
+    match *one {
+        One::Pid(pid) => child::pidfd(pid.cast_unsigned()),
+        One::Pidfd(fd) => there(fd).try_clone_to_owned().ok(),
+    }
 }
 
 /// What the kernel has said.
@@ -238,9 +210,6 @@ fn result(result: c_long) -> io::Result<pid_t> {
 fn to_result(result: io::Result<pid_t>) -> pid_t {
     result.unwrap_or_else(|error| fails(number_of(&error)))
 }
-
-/// Many at once would take an OS thread each, while what they have in common is one kernel's.
-static STARTS: Turnstile = Turnstile::new();
 
 /// As that of libc.
 ///

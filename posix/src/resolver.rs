@@ -1,18 +1,16 @@
 //! Look-ups of names: of hosts, services, users and groups, in blocking sections.
 //!
 //! libc asks files, name servers and other processes, and blocks as it does so. Most look-ups are quick, and many
-//! at once would take as many OS threads: so they go through a turnstile, as those of the mirror do.
+//! at once would take as many OS threads: so they go through a turnstile, as those of the mirror do, the same one.
 
 use std::ffi::{c_char, c_int, c_void};
 
 use libc::{
     addrinfo, gid_t, group, hostent, passwd, protoent, servent, size_t, sockaddr, socklen_t, uid_t,
 };
-use sylvan::contract::Turnstile;
 
+use crate::calls::LOOK_UPS;
 use crate::wait::sections;
-
-static LOOK_UPS: Turnstile = Turnstile::new();
 
 sections! { LOOK_UPS:
     getaddrinfo(

@@ -34,17 +34,18 @@ use sylvan::contract::io::{Attempt, Interest, Mode};
 use sylvan::contract::numbers;
 use sylvan::is_green;
 
+use crate::calls::socket as calls;
 use crate::cancel::around;
 use crate::errno::{fails, number_of};
 use crate::kernel::enter;
-use crate::kind::{Kind, option};
+use crate::kind::Kind;
 use crate::next::libcs;
 use crate::poll::to_timespec;
 use crate::transfer::{
     Buffers, answer, attempt, check, flags_in, on, receive, result, send_rest, taken, there,
     transmit, when_ready,
 };
-use crate::wait::{self, Restart, section};
+use crate::wait::{Restart, section};
 
 libcs! {
     socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
@@ -221,27 +222,18 @@ fn is_nonblocking(fd: c_int) -> bool {
 unsafe fn connect_tcp(fd: c_int, name: *const sockaddr, len: socklen_t) -> io::Result<()> {
     const A_TICK: timeval = timeval { tv_sec: 0, tv_usec: 1 };
     let programs = timeout(fd, Interest::Write);
-    let begun = section(|| {
-        set_timeout(fd, A_TICK);
-        // SAFETY: as the caller promises.
-        let begun = unsafe { on(libc::SYS_connect, fd, [name as c_long, len.into(), 0, 0]) };
-        set_timeout(fd, programs);
-        begun
-    });
-    match result(begun) {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY)) => {
-            let deadline = as_duration(programs).and_then(|left| Instant::now().checked_add(left));
-            let restart = if deadline.is_some() { Restart::Never } else { Restart::AsAsked };
-            if !wait::ready(there(fd), Interest::Write, deadline, restart)? {
-                return Err(error);
-            }
-            match option(fd, libc::SO_ERROR) {
-                None | Some(0) => Ok(()),
-                Some(error) => Err(io::Error::from_raw_os_error(error)),
-            }
-        }
-        result => result.map(|_| ()),
-    }
+    let deadline = as_duration(programs).and_then(|left| Instant::now().checked_add(left));
+    let restart = if deadline.is_some() { Restart::Never } else { Restart::AsAsked };
+    calls::connect(restart, there(fd), deadline, || {
+        let begun = section(|| {
+            set_timeout(fd, A_TICK);
+            // SAFETY: as the caller promises.
+            let begun = unsafe { on(libc::SYS_connect, fd, [name as c_long, len.into(), 0, 0]) };
+            set_timeout(fd, programs);
+            begun
+        });
+        result(begun).map(drop)
+    })
 }
 
 const fn timeout_option(interest: Interest) -> c_int {

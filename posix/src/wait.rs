@@ -8,7 +8,7 @@
 //! A wait that goes on is begun anew, with the deadline that it had.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -121,24 +121,27 @@ impl Waits for Restart {
             None => sylvan::contract::io::attempt(fd, interest, &mut op),
         })
     }
-}
 
-/// Parks until `fd` is ready or until `deadline`: see [`sylvan::ready`].
-pub(crate) fn ready(
-    fd: BorrowedFd<'_>,
-    interest: Interest,
-    deadline: Option<Instant>,
-    restart: Restart,
-) -> io::Result<bool> {
-    until_ended(
-        || restart,
-        |interrupt| match interrupt.or_else(|| of_os_thread(restart)) {
-            Some(interrupt) => {
-                sylvan::contract::io::ready_interruptible(fd, interest, deadline, interrupt)
-            }
-            None => sylvan::ready(fd, interest, deadline),
-        },
-    )
+    fn ready(
+        self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        deadline: Option<Instant>,
+    ) -> io::Result<bool> {
+        until_ended(
+            || self,
+            |interrupt| match interrupt.or_else(|| of_os_thread(self)) {
+                Some(interrupt) => {
+                    sylvan::contract::io::ready_interruptible(fd, interest, deadline, interrupt)
+                }
+                None => sylvan::ready(fd, interest, deadline),
+            },
+        )
+    }
+
+    fn section<T: Send>(self, call: impl FnOnce() -> T + Send) -> T {
+        section(call)
+    }
 }
 
 /// Waits until `ask` has an answer, until `deadline`, or until a handler has run: see [`sylvan::contract::poll_by`].
@@ -168,25 +171,6 @@ pub(crate) fn shared<T: Send>(
             sylvan::contract::io::attempt_shared(fd, interest, deadline, interrupt, &mut op)
         },
     )
-}
-
-/// Parks until `fd` is readable, a descriptor of this crate's of which the program is not to know, or until
-/// the wait is to end.
-pub(crate) fn ready_hidden(fd: OwnedFd, restart: Restart) -> io::Result<()> {
-    let fd = sylvan::contract::io::Hidden::new(fd);
-    until_ended(
-        || restart,
-        |interrupt| {
-            sylvan::contract::io::attempt_shared(
-                fd.as_fd(),
-                Interest::Read,
-                None,
-                interrupt,
-                |fd| Ok(sylvan::contract::io::is_ready(fd, Interest::Read)?.then_some(())),
-            )
-        },
-    )
-    .map(drop)
 }
 
 /// A green thread's wait, until it ends by itself, or is to end.

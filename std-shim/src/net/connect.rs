@@ -9,29 +9,27 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::io::{Errno, ioctl_fionbio};
+use rustix::io::ioctl_fionbio;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::TcpStream;
-use crate::bridge::{Interest, ready};
+use crate::bridge::calls::{Plainly, socket as calls};
 use crate::os::fd::Attached;
 
 /// Connects over TCP, within `timeout` if there is one.
 pub(super) fn connect(addr: &SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let stream = TcpStream(Attached::fresh(nonblocking_socket(family)?.into()));
-    match rustix::net::connect(&*stream.0, &for_kernel(addr)) {
-        Err(Errno::INPROGRESS) => {
-            let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            if !ready(stream.0.as_fd(), Interest::Write, deadline)? {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "connection timed out"));
-            }
-            if let Some(error) = stream.take_error()? {
-                return Err(error);
-            }
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    calls::connect(Plainly, stream.0.as_fd(), deadline, || {
+        Ok(rustix::net::connect(&*stream.0, &for_kernel(addr))?)
+    })
+    .map_err(|error| {
+        if calls::is_under_way(&error) {
+            return io::Error::new(io::ErrorKind::TimedOut, "connection timed out");
         }
-        result => result?,
-    }
+        error
+    })?;
     ioctl_fionbio(&*stream.0, false)?;
     Ok(stream)
 }

@@ -4,10 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::{iter, option, slice, vec};
 
-use crate::bridge::Turnstile;
-
-/// The resolver blocks, and may take seconds.
-static LOOK_UPS: Turnstile = Turnstile::new();
+use crate::bridge::calls::LOOK_UPS;
 
 /// Converts to socket addresses, by a look-up where there is a name.
 ///

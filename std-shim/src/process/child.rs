@@ -1,9 +1,4 @@
-//! A child, and the wait for its end.
-//!
-//! A pidfd becomes readable when its process has ended and can be waited for, so a green thread
-//! parks for one like for any descriptor; the `wait` that follows finds the child ended. The pidfd
-//! is made for the wait and names the right process: as long as nobody has waited for the child, no
-//! other has its number.
+//! A child, and the wait for its end, which stands in [`calls::child`](child).
 
 use std::fmt;
 use std::io::{self, Read};
@@ -11,6 +6,7 @@ use std::panic::resume_unwind;
 
 use super::{ChildStderr, ChildStdin, ChildStdout, ExitStatus, Output};
 use crate::bridge;
+use crate::bridge::calls::{Plainly, child};
 use crate::os::fd::Attached;
 use crate::thread;
 
@@ -98,14 +94,17 @@ impl Child {
     /// What the kernel says: that there is no such child if `SIGCHLD` is ignored, say.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        if bridge::is_green() && matches!(self.plain.try_wait(), Ok(None)) {
-            park_until_end(self.plain.id());
+        if !bridge::is_green() {
+            return self.plain.wait();
         }
-        match self.plain.try_wait() {
-            Ok(Some(status)) => Ok(status),
-            // There was no way to park, or nobody to wait for.
-            _ => bridge::blocking(|| self.plain.wait()),
-        }
+        let id = self.plain.id();
+        child::wait(
+            Plainly,
+            || child::pidfd(id),
+            |waits| {
+                if waits { self.plain.wait().map(Some) } else { self.plain.try_wait() }
+            },
+        )
     }
 
     /// Returns how the child ended, or `None` if it has not.
@@ -165,25 +164,6 @@ fn read_both(out: ChildStdout, err: ChildStderr) -> io::Result<(Vec<u8>, Vec<u8>
         Ok((out, err.join().unwrap_or_else(|why| resume_unwind(why))))
     })
 }
-
-/// Parks until the child with this number, for which nobody has waited yet, has ended; returns
-/// before where that is not possible.
-#[cfg(target_os = "linux")]
-fn park_until_end(id: u32) {
-    use std::os::fd::AsFd;
-
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
-    let id = id.try_into().ok().and_then(Pid::from_raw);
-    if let Some(pidfd) = id.and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok()) {
-        let pidfd = Attached::fresh(pidfd);
-        // Fails where the kernel cannot watch it: `wait` blocks then.
-        let _ = bridge::ready(pidfd.as_fd(), bridge::Interest::Read, None);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn park_until_end(_: u32) {}
 
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,15 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
-use crate::bridge::{self, Turnstile};
-
-/// Forks and executes of this process: each holds an OS thread for as long as the kernel takes, which is
-/// work for a processor. One that lasts longer waits: for the child's own code before it executes, or for
-/// the program's file.
-static STARTS: Turnstile = Turnstile::with_patience(Duration::from_millis(20));
+use crate::bridge;
+use crate::bridge::calls::child::STARTS;
 
 /// Describes a child to be: its program, arguments, environment, directory and standard streams.
 ///
