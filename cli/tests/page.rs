@@ -160,7 +160,7 @@ fn a_browser_shows_it() {
     page(&folder, "exact", &exact());
     page(&folder, "small", &synthetic::file(SMALL));
     page(&folder, "large", &synthetic::file(LARGE));
-    let (reader, writer) = ("reader (2)", "writer <b>&amp; (3)");
+    let (reader, writer) = ("reader", "writer <b>&amp;");
     let (running, blocking) = ("#009e73", "#a8508a");
     let colors = [
         (reader, 30, running),
@@ -171,7 +171,7 @@ fn a_browser_shows_it() {
         ("worker 1 (101)", 600, blocking),
         (writer, 750, running),
         // Three tenths of the colour for who waits; white where there is nothing.
-        (reader, 300, "#b3d5e8"),
+        (reader, 300, "#ccc8e7"),
         (reader, 900, "#cce9f8"),
         (writer, 25, "#ffffff"),
     ];

@@ -40,14 +40,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::scope(|scope| {
         let pages: Vec<_> = urls
             .iter()
-            .map(|url| {
-                scope.spawn(|| {
+            .enumerate()
+            .map(|(n, url)| {
+                let one = || {
                     permits.with_one(|| {
                         let page = fetch(url);
                         n_os_threads_max.fetch_max(n_os_threads().unwrap_or(0), Ordering::Relaxed);
                         page
                     })
-                })
+                };
+                let named = thread::Builder::new().name(format!("fetch {}", n + 1));
+                named.spawn_scoped(scope, one).unwrap()
             })
             .collect();
         for (url, page) in urls.iter().zip(pages) {

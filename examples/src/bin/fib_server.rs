@@ -30,13 +30,13 @@ fn main() -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     loop {
         let (client, peer) = listener.accept()?;
-        thread::spawn(move || {
+        thread::Builder::new().name(format!("client {peer}")).spawn(move || {
             println!("{peer} connected");
             match serve(&client) {
                 Ok(n_requests) => println!("{peer} left after {n_requests} requests"),
                 Err(error) => eprintln!("{peer} left: {error}"),
             }
-        });
+        })?;
     }
 }
 

@@ -42,9 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads: Vec<_> = (0..n_threads)
         .map(|n| {
             let path = path.clone();
-            thread::spawn(move || pass_on(&path, &list(n), &list((n + 1) % n_threads), n_rounds))
+            let pass = move || pass_on(&path, &list(n), &list((n + 1) % n_threads), n_rounds);
+            thread::Builder::new().name(format!("ring {n}")).spawn(pass)
         })
-        .collect();
+        .collect::<Result<_, _>>()?;
     let mut client = Client::new(UnixStream::connect(path)?);
     client.ask(&["RPUSH", &list(0), "0"])?;
     let most = Most::until(|| threads.iter().all(thread::JoinHandle::is_finished));

@@ -314,7 +314,6 @@ class Chart {
     box.dataset.rows = state.rows.length;
     if (state.current < 0) box.removeAttribute('aria-activedescendant');
     else box.setAttribute('aria-activedescendant', `row-${state.current}`);
-    const found = new Set(state.found);
     this.labels.forEach((label, i) => {
       const row = shown[i];
       label.hidden = !row;
@@ -331,7 +330,7 @@ class Chart {
       if (row.kind === 'group') label.setAttribute('aria-expanded', row.group.isOpen);
       else label.removeAttribute('aria-expanded');
       label.setAttribute('aria-selected', first + i === state.current);
-      label.classList.toggle('found', row.kind === 'thread' && found.has(row.thread));
+      label.classList.toggle('found', row.kind === 'thread' && state.isFound.has(row.thread));
       label.firstChild.textContent = row.name;
       label.lastChild.textContent = factOf(state.run, row);
       label.title = row.name;
@@ -341,7 +340,7 @@ class Chart {
 
 // What stands on a bar: of an OS thread's whom it ran, of a thread's what it waits for or who ran it.
 function wordsOn(run, span, isOs) {
-  if (isOs) return titleOf(run, threadOf(run, span));
+  if (isOs) return labelOf(run, threadOf(run, span));
   const state = run.spans.state[span];
   if (state >= WAITING) return run.reasons[state - WAITING] ?? '';
   if (state === RUNNABLE) return 'wants a processor';

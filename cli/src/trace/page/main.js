@@ -9,7 +9,7 @@ const OPEN_AT_ONCE = 40; // groups are open from the start where there are no mo
 
 const state = {
   run: null, rows: [], height: 0, from: 0, to: 1, order: 'spawned', only: null, hover: null, chosen: null,
-  selected: null, current: -1, found: [], foundAt: -1, arrows: true, theme: 'light',
+  selected: null, current: -1, found: [], isFound: new Set(), foundAt: -1, arrows: true, theme: 'light',
 };
 const chart = new Chart(state, element);
 const panel = new Panel(state, element, { goTo, zoomTo, only, step });
@@ -144,6 +144,7 @@ function enter() {
 
 function search(query) {
   state.found = find(state.run, query);
+  state.isFound = new Set(state.found);
   state.foundAt = -1;
   element('found').textContent = query.trim() ? plural(state.found.length, 'thread') : '';
   changed();
@@ -349,7 +350,7 @@ function tipOf({ row, time, span }) {
     return [row.name, ...lines.map(([count, name]) => `${count >= 10 ? Math.round(count).toLocaleString('en') : count.toFixed(2)}  ${name}`)].join('\n');
   }
   if (span < 0) return row.name;
-  const name = row.kind === 'osThread' ? `${row.name}\n${titleOf(run, threadOf(run, span))}` : row.name;
+  const name = row.kind === 'osThread' ? `${row.name}\n${labelOf(run, threadOf(run, span))}` : row.name;
   return `${name}\n${words(run, span)}, ${length(spans.start[span + 1] - spans.start[span])}`;
 }
 

@@ -3,8 +3,8 @@
 
 // The kinds, in the order in which they are piled up, from the bottom.
 const KINDS = [
-  { key: 'run', name: 'running', says: 'on a processor' },
-  { key: 'alone', name: 'running, core handed on', says: 'it ran for long: others have its core meanwhile' },
+  { key: 'run', name: 'running', says: 'a worker runs it' },
+  { key: 'alone', name: 'running, core handed on', says: 'it runs for long, and others have its core meanwhile' },
   { key: 'block', name: 'blocking section', says: 'a call that blocks an OS thread' },
   { key: 'want', name: 'wants a processor', says: 'it could run, and others do' },
   { key: 'io', name: 'waits: I/O', says: 'read, write' },
@@ -47,6 +47,11 @@ function nameOf(run, thread) {
 function titleOf(run, thread) {
   const name = nameOf(run, thread);
   return name ? `${name} (${run.threads.number[thread]})` : `thread ${run.threads.number[thread]}`;
+}
+
+// The same without the number where the name alone tells it apart.
+function labelOf(run, thread) {
+  return run.bearers[run.threads.name[thread]] === 1 && nameOf(run, thread) || titleOf(run, thread);
 }
 
 // Threads belong together whose names differ in their numbers alone; those without one, by who spawned them.
@@ -276,6 +281,8 @@ function summaryOf(run) {
 
 function prepare(run) {
   run.kinds = kindsOfStates(run.reasons);
+  run.bearers = new Uint32Array(run.names.length); // threads of each name
+  for (const name of run.threads.name) run.bearers[name]++;
   run.ran = ranBy(run);
   run.busy = run.ran.map(list => list.reduce((sum, i) => sum + run.spans.start[i + 1] - run.spans.start[i], 0));
   run.totals = totalsOf(run);

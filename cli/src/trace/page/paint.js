@@ -7,12 +7,12 @@ const COLORS = { // chosen to be told apart by people who see fewer colours (Oka
   light: {
     back: '#ffffff', odd: '#f7f8fa', band: '#eceff3', line: '#dde1e7', text: '#1c2430', faint: '#5d6878', mark: '#111827',
     run: '#009e73', alone: '#00694c', block: '#a8508a', want: '#d55e00', io: '#56b4e9', lock: '#e6a700',
-    message: '#0072b2', join: '#8a8f98', sleep: '#c3c8d0', lost: '#e3e3e3',
+    message: '#5546b0', join: '#8a8f98', sleep: '#c3c8d0', lost: '#e3e3e3',
   },
   dark: {
     back: '#14181f', odd: '#181d25', band: '#212833', line: '#2b3340', text: '#e8ecf2', faint: '#9aa6b6', mark: '#f4f6fa',
     run: '#12b886', alone: '#0a7d5b', block: '#cc79a7', want: '#f07a2a', io: '#56b4e9', lock: '#f0c03c',
-    message: '#4a9fd8', join: '#7d8694', sleep: '#4b5462', lost: '#30343b',
+    message: '#9d92f0', join: '#7d8694', sleep: '#4b5462', lost: '#30343b',
   },
 };
 

@@ -47,8 +47,8 @@ class Panel {
     }
   }
 
-  link(thread, span, text) {
-    return make('button', { className: 'link', text: text ?? titleOf(this.state.run, thread), click: () => this.actions.goTo(thread, span) });
+  link(thread, span) {
+    return make('button', { className: 'link', text: labelOf(this.state.run, thread), click: () => this.actions.goTo(thread, span) });
   }
 
   // Who has woken a thread, of the span in which it wants a processor then.
@@ -142,7 +142,7 @@ class Panel {
     list('Computed longest at a time', 'others of its worker waited meanwhile', summary.run, ofSpan);
     list('Waited longest for a lock', 'mutex, rwlock or once', summary.lock, found => {
       const wake = wakeOf(run, found.item), by = wake < 0 ? 0 : spans.by[wake];
-      return [...ofSpan(found), by >= BY_THREAD ? `from ${titleOf(run, by - BY_THREAD)}` : ''];
+      return [...ofSpan(found), by >= BY_THREAD ? `from ${labelOf(run, by - BY_THREAD)}` : ''];
     });
     list('Kept others from a lock', 'how long others waited in all for locks that it gave back: it held them at least as long as the longest of these waits', summary.held,
       ({ item }) => [length(item.time), item.thread, -1, `${plural(item.waits, 'wait')}, the longest ${length(item.longest)}`]);

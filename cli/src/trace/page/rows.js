@@ -40,7 +40,7 @@ function layOut(run, order) {
     if (!isAlone && !group.isOpen) continue;
     for (const thread of isAlone ? group.threads : [...group.threads].sort(compare)) {
       run.rowOf.set(thread, rows.length);
-      add({ kind: 'thread', name: titleOf(run, thread), thread, group, level: isAlone ? 2 : 3 });
+      add({ kind: 'thread', name: labelOf(run, thread), thread, group, level: isAlone ? 2 : 3 });
     }
   }
   return { rows, height: top };
