@@ -1,94 +1,97 @@
 //! The flags that cargo hands to the compiler and to rustdoc.
 //!
 //! Cargo takes them from one place only, the first of: `CARGO_ENCODED_RUSTFLAGS`, `RUSTFLAGS`, the
-//! configuration files. The mirror's go to the first, behind what the first two hold.
+//! configuration (`configuration`). So what cargo would take is found, and goes to the first of these
+//! with the mirror's flags behind it.
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
-/// The variables of the compiler's flags.
-pub(crate) const RUST: Variable =
-    Variable { encoded: "CARGO_ENCODED_RUSTFLAGS", plain: "RUSTFLAGS" };
-/// The variables of rustdoc's, which compiles the examples in documentation.
-pub(crate) const RUSTDOC: Variable =
-    Variable { encoded: "CARGO_ENCODED_RUSTDOCFLAGS", plain: "RUSTDOCFLAGS" };
+use cargo_platform::Cfg;
+
+use super::configuration::Configuration;
+use crate::sources;
+
+/// The compiler's flags.
+pub(crate) const RUST: Kind =
+    Kind { encoded: "CARGO_ENCODED_RUSTFLAGS", plain: "RUSTFLAGS", configured: "rustflags" };
+/// rustdoc's, which compiles the examples in documentation.
+pub(crate) const RUSTDOC: Kind = Kind {
+    encoded: "CARGO_ENCODED_RUSTDOCFLAGS",
+    plain: "RUSTDOCFLAGS",
+    configured: "rustdocflags",
+};
 
 /// What stands between two flags in an encoded variable.
 const SEPARATOR: &str = "\x1f";
 
-/// A pair of variables that hold flags.
+/// What is long for `-A`, `-W`, `-D`, `-F`, each with a lint behind it.
+const LINTS: [&str; 5] = ["--allow", "--warn", "--deny", "--forbid", "--cap-lints"];
+
+/// The two variables that hold flags, and their key in the configuration.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Variable {
+pub(crate) struct Kind {
     encoded: &'static str,
     plain: &'static str,
+    configured: &'static str,
 }
 
-/// Flags, and the variable that they are for.
-#[derive(Debug)]
-pub(crate) struct Flags {
-    variable: Variable,
-    flags: Vec<OsString>,
-}
-
-impl Flags {
-    /// Returns those that the environment holds.
-    pub(crate) fn of_environment(variable: Variable) -> Self {
+impl Kind {
+    /// Returns the flags that cargo would take for a target.
+    ///
+    /// # Errors
+    ///
+    /// The compiler does not say what holds for the target, in words.
+    pub(crate) fn find(
+        self,
+        configuration: &Configuration,
+        target: &str,
+    ) -> Result<Vec<OsString>, String> {
         let split = |name, separator: &str| -> Option<Vec<OsString>> {
             let value = env::var_os(name)?;
             let value = value.to_string_lossy();
             let flags = value.split(separator).map(str::trim).filter(|flag| !flag.is_empty());
             Some(flags.map(OsString::from).collect())
         };
-        let flags = split(variable.encoded, SEPARATOR).or_else(|| split(variable.plain, " "));
-        Self { variable, flags: flags.unwrap_or_default() }
+        if let Some(flags) = split(self.encoded, SEPARATOR).or_else(|| split(self.plain, " ")) {
+            return Ok(flags);
+        }
+        let flags = configuration.flags(self.configured, target, || cfgs(target))?;
+        Ok(flags.into_iter().map(OsString::from).collect())
     }
 
-    /// Returns these, followed by `more`.
-    #[must_use]
-    pub(crate) fn and(mut self, more: impl IntoIterator<Item = OsString>) -> Self {
-        self.flags.extend(more);
-        self
-    }
-
-    /// Puts them into the environment of `command`.
-    pub(crate) fn set_for(&self, command: &mut Command) {
-        command.env(self.variable.encoded, self.flags.join(SEPARATOR.as_ref()));
+    /// Puts flags into the environment of `command`.
+    pub(crate) fn set_for(self, command: &mut Command, flags: &[OsString]) {
+        command.env(self.encoded, flags.join(SEPARATOR.as_ref()));
     }
 }
 
-/// Says which configuration files have flags that cargo will not take, for the environment has some.
-pub(crate) fn warn_of_configured() {
-    let in_use = [RUST.encoded, RUST.plain].into_iter().any(|name| env::var_os(name).is_some());
-    if in_use {
-        return;
-    }
-    for file in configuration_files() {
-        if fs::read_to_string(&file).is_ok_and(|text| sets_flags(&text)) {
-            eprintln!(
-                "warning: `rustflags` of {} is not in use here; say it in RUSTFLAGS",
-                file.display()
-            );
+/// What holds for a target.
+fn cfgs(target: &str) -> Result<Vec<Cfg>, String> {
+    let said = sources::rustc(&["--print", "cfg", "--target", target])?;
+    Ok(said.lines().filter_map(|line| Cfg::from_str(line).ok()).collect())
+}
+
+/// The flags without those that say what to think of code: the mirror's is not the program's.
+pub(crate) fn without_lints(flags: &[OsString]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        let text = flag.to_string_lossy();
+        if LINTS.contains(&&*text) || matches!(&*text, "-A" | "-W" | "-D" | "-F") {
+            // Its lint.
+            flags.next();
+        } else if !["-A", "-W", "-D", "-F"].iter().any(|short| text.starts_with(short))
+            && !LINTS
+                .iter()
+                .any(|long| text.strip_prefix(long).is_some_and(|rest| rest.starts_with('=')))
+        {
+            kept.push(flag.clone());
         }
     }
-}
-
-/// Whether a configuration has flags for the compiler.
-fn sets_flags(configuration: &str) -> bool {
-    configuration.lines().any(|line| line.trim_start().starts_with("rustflags"))
-}
-
-/// Where cargo looks for its configuration: here, in each folder above, and at home.
-fn configuration_files() -> Vec<PathBuf> {
-    let here = env::current_dir().unwrap_or_default();
-    let mut folders: Vec<PathBuf> = here.ancestors().map(|folder| folder.join(".cargo")).collect();
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
-    folders.extend(home);
-    folders.dedup();
-    folders.iter().flat_map(|folder| [folder.join("config.toml"), folder.join("config")]).collect()
+    kept
 }
 
 #[cfg(test)]
@@ -96,18 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_configuration_with_flags_is_recognized() {
-        assert!(sets_flags("[build]\n  rustflags = [\"-g\"]\n"));
-        assert!(!sets_flags("[build]\n# rustflags = []\ntarget = \"rustflags\"\n"));
-    }
-
-    #[test]
-    fn flags_are_set_one_by_one_behind_what_there_was() {
-        let flags = Flags { variable: RUST, flags: vec!["-g".into()] };
+    fn flags_are_set_one_by_one() {
         let mut command = Command::new("cargo");
-        flags.and(["--cfg".into(), "a b".into()]).set_for(&mut command);
+        RUST.set_for(&mut command, &["-g".into(), "--cfg".into(), "a b".into()]);
         let set: Vec<_> = command.get_envs().collect();
         let expected = OsString::from("-g\x1f--cfg\x1fa b");
         assert_eq!(set, [("CARGO_ENCODED_RUSTFLAGS".as_ref(), Some(expected.as_os_str()))]);
+    }
+
+    #[test]
+    fn what_is_said_of_lints_is_left_out_in_each_spelling() {
+        let flags =
+            "-Dwarnings -g -D warnings --deny=a --cfg x --cap-lints warn -Copt-level=1 -A b";
+        let flags: Vec<OsString> = flags.split(' ').map(OsString::from).collect();
+        assert_eq!(without_lints(&flags), ["-g", "--cfg", "x", "-Copt-level=1"]);
     }
 }

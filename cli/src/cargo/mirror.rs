@@ -1,17 +1,17 @@
 //! `std-shim`, built: what the programs are compiled and linked against.
 //!
-//! It is built from the sources beside this tool's own, once for each target, toolchain and change
-//! of it: cargo sees to that. It is always optimized, whatever the program's profile says.
+//! It is built once for each target, toolchain and change of it (`sources`), with the flags that the program's
+//! crates get, but for those about lints. It is always optimized, whatever the program's profile says.
 
-use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use super::flags::{self, Flags};
-use crate::sources::{self, cannot_run};
+use super::flags::without_lints;
+use crate::sources::{Compiler, Library, Workshop};
+
+const FILE: &str = "libstd_shim.rlib";
 
 /// A library that stands in for std, and those that it needs.
 #[derive(Debug)]
@@ -24,49 +24,24 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
-    /// Builds it for `target`, if that has not been done.
+    /// Builds it for `target`, with these flags of the program's, if that has not been done.
     ///
     /// # Errors
     ///
     /// What stands in the way, in words.
-    pub(crate) fn build(cargo: &OsStr, target: &str) -> Result<Self, String> {
-        let sources = sources::folder()?;
-        let target_dir = sources::target_dir(&sources)?;
-        let built = target_dir.join(target).join("release");
-        let library = built.join("libstd_shim.rlib");
-
-        let mut command = Command::new(cargo);
-        command
-            .args([
-                "build",
-                "--release",
-                "--locked",
-                "--package",
-                "std-shim",
-                "--package",
-                "sylvan",
-            ])
-            // Whatever the program's own profiles say: they may be read here, too.
-            .args(["--config", "profile.release.lto=false"])
-            .args(["--config", "profile.release.panic='unwind'"])
-            .args(["--target", target])
-            .arg("--target-dir")
-            .arg(&target_dir)
-            .arg("--manifest-path")
-            .arg(sources.join("Cargo.toml"));
-        if library.is_file() {
-            command.arg("--quiet");
-        } else {
-            eprintln!("building std-shim for {target}, once");
-        }
+    pub(crate) fn build(
+        compiler: &Compiler,
+        target: &str,
+        flags: &[OsString],
+    ) -> Result<Self, String> {
+        let mut flags = without_lints(flags);
         // A program may want link-time optimization.
-        Flags::of_environment(flags::RUST)
-            .and(["-Cembed-bitcode=yes".into()])
-            .set_for(&mut command);
-        let status = command.status().map_err(|error| cannot_run(cargo, &error))?;
-        if !status.success() {
-            return Err(format!("std-shim could not be built for `{target}`"));
-        }
+        flags.push("-Cembed-bitcode=yes".into());
+        let built = Workshop::open()?.build(
+            Library { file: FILE, packages: &["std-shim", "sylvan"], target, flags: &flags },
+            compiler,
+        )?;
+        let library = built.join(FILE);
         let contents = fs::read(&library)
             .map_err(|error| format!("failed to read {}: {error}", library.display()))?;
         let mut hasher = DefaultHasher::new();
@@ -94,23 +69,5 @@ impl Mirror {
             "--cfg=sylvan".into(),
             "--check-cfg=cfg(sylvan)".into(),
         ]
-    }
-}
-
-/// Returns the compiler's name for the platform that it runs on.
-///
-/// # Errors
-///
-/// What stands in the way, in words.
-pub(crate) fn this_machine() -> Result<String, String> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(&rustc)
-        .args(["--print", "host-tuple"])
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| cannot_run(&rustc, &error))?;
-    match String::from_utf8(output.stdout) {
-        Ok(name) if output.status.success() => Ok(name.trim().to_owned()),
-        _ => Err(format!("`{}` does not say what it runs on", rustc.display())),
     }
 }

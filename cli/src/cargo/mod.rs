@@ -18,6 +18,7 @@
 //!    std, and nothing of the runtime gets into the compiler.
 
 mod arguments;
+mod configuration;
 mod flags;
 mod mirror;
 
@@ -27,10 +28,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
 use self::arguments::Arguments;
-use self::flags::Flags;
+use self::configuration::Configuration;
 use self::mirror::Mirror;
 use crate::USAGE;
-use crate::sources::{self, cannot_run};
+use crate::sources::{self, Compiler, cannot_run};
 
 const HELP: &str = "\
 Runs a command of cargo with a std in which everything that blocks is green, for the program and
@@ -43,20 +44,19 @@ usage: cargo sylvan COMMAND [ARGS...]
   cargo sylvan test
   cargo sylvan build --target x86_64-unknown-linux-musl
 
-What it builds is below `target/TARGET/`, as for any build with `--target`. Without `--target` it is
-for this machine; `build.target` of a configuration file is not read. RUSTFLAGS and RUSTDOCFLAGS are
-passed on; while they are in use, cargo takes no such flags from configuration files.
+What it builds is below `target/TARGET/`, as for any build with `--target`. Targets and flags are those
+that cargo would take, from its configuration or from the environment; one target at a time. A
+command that compiles nothing (`fmt`, `clean`, `metadata`, …) is cargo's own.
+
+The mirror is built when it is first needed, in the user's cache or below CARGO_TARGET_DIR, from its
+packages; SYLVAN_SOURCES names a checkout to build it from.
 ";
 
 /// Runs a command of cargo's, given the arguments behind the verb.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    let arguments = match Arguments::parse(args) {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => return failed(&error),
+    let Some(arguments) = Arguments::parse(args) else {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
     };
     match run(&arguments) {
         Ok(never) => match never {},
@@ -69,20 +69,21 @@ fn failed(error: &str) -> ExitCode {
     ExitCode::from(USAGE)
 }
 
-/// Builds the mirror, and becomes cargo.
+/// Builds the mirror, if it is needed, and becomes cargo.
 fn run(arguments: &Arguments) -> Result<Infallible, String> {
     let cargo = sources::cargo();
-    let target = match &arguments.target {
-        Some(target) => target.clone(),
-        None => mirror::this_machine()?,
-    };
-    flags::warn_of_configured();
-    let mirror = Mirror::build(&cargo, &target)?;
-
     let mut command = Command::new(&cargo);
-    command.args(&arguments.cargos).env("CARGO_BUILD_TARGET", &target);
-    for variable in [flags::RUST, flags::RUSTDOC] {
-        Flags::of_environment(variable).and(mirror.flags()).set_for(&mut command);
+    command.args(&arguments.cargos);
+    if arguments.builds {
+        let configuration = Configuration::read(&arguments.cargos);
+        let compiler = Compiler::ask()?;
+        let target = arguments.target(&configuration)?.unwrap_or_else(|| compiler.host.clone());
+        let flags = flags::RUST.find(&configuration, &target)?;
+        let docs = flags::RUSTDOC.find(&configuration, &target)?;
+        let mirror = Mirror::build(&compiler, &target, &flags)?.flags();
+        command.env("CARGO_BUILD_TARGET", &target);
+        flags::RUST.set_for(&mut command, &[flags, mirror.clone()].concat());
+        flags::RUSTDOC.set_for(&mut command, &[docs, mirror].concat());
     }
     Err(cannot_run(&cargo, &command.exec()))
 }

@@ -1,5 +1,5 @@
-//! `libsylvan_preload.so`: beside this program, or where programs have their libraries, or built from the sources that
-//! this program was built from.
+//! `libsylvan_preload.so`: beside this program, or where programs have their libraries, or built from its
+//! package (`sources`).
 
 use std::env;
 use std::fs;
@@ -7,10 +7,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::refuse::{Reason, Refusal};
-use crate::sources::{self, cannot_run};
+use crate::sources::{Compiler, Library, Workshop};
 
 const NAME: &str = "libsylvan_preload.so";
 
@@ -41,31 +40,16 @@ fn beside_this_program() -> Option<PathBuf> {
     [folder.join(NAME), folder.join("../lib").join(NAME)].into_iter().find(|path| path.is_file())
 }
 
-/// Builds it, if that has not been done; cargo knows.
+/// Builds it, if that has not been done.
 fn build() -> Result<PathBuf, String> {
-    let sources = sources::folder()?;
-    let target_dir = sources::target_dir(&sources)?;
-    let library = target_dir.join("release").join(NAME);
-    let cargo = sources::cargo();
-    let mut command = Command::new(&cargo);
-    command
-        .args(["build", "--release", "--locked", "--package", "sylvan-preload"])
-        .arg("--target-dir")
-        .arg(&target_dir)
-        .arg("--manifest-path")
-        .arg(sources.join("Cargo.toml"))
-        // Its output is the program's.
-        .stdout(io::stderr());
-    if library.is_file() {
-        command.arg("--quiet");
-    } else {
-        eprintln!("sylvan: building {NAME}, once");
+    let workshop = Workshop::open()?;
+    if let Some(library) = workshop.built(NAME) {
+        return Ok(library);
     }
-    match command.status() {
-        Ok(status) if status.success() => Ok(library),
-        Ok(_) => Err(format!("{NAME} could not be built")),
-        Err(error) => Err(cannot_run(&cargo, &error)),
-    }
+    let compiler = Compiler::ask()?;
+    let library =
+        Library { file: NAME, packages: &["sylvan-preload"], target: &compiler.host, flags: &[] };
+    Ok(workshop.build(library, &compiler)?.join(NAME))
 }
 
 /// Whether the loader takes it as it is: names in `LD_PRELOAD` end at blanks and colons, and `$` is a
