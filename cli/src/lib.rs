@@ -4,6 +4,7 @@
 //! - [`run`]: a program as it is, its threads green;
 //! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
 //! - [`prove`]: whether a program is an event loop;
+//! - [`ps`]: the green threads of a process, and what they wait for;
 //! - [`trace`]: how a run went.
 //!
 //! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
@@ -12,7 +13,9 @@
 
 pub mod cargo;
 pub mod prove;
+pub mod ps;
 pub mod run;
+mod see;
 mod sources;
 pub mod trace;
 
@@ -28,9 +31,10 @@ struct Verb {
     main: fn(Vec<OsString>) -> ExitCode,
 }
 
-const VERBS: [Verb; 4] = [
+const VERBS: [Verb; 5] = [
     Verb { name: "run", what: "runs a program with green threads", main: run::main },
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
+    Verb { name: "ps", what: "lists the green threads of a process", main: ps::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
     Verb { name: "trace", what: "shows how a run went", main: trace::main },
 ];
@@ -72,4 +76,9 @@ fn help() -> String {
 fn not_understood(error: &str, help: &str) -> ExitCode {
     eprintln!("error: {error} (see `{help}`)");
     ExitCode::from(USAGE)
+}
+
+/// The architecture that this is for, as ELF files name it.
+fn machine() -> u16 {
+    if cfg!(target_arch = "aarch64") { object::elf::EM_AARCH64 } else { object::elf::EM_X86_64 }
 }

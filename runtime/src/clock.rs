@@ -1,12 +1,23 @@
 //! Time as the runtime counts it: nanoseconds since it first looked.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
 
 fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(Instant::now)
+    *BASE.get_or_init(|| {
+        let time = clock_gettime(ClockId::Monotonic);
+        let ns = time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned();
+        BASE_NS.store(ns, Ordering::Relaxed);
+        Instant::now()
+    })
 }
+
+/// What the clock of the kernel's said then: for who looks from outside, and good to a microsecond.
+pub(crate) static BASE_NS: AtomicU64 = AtomicU64::new(0);
 
 /// `instant` in nanoseconds; what lies before the first look is 0.
 pub(crate) fn ns(instant: Instant) -> u64 {

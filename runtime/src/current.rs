@@ -5,7 +5,7 @@
 //! its place. In the shared mode the worker sets the first for each run. The third is an OS thread's
 //! own and means something on its own stack only.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::ptr::{self, NonNull};
 
 use crate::task::{Header, TaskRef};
@@ -15,9 +15,12 @@ local_pointer! {
     static GREEN: Header as "sylvan_current_green";
 }
 
-thread_local! {
+local_pointer! {
     /// The thread that has this OS thread for itself, if it was started by the runtime.
-    static BOUND: Cell<*const Header> = const { Cell::new(ptr::null()) };
+    static BOUND: Header as "sylvan_current_bound";
+}
+
+thread_local! {
     /// The handle of any other OS thread, made when somebody asks for it.
     static OS_THREAD: OnceCell<TaskRef> = const { OnceCell::new() };
 }
@@ -72,6 +75,13 @@ impl Place {
         // SAFETY: of this OS thread, and there as long as it.
         unsafe { self.0.write(task) };
     }
+}
+
+/// From the thread pointer to where a thread's own thread-locals say who it is: the first, and the second for
+/// one that is bound. In the own mode; who looks from outside finds a stack's thread by it.
+pub(crate) fn places_from(thread_pointer: usize) -> [isize; 2] {
+    [GREEN.place().addr(), BOUND.place().addr()]
+        .map(|place| place.wrapping_sub(thread_pointer).cast_signed())
 }
 
 /// The handle of the calling OS thread, made by `make` the first time.

@@ -64,7 +64,7 @@ use crate::primitive::{AtomicBool, AtomicPtr, Ordering};
 use crate::reactor;
 use crate::scheduler;
 use crate::stack;
-use crate::task::Header;
+use crate::task::{Header, id};
 use crate::timer;
 
 /// Has libc call `in_child` in each child of a fork. By one start after the other.
@@ -82,7 +82,7 @@ pub(crate) fn watch(in_child: unsafe extern "C" fn()) -> io::Result<()> {
 }
 
 /// The green thread, or bound one, that has forked, and whose stack the child has begun on.
-static FORKED: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
+pub(crate) static FORKED: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 
 /// The calling thread, if it is on a stack of the runtime's.
 fn on_own_stack<'a>() -> Option<&'a Header> {
@@ -111,6 +111,7 @@ pub(crate) unsafe fn begin_anew() {
         tls::after_fork();
     }
     life::begin_anew();
+    id::begin_anew();
     // SAFETY: as the caller promises.
     unsafe {
         scheduler::forget(task);

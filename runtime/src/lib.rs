@@ -149,6 +149,12 @@ mod signal;
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;
 #[cfg(not(sylvan_loom))]
+#[allow(
+    unsafe_code,
+    reason = "a note of the object, and addresses that nobody in the process follows"
+)]
+mod sight;
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "a lock anew in each life")]
 mod turnstile;
 

@@ -66,7 +66,7 @@ pub(crate) const FIRST: u32 = 2;
 mod number {
     use crate::primitive::{AtomicU32, Ordering};
 
-    static NUMBER: AtomicU32 = AtomicU32::new(super::FIRST);
+    pub(crate) static NUMBER: AtomicU32 = AtomicU32::new(super::FIRST);
 
     /// Which life this is, counted from the first process.
     #[inline(always)]
@@ -82,7 +82,7 @@ mod number {
 }
 
 #[cfg(not(sylvan_loom))]
-pub(crate) use number::{begin_anew, number};
+pub(crate) use number::{NUMBER, begin_anew, number};
 
 /// Which life this is: models have one.
 #[cfg(sylvan_loom)]

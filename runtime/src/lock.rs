@@ -11,6 +11,7 @@
 //! A holder never parks as a green thread and never runs user code, so whoever waits here waits for
 //! the length of a few instructions: it spins a little and then blocks its OS thread.
 
+use std::mem::offset_of;
 use std::ops::{Deref, DerefMut};
 
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell, hint};
@@ -40,6 +41,9 @@ unsafe impl<T: Send> Send for Lock<T> {}
 pub(crate) struct Guard<'a, T>(&'a Lock<T>);
 
 impl<T> Lock<T> {
+    /// Where the value is.
+    pub(crate) const VALUE_AT: usize = offset_of!(Self, value);
+
     #[cfg(not(sylvan_loom))]
     pub(crate) const fn new(value: T) -> Self {
         Self { state: AtomicU32::new(FREE), value: UnsafeCell::new(value) }

@@ -21,12 +21,12 @@ pub(crate) use loom::{
     sync::atomic::{Ordering, fence},
 };
 
-/// Defines a static. Loom makes one for each execution that it tries.
+/// Defines a static. Loom makes one for each execution that it tries, which only its own module sees.
 macro_rules! global {
-    ($(#[$attribute:meta])* static $name:ident: $type:ty = $value:expr;) => {
+    ($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty = $value:expr;) => {
         #[cfg(not(sylvan_loom))]
         $(#[$attribute])*
-        static $name: $type = $value;
+        $visibility static $name: $type = $value;
         #[cfg(sylvan_loom)]
         loom::lazy_static! {
             $(#[$attribute])*

@@ -5,6 +5,7 @@
 //! promises both. Linking and unlinking take constant time and no allocation.
 
 use std::marker::PhantomPinned;
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 
 use crate::primitive::Cell;
@@ -20,6 +21,9 @@ impl<T> Links<T> {
     pub(crate) fn new() -> Self {
         Self { next: Cell::new(ptr::null()), prev: Cell::new(ptr::null()), _pinned: PhantomPinned }
     }
+
+    /// Where the pointer to the next element is.
+    pub(crate) const NEXT_AT: usize = offset_of!(Self, next);
 }
 
 /// What can be linked into a ring.

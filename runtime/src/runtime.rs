@@ -157,6 +157,7 @@ impl Config {
         })?;
         // From here on nothing can fail.
         tls::adopt(mode);
+        crate::sight::begin();
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
         prepared.begin();

@@ -5,6 +5,9 @@
 //! that runs, of one that has left a core file, or of its own.
 //!
 //! - [`memory`]: how another one's memory is read;
+//! - [`table`]: what the runtime exports, and how it is found;
+//! - [`threads`]: the green threads that there are;
+//! - [`reason`]: why one waits;
 //! - [`trace`]: the events of a run, 16 bytes each;
 //! - [`file`](mod@file): the file that they are written to, and what is read from it;
 //! - [`history`]: what each thread did from when to when;
@@ -14,7 +17,11 @@
 pub mod file;
 pub mod history;
 pub mod memory;
+pub mod reason;
 pub mod synthetic;
+pub mod table;
+pub mod threads;
 pub mod trace;
 
 pub use memory::{Memory, Unreadable};
+pub use reason::Reason;

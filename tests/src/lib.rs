@@ -9,6 +9,7 @@
 
 pub mod counts;
 pub mod expect;
+pub mod look;
 pub mod process;
 pub mod redis;
 pub mod rng;

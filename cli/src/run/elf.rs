@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use object::Endianness;
-use object::elf::{ELFCLASS64, ELFMAG, EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64};
+use object::elf::{ELFCLASS64, ELFMAG, ET_DYN, ET_EXEC, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::refuse::{Reason, Refusal};
+use crate::machine;
 
 /// Where the header says how many bits an address has.
 const EI_CLASS_AT: usize = 4;
@@ -77,8 +78,4 @@ impl Object {
         }
         Ok(found)
     }
-}
-
-fn machine() -> u16 {
-    if cfg!(target_arch = "aarch64") { EM_AARCH64 } else { EM_X86_64 }
 }

@@ -35,7 +35,7 @@
 mod thread_pointer;
 pub(crate) mod tls;
 
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
@@ -63,6 +63,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Where the stack pointer is saved in an `Option` of this: from where on, and in how many bytes.
+    pub(crate) const SAVED: (usize, usize) = {
+        // What makes up a `None` is in a gap, so that what is there is where it is in a `Some`.
+        assert!(size_of::<Option<Self>>() == size_of::<Self>());
+        (offset_of!(Self, coroutine), size_of::<Coroutine<(), Switch, (), Stack>>())
+    };
+
     /// Prepares `main` to run on `stack`.
     #[inline(always)]
     pub(crate) fn new<F>(mut stack: Stack, main: F) -> Self

@@ -31,13 +31,12 @@
 //! so nobody can come before it.
 
 mod interrupt;
-mod reason;
 mod sleeper;
 mod wait_queue;
 
 pub use interrupt::Interrupt;
-pub use reason::WaitReason;
 pub use sleeper::Sleeper;
+pub use sylvan_sight::Reason as WaitReason;
 
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -49,11 +48,12 @@ use crate::primitive::{AtomicU32, Ordering, global, hint};
 use crate::sys::{futex, thread};
 use crate::task::{Header, Runnable};
 use crate::timer::{self, Alarm};
-use wait_queue::{NO_TURN, Table, Waiter};
+use wait_queue::NO_TURN;
+pub(crate) use wait_queue::{Table, Waiter};
 
 global! {
     /// Every waiter of the process, by address.
-    static TABLE: Table = Table::new();
+    pub(crate) static TABLE: Table = Table::new();
 }
 
 /// How a [`wait`] ended.

@@ -18,7 +18,10 @@
 //! runtime's.
 
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
+
+use sylvan_sight::table;
 
 use super::{WaitReason, call, park_until};
 use crate::current;
@@ -78,6 +81,8 @@ struct Spot {
 }
 
 impl Spot {
+    const LAYOUT: table::Sleeper = table::Sleeper { task: offset_of!(Self, task) as u64 };
+
     #[inline]
     fn new(task: *const Header) -> Self {
         Self { task, os_word: AtomicU32::new(ASLEEP) }
@@ -85,6 +90,9 @@ impl Spot {
 }
 
 impl Sleeper {
+    /// Of what its pointer leads to.
+    pub(crate) const LAYOUT: table::Sleeper = Spot::LAYOUT;
+
     /// The calling thread.
     #[inline]
     pub fn new() -> Self {

@@ -25,8 +25,11 @@
 //! would go round among them for ever, for all of them wait for long then: each time it would stand idle
 //! until the next one runs, and where workers wait for processors that takes as long as that.
 
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
+
+use sylvan_sight::table;
 
 use super::{Turn, call};
 use crate::clock;
@@ -139,6 +142,16 @@ impl Waiter {
     }
 }
 
+impl Waiter {
+    pub(crate) const LAYOUT: table::Waiter = table::Waiter {
+        address: offset_of!(Self, address) as u64,
+        task: offset_of!(Self, task) as u64,
+        since_ns: offset_of!(Self, since_ns) as u64,
+        next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
+        size: size_of::<Self>() as u64,
+    };
+}
+
 /// Those whose addresses meet in one bucket.
 type Queue = Ring<Waiter>;
 
@@ -151,6 +164,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    pub(crate) const LAYOUT: table::Buckets = table::Buckets {
+        n: N_BUCKETS as u64,
+        stride: size_of::<Lock<Queue>>() as u64,
+        first: (offset_of!(Self, buckets) + Lock::<Queue>::VALUE_AT) as u64,
+    };
+
     #[cfg(not(sylvan_loom))]
     pub(crate) const fn new() -> Self {
         Self {

@@ -27,6 +27,7 @@ mod number;
 pub(crate) mod several;
 
 use std::io;
+use std::mem::offset_of;
 use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
@@ -100,6 +101,12 @@ impl Home {
 }
 
 impl Entry {
+    /// Where the readers and the writers are.
+    pub(super) const WAITERS_AT: [usize; 2] = [
+        offset_of!(Self, state) + Lock::<State>::VALUE_AT + offset_of!(State, readers),
+        offset_of!(Self, state) + Lock::<State>::VALUE_AT + offset_of!(State, writers),
+    ];
+
     pub(crate) fn new() -> Self {
         Self {
             read: Side::new(),

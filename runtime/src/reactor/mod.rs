@@ -27,7 +27,7 @@ mod hidden;
 mod onlooker;
 mod options;
 mod readiness;
-mod table;
+pub(crate) mod table;
 mod waiter;
 
 pub(crate) use call::Call;
@@ -38,6 +38,8 @@ pub use hidden::Hidden;
 pub(crate) use onlooker::Onlooker;
 pub use options::Origin;
 pub(crate) use readiness::Seen;
+/// Of who waits for a descriptor.
+pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;
 pub(crate) use table::{N_NUMBERS, each_known, entry, known};
 
 use std::io;

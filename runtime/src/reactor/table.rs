@@ -6,6 +6,8 @@
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
+use sylvan_sight::table;
+
 use super::entry::Entry;
 use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -17,7 +19,17 @@ const N_CHUNKS: usize = 1 << 14;
 /// As many numbers as the table has room for.
 pub(crate) const N_NUMBERS: usize = CHUNK * N_CHUNKS;
 
-static CHUNKS: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
+/// Where who waits for a descriptor is.
+#[cfg(not(sylvan_loom))]
+pub(crate) const LAYOUT: table::Entries = table::Entries {
+    n_chunks: N_CHUNKS as u64,
+    per_chunk: CHUNK as u64,
+    stride: size_of::<Entry>() as u64,
+    readers: Entry::WAITERS_AT[0] as u64,
+    writers: Entry::WAITERS_AT[1] as u64,
+};
+
+pub(crate) static CHUNKS: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
 
 /// The same, of the process that this one was forked off, or of one before that.

@@ -7,8 +7,11 @@
 //! it by the mark's address, which may be another thing's by then: a futex takes that for a spurious
 //! wake-up.
 
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
+
+use sylvan_sight::table;
 
 use crate::clock;
 use crate::primitive::{AtomicU32, Ordering};
@@ -108,6 +111,14 @@ impl Waiter {
             }
         }
     }
+}
+
+impl Waiter {
+    pub(crate) const LAYOUT: table::EntryWaiter = table::EntryWaiter {
+        task: offset_of!(Self, task) as u64,
+        next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
+        size: size_of::<Self>() as u64,
+    };
 }
 
 impl Linked for Waiter {

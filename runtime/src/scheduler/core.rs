@@ -1,6 +1,9 @@
 //! A core: what a worker needs in order to run tasks, and hands over when it gets stuck.
 
 use std::cell::UnsafeCell;
+use std::mem::offset_of;
+
+use sylvan_sight::table;
 
 use super::idle::Asleep;
 use super::inbox::Inbox;
@@ -84,6 +87,24 @@ unsafe impl Sync for Core {}
 unsafe impl Send for Core {}
 
 impl Core {
+    pub(super) const LAYOUT: table::Core = {
+        // Cells and atomics are what they hold.
+        let local = offset_of!(Self, local);
+        table::Core {
+            owner: offset_of!(Self, owner) as u64,
+            inbox: offset_of!(Self, inbox) as u64,
+            aside: offset_of!(Self, aside) as u64,
+            queue: offset_of!(Self, queue) as u64,
+            woken: offset_of!(Self, woken) as u64,
+            ready: (local + offset_of!(Local, ready)) as u64,
+            pinned: (local + offset_of!(Local, pinned)) as u64,
+            pinned_woken: (local + offset_of!(Local, pinned_woken)) as u64,
+            left: (local + offset_of!(Local, left)) as u64,
+            os_thread: offset_of!(Self, worker) as u64,
+            size: size_of::<Self>() as u64,
+        }
+    };
+
     /// One of `n_cores` cores.
     pub(super) fn new(index: usize, n_cores: usize) -> Self {
         Self {

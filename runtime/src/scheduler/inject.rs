@@ -1,6 +1,8 @@
 //! The queue that all cores share: what comes from outside, what no core has room for, and what a
 //! worker without a core leaves behind.
 
+use std::mem::offset_of;
+
 use crate::lock::Lock;
 use crate::primitive::{AtomicUsize, Ordering};
 use crate::task::Runnable;
@@ -13,6 +15,9 @@ pub(crate) struct Inject {
 }
 
 impl Inject {
+    /// Where the list is.
+    pub(crate) const LIST_AT: usize = offset_of!(Self, tasks) + Lock::<List>::VALUE_AT;
+
     pub(crate) fn new() -> Self {
         Self { tasks: Lock::new(List::new()), len: AtomicUsize::new(0) }
     }

@@ -73,9 +73,12 @@ mod watch;
 mod worker;
 
 use std::io;
+use std::mem::offset_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::time::Instant;
+
+use sylvan_sight::table;
 
 use self::core::Core;
 use self::habit::Habits;
@@ -116,7 +119,17 @@ pub(crate) struct Scheduler {
     tls_mode: TlsMode,
 }
 
-static SCHEDULER: PerLife<Scheduler> = PerLife::new();
+pub(crate) static SCHEDULER: PerLife<Scheduler> = PerLife::new();
+
+impl Scheduler {
+    pub(crate) const LAYOUT: table::Scheduler = table::Scheduler {
+        cores: offset_of!(Self, cores) as u64,
+        inject: (offset_of!(Self, inject) + Inject::LIST_AT) as u64,
+        woken: (offset_of!(Self, woken) + Inject::LIST_AT) as u64,
+    };
+    pub(crate) const CORE: table::Core = Core::LAYOUT;
+    pub(crate) const QUEUE: table::Queue = queue::Queue::LAYOUT;
+}
 
 /// The scheduler, once there is one in this life.
 pub(crate) fn get() -> &'static Scheduler {

@@ -14,8 +14,11 @@
 //! `tail` is released by a push and acquired by a steal: the slot's contents come with it. `head` is
 //! released by a pop or steal and acquired by a push: a slot is overwritten after it was read.
 
+use std::mem::offset_of;
 use std::ptr;
 use std::ptr::NonNull;
+
+use sylvan_sight::table;
 
 use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
 use crate::sys::cache;
@@ -39,6 +42,14 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    pub(crate) const LAYOUT: table::Queue = table::Queue {
+        head: offset_of!(Self, head) as u64,
+        tail: offset_of!(Self, tail) as u64,
+        slots: offset_of!(Self, slots) as u64,
+        capacity: CAPACITY as u64,
+        size: size_of::<Self>() as u64,
+    };
+
     pub(crate) const CAPACITY: usize = CAPACITY as usize;
 
     /// One of `n_cores` queues.

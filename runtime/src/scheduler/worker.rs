@@ -223,7 +223,7 @@ impl Scheduler {
         // SAFETY: this worker has the core, between runs, and there is no other reference.
         let local = unsafe { core.local() };
         let fits = local.next_class() == Some(class);
-        let stack = match local.pop_stack() {
+        let mut stack = match local.pop_stack() {
             Some(stack) if fits => {
                 // It brings its own reservation, so that of the task is left over.
                 local.add_surplus(class);
@@ -237,6 +237,9 @@ impl Scheduler {
         };
         task.bottom.set(stack.bottom());
         let header = ptr::from_ref(&**task);
+        if self.tls_mode == TlsMode::Shared {
+            stack.set_owner(header.cast());
+        }
         // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
         let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };
         *task.context() = Some(Context::new(stack, main));
@@ -324,6 +327,8 @@ impl Scheduler {
         if task.pinned.get() {
             core.set_n_pinned(core.n_pinned() - 1);
         }
+        // Who looks from outside takes the word in the stack for an old one from here on.
+        task.bottom.set(0);
         task.retire();
     }
 

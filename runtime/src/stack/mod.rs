@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The headroom is where `context` puts a thread's own thread-locals, so that they share pages with
-//! the first frames. Strides are an odd number of pages: the tops of neighbouring stacks fall into
+//! the first frames. There, or else in the topmost word, it says whose the stack is, for those who
+//! look from outside (`sight`). Strides are an odd number of pages: the tops of neighbouring stacks fall into
 //! different cache sets, and a stack's guard shares a page table with the top of the stack below.
 //!
 //! # Reserving and taking
@@ -25,7 +26,7 @@ mod pool;
 
 pub(crate) use overflow::install_handler;
 pub use overflow::{NameOf, faults_have_a_stack, leave_faults};
-pub(crate) use pool::{Class, forget, release, reserve, take, trim, unreserve};
+pub(crate) use pool::{Class, SLABS, Slab, forget, release, reserve, take, trim, unreserve};
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -51,9 +52,13 @@ pub(crate) struct Stack {
     class: Class,
 }
 
+/// How far below the top of a stack the word is that leads to its thread, where that has no thread-locals of
+/// its own there: the frames begin below it.
+pub(crate) const OWNER_BELOW: usize = 8;
+
 #[cfg_attr(
     not(all(target_os = "linux", target_env = "gnu")),
-    allow(dead_code, reason = "three of them are for thread-locals of a thread's own")
+    allow(dead_code, reason = "one of them is for thread-locals of a thread's own")
 )]
 impl Stack {
     pub(crate) fn top(&self) -> usize {
@@ -67,6 +72,16 @@ impl Stack {
     /// Whether a block of thread-locals has been made in it.
     pub(crate) fn has_block(&self) -> bool {
         self.block_len > 0
+    }
+
+    /// Leaves a word for who looks from outside, which leads to `owner`, where there is no block.
+    pub(crate) fn set_owner(&mut self, owner: *const ()) {
+        if !self.has_block() {
+            self.set_block(self.top() - corosensei::stack::STACK_ALIGNMENT);
+        }
+        let word = (self.top() - OWNER_BELOW) as *mut *const ();
+        // SAFETY: the stack is ours, nothing runs on it, and frames begin below.
+        unsafe { word.write(owner) };
     }
 
     /// Records a block of thread-locals that reaches from `base` to the top.

@@ -1,15 +1,16 @@
 //! The pool: slabs by size class, and the stacks that are free.
 
 use std::io;
-use std::mem;
+use std::mem::{self, offset_of};
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::ptr::{self, NonNull};
 
 use corosensei::stack::valgrind::ValgrindStackRegistration;
+use sylvan_sight::table;
 
 use super::{GUARD_PAGES, HEADROOM_PAGES, Stack, guard};
 use crate::lock::Lock;
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sys::memory::{self, page_size};
 
 /// The smallest usable size: room for a panic with a backtrace.
@@ -103,7 +104,7 @@ struct Slots {
     /// How many of `free`, from its cold end, have given their memory back.
     trimmed: usize,
     /// The parts of slabs that are not cut yet, newest last; none is empty.
-    uncut: Vec<Uncut>,
+    uncut: Vec<&'static Slab>,
     /// How many of those in `uncut` nobody may reserve yet: where a guard costs a mapping of its own, the
     /// kernel may refuse it.
     withheld: usize,
@@ -113,14 +114,60 @@ struct Slots {
     n_slots: usize,
 }
 
-struct Uncut {
+/// A slab, for good. All of them are in one list, which who looks from outside goes through (`sight`): it
+/// reads the words of stacks that were cut, and commits no memory by a look at others.
+pub(crate) struct Slab {
+    /// One that was made before.
+    next: *const Slab,
     start: NonNull<u8>,
+    stride: usize,
+    guard_len: usize,
+    class: Class,
     n: usize,
+    /// How many were cut. Changes under the lock of the class.
+    n_cut: AtomicUsize,
 }
 
-// SAFETY: `start` points into a mapping that belongs to the class; the lock around `Slots` gives it
-// to one thread at a time.
-unsafe impl Send for Uncut {}
+// SAFETY: what it points to is its class's, whose lock gives it to one thread at a time, or another slab; none
+// ever goes away.
+unsafe impl Send for Slab {}
+// SAFETY: as above.
+unsafe impl Sync for Slab {}
+
+/// The slab that was made last.
+pub(crate) static SLABS: AtomicPtr<Slab> = AtomicPtr::new(ptr::null_mut());
+
+impl Slab {
+    pub(crate) const LAYOUT: table::Slab = table::Slab {
+        next: offset_of!(Self, next) as u64,
+        start: offset_of!(Self, start) as u64,
+        stride: offset_of!(Self, stride) as u64,
+        n_cut: offset_of!(Self, n_cut) as u64,
+        class: offset_of!(Self, class) as u64,
+        guard_len: offset_of!(Self, guard_len) as u64,
+        size: size_of::<Self>() as u64,
+    };
+
+    /// A slab of `n` stacks at `start`, which is in the list from now on.
+    fn new(start: NonNull<u8>, class: Class, n: usize) -> &'static Self {
+        let (stride, guard_len) = (class.stride(), GUARD_PAGES * page_size());
+        let next = SLABS.load(Ordering::Relaxed);
+        let n_cut = AtomicUsize::new(0);
+        let slab = Box::leak(Box::new(Self { next, start, stride, guard_len, class, n, n_cut }));
+        // Release, so that who follows the list from outside finds what it leads to. A slab of another class
+        // may have come first.
+        while let Err(first) =
+            SLABS.compare_exchange(slab.next.cast_mut(), slab, Ordering::Release, Ordering::Relaxed)
+        {
+            slab.next = first;
+        }
+        slab
+    }
+
+    fn n_uncut(&self) -> usize {
+        self.n - self.n_cut.load(Ordering::Relaxed)
+    }
+}
 
 static CLASSES: [ClassState; N_CLASSES] =
     [const { ClassState { available: AtomicUsize::new(0), slots: Lock::new(Slots::new()) } };
@@ -229,7 +276,7 @@ pub(crate) unsafe fn forget() {
         }
         // What was reserved and not taken is given back; what was prepared is forgotten.
         let mut slots = state.slots.lock();
-        let n_uncut: usize = slots.uncut.iter().map(|slab| slab.n).sum();
+        let n_uncut: usize = slots.uncut.iter().map(|slab| slab.n_uncut()).sum();
         let n_used = slots.free.iter().filter(|stack| stack.has_block()).count();
         slots.unprepared = slots.free.len() - n_used + n_uncut - slots.withheld;
         state.available.store(n_used, Ordering::Relaxed);
@@ -288,26 +335,28 @@ impl Slots {
                 return Err(exhausted(class.usable(), self.n_slots, &error));
             }
         };
-        self.uncut.push(Uncut { start, n });
+        self.uncut.push(Slab::new(start, class, n));
         self.n_slots += n;
         Ok((n, cheap))
     }
 
     /// Cuts one stack off a slab and guards it.
     fn cut(&mut self, class: Class) -> io::Result<Stack> {
-        let slab = self.uncut.last_mut().expect("a stack is reserved before it is taken");
-        let stride = class.stride();
+        let slab = *self.uncut.last().expect("a stack is reserved before it is taken");
+        let n_cut = slab.n_cut.load(Ordering::Relaxed);
         // SAFETY: the range lies in the slab, in the part that nobody uses yet.
-        unsafe { memory::guard(slab.start, GUARD_PAGES * page_size())? };
-        let bottom = slab.start.addr().get();
-        let top = bottom + stride;
-        slab.n -= 1;
-        if slab.n == 0 {
+        let start = unsafe {
+            let start = slab.start.add(n_cut * slab.stride);
+            memory::guard(start, slab.guard_len)?;
+            start
+        };
+        // Orders nothing: it is kept by the lock, and who looks from outside takes what is there.
+        slab.n_cut.store(n_cut + 1, Ordering::Relaxed);
+        if slab.n_uncut() == 0 {
             self.uncut.pop();
-        } else {
-            // SAFETY: the slab has another stride behind this one.
-            slab.start = unsafe { slab.start.add(stride) };
         }
+        let bottom = start.addr().get();
+        let top = bottom + slab.stride;
         // Valgrind is to see a switch to here as one. The slot stays a stack for good.
         let usable = ptr::without_provenance_mut(guard(bottom).end);
         mem::forget(ValgrindStackRegistration::new(usable, top - usable.addr()));

@@ -11,7 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct ThreadId(NonZeroU64);
 
 /// The main thread is 1, as in std; others count from here.
-static NEXT: AtomicU64 = AtomicU64::new(2);
+pub(crate) static NEXT: AtomicU64 = AtomicU64::new(2);
+
+/// The first number of this life of the runtime.
+pub(crate) static FIRST: AtomicU64 = AtomicU64::new(0);
+
+/// In a child of a fork: those who have a number are their parent's.
+#[cfg(not(sylvan_loom))]
+pub(crate) fn begin_anew() {
+    FIRST.store(NEXT.load(Ordering::Relaxed), Ordering::Relaxed);
+}
 
 impl ThreadId {
     pub(crate) const MAIN: Self = Self(NonZeroU64::MIN);

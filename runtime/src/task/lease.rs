@@ -55,6 +55,10 @@
 //! the word, to take the core or to have it taken; what the taker hands on goes through the worker
 //! that it gives the core to.
 
+use std::mem::offset_of;
+
+use sylvan_sight::table;
+
 use super::dress::Dress;
 use crate::primitive::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::barrier;
@@ -113,6 +117,16 @@ impl Doing {
 }
 
 impl Lease {
+    pub(crate) const LAYOUT: table::Lease = table::Lease {
+        word: offset_of!(Self, word) as u64,
+        claim: offset_of!(Self, claim) as u64,
+        os_thread: offset_of!(Self, worker) as u64,
+        state_bits: STATE,
+        running: RUNNING,
+        blocking: BLOCKING,
+        size: size_of::<Self>() as u64,
+    };
+
     pub(crate) fn new() -> Self {
         Self {
             word: AtomicU64::new(SCHEDULING),

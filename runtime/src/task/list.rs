@@ -1,6 +1,9 @@
 //! A first-in, first-out list of runnable tasks, linked through the tasks.
 
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
+
+use sylvan_sight::table;
 
 use super::{Header, Runnable};
 use crate::primitive::Ordering;
@@ -17,6 +20,12 @@ pub(crate) struct List {
 unsafe impl Send for List {}
 
 impl List {
+    pub(crate) const LAYOUT: table::List = table::List {
+        head: offset_of!(Self, head) as u64,
+        len: offset_of!(Self, len) as u64,
+        size: size_of::<Self>() as u64,
+    };
+
     pub(crate) const fn new() -> Self {
         Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
     }

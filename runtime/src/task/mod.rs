@@ -133,6 +133,26 @@ unsafe impl Sync for Header {}
 unsafe impl Send for Header {}
 
 impl Header {
+    #[cfg(not(sylvan_loom))]
+    pub(crate) const LAYOUT: sylvan_sight::table::Task = {
+        use std::mem::offset_of;
+        sylvan_sight::table::Task {
+            next: offset_of!(Self, next) as u64,
+            state: offset_of!(Self, state) as u64,
+            reason: offset_of!(Self, reason) as u64,
+            class: offset_of!(Self, class) as u64,
+            core: offset_of!(Self, core) as u64,
+            lease: offset_of!(Self, lease) as u64,
+            context: (offset_of!(Self, context) + Context::SAVED.0) as u64,
+            context_len: Context::SAVED.1 as u64,
+            bottom: offset_of!(Self, bottom) as u64,
+            join: offset_of!(Self, join) as u64,
+            id: offset_of!(Self, id) as u64,
+            rare: offset_of!(Self, rare) as u64,
+            size: size_of::<Self>() as u64,
+        }
+    };
+
     /// A header with `count` references. `class` is the stack that was reserved for it.
     #[inline(always)]
     pub(crate) fn new(

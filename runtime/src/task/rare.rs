@@ -4,6 +4,10 @@
 //! their own run or from whoever spawns them, and so does it stay until the task is freed: there is one
 //! who makes it, and others that find it see all of it.
 
+use std::mem::offset_of;
+
+use sylvan_sight::table;
+
 use crate::primitive::Cell;
 
 pub(crate) struct Rare {
@@ -31,6 +35,8 @@ pub(crate) struct Clock {
 }
 
 impl Rare {
+    pub(crate) const LAYOUT: table::Rare = table::Rare { name: offset_of!(Self, name) as u64 };
+
     pub(crate) fn new(name: Option<Box<str>>) -> Self {
         Self { name, birth: Cell::new(None), mask: Cell::new(0), clock: Cell::new(None) }
     }

@@ -8,7 +8,10 @@
 
 mod wheel;
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
+
+use sylvan_sight::table;
 
 use crate::life::PerLife;
 use crate::lock::Lock;
@@ -44,6 +47,13 @@ impl Linked for Alarm {
 }
 
 impl Alarm {
+    pub(crate) const LAYOUT: table::Alarm = table::Alarm {
+        deadline_ns: offset_of!(Self, deadline_ns) as u64,
+        task: offset_of!(Self, task) as u64,
+        next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
+        size: size_of::<Self>() as u64,
+    };
+
     pub(crate) fn new(task: &Header, deadline_ns: u64) -> Self {
         Self::for_task(task, deadline_ns)
     }
@@ -76,7 +86,7 @@ struct Timers {
 }
 
 global! {
-    static SHARDS: PerLife<Box<[Shard]>> = PerLife::new();
+    pub(crate) static SHARDS: PerLife<Box<[Shard]>> = PerLife::new();
 }
 
 /// Makes the shards, one for each core.
@@ -125,6 +135,11 @@ pub(crate) fn cancel(alarm: &Alarm) {
 }
 
 impl Shard {
+    pub(crate) const LAYOUT: table::Timers = Wheel::layout(
+        size_of::<Self>(),
+        offset_of!(Self, 0) + Lock::<Timers>::VALUE_AT + offset_of!(Timers, wheel),
+    );
+
     /// Rings what is due at `now_ns`: the claimed tasks go into `due`. By the core, which is awake.
     pub(crate) fn ring(&self, now_ns: u64, due: &mut List) {
         let mut timers = self.0.lock();

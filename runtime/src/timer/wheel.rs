@@ -20,6 +20,10 @@
 //! An alarm whose time has passed already is due at the next tick; one beyond the last level waits
 //! in its last slot and is put back from there.
 
+use std::mem::offset_of;
+
+use sylvan_sight::table;
+
 use super::Alarm;
 use crate::ring::Ring;
 
@@ -55,6 +59,19 @@ struct Next {
 }
 
 impl Wheel {
+    /// Where the slots are, of a wheel at `start` in each piece of `stride` bytes.
+    pub(super) const fn layout(stride: usize, start: usize) -> table::Timers {
+        table::Timers {
+            stride: stride as u64,
+            levels: (start + offset_of!(Self, levels)) as u64,
+            n_levels: N_LEVELS as u64,
+            level_stride: size_of::<Level>() as u64,
+            occupied: offset_of!(Level, occupied) as u64,
+            slots: offset_of!(Level, slots) as u64,
+            n_slots: N_SLOTS as u64,
+        }
+    }
+
     pub(super) fn new(now_ns: u64) -> Self {
         let level = || Level { occupied: 0, slots: [const { Ring::new() }; N_SLOTS] };
         let levels = std::array::from_fn(|_| level());

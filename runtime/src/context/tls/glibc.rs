@@ -260,6 +260,13 @@ impl Own {
         (page_end + self.apart - self.above) & !(self.align - 1)
     }
 
+    /// How far below the top of a stack that is which lies at this distance from the thread pointer.
+    pub(crate) fn below_top(&self, place: isize) -> usize {
+        /// Of some stack: their tops are at the ends of pages.
+        const TOP: usize = 1 << 30;
+        TOP - self.place(TOP).wrapping_add_signed(place)
+    }
+
     /// Gives `stack` a block, or its block the initial contents again; its thread pointer.
     pub(crate) fn prepare(&self, stack: &mut Stack) -> usize {
         let tp = self.place(stack.top());

@@ -17,6 +17,10 @@ impl Own {
         match self.0 {}
     }
 
+    pub(crate) fn below_top(&self, _: isize) -> usize {
+        match self.0 {}
+    }
+
     pub(crate) fn prepare(&self, _: &mut Stack) -> usize {
         match self.0 {}
     }

@@ -1,0 +1,166 @@
+//! A core file: memory by its segments, and what is not in it by the files that were mapped.
+
+use std::cmp::Ordering;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use object::Endianness;
+use object::elf::{ET_CORE, FileHeader64, NT_FILE, PT_LOAD};
+use object::read::ReadCache;
+use object::read::elf::{FileHeader, ProgramHeader};
+use sylvan_sight::{Memory, Unreadable};
+
+use super::{Mapping, Reason, Refusal};
+use crate::machine;
+
+#[derive(Debug)]
+pub(super) struct CoreFile {
+    pub(super) path: PathBuf,
+    file: File,
+    /// In the order of their addresses.
+    segments: Vec<Segment>,
+    pub(super) mappings: Vec<Mapping>,
+    /// The same number of files as there are mappings; those that can be read.
+    files: Vec<Option<File>>,
+}
+
+/// A piece of memory that is in the file, as much of it as is.
+#[derive(Debug)]
+struct Segment {
+    start: u64,
+    len: u64,
+    offset: u64,
+}
+
+impl CoreFile {
+    pub(super) fn open(path: &Path, program: &Path) -> Result<Self, Refusal> {
+        let refuse = |why: &str| Reason::NoCore.with(format!("{}: {why}", path.display()));
+        let file = File::open(path).map_err(|error| refuse(&error.to_string()))?;
+        let data = ReadCache::new(file.try_clone().map_err(|error| refuse(&error.to_string()))?);
+        let (segments, mappings) = parse(&data).map_err(|why| refuse(&why))?;
+        let mut core = Self { path: path.to_owned(), file, segments, mappings, files: Vec::new() };
+        core.find_program(program)?;
+        core.files = core.mappings.iter().map(|mapping| File::open(&mapping.file).ok()).collect();
+        Ok(core)
+    }
+
+    /// Has the program read from where the caller says that it is.
+    fn find_program(&mut self, program: &Path) -> Result<(), Refusal> {
+        let refuse = |why: &str| Reason::NoCore.with(format!("{}: {why}", program.display()));
+        File::open(program).map_err(|error| refuse(&error.to_string()))?;
+        let name = program.file_name();
+        let of_that_name = |mapping: &&Mapping| mapping.file.file_name() == name;
+        let Some(its) = self.mappings.iter().find(of_that_name).map(|it| it.file.clone()) else {
+            return Err(refuse("the core file is another program's"));
+        };
+        for mapping in self.mappings.iter_mut().filter(|mapping| mapping.file == its) {
+            mapping.file = program.to_owned();
+        }
+        Ok(())
+    }
+
+    pub(super) fn unreadable(&self, error: Unreadable) -> Refusal {
+        Reason::Unreadable.with(format!("{}: {error}", self.path.display()))
+    }
+
+    /// Reads as much as is in one piece; how many bytes.
+    fn read_some(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let in_file = find(&self.segments, at, |segment| (segment.start, segment.len));
+        if let Some(segment) = in_file.map(|index| &self.segments[index]) {
+            let from = at - segment.start;
+            let n = into.len().min(usize::try_from(segment.len - from).unwrap_or(usize::MAX));
+            return self.file.read_at(&mut into[..n], segment.offset + from);
+        }
+        let mapped =
+            find(&self.mappings, at, |mapping| (mapping.start, mapping.end - mapping.start));
+        let Some(index) = mapped else { return Ok(0) };
+        let (mapping, Some(file)) = (&self.mappings[index], &self.files[index]) else {
+            return Ok(0);
+        };
+        let from = at - mapping.start;
+        let left = usize::try_from(mapping.end - at).unwrap_or(usize::MAX);
+        let n = into.len().min(left);
+        file.read_at(&mut into[..n], mapping.offset + from)
+    }
+}
+
+/// Which of these, in the order of their addresses, has the address.
+fn find<T>(pieces: &[T], at: u64, range: impl Fn(&T) -> (u64, u64)) -> Option<usize> {
+    let compare = |piece: &T| {
+        let (start, len) = range(piece);
+        match at.checked_sub(start) {
+            None => Ordering::Greater,
+            Some(from) if from < len => Ordering::Equal,
+            Some(_) => Ordering::Less,
+        }
+    };
+    pieces.binary_search_by(compare).ok()
+}
+
+impl Memory for CoreFile {
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let mut done = 0;
+        while done < into.len() {
+            match self.read_some(at + done as u64, &mut into[done..]) {
+                Ok(n) if n > 0 => done += n,
+                _ => return Err(Unreadable { at }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The segments and the files that were mapped.
+fn parse(data: &ReadCache<File>) -> Result<(Vec<Segment>, Vec<Mapping>), String> {
+    let broken = |error: object::Error| error.to_string();
+    let header = FileHeader64::<Endianness>::parse(data).map_err(broken)?;
+    let endian = header.endian().map_err(broken)?;
+    if header.e_type(endian) != ET_CORE || header.e_machine(endian) != machine() {
+        return Err("it is another kind of file".to_owned());
+    }
+    let (mut segments, mut mappings) = (Vec::new(), Vec::new());
+    for segment in header.program_headers(endian, data).map_err(broken)? {
+        if segment.p_type(endian) == PT_LOAD && segment.p_filesz(endian) > 0 {
+            segments.push(Segment {
+                start: segment.p_vaddr(endian),
+                len: segment.p_filesz(endian),
+                offset: segment.p_offset(endian),
+            });
+        }
+        let Some(mut found) = segment.notes(endian, data).map_err(broken)? else { continue };
+        while let Some(note) = found.next().map_err(broken)? {
+            if note.n_type(endian) == NT_FILE {
+                mappings = mapped(note.desc()).ok_or("its list of files is cut")?;
+            }
+        }
+    }
+    segments.sort_by_key(|segment| segment.start);
+    mappings.sort_by_key(|mapping| mapping.start);
+    Ok((segments, mappings))
+}
+
+/// The files that were mapped (`NT_FILE`): how many, the size of a page, three words for each, and their names.
+fn mapped(note: &[u8]) -> Option<Vec<Mapping>> {
+    const WORD: usize = size_of::<u64>();
+    let word = |index: usize| {
+        let bytes = note.get(index * WORD..)?.first_chunk()?;
+        Some(u64::from_ne_bytes(*bytes))
+    };
+    let (n, page) = (usize::try_from(word(0)?).ok()?, word(1)?);
+    let names = note.get(n.checked_mul(3)?.checked_add(2)?.checked_mul(WORD)?..)?;
+    let mut names = names.split(|byte| *byte == 0);
+    let mapping = |index: usize| {
+        let at = 2 + index * 3;
+        Some(Mapping {
+            start: word(at)?,
+            end: word(at + 1)?,
+            offset: word(at + 2)? * page,
+            file: PathBuf::from(OsStr::from_bytes(names.next()?)),
+        })
+    };
+    (0..n).map(mapping).collect()
+}

@@ -1,0 +1,173 @@
+//! A process that is there, running or not: its memory by `process_vm_readv`, and what `/proc` says.
+
+use std::fs;
+use std::io;
+use std::iter;
+use std::path::PathBuf;
+
+use sylvan_sight::memory::Piece;
+use sylvan_sight::{Memory, Unreadable};
+
+use super::{Mapping, Reason, Refusal};
+
+/// Pieces that the kernel takes in a call.
+const PIECES_MAX: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) pid: u32,
+    pub(super) mappings: Vec<Mapping>,
+}
+
+impl Live {
+    pub(super) fn open(pid: u32) -> Result<Self, Refusal> {
+        let whose = || format!("process {pid}");
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(|error| match error
+            .kind()
+        {
+            io::ErrorKind::PermissionDenied => Reason::NoRight.with(whose()),
+            _ => Reason::NoProcess.with(whose()),
+        })?;
+        let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
+        let live = Self { pid, mappings };
+        // Of a process that has ended, and that nobody has waited for, the kernel says this.
+        let Some(first) = live.mappings.first() else {
+            let is_kernels = fs::read_link(format!("/proc/{pid}/exe")).is_err() && !live.is_dead();
+            let reason = if is_kernels { Reason::NoRuntime } else { Reason::NoProcess };
+            return Err(reason.with(whose()));
+        };
+        let mut byte = [0];
+        match live.read_raw(&mut [Piece { at: first.start, into: &mut byte }]) {
+            Err(error) => Err(live.refusal(&error)),
+            Ok(_) => Ok(live),
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| matches!(state, 'Z' | 'X'))
+    }
+
+    fn refusal(&self, error: &io::Error) -> Refusal {
+        let whose = format!("process {}", self.pid);
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Reason::NoRight.with(whose),
+            _ if error.raw_os_error() == Some(libc::ESRCH) => Reason::NoProcess.with(whose),
+            _ => Reason::Unreadable.with(format!("{whose}: {error}")),
+        }
+    }
+
+    pub(super) fn unreadable(&self, error: Unreadable) -> Refusal {
+        if self.is_dead() {
+            return Reason::NoProcess.with(format!("process {}", self.pid));
+        }
+        Reason::Unreadable.with(format!("process {}: {error}", self.pid))
+    }
+
+    /// Reads up to [`PIECES_MAX`] pieces, each as a whole; how many bytes of them, from the first on.
+    fn read_raw(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
+        let remote: Vec<_> = pieces
+            .iter()
+            .map(|piece| libc::iovec {
+                iov_base: piece.at as usize as *mut libc::c_void,
+                iov_len: piece.into.len(),
+            })
+            .collect();
+        let local: Vec<_> = pieces
+            .iter_mut()
+            .map(|piece| libc::iovec {
+                iov_base: piece.into.as_mut_ptr().cast(),
+                iov_len: piece.into.len(),
+            })
+            .collect();
+        let n = local.len() as libc::c_ulong;
+        // SAFETY: the local pieces are borrowed uniquely for the call; the kernel looks at the others.
+        let n = unsafe {
+            libc::process_vm_readv(self.pid.cast_signed(), local.as_ptr(), n, remote.as_ptr(), n, 0)
+        };
+        usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+impl Memory for Live {
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let len = into.len();
+        match self.read_raw(&mut [Piece { at, into }]) {
+            Ok(n) if n == len => Ok(()),
+            _ => Err(Unreadable { at }),
+        }
+    }
+
+    fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
+        let mut are_read = Vec::with_capacity(pieces.len());
+        let mut rest = pieces;
+        while !rest.is_empty() {
+            let batch = rest.len().min(PIECES_MAX);
+            let mut n_bytes = self.read_raw(&mut rest[..batch]).unwrap_or(0);
+            let mut n = 0;
+            for piece in &rest[..batch] {
+                let Some(left) = n_bytes.checked_sub(piece.into.len()) else { break };
+                n_bytes = left;
+                n += 1;
+            }
+            are_read.extend(iter::repeat_n(true, n));
+            if n < batch {
+                // That is where the kernel stopped.
+                are_read.push(false);
+                n += 1;
+            }
+            rest = rest.split_at_mut(n).1;
+        }
+        are_read
+    }
+}
+
+/// A line of `/proc/PID/maps`, if it is of a file.
+fn mapping(line: &str) -> Option<Mapping> {
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let offset = fields.nth(1)?;
+    let file = fields.nth(2)?.trim_start();
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    file.starts_with('/').then_some(Mapping {
+        start: number(start)?,
+        end: number(end)?,
+        offset: number(offset)?,
+        file: PathBuf::from(file),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_file_is_a_mapping() {
+        let line = "55d0c7a00000-55d0c7a21000 r--p 00001000 fe:00 1234           /a b/c (deleted)";
+        let expected = Mapping {
+            start: 0x55d0_c7a0_0000,
+            end: 0x55d0_c7a2_1000,
+            offset: 0x1000,
+            file: "/a b/c (deleted)".into(),
+        };
+        assert_eq!(mapping(line), Some(expected));
+        assert_eq!(mapping("7ffd0-7ffd1 rw-p 00000000 00:00 0                [stack]"), None);
+        assert_eq!(mapping("7ffd0-7ffd1 rw-p 00000000 00:00 0 "), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_keeps_nothing_from_being_read_that_can() {
+        let live = Live { pid: std::process::id(), mappings: Vec::new() };
+        let word = 7_u64;
+        let at = (&raw const word).addr() as u64;
+        let mut bytes = vec![[0_u8; 8]; 3 * PIECES_MAX];
+        let places = [at, 8, at].into_iter().cycle();
+        let mut pieces: Vec<_> =
+            places.zip(&mut bytes).map(|(at, into)| Piece { at, into }).collect();
+        let are_read = live.read_many(&mut pieces);
+        assert!(are_read.iter().enumerate().all(|(i, is_read)| *is_read == (i % 3 != 1)));
+        assert_eq!(are_read.len(), bytes.len());
+        assert!(bytes.iter().step_by(3).all(|bytes| u64::from_ne_bytes(*bytes) == 7));
+    }
+}

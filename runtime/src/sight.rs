@@ -1,0 +1,127 @@
+//! What is shown to those who look from outside: the table (`sylvan_sight::table`) and the way to it.
+//!
+//! Nothing here runs but [`begin`], once. Who looks reads the memory of the process: it finds the table by a
+//! note, and from there on all that the runtime has for itself anyway.
+//!
+//! # Threads
+//!
+//! A thread that has started is found by its stack: slabs are in a list (`stack::pool`), and at the same place
+//! in each stack a word leads to the thread. In the own mode it is one of its thread-locals, by which it
+//! knows itself (`current`); in the shared mode its worker writes it. When the thread ends its header says so
+//! ([`Header::bottom`]), so that a word that is left over leads nowhere. One that has not started is in a
+//! queue. So a spawn takes nothing for it.
+//!
+//! # Who waits
+//!
+//! Waiters lie on stacks, and hang in the queues of addresses, descriptors and deadlines.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sylvan_sight::table::{Head, Roots, Table};
+
+use crate::clock;
+use crate::context::tls;
+use crate::current;
+use crate::fork;
+use crate::life;
+use crate::park;
+use crate::reactor;
+use crate::scheduler::{self, Scheduler};
+use crate::stack;
+use crate::task::lease::Lease;
+use crate::task::list::List;
+use crate::task::rare::Rare;
+use crate::task::{Header, id};
+use crate::timer;
+
+/// How far below the top of a stack the words are that lead to its thread: see `Roots`.
+static OWNER_BELOW: AtomicU64 = AtomicU64::new(0);
+static BOUND_BELOW: AtomicU64 = AtomicU64::new(0);
+
+/// The address of a static.
+#[derive(Debug)]
+#[repr(transparent)]
+struct Address(*const ());
+
+// SAFETY: nobody in the process follows it.
+unsafe impl Sync for Address {}
+
+impl Address {
+    const fn of<T>(it: &'static T) -> Self {
+        Self(ptr::from_ref(it).cast())
+    }
+}
+
+#[used]
+static TABLE: Table<Address> = Table {
+    head: Head::THIS,
+    roots: Roots {
+        slabs: Address::of(&stack::SLABS),
+        owner_below: Address::of(&OWNER_BELOW),
+        bound_below: Address::of(&BOUND_BELOW),
+        life: Address::of(&life::NUMBER),
+        next_id: Address::of(&id::NEXT),
+        first_id: Address::of(&id::FIRST),
+        forked: Address::of(&fork::FORKED),
+        scheduler: Address::of(&scheduler::SCHEDULER),
+        timers: Address::of(&timer::SHARDS),
+        buckets: Address::of(&park::TABLE),
+        entries: Address::of(&reactor::table::CHUNKS),
+        clock_base_ns: Address::of(&clock::BASE_NS),
+    },
+    slab: stack::Slab::LAYOUT,
+    task: Header::LAYOUT,
+    rare: Rare::LAYOUT,
+    lease: Lease::LAYOUT,
+    scheduler: Scheduler::LAYOUT,
+    core: Scheduler::CORE,
+    list: List::LAYOUT,
+    queue: Scheduler::QUEUE,
+    buckets: park::Table::LAYOUT,
+    waiter: park::Waiter::LAYOUT,
+    entries: reactor::table::LAYOUT,
+    entry_waiter: reactor::WAITER,
+    timers: timer::Shard::LAYOUT,
+    alarm: timer::Alarm::LAYOUT,
+    sleeper: park::Sleeper::LAYOUT,
+};
+
+// Weak, and with the version in its name: where an object has this crate twice, one table will do if both are
+// of the same version.
+#[cfg(target_os = "linux")]
+std::arch::global_asm!(
+    ".pushsection .note.sylvan,\"a\",@note",
+    ".balign 4",
+    ".weak __sylvan_sight_{version}",
+    ".hidden __sylvan_sight_{version}",
+    "__sylvan_sight_{version}:",
+    ".long 7, 4, {type}",
+    ".asciz \"sylvan\"",
+    ".balign 4",
+    ".long {table} - .",
+    ".popsection",
+    table = sym TABLE,
+    version = const sylvan_sight::table::VERSION,
+    type = const sylvan_sight::table::NOTE,
+);
+
+#[cfg(target_os = "linux")]
+unsafe extern "C" {
+    #[link_name = "__sylvan_sight_1"]
+    static NOTE: [u32; 6];
+}
+
+/// The runtime starts: whose thread-locals green threads see is decided.
+pub(crate) fn begin() {
+    // So that the object with the note is linked.
+    #[cfg(target_os = "linux")]
+    std::hint::black_box(&raw const NOTE);
+    let [owner, bound] = match tls::own() {
+        Some(own) => current::places_from(own.home()).map(|place| own.below_top(place)),
+        None => [stack::OWNER_BELOW, 0],
+    };
+    // They order nothing: who looks from outside takes what is there.
+    OWNER_BELOW.store(owner as u64, Ordering::Relaxed);
+    BOUND_BELOW.store(bound as u64, Ordering::Relaxed);
+}

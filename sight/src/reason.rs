@@ -1,0 +1,78 @@
+//! Why a green thread waits.
+
+macro_rules! reasons {
+    ($($(#[$about:meta])* $name:ident = $text:literal,)+) => {
+        /// What a parked thread waits for, as a dump shows it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        #[repr(u8)]
+        pub enum Reason {
+            $($(#[$about])* $name,)+
+        }
+
+        impl Reason {
+            /// All of them, each at its number.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// What people call it.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A word of memory, for a reason that the caller does not tell.
+    Futex = "futex",
+    /// A deadline.
+    Sleep = "sleep",
+    /// `unpark`.
+    Park = "park",
+    /// The end of another thread.
+    Join = "join",
+    /// The threads of a scope.
+    Scope = "scope",
+    /// A mutex.
+    Mutex = "mutex",
+    /// A condition variable.
+    Condvar = "condvar",
+    /// A reader-writer lock.
+    RwLock = "rwlock",
+    /// An initialization that another thread has begun.
+    Once = "once",
+    /// A barrier.
+    Barrier = "barrier",
+    /// A message, or room for one.
+    Channel = "channel",
+    /// A descriptor with something to read.
+    Read = "read",
+    /// A descriptor with room to write.
+    Write = "write",
+    /// A core, after a blocking section.
+    Blocking = "blocking",
+}
+
+impl Reason {
+    /// The one of this number.
+    #[must_use]
+    pub fn of(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_found_by_its_number() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::of(*reason as u8), Some(*reason));
+        }
+        assert_eq!(Reason::of(Reason::ALL.len() as u8), None);
+    }
+}

@@ -1,0 +1,449 @@
+//! The table: what the runtime exports so that it can be read from outside.
+//!
+//! It is a static of the runtime's, of words of eight bytes: addresses of what everything hangs on (`Roots`),
+//! and where the fields are in what hangs there. It has no pointer to a function and nothing that changes, and
+//! nobody in the process reads it.
+//!
+//! # How it is found
+//!
+//! By a note of the object that the runtime is in, of the type [`NOTE`] (`.note.sylvan`, loaded with the
+//! object, and kept when that is stripped): its four bytes are the distance from there to the table. So it is
+//! found in a program, in a library that a program was started with, in memory, and in a file.
+//!
+//! # Versions
+//!
+//! The table begins with [`MAGIC`], [`VERSION`] and its length in words. Whoever reads it knows one version:
+//! whatever changes in the fields below, or in what they mean, makes another one.
+
+/// The name of the note that leads to the table.
+pub const NAME: &[u8] = b"sylvan";
+/// Its type.
+pub const NOTE: u32 = 2;
+/// What the table begins with.
+pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
+/// The version that this package describes.
+pub const VERSION: u64 = 1;
+
+/// Defines structures of words, with how they are read.
+macro_rules! words {
+    ($($(#[$about:meta])* $name:ident { $($(#[$of:meta])* $field:ident,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C)]
+        pub struct $name<W = u64> {
+            $($(#[$of])* pub $field: W,)+
+        }
+
+        impl $name {
+            fn take(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
+                Some(Self { $($field: words.next()?,)+ })
+            }
+        }
+    )+};
+}
+
+words! {
+    /// What the table begins with.
+    Head {
+        /// [`MAGIC`].
+        magic,
+        /// [`VERSION`].
+        version,
+        /// How many words the table has.
+        n_words,
+    }
+
+    /// Addresses of statics.
+    Roots {
+        /// A pointer to the slab that was made last ([`Slab`]).
+        slabs,
+        /// How far below the top of a stack the word is that leads to its thread; 0 before the runtime has
+        /// started.
+        owner_below,
+        /// The same of the word that does so where the first is null: for a thread that is bound to its OS
+        /// thread. 0 where there is none.
+        bound_below,
+        /// The number of the runtime's life, which is what the state of a parked thread says (4 bytes).
+        life,
+        /// The number that the next thread gets.
+        next_id,
+        /// The first number of this life: what has a lower one is a thread of the process that this one was
+        /// forked off.
+        first_id,
+        /// A pointer to the thread with a lower number that is there all the same: it has forked.
+        forked,
+        /// A pointer to the scheduler ([`Scheduler`]); null before the runtime has started.
+        scheduler,
+        /// A pointer to the shards of deadlines ([`Timers`]), one for each core; null before.
+        timers,
+        /// The queues of those who wait at an address ([`Buckets`]).
+        buckets,
+        /// Pointers to chunks of descriptors ([`Entries`]).
+        entries,
+        /// What the clock of the kernel's that never jumps (`CLOCK_MONOTONIC`) said when that of the runtime
+        /// said 0; 0 before.
+        clock_base_ns,
+    }
+
+    /// A slab of stacks.
+    Slab {
+        /// A pointer to the one that was made before.
+        next,
+        /// The lowest address.
+        start,
+        /// From one stack to the next.
+        stride,
+        /// How many stacks were ever used: what is above was never touched.
+        n_cut,
+        /// What the class of a task with such a stack says (1 byte).
+        class,
+        /// How long the guard is, at the lowest address of each stack.
+        guard_len,
+        /// The size of this.
+        size,
+    }
+
+    /// A task.
+    Task {
+        /// A pointer to the next one in the queue.
+        next,
+        /// 4 bytes: 0 running, 1 woken, or the number of the life: parked.
+        state,
+        /// 1 byte, a [`Reason`](crate::Reason).
+        reason,
+        /// 1 byte: that of its stack. 0 for OS threads.
+        class,
+        /// 4 bytes: the index of the core that it runs on or ran on last.
+        core,
+        /// A pointer to the lease of its worker ([`Lease`]); null for a thread that is bound to its OS thread.
+        lease,
+        /// What switches to it, if it has started. While no OS thread runs it two words there lead into its
+        /// stack: the lower one is the stack pointer that it goes on with. While one does there is only the
+        /// other, with which it began.
+        context,
+        /// How long that is.
+        context_len,
+        /// The lowest address of its stack; 0 before its start and after its end.
+        bottom,
+        /// A pointer to who waits for its end ([`Sleeper`]), if above 2; 1: it has ended.
+        join,
+        /// Its number.
+        id,
+        /// A pointer to what few have ([`Rare`]).
+        rare,
+        /// The size of this.
+        size,
+    }
+
+    /// What few tasks have.
+    Rare {
+        /// A pointer to the name, and its length; null if it has none.
+        name,
+    }
+
+    /// What a worker holds a core by.
+    Lease {
+        /// What the worker does.
+        word,
+        /// All bits, if the core was taken from it.
+        claim,
+        /// 4 bytes: the number of its OS thread.
+        os_thread,
+        /// Not where, but which bits of the word tell the state.
+        state_bits,
+        /// What these are in a run.
+        running,
+        /// What these are in a blocking section.
+        blocking,
+        /// The size of this.
+        size,
+    }
+
+    /// The scheduler.
+    Scheduler {
+        /// A pointer to the cores ([`Core`]), and how many there are.
+        cores,
+        /// The list that all cores share ([`List`]).
+        inject,
+        /// The same of tasks that an event has woken.
+        woken,
+    }
+
+    /// A core.
+    Core {
+        /// A pointer to the lease of its worker; null while it goes from one to another.
+        owner,
+        /// A pointer to the youngest task that was woken.
+        inbox,
+        /// A pointer to a task that has not started.
+        aside,
+        /// A ring of tasks ([`Queue`]).
+        queue,
+        /// The same, of tasks that an event has woken.
+        woken,
+        /// Lists ([`List`]) that the worker alone knows.
+        ready,
+        /// As above.
+        pinned,
+        /// As above.
+        pinned_woken,
+        /// As above.
+        left,
+        /// 4 bytes: the number of the OS thread that has it.
+        os_thread,
+        /// The size of this.
+        size,
+    }
+
+    /// A list of tasks, linked by their `next`.
+    List {
+        /// A pointer to the first.
+        head,
+        /// How many there are.
+        len,
+        /// The size of this.
+        size,
+    }
+
+    /// A ring of tasks.
+    Queue {
+        /// 4 bytes: the number of the oldest.
+        head,
+        /// 4 bytes: the number behind the youngest.
+        tail,
+        /// A pointer to pointers.
+        slots,
+        /// How many of these: a number's place is what is left of it when it is divided by this.
+        capacity,
+        /// The size of this.
+        size,
+    }
+
+    /// Who waits at an address.
+    Buckets {
+        /// How many queues there are.
+        n,
+        /// From one to the next.
+        stride,
+        /// A pointer to the first that waits there ([`Links`]), in each.
+        first,
+    }
+
+    /// Who waits at an address, on its stack.
+    Waiter {
+        /// The address.
+        address,
+        /// A pointer to the task; null for an OS thread.
+        task,
+        /// When it came, by the runtime's clock; all bits if that does not matter.
+        since_ns,
+        /// A pointer to the one behind it; from the last to the first.
+        next,
+        /// The size of this.
+        size,
+    }
+
+    /// Chunks of descriptors.
+    Entries {
+        /// How many pointers to chunks there are.
+        n_chunks,
+        /// How many descriptors are in a chunk.
+        per_chunk,
+        /// From one to the next.
+        stride,
+        /// A pointer to the first that waits to read ([`EntryWaiter`]).
+        readers,
+        /// The same to write.
+        writers,
+    }
+
+    /// Who waits for a descriptor, on its stack.
+    EntryWaiter {
+        /// A pointer to the task; null for an OS thread.
+        task,
+        /// A pointer to the one behind it; from the last to the first.
+        next,
+        /// The size of this.
+        size,
+    }
+
+    /// The deadlines of a core.
+    Timers {
+        /// From one core's to the next.
+        stride,
+        /// The first level of the wheel.
+        levels,
+        /// How many levels.
+        n_levels,
+        /// From one to the next.
+        level_stride,
+        /// A bit for each slot that is not empty.
+        occupied,
+        /// The slots, each a pointer to an alarm.
+        slots,
+        /// How many of these a level has.
+        n_slots,
+    }
+
+    /// A deadline, on the stack of who waits.
+    Alarm {
+        /// When, by the runtime's clock.
+        deadline_ns,
+        /// A pointer to the task.
+        task,
+        /// A pointer to the next of the slot; from the last to the first.
+        next,
+        /// The size of this.
+        size,
+    }
+
+    /// One that waits for one other, on its stack; of an OS thread, in the heap.
+    Sleeper {
+        /// A pointer to the task; null for an OS thread.
+        task,
+    }
+}
+
+macro_rules! table {
+    ($($field:ident: $type:ident,)+) => {
+        /// The table; with addresses as `A`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(C)]
+        #[allow(missing_docs, reason = "each type says what it is")]
+        pub struct Table<A = u64> {
+            pub head: Head,
+            pub roots: Roots<A>,
+            $(pub $field: $type,)+
+        }
+
+        impl Table {
+            fn take(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
+                Some(Self {
+                    head: Head::take(words)?,
+                    roots: Roots::take(words)?,
+                    $($field: $type::take(words)?,)+
+                })
+            }
+        }
+    };
+}
+
+table! {
+    slab: Slab,
+    task: Task,
+    rare: Rare,
+    lease: Lease,
+    scheduler: Scheduler,
+    core: Core,
+    list: List,
+    queue: Queue,
+    buckets: Buckets,
+    waiter: Waiter,
+    entries: Entries,
+    entry_waiter: EntryWaiter,
+    timers: Timers,
+    alarm: Alarm,
+    sleeper: Sleeper,
+}
+
+/// How long the table is.
+pub const LEN: usize = size_of::<Table>();
+
+/// Why what was found is not read as a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTable {
+    /// It does not begin as one.
+    Other,
+    /// It is one of this version.
+    Version(u64),
+}
+
+impl Head {
+    /// What the tables of this version begin with.
+    pub const THIS: Self =
+        Self { magic: MAGIC, version: VERSION, n_words: (LEN / size_of::<u64>()) as u64 };
+}
+
+impl Table {
+    /// Reads a table from [`LEN`] bytes, or from as many as there are of one of another version.
+    ///
+    /// # Errors
+    ///
+    /// If it is no table, or of another version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoTable> {
+        let (words, _) = bytes.as_chunks();
+        let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
+        let Head { magic, version, n_words } =
+            Head::take(&mut words.clone()).ok_or(NoTable::Other)?;
+        if magic != MAGIC {
+            Err(NoTable::Other)
+        } else if version != VERSION || n_words != Head::THIS.n_words {
+            Err(NoTable::Version(version))
+        } else {
+            Self::take(&mut words).ok_or(NoTable::Other)
+        }
+    }
+}
+
+/// Where the table is, if one of these notes, which begin at `start`, leads to it.
+#[must_use]
+pub fn find(notes: &[u8], start: u64) -> Option<u64> {
+    const HEAD: usize = 12;
+    const ALIGN: usize = 4;
+    let mut rest = notes;
+    while rest.len() > HEAD {
+        let number = |at: usize| {
+            rest.get(at..at + ALIGN).and_then(|it| it.try_into().ok()).map(u32::from_ne_bytes)
+        };
+        let (name_len, len) = (number(0)? as usize, number(4)? as usize);
+        let name = rest.get(HEAD..HEAD + name_len)?;
+        let at = HEAD + name_len.next_multiple_of(ALIGN);
+        if name.strip_suffix(b"\0") == Some(NAME) && number(8)? == NOTE && len == ALIGN {
+            let from = start + (notes.len() - rest.len() + at) as u64;
+            return Some(from.wrapping_add_signed(i64::from(number(at)?.cast_signed())));
+        }
+        rest = rest.get(at + len.next_multiple_of(ALIGN)..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(words: impl Iterator<Item = u64>) -> Vec<u8> {
+        words.flat_map(u64::to_ne_bytes).collect()
+    }
+
+    #[test]
+    fn a_table_is_read_in_the_order_in_which_it_lies_in_memory() {
+        let Head { magic, version, n_words } = Head::THIS;
+        let words = [magic, version, n_words].into_iter().chain(3..n_words);
+        let table = Table::parse(&bytes(words)).expect("a table");
+        assert_eq!((table.roots.slabs, table.sleeper.task), (3, n_words - 1));
+    }
+
+    #[test]
+    fn another_version_is_told_from_something_else() {
+        let of = |magic, version| Table::parse(&bytes([magic, version, 3].into_iter()));
+        assert_eq!(of(MAGIC, 99), Err(NoTable::Version(99)));
+        assert_eq!(of(MAGIC, VERSION), Err(NoTable::Version(VERSION)));
+        assert_eq!(of(1, VERSION), Err(NoTable::Other));
+        assert_eq!(Table::parse(&[]), Err(NoTable::Other));
+    }
+
+    #[test]
+    fn the_note_leads_to_the_table_past_others() {
+        let note = |name: &[u8], kind: u32, value: i32| {
+            let head = [name.len() as u32, 4, kind].map(u32::to_ne_bytes).concat();
+            let name = [name, &[0; 4][..name.len().next_multiple_of(4) - name.len()]].concat();
+            [head, name, value.to_ne_bytes().to_vec()].concat()
+        };
+        let others = [note(b"GNU\0", 2, 8), note(b"sylvan\0", 1, 8)].concat();
+        let notes = [others.clone(), note(b"sylvan\0", NOTE, -16)].concat();
+        let from = 1000 + notes.len() as u64 - 4;
+        assert_eq!(find(&notes, 1000), Some(from - 16));
+        assert_eq!(find(&others, 1000), None);
+        assert_eq!(find(&notes[..notes.len() - 5], 1000), None);
+    }
+}

@@ -1,0 +1,463 @@
+//! The green threads that there are.
+//!
+//! 1. The slabs of stacks are in a list; each says how many of its stacks were ever used.
+//! 2. In each of these a word leads to its thread, or to none.
+//! 3. What is there is taken for a thread if it says that this is its stack, and its number is one that was given.
+//! 4. Threads that have not started have no stack, and are in the queues of the scheduler.
+//!
+//! A process that runs goes on meanwhile. What is found was true of each thread at some moment, of different
+//! threads at different ones; a thread that starts or ends meanwhile is found or not.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::memory::{Memory, Piece, Unreadable};
+use crate::reason::Reason;
+use crate::table::Table;
+
+/// Lists longer than this are not followed: what changes under one's eyes may lead in a circle.
+const MANY: u64 = 1 << 24;
+
+/// A green thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Its number, never used twice in a process.
+    pub id: u64,
+    /// Its name, if it was spawned with one.
+    pub name: Option<String>,
+    /// What it does.
+    pub state: State,
+    /// Why it waits, if it is parked.
+    pub reason: Option<Reason>,
+    /// The index of the core that it runs on or ran on last; none before its start.
+    pub core: Option<u32>,
+    /// The OS thread that runs it, if it is known.
+    pub os_thread: Option<u32>,
+    /// Its stack, without the guard; none before its start.
+    pub stack: Option<Range<u64>>,
+    /// Where its registers are saved, while no OS thread runs it.
+    pub stack_pointer: Option<u64>,
+    /// Where its task is.
+    pub task: u64,
+    /// The address of who waits for its end, if somebody does: on the stack of that thread if it is a green
+    /// one.
+    pub joiner: Option<u64>,
+}
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It has not started.
+    NotStarted,
+    /// An OS thread runs it.
+    Running,
+    /// It is in a blocking section, in which an OS thread may block.
+    Blocking,
+    /// It has an OS thread for itself.
+    Bound,
+    /// It may run, and waits for a worker.
+    Runnable,
+    /// It waits for somebody who wakes it.
+    Parked,
+}
+
+impl State {
+    /// What people call it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not started",
+            Self::Running => "running",
+            Self::Blocking => "blocking",
+            Self::Bound => "bound",
+            Self::Runnable => "runnable",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// A core, with the OS thread that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// The index of the core.
+    pub core: u32,
+    /// The number of the OS thread; none while the core goes from one to another.
+    pub os_thread: Option<u32>,
+    /// What it does: `None` between runs, and while it sleeps.
+    pub doing: Option<State>,
+}
+
+/// Finds the green threads, in the order of their numbers.
+///
+/// # Errors
+///
+/// If what all hangs on cannot be read. A single thread that cannot be read is left out.
+pub fn threads<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Thread>, Unreadable> {
+    Look::new(memory, table)?.threads()
+}
+
+/// Finds the cores and their workers; none before the runtime has started.
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Worker>, Unreadable> {
+    let look = Look::new(memory, table)?;
+    let cores = look.cores()?;
+    let owners: Vec<_> = cores.iter().map(|core| core.word(table.core.owner)).collect();
+    let leases = look.leases(owners.iter().copied());
+    let worker = |(owner, index): (&u64, u32)| {
+        let lease = leases.get(owner);
+        Worker {
+            core: index,
+            os_thread: lease.map(|lease| lease.os_thread),
+            doing: lease.and_then(|lease| lease.doing),
+        }
+    };
+    Ok(owners.iter().zip(0..).map(worker).collect())
+}
+
+/// Pieces of memory of one length, as they were read.
+pub(crate) struct Copies {
+    bytes: Vec<u8>,
+    len: usize,
+    are_read: Vec<bool>,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Record<'a>(pub(crate) &'a [u8]);
+
+impl Copies {
+    /// Reads `len` bytes at each place.
+    pub(crate) fn read<M: Memory + ?Sized>(memory: &M, places: &[u64], len: u64) -> Self {
+        let len = usize::try_from(len).unwrap_or(0).max(1);
+        let mut bytes = vec![0; places.len() * len];
+        let pieces = places.iter().zip(bytes.chunks_exact_mut(len));
+        let mut pieces: Vec<_> = pieces.map(|(at, into)| Piece { at: *at, into }).collect();
+        let are_read = memory.read_many(&mut pieces);
+        Self { bytes, len, are_read }
+    }
+
+    /// Each, in the order of the places; `None` where one could not be read.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<Record<'_>>> {
+        let records = self.bytes.chunks_exact(self.len).map(Record);
+        records.zip(&self.are_read).map(|(record, is_read)| is_read.then_some(record))
+    }
+}
+
+impl<'a> Record<'a> {
+    fn array<const N: usize>(self, at: u64) -> [u8; N] {
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let piece = self.0.get(at..).and_then(<[u8]>::first_chunk);
+        *piece.unwrap_or(&[0; N])
+    }
+
+    /// Eight bytes of it; 0 where it ends before that, here and below.
+    pub(crate) fn word(self, at: u64) -> u64 {
+        u64::from_ne_bytes(self.array(at))
+    }
+
+    pub(crate) fn half(self, at: u64) -> u32 {
+        u32::from_ne_bytes(self.array(at))
+    }
+
+    fn byte(self, at: u64) -> u8 {
+        u8::from_ne_bytes(self.array(at))
+    }
+
+    /// The words from `at` on.
+    pub(crate) fn words(self, at: u64, len: u64) -> impl Iterator<Item = u64> + use<'a> {
+        (at..at + len).step_by(size_of::<u64>()).map(move |at| self.word(at))
+    }
+}
+
+/// A place for a thread.
+struct Slot {
+    bottom: u64,
+    usable: Range<u64>,
+    class: u8,
+}
+
+struct Lease {
+    os_thread: u32,
+    doing: Option<State>,
+}
+
+/// A look at a process.
+struct Look<'a, M: Memory + ?Sized> {
+    memory: &'a M,
+    table: &'a Table,
+    life: u32,
+    /// The numbers that threads may have.
+    ids: Range<u64>,
+    /// That of one which has a lower one.
+    forked: u64,
+}
+
+impl<'a, M: Memory + ?Sized> Look<'a, M> {
+    fn new(memory: &'a M, table: &'a Table) -> Result<Self, Unreadable> {
+        let roots = &table.roots;
+        let mut life = [0; 4];
+        memory.read(roots.life, &mut life)?;
+        let ids = memory.word(roots.first_id)?.max(1)..memory.word(roots.next_id)?;
+        let forked = memory.word(roots.forked)?;
+        Ok(Self { memory, table, life: u32::from_ne_bytes(life), ids, forked })
+    }
+
+    fn threads(&self) -> Result<Vec<Thread>, Unreadable> {
+        let mut found = self.started()?;
+        found.extend(self.not_started()?);
+        found.sort_by_key(|(_, thread)| thread.id);
+        found.dedup_by_key(|(_, thread)| thread.id);
+        self.name(&mut found);
+        Ok(found.into_iter().map(|(_, thread)| thread).collect())
+    }
+
+    /// Threads that have a stack, each with where its name is.
+    fn started(&self) -> Result<Vec<(u64, Thread)>, Unreadable> {
+        let roots = &self.table.roots;
+        let slots = self.slots()?;
+        let words = |below: u64, slots: &[&Slot]| {
+            let places: Vec<_> = slots.iter().map(|slot| slot.usable.end - below).collect();
+            let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);
+            copies.iter().map(|record| record.map_or(0, |it| it.word(0))).collect::<Vec<_>>()
+        };
+        let below = self.memory.word(roots.owner_below)?;
+        if below == 0 {
+            return Ok(Vec::new());
+        }
+        let all: Vec<_> = slots.iter().collect();
+        let owners = words(below, &all);
+        let (mut owned, rest): (Vec<_>, Vec<_>) =
+            all.into_iter().zip(owners).partition(|(_, owner)| *owner != 0);
+        let bound_below = self.memory.word(roots.bound_below)?;
+        if bound_below != 0 {
+            let rest: Vec<_> = rest.into_iter().map(|(slot, _)| slot).collect();
+            let bound = words(bound_below, &rest);
+            owned.extend(rest.into_iter().zip(bound).filter(|(_, owner)| *owner != 0));
+        }
+        let places: Vec<_> = owned.iter().map(|(_, owner)| *owner).collect();
+        let tasks = Copies::read(self.memory, &places, self.table.task.size);
+        let is_of = |slot: &Slot, task: Record<'_>| {
+            task.word(self.table.task.bottom) == slot.bottom
+                && task.byte(self.table.task.class) == slot.class
+        };
+        let found: Vec<_> = owned
+            .iter()
+            .zip(tasks.iter())
+            .filter_map(|((slot, at), task)| Some((*slot, *at, task?)))
+            .filter(|(slot, at, task)| is_of(slot, *task) && self.is_of_this_life(*at, *task))
+            .collect();
+        let leases = self.leases(found.iter().map(|(.., task)| task.word(self.table.task.lease)));
+        let thread = |(slot, at, task): &(&Slot, u64, Record<'_>)| {
+            let rare = task.word(self.table.task.rare);
+            (rare, self.thread(*at, *task, Some(slot), &leases))
+        };
+        Ok(found.iter().map(thread).collect())
+    }
+
+    fn is_of_this_life(&self, at: u64, task: Record<'_>) -> bool {
+        let id = task.word(self.table.task.id);
+        self.ids.contains(&id) || at == self.forked && (1..self.ids.end).contains(&id)
+    }
+
+    /// Every stack that was ever used.
+    fn slots(&self) -> Result<Vec<Slot>, Unreadable> {
+        let layout = &self.table.slab;
+        let mut slots = Vec::new();
+        let mut at = self.memory.word(self.table.roots.slabs)?;
+        while at != 0 && (slots.len() as u64) < MANY {
+            let mut bytes = vec![0; usize::try_from(layout.size).unwrap_or(0)];
+            self.memory.read(at, &mut bytes)?;
+            let slab = Record(&bytes);
+            let (start, stride) = (slab.word(layout.start), slab.word(layout.stride));
+            let (guard_len, class) = (slab.word(layout.guard_len), slab.byte(layout.class));
+            for n in 0..slab.word(layout.n_cut).min(MANY) {
+                let bottom = start + n * stride;
+                slots.push(Slot { bottom, usable: bottom + guard_len..bottom + stride, class });
+            }
+            at = slab.word(layout.next);
+        }
+        Ok(slots)
+    }
+
+    fn thread(
+        &self,
+        at: u64,
+        task: Record<'_>,
+        slot: Option<&Slot>,
+        leases: &HashMap<u64, Lease>,
+    ) -> Thread {
+        let layout = &self.table.task;
+        let stack = slot.map(|slot| slot.usable.clone());
+        let leads_there = |word: &u64| stack.as_ref().is_some_and(|stack| stack.contains(word));
+        let mut saved: Vec<_> =
+            task.words(layout.context, layout.context_len).filter(leads_there).collect();
+        saved.sort_unstable();
+        let stack_pointer = saved.first().copied().filter(|_| saved.len() > 1);
+        let lease = leases.get(&task.word(layout.lease));
+        let state = match (&stack, stack_pointer, lease) {
+            (None, ..) => State::NotStarted,
+            (_, Some(_), _) if task.half(layout.state) == self.life => State::Parked,
+            (_, Some(_), _) => State::Runnable,
+            (_, None, None) => State::Bound,
+            (_, None, Some(lease)) => lease.doing.unwrap_or(State::Running),
+        };
+        let is_on_cpu = stack_pointer.is_none();
+        let reason = Reason::of(task.byte(layout.reason)).filter(|_| state == State::Parked);
+        let join = task.word(layout.join);
+        Thread {
+            id: task.word(layout.id),
+            name: None,
+            state,
+            reason,
+            core: slot.map(|_| task.half(layout.core)),
+            os_thread: lease.filter(|_| is_on_cpu).map(|lease| lease.os_thread),
+            stack,
+            stack_pointer,
+            task: at,
+            joiner: (join > 2).then_some(join),
+        }
+    }
+
+    /// Reads each lease once.
+    fn leases(&self, places: impl Iterator<Item = u64>) -> HashMap<u64, Lease> {
+        let mut places: Vec<_> = places.filter(|at| *at != 0).collect();
+        places.sort_unstable();
+        places.dedup();
+        let layout = &self.table.lease;
+        let copies = Copies::read(self.memory, &places, layout.size);
+        let lease = |record: Record<'_>| {
+            let state = record.word(layout.word) & layout.state_bits;
+            let doing = match state {
+                _ if state == layout.running => Some(State::Running),
+                _ if state == layout.blocking => Some(State::Blocking),
+                _ => None,
+            };
+            Lease { os_thread: record.half(layout.os_thread), doing }
+        };
+        let leases = places.iter().zip(copies.iter());
+        leases.filter_map(|(at, record)| Some((*at, lease(record?)))).collect()
+    }
+
+    /// Copies of the cores; none before there is a scheduler.
+    fn cores(&self) -> Result<Vec<CoreCopy>, Unreadable> {
+        let scheduler = self.memory.word(self.table.roots.scheduler)?;
+        if scheduler == 0 {
+            return Ok(Vec::new());
+        }
+        let at = scheduler + self.table.scheduler.cores;
+        let (start, n) = (self.memory.word(at)?, self.memory.word(at + 8)?);
+        let places: Vec<_> = (0..n.min(MANY)).map(|n| start + n * self.table.core.size).collect();
+        let copies = Copies::read(self.memory, &places, self.table.core.size);
+        Ok(copies.iter().flatten().map(|core| CoreCopy(core.0.to_vec())).collect())
+    }
+
+    /// Threads that are in a queue and have no stack, each with where its name is.
+    fn not_started(&self) -> Result<Vec<(u64, Thread)>, Unreadable> {
+        let queued = self.queued()?;
+        let tasks = Copies::read(self.memory, &queued, self.table.task.size);
+        let layout = &self.table.task;
+        let found = queued.iter().zip(tasks.iter()).filter_map(|(at, task)| Some((*at, task?)));
+        let found = found.filter(|(at, task)| {
+            let is_green = task.byte(layout.class) != 0 && task.word(layout.bottom) == 0;
+            is_green && self.is_of_this_life(*at, *task)
+        });
+        let none = HashMap::new();
+        let thread = |(at, task): (u64, Record<'_>)| {
+            (task.word(layout.rare), self.thread(at, task, None, &none))
+        };
+        Ok(found.map(thread).collect())
+    }
+
+    /// All tasks that are in queues.
+    fn queued(&self) -> Result<Vec<u64>, Unreadable> {
+        let mut queued = Vec::new();
+        let core = &self.table.core;
+        for copy in self.cores()? {
+            for at in [core.inbox, core.aside] {
+                self.follow(copy.word(at), MANY, &mut queued);
+            }
+            for at in [core.ready, core.pinned, core.pinned_woken, core.left] {
+                let (head, len) =
+                    (copy.word(at + self.table.list.head), copy.word(at + self.table.list.len));
+                self.follow(head, len, &mut queued);
+            }
+            for at in [core.queue, core.woken] {
+                self.ring(&copy, at, &mut queued);
+            }
+        }
+        let scheduler = self.memory.word(self.table.roots.scheduler)?;
+        if scheduler != 0 {
+            for at in [self.table.scheduler.inject, self.table.scheduler.woken] {
+                let list = scheduler + at;
+                let head = self.memory.word(list + self.table.list.head)?;
+                let len = self.memory.word(list + self.table.list.len)?;
+                self.follow(head, len, &mut queued);
+            }
+        }
+        Ok(queued)
+    }
+
+    /// Tasks that are linked, up to `n`.
+    fn follow(&self, mut at: u64, n: u64, into: &mut Vec<u64>) {
+        for _ in 0..n.min(MANY) {
+            if at == 0 {
+                break;
+            }
+            into.push(at);
+            let Ok(next) = self.memory.word(at + self.table.task.next) else { break };
+            at = next;
+        }
+    }
+
+    /// The tasks of a ring that is at `at` of a core.
+    fn ring(&self, core: &CoreCopy, at: u64, into: &mut Vec<u64>) {
+        let layout = &self.table.queue;
+        let (head, tail) = (core.half(at + layout.head), core.half(at + layout.tail));
+        let (slots, n) = (core.word(at + layout.slots), layout.capacity);
+        let len = u64::from(tail.wrapping_sub(head)).min(n);
+        let place = |i| slots + (u64::from(head) + i) % n * size_of::<u64>() as u64;
+        let places: Vec<_> = (0..len).map(place).collect();
+        let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);
+        into.extend(copies.iter().flatten().map(|task| task.word(0)));
+    }
+
+    /// Reads the names.
+    fn name(&self, threads: &mut [(u64, Thread)]) {
+        /// More is not read of one.
+        const LONGEST: u64 = 4096;
+        let mut named: Vec<_> = threads.iter_mut().filter(|(rare, _)| *rare != 0).collect();
+        let places: Vec<_> =
+            named.iter().map(|(rare, _)| rare.wrapping_add(self.table.rare.name)).collect();
+        let copies = Copies::read(self.memory, &places, 2 * size_of::<u64>() as u64);
+        let names: Vec<_> = copies
+            .iter()
+            .map(|name| name.map_or((0, 0), |it| (it.word(0), it.word(8).min(LONGEST))))
+            .collect();
+        let mut bytes: Vec<_> = names.iter().map(|(_, len)| vec![0; *len as usize]).collect();
+        let pieces = names.iter().zip(&mut bytes).map(|((at, _), into)| Piece { at: *at, into });
+        let are_read = self.memory.read_many(&mut pieces.collect::<Vec<_>>());
+        for (((_, thread), (at, _)), (bytes, is_read)) in
+            named.iter_mut().zip(names).zip(bytes.into_iter().zip(are_read))
+        {
+            if at != 0 && is_read {
+                thread.name = Some(String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+    }
+}
+
+/// A core as it was.
+struct CoreCopy(Vec<u8>);
+
+impl CoreCopy {
+    fn word(&self, at: u64) -> u64 {
+        Record(&self.0).word(at)
+    }
+
+    fn half(&self, at: u64) -> u32 {
+        Record(&self.0).half(at)
+    }
+}

@@ -1,0 +1,105 @@
+//! Programs that are looked at from outside, and what `sylvan` says of them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A program that has said `ready`, and stays until this is dropped.
+#[derive(Debug)]
+pub struct Scene {
+    child: Child,
+    _stdin: Option<ChildStdin>,
+    /// What it has said before that: the first word of a line, and the others.
+    pub said: HashMap<String, Vec<String>>,
+}
+
+impl Scene {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start, or ends before it is ready.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut said = HashMap::new();
+        for line in stdout.lines() {
+            let line = line.expect("text");
+            let mut words = line.split(' ').map(str::to_owned);
+            let first = words.next().expect("there is a first one");
+            if first == "ready" {
+                let _stdin = child.stdin.take();
+                return Self { child, _stdin, said };
+            }
+            said.insert(first, words.collect());
+        }
+        panic!("the program has ended: {:?}", child.wait());
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    ///
+    /// If that cannot be done.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it is there");
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What `sylvan` has said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit status.
+    pub status: Option<i32>,
+    /// Its output.
+    pub stdout: String,
+    /// Its errors.
+    pub stderr: String,
+}
+
+/// Runs `sylvan`, which is at `program`.
+///
+/// # Panics
+///
+/// If it does not run, or says what is no text.
+pub fn look(program: &str, args: &[&str]) -> Said {
+    let output = Command::new(program).args(args).output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Said { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// Ends a program by `SIGABRT`, and returns the core file that the kernel has written, below `folder`, in which it
+/// was started with no limit on it; `None`, which says why, where the kernel leaves core files to somebody else.
+///
+/// # Panics
+///
+/// If there is no core file.
+pub fn core_of(mut scene: Scene, folder: &Path) -> Option<PathBuf> {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").expect("it is there");
+    if !pattern.starts_with("core") {
+        eprintln!("left out: the kernel's core_pattern is {pattern}");
+        return None;
+    }
+    scene.signal(rustix::process::Signal::ABORT);
+    scene.child.wait().expect("it ends");
+    let mut files =
+        fs::read_dir(folder).expect("it is there").map(|file| file.expect("one").path());
+    Some(files.next().expect("a core file"))
+}
