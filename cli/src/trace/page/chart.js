@@ -155,16 +155,19 @@ class Chart {
       painter.group(columns, row.group, y0, y1);
     } else if (row.kind === 'osThread') {
       this.drawOsThread(run.osThreads[row.index], view, y0, y1);
-      const list = run.ran[row.index];
-      let low = 0, high = list.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (spans.start[list[middle]] > view.from) high = middle; else low = middle + 1;
-      }
-      const before = words.length;
-      painter.spans(spans, list, Math.max(0, low - 1), list.length, view, y0, y1, kinds, words);
-      for (let i = before; i < words.length; i++) words[i].isOs = true;
+      this.drawRan(row.index, run, view, y0, y1, words);
     }
+  }
+
+  drawRan(index, run, view, y0, y1, words) {
+    const { painter } = this, { spans, kinds } = run, list = run.ran[index], density = run.ranDensity[index];
+    if (density && 1 / view.scale >= density.step) {
+      painter.means(meansOf(density, view.from, 1 / view.scale, painter.w), y0, y1);
+      return;
+    }
+    const before = words.length, begin = Math.max(0, ranBefore(run, index, view.from) - 1);
+    painter.spans(spans, list, begin, list.length, view, y0, y1, kinds, words);
+    for (let i = before; i < words.length; i++) words[i].isOs = true;
   }
 
   // What an OS thread did when it ran no green thread: a thin line if it looked for one, a dotted one if it

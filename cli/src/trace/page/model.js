@@ -77,33 +77,29 @@ function groupsOf(run) {
   return groups;
 }
 
-// How much time the threads of a list spent in each kind, summed up to each of equally long steps. So the
-// mean number of them in a kind between two moments takes two look-ups, however many spans there are.
+// How much time some spans take in each kind, summed up to each of equally long steps. So the mean number of
+// them in a kind between two moments takes two look-ups, however many there are.
 class Density {
-  constructor(run, list) {
-    const { threads, spans, kinds } = run;
-    let count = 0;
-    for (const thread of list) count += threads.first[thread + 1] - threads.first[thread];
+  // `each` calls what it is given with each of the `count` spans.
+  constructor(run, count, each) {
+    const { spans, kinds } = run;
     this.steps = Math.min(8192, Math.max(256, 2 ** Math.ceil(Math.log2(count + 1))));
     this.step = run.ended / this.steps || 1;
-    const width = KINDS.length, steps = this.steps, step = this.step;
+    const width = KINDS.length, { steps, step } = this;
     const sums = new Float64Array((steps + 1) * width);
     const whole = new Float64Array((steps + 1) * width); // changes of how many fill whole steps
-    for (const thread of list) {
-      const last = threads.first[thread + 1] - 1;
-      for (let i = threads.first[thread]; i < last; i++) {
-        const kind = kinds[spans.state[i]], from = spans.start[i], to = spans.start[i + 1];
-        const a = Math.min(steps - 1, Math.floor(from / step)), b = Math.min(steps - 1, Math.floor(to / step));
-        if (a === b) {
-          sums[(a + 1) * width + kind] += to - from;
-          continue;
-        }
-        sums[(a + 1) * width + kind] += (a + 1) * step - from;
-        sums[(b + 1) * width + kind] += to - b * step;
-        whole[(a + 1) * width + kind] += 1;
-        whole[b * width + kind] -= 1;
+    each(i => {
+      const kind = kinds[spans.state[i]], from = spans.start[i], to = spans.start[i + 1];
+      const a = Math.min(steps - 1, Math.floor(from / step)), b = Math.min(steps - 1, Math.floor(to / step));
+      if (a === b) {
+        sums[(a + 1) * width + kind] += to - from;
+        return;
       }
-    }
+      sums[(a + 1) * width + kind] += (a + 1) * step - from;
+      sums[(b + 1) * width + kind] += to - b * step;
+      whole[(a + 1) * width + kind] += 1;
+      whole[b * width + kind] -= 1;
+    });
     for (let at = 0; at < steps; at++) {
       for (let kind = 0; kind < width; kind++) {
         const i = at * width + kind;
@@ -134,6 +130,14 @@ class Density {
     const low = this.sums[i * KINDS.length + kind], high = this.sums[(i + 1) * KINDS.length + kind];
     return low + (high - low) * (at - i);
   }
+}
+
+function densityOf(run, list) {
+  const { first } = run.threads;
+  const count = list.reduce((sum, thread) => sum + first[thread + 1] - first[thread] - 1, 0);
+  return new Density(run, count, add => {
+    for (const thread of list) for (let i = first[thread]; i < first[thread + 1] - 1; i++) add(i);
+  });
 }
 
 // The mean number of threads in each kind, for each column of a picture from `from` on.
@@ -285,11 +289,13 @@ function prepare(run) {
   for (const name of run.threads.name) run.bearers[name]++;
   run.ran = ranBy(run);
   run.busy = run.ran.map(list => list.reduce((sum, i) => sum + run.spans.start[i + 1] - run.spans.start[i], 0));
+  // Of those that ran many spans, which lie all over the memory, and would take long to go through.
+  run.ranDensity = run.ran.map(list => list.length < 5000 ? null : new Density(run, list.length, add => list.forEach(add)));
   run.totals = totalsOf(run);
   run.groups = groupsOf(run);
   const all = Array.from({ length: run.threads.count }, (_, thread) => thread);
-  run.density = new Density(run, all);
-  for (const group of run.groups) if (group.threads.length > 1) group.density = new Density(run, group.threads);
+  run.density = densityOf(run, all);
+  for (const group of run.groups) if (group.threads.length > 1) group.density = densityOf(run, group.threads);
   run.groupOf = new Array(run.threads.count);
   for (const group of run.groups) for (const thread of group.threads) run.groupOf[thread] = group;
   run.summary = summaryOf(run);

@@ -158,6 +158,15 @@ class Painter {
     flush();
   }
 
+  // A column for each share of the time.
+  means(columns, y0, y1) {
+    const width = KINDS.length, { share } = this;
+    for (let x = 0; x < this.w; x++) {
+      share.set(columns.subarray(x * width, (x + 1) * width));
+      this.pile(x, y0, y1, share, 1);
+    }
+  }
+
   // A group: above, what all of its threads do; below, those that use a processor or want to, as large as
   // most of them at once in what is shown.
   group(columns, group, y0, y1) {

@@ -68,15 +68,21 @@ function spanAt(run, thread, time) {
   return i < first || i >= last ? -1 : i;
 }
 
-// The span that an OS thread ran at a moment, or -1.
-function ranAt(run, osThread, time) {
-  const list = run.ran[osThread], { spans } = run;
+// How many of the spans that an OS thread ran begin up to a moment.
+function ranBefore(run, osThread, time) {
+  const list = run.ran[osThread], { start } = run.spans;
   let low = 0, high = list.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (spans.start[list[middle]] > time) high = middle; else low = middle + 1;
+    if (start[list[middle]] > time) high = middle; else low = middle + 1;
   }
-  return low > 0 && spans.start[list[low - 1] + 1] > time ? list[low - 1] : -1;
+  return low;
+}
+
+// The span that an OS thread ran at a moment, or -1.
+function ranAt(run, osThread, time) {
+  const span = run.ran[osThread][ranBefore(run, osThread, time) - 1];
+  return span !== undefined && run.spans.start[span + 1] > time ? span : -1;
 }
 
 // Threads that have `query` in their name or for their number, in the order of spawning; those first that
