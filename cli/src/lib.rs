@@ -5,6 +5,7 @@
 //! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
 //! - [`prove`]: whether a program is an event loop;
 //! - [`ps`]: the green threads of a process, and what they wait for;
+//! - [`dump`]: all that is known of them, as JSON;
 //! - [`trace`]: how a run went.
 //!
 //! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
@@ -12,6 +13,7 @@
 #![deny(unsafe_code)]
 
 pub mod cargo;
+pub mod dump;
 pub mod prove;
 pub mod ps;
 pub mod run;
@@ -31,10 +33,11 @@ struct Verb {
     main: fn(Vec<OsString>) -> ExitCode,
 }
 
-const VERBS: [Verb; 5] = [
+const VERBS: [Verb; 6] = [
     Verb { name: "run", what: "runs a program with green threads", main: run::main },
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
     Verb { name: "ps", what: "lists the green threads of a process", main: ps::main },
+    Verb { name: "dump", what: "writes what is known of them, as JSON", main: dump::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
     Verb { name: "trace", what: "shows how a run went", main: trace::main },
 ];

@@ -13,7 +13,7 @@ fn sylvan(args: &[&str]) -> (Option<i32>, String, String) {
 fn help_lists_the_verbs() {
     let (code, stdout, stderr) = sylvan(&["--help"]);
     assert_eq!((code, &*stderr), (Some(0), ""));
-    for verb in ["run", "cargo", "prove", "ps", "trace"] {
+    for verb in ["run", "cargo", "prove", "ps", "dump", "trace"] {
         assert!(stdout.contains(&format!("\n  {verb} ")), "{stdout}");
         let (code, help, _) = sylvan(&[verb, "--help"]);
         assert_eq!(code, Some(0), "{help}");

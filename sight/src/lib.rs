@@ -8,6 +8,7 @@
 //! - [`table`]: what the runtime exports, and how it is found;
 //! - [`threads`]: the green threads that there are;
 //! - [`reason`]: why one waits;
+//! - [`waits`]: for what;
 //! - [`trace`]: the events of a run, 16 bytes each;
 //! - [`file`](mod@file): the file that they are written to, and what is read from it;
 //! - [`history`]: what each thread did from when to when;
@@ -22,6 +23,7 @@ pub mod synthetic;
 pub mod table;
 pub mod threads;
 pub mod trace;
+pub mod waits;
 
 pub use memory::{Memory, Unreadable};
 pub use reason::Reason;

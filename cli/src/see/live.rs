@@ -43,6 +43,15 @@ impl Live {
         }
     }
 
+    /// Where the stack of an OS thread ends, if that is in a call of the kernel: what comes before the last word
+    /// of what the kernel says of the call.
+    pub(super) fn stack_pointer(&self, os_thread: u32) -> Option<u64> {
+        let call =
+            fs::read_to_string(format!("/proc/{}/task/{os_thread}/syscall", self.pid)).ok()?;
+        let pointer = call.split_whitespace().rev().nth(1)?;
+        u64::from_str_radix(pointer.strip_prefix("0x")?, 16).ok()
+    }
+
     fn is_dead(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());

@@ -10,22 +10,29 @@
 //!
 //! What stands in the way has an exit status of its own ([`Refusal`]).
 
+mod account;
 mod core_file;
+mod files;
 #[allow(unsafe_code, reason = "reads another process's memory into its own")]
 mod live;
 mod notes;
 mod refusal;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use sylvan_sight::memory::Piece;
 use sylvan_sight::table::{self, NoTable, Table};
 use sylvan_sight::{Memory, Unreadable};
 
+pub(crate) use account::{Account, Row};
 use core_file::CoreFile;
 use live::Live;
-pub(crate) use refusal::{Reason, Refusal, statuses};
+pub(crate) use refusal::{Reason, Refusal};
+
+use crate::not_understood;
 
 /// What is looked at.
 #[derive(Debug)]
@@ -82,6 +89,22 @@ impl Process {
         let mut process = Self { source, runtimes: Vec::new() };
         process.find_runtimes()?;
         Ok(process)
+    }
+
+    /// Its number; none of a core file.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match &self.source {
+            Source::Live(live) => Some(live.pid),
+            Source::Core(_) => None,
+        }
+    }
+
+    /// Where the stack of one of its OS threads ends, if that has called the kernel.
+    pub(crate) fn stack_pointer(&self, os_thread: u32) -> Option<u64> {
+        match &self.source {
+            Source::Live(live) => live.stack_pointer(os_thread),
+            Source::Core(_) => None,
+        }
     }
 
     /// The files that are mapped, in the order of their addresses.
@@ -178,6 +201,34 @@ impl Memory for Process {
         match &self.source {
             Source::Live(live) => live.read_many(pieces),
             Source::Core(core) => core.read_many(pieces),
+        }
+    }
+}
+
+/// What a verb does that shows something of a process, given the arguments behind it.
+pub(crate) fn show(
+    args: Vec<OsString>,
+    verb: &str,
+    help: &str,
+    show: impl FnOnce(&Process) -> Result<String, Refusal>,
+) -> ExitCode {
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        print!("{help}{}", refusal::statuses());
+        return ExitCode::SUCCESS;
+    }
+    let target = match target(&args) {
+        Ok(target) => target,
+        Err(error) => return not_understood(&error, &format!("sylvan {verb} --help")),
+    };
+    match Process::open(&target).and_then(|process| show(&process)) {
+        Ok(text) => {
+            // Whoever reads it may have seen enough.
+            let _ = io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(refusal) => {
+            eprintln!("error: {refusal}");
+            ExitCode::from(refusal.status())
         }
     }
 }

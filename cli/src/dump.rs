@@ -1,0 +1,131 @@
+//! `sylvan dump`: all that is known of the green threads of a process, as JSON.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use crate::see::{self, Account, Process, Refusal, Row};
+
+const HELP: &str = "\
+Writes what is known of the green threads of a process, as JSON.
+
+usage: sylvan dump PID
+       sylvan dump --core FILE PROGRAM
+
+It is an object of `version` (1), `process`, and `runtimes`, most often one, each with
+
+  object      the file that has the runtime
+  workers     `core`, `os_thread` (or null), `state` (`running`, `blocking` or null)
+  threads     `id`, `name` (or null), `state` (`not started`, `running`, `blocking`,
+              `bound`, `runnable`, `parked`), `core`, `os_thread`, `stack` (its lowest
+              address and the one behind its highest), `stack_pointer`, and `waits`:
+              null, or `reason`, `descriptor`, `file`, `address`, `holders` (the
+              numbers of those who most likely have the lock), `joins` (a number),
+              `left_s`, and `words`, what `sylvan ps` says
+  deadlocks   the numbers of threads that wait for each other in a circle
+
+Addresses are numbers. What is not known is null.
+
+The exit status is that of `sylvan ps`:
+
+";
+
+/// Writes it, given the arguments behind the verb.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    see::show(args, "dump", HELP, json)
+}
+
+fn json(process: &Process) -> Result<String, Refusal> {
+    let mut runtimes = Vec::new();
+    for runtime in &process.runtimes {
+        let account = Account::of(process, runtime).map_err(|error| process.unreadable(error))?;
+        let workers = account.workers.iter().map(|worker| {
+            let state = worker.doing.map(|doing| text(doing.text()));
+            let os_thread = or_null(worker.os_thread);
+            format!(
+                "{{\"core\":{},\"os_thread\":{os_thread},\"state\":{}}}",
+                worker.core,
+                or_null(state)
+            )
+        });
+        let threads = account.rows.iter().map(|row| thread(&account, row));
+        let ids = |circle: &Vec<usize>| {
+            list(circle.iter().map(|at| account.rows[*at].thread.id.to_string()))
+        };
+        runtimes.push(format!(
+            "{{\"object\":{},\"workers\":{},\"threads\":{},\"deadlocks\":{}}}",
+            text(&runtime.object.to_string_lossy()),
+            list(workers),
+            list(threads),
+            list(account.circles.iter().map(ids))
+        ));
+    }
+    let process = text(&process.whose());
+    Ok(format!(
+        "{{\"version\":1,\"process\":{process},\"runtimes\":{}}}\n",
+        list(runtimes.into_iter())
+    ))
+}
+
+fn thread(account: &Account, row: &Row) -> String {
+    let thread = &row.thread;
+    let name = or_null(thread.name.as_deref().map(text));
+    let stack = thread.stack.as_ref().map(|stack| format!("[{},{}]", stack.start, stack.end));
+    let waits = thread.reason.map(|reason| {
+        let wait = &row.wait;
+        format!(
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"holders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
+            text(reason.text()),
+            or_null(wait.descriptor),
+            or_null(row.file.as_deref().map(text)),
+            or_null(wait.address),
+            list(wait.holders.iter().map(u64::to_string)),
+            or_null(wait.joins),
+            or_null(row.left.map(|left| left.as_secs_f64())),
+            text(&account.words(row)),
+        )
+    });
+    format!(
+        "{{\"id\":{},\"name\":{name},\"state\":{},\"core\":{},\"os_thread\":{},\"stack\":{},\"stack_pointer\":{},\"waits\":{}}}",
+        thread.id,
+        text(thread.state.text()),
+        or_null(thread.core),
+        or_null(thread.os_thread),
+        or_null(stack),
+        or_null(thread.stack_pointer),
+        or_null(waits),
+    )
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+fn or_null(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "null".to_owned(), |value| value.to_string())
+}
+
+/// A string, quoted.
+fn text(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c < ' ' => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_quoted() {
+        assert_eq!(text("a\"\\\n"), "\"a\\\"\\\\\\u000a\"");
+    }
+}

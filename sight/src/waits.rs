@@ -1,0 +1,286 @@
+//! What parked threads wait for.
+//!
+//! Who waits lies on its stack and hangs in a ring: of the queue of an address, of a descriptor, of a slot of the
+//! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
+//! joins a thread, that thread's task says it.
+//!
+//! # Who has a lock
+//!
+//! No lock says so: to take one that is free is one step, which is to stay so. But who has one has a guard, which
+//! leads to it, most often on its stack. So the live parts of stacks are searched for the addresses of locks that
+//! somebody waits for. A thread may have such an address for another reason, so the answer is a likely one.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use crate::memory::{Memory, Unreadable};
+use crate::reason::Reason;
+use crate::table::Table;
+use crate::threads::{Copies, Record, State, Thread};
+
+/// Rings are followed so far.
+const STEPS_MAX: usize = 1 << 24;
+
+/// What a thread waits for, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wait {
+    /// A descriptor, by its number.
+    pub descriptor: Option<u32>,
+    /// A word, by its address: of a lock, most often.
+    pub address: Option<u64>,
+    /// Until when at most, by the runtime's clock.
+    pub deadline_ns: Option<u64>,
+    /// The end of the thread of this number.
+    pub joins: Option<u64>,
+    /// The numbers of those who most likely have the lock, one of them. None: nobody was found.
+    pub holders: Vec<u64>,
+}
+
+/// What each of these threads waits for, in their order.
+///
+/// # Errors
+///
+/// If what the rings hang on cannot be read.
+pub fn waits<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    threads: &[Thread],
+) -> Result<Vec<Wait>, Unreadable> {
+    let of_task: HashMap<_, _> =
+        threads.iter().enumerate().map(|(index, thread)| (thread.task, index)).collect();
+    let mut waits = vec![Wait::default(); threads.len()];
+    let parked = |task: u64| {
+        let index = *of_task.get(&task)?;
+        (threads[index].state == State::Parked).then_some(index)
+    };
+    let descriptors = descriptors(memory, table)?;
+    let layout = &table.entry_waiter;
+    follow(memory, descriptors, layout.next, layout.size, |descriptor, waiter| {
+        if let Some(index) = parked(waiter.word(layout.task)) {
+            waits[index].descriptor = Some(descriptor);
+        }
+    });
+    let layout = &table.waiter;
+    follow(memory, buckets(memory, table)?, layout.next, layout.size, |(), waiter| {
+        if let Some(index) = parked(waiter.word(layout.task)) {
+            waits[index].address = Some(waiter.word(layout.address));
+        }
+    });
+    let layout = &table.alarm;
+    follow(memory, slots(memory, table)?, layout.next, layout.size, |(), alarm| {
+        if let Some(index) = parked(alarm.word(layout.task)) {
+            waits[index].deadline_ns = Some(alarm.word(layout.deadline_ns));
+        }
+    });
+    let mut stacks: Vec<_> = threads
+        .iter()
+        .enumerate()
+        .filter_map(|(index, thread)| Some((thread.stack.clone()?, index)))
+        .collect();
+    stacks.sort_by_key(|(stack, _)| stack.start);
+    for thread in threads {
+        let Some(joiner) = thread.joiner else { continue };
+        let after = stacks.partition_point(|(stack, _)| stack.start <= joiner);
+        let Some((stack, index)) = after.checked_sub(1).map(|at| &stacks[at]) else { continue };
+        if stack.contains(&joiner) && threads[*index].reason == Some(Reason::Join) {
+            waits[*index].joins = Some(thread.id);
+        }
+    }
+    Ok(waits)
+}
+
+/// Follows rings by their first elements, each with what is told of all of its elements.
+fn follow<M: Memory + ?Sized, T: Copy>(
+    memory: &M,
+    firsts: Vec<(T, u64)>,
+    next_at: u64,
+    size: u64,
+    mut each: impl FnMut(T, Record<'_>),
+) {
+    let mut left = STEPS_MAX;
+    let mut front: Vec<_> = firsts.into_iter().map(|(tag, first)| (tag, first, first)).collect();
+    while !front.is_empty() && left > 0 {
+        let places: Vec<_> = front.iter().map(|(.., at)| *at).collect();
+        left = left.saturating_sub(places.len());
+        let copies = Copies::read(memory, &places, size);
+        let mut further = Vec::new();
+        for ((tag, first, _), element) in front.iter().zip(copies.iter()) {
+            let Some(element) = element else { continue };
+            each(*tag, element);
+            let next = element.word(next_at);
+            if next != *first && next != 0 {
+                further.push((*tag, *first, next));
+            }
+        }
+        front = further;
+    }
+}
+
+/// The rings of descriptors.
+fn descriptors<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+) -> Result<Vec<(u32, u64)>, Unreadable> {
+    let layout = &table.entries;
+    let mut chunks = vec![0; usize::try_from(layout.n_chunks).unwrap_or(0) * size_of::<u64>()];
+    memory.read(table.roots.entries, &mut chunks)?;
+    let mut rings = Vec::new();
+    for (chunk, index) in Record(&chunks).words(0, chunks.len() as u64).zip(0_u64..) {
+        if chunk == 0 {
+            continue;
+        }
+        let copies = Copies::read(memory, &[chunk], layout.per_chunk * layout.stride);
+        let Some(entries) = copies.iter().flatten().next() else { continue };
+        for i in 0..layout.per_chunk {
+            for side in [layout.readers, layout.writers] {
+                let first = entries.word(i * layout.stride + side);
+                if first != 0 {
+                    rings.push(((index * layout.per_chunk + i) as u32, first));
+                }
+            }
+        }
+    }
+    Ok(rings)
+}
+
+/// The rings of addresses.
+fn buckets<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<((), u64)>, Unreadable> {
+    let layout = &table.buckets;
+    let mut bytes = vec![0; usize::try_from(layout.n * layout.stride).unwrap_or(0)];
+    memory.read(table.roots.buckets, &mut bytes)?;
+    let first = |i| Record(&bytes).word(i * layout.stride + layout.first);
+    Ok((0..layout.n).map(first).filter(|first| *first != 0).map(|first| ((), first)).collect())
+}
+
+/// The rings of deadlines.
+fn slots<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<((), u64)>, Unreadable> {
+    let layout = &table.timers;
+    let mut rings = Vec::new();
+    let shards = memory.word(table.roots.timers)?;
+    if shards == 0 {
+        return Ok(rings);
+    }
+    let (start, n) = (memory.word(shards)?, memory.word(shards + 8)?);
+    let places: Vec<_> = (0..n.min(1 << 16)).map(|i| start + i * layout.stride).collect();
+    for shard in Copies::read(memory, &places, layout.stride).iter().flatten() {
+        for level in (0..layout.n_levels).map(|i| layout.levels + i * layout.level_stride) {
+            let slots = layout.n_slots * size_of::<u64>() as u64;
+            let firsts = shard.words(level + layout.slots, slots).filter(|first| *first != 0);
+            rings.extend(firsts.map(|first| ((), first)));
+        }
+    }
+    Ok(rings)
+}
+
+/// Finds who most likely has the locks that are waited for, and says so in `waits`.
+///
+/// `live` is the part of a thread's stack that is in use, if it is known.
+pub fn find_holders<M: Memory + ?Sized>(
+    memory: &M,
+    threads: &[Thread],
+    waits: &mut [Wait],
+    live: impl Fn(&Thread) -> Option<Range<u64>>,
+) {
+    /// From a word of a lock down to where the lock begins.
+    const BEFORE: u64 = 16;
+    /// So much of a stack is searched.
+    const MOST: u64 = 256 << 10;
+    let lock_of = |thread: &Thread, wait: &Wait| {
+        let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
+        wait.address.filter(|_| is_lock)
+    };
+    let mut waiters: HashMap<u64, HashSet<u64>> = HashMap::new();
+    for (thread, wait) in threads.iter().zip(&*waits) {
+        if let Some(lock) = lock_of(thread, wait) {
+            waiters.entry(lock).or_default().insert(thread.id);
+        }
+    }
+    if waiters.is_empty() {
+        return;
+    }
+    let mut locks: Vec<_> = waiters.keys().copied().collect();
+    locks.sort_unstable();
+    let mut holders: HashMap<u64, Vec<u64>> = HashMap::new();
+    for thread in threads {
+        let Some(Range { start, end }) = live(thread) else { continue };
+        let mut bytes = vec![0; usize::try_from(end.saturating_sub(start).min(MOST)).unwrap_or(0)];
+        if memory.read(start, &mut bytes).is_err() {
+            continue;
+        }
+        for word in Record(&bytes).words(0, bytes.len() as u64) {
+            let from = locks.partition_point(|lock| *lock < word);
+            for lock in locks[from..].iter().take_while(|lock| **lock <= word + BEFORE) {
+                let found = holders.entry(*lock).or_default();
+                if !waiters[lock].contains(&thread.id) && !found.contains(&thread.id) {
+                    found.push(thread.id);
+                }
+            }
+        }
+    }
+    for (thread, wait) in threads.iter().zip(waits) {
+        if let Some(lock) = lock_of(thread, wait) {
+            wait.holders = holders.get(&lock).cloned().unwrap_or_default();
+        }
+    }
+}
+
+/// Circles of threads each of which waits for the next, by their places among these: for its end, or for the one
+/// that most likely has a lock.
+#[must_use]
+pub fn circles(threads: &[Thread], waits: &[Wait]) -> Vec<Vec<usize>> {
+    let of_id: HashMap<_, _> =
+        threads.iter().enumerate().map(|(index, thread)| (thread.id, index)).collect();
+    let next = |index: usize| {
+        let wait: &Wait = &waits[index];
+        let holder = match wait.holders[..] {
+            [holder] => Some(holder),
+            _ => None,
+        };
+        of_id.get(&wait.joins.or(holder)?).copied()
+    };
+    let mut seen = vec![usize::MAX; threads.len()];
+    let mut found = Vec::new();
+    for begin in 0..threads.len() {
+        let mut path = Vec::new();
+        let mut at = Some(begin);
+        while let Some(index) = at.filter(|index| seen[*index] == usize::MAX) {
+            seen[index] = begin;
+            path.push(index);
+            at = next(index);
+        }
+        if let Some(index) = at.filter(|index| seen[*index] == begin) {
+            let from = path.iter().position(|it| *it == index).unwrap_or(0);
+            found.push(path.split_off(from));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread(id: u64) -> Thread {
+        Thread {
+            id,
+            name: None,
+            state: State::Parked,
+            reason: Some(Reason::Mutex),
+            core: None,
+            os_thread: None,
+            stack: None,
+            stack_pointer: None,
+            task: id,
+            joiner: None,
+        }
+    }
+
+    #[test]
+    fn a_circle_is_found_once_without_those_that_wait_for_it() {
+        let threads: Vec<_> = (1..=5).map(thread).collect();
+        let on = |holders: &[u64]| Wait { holders: holders.to_vec(), ..Wait::default() };
+        let join = Wait { joins: Some(2), ..Wait::default() };
+        let waits = [on(&[2]), on(&[3]), join, on(&[4]), on(&[1, 2])];
+        assert_eq!(circles(&threads, &waits), [vec![1, 2], vec![3]]);
+    }
+}
