@@ -157,6 +157,12 @@ fn attempt_at<T: Send>(
                     return Ok(value);
                 }
                 Err(error) if is_would_block(&error) => entry.note_empty(interest, seen),
+                // A signal is for the OS thread.
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted && !call.is_interruptible() =>
+                {
+                    continue;
+                }
                 Err(error) => {
                     entry.pass_on(interest);
                     return Err(Stopped::Op(error));

@@ -9,6 +9,8 @@
 
 pub mod counts;
 pub mod expect;
+#[cfg(target_os = "linux")]
+pub mod faults;
 pub mod look;
 pub mod process;
 pub mod redis;

@@ -76,7 +76,7 @@ use std::io;
 use std::mem::offset_of;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sylvan_sight::table;
 
@@ -96,10 +96,10 @@ use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
 use crate::os_thread::{self, OsThread};
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::reactor;
 use crate::report;
-use crate::sys;
+use crate::sys::{self, futex};
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable, Scheduling};
 use crate::timer;
@@ -117,6 +117,8 @@ pub(crate) struct Scheduler {
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
     tls_mode: TlsMode,
+    /// The user has been told that there is no memory for stacks.
+    warned_of_memory: AtomicBool,
 }
 
 pub(crate) static SCHEDULER: PerLife<Scheduler> = PerLife::new();
@@ -315,6 +317,20 @@ impl Scheduler {
     fn inject(&self, task: Runnable) {
         self.inject.push(task);
         self.wake_one();
+    }
+
+    /// Puts off a task that cannot start for want of memory: others go first, who may end and leave it their
+    /// stack. Where there are none, its next try is a moment later.
+    #[cold]
+    fn put_off(&self, task: Runnable, error: &io::Error) {
+        const MOMENT: Duration = Duration::from_millis(1);
+        if !self.warned_of_memory.swap(true, Ordering::Relaxed) {
+            report::say(format_args!(
+                "sylvan: failed to guard a stack ({error}): threads that start wait for memory\n"
+            ));
+        }
+        self.inject(task);
+        futex::wait(&AtomicU32::new(0), 0, Some(MOMENT));
     }
 
     /// Moves what was laid aside on a core to the shared queue; whether there was anything.

@@ -20,7 +20,7 @@ use super::watch::Watch;
 use super::{SCHEDULER, Scheduler, get, start_os_thread, wardrobe};
 use crate::context::tls::TlsMode;
 use crate::os_thread::OsThread;
-use crate::primitive::{AtomicU32, Ordering};
+use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::reactor::{self, Loop};
 use crate::sys::futex;
 use crate::timer;
@@ -83,6 +83,7 @@ impl Prepared {
             leases: Leases::new(),
             watch: warn_blocking.map(Watch::new),
             tls_mode,
+            warned_of_memory: AtomicBool::new(false),
         });
         self.gate.open();
     }

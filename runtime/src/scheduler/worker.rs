@@ -1,6 +1,7 @@
 //! A worker: an OS thread that runs the tasks of the core it has.
 
 use std::cell::Cell;
+use std::io;
 use std::ptr;
 use std::time::Duration;
 
@@ -171,9 +172,14 @@ impl Scheduler {
         let core = worker.core;
         // SAFETY: as the caller promises.
         let mut task = unsafe { self.choose(worker, found) };
-        if !task.has_started() {
+        while !task.has_started() {
+            if let Err(error) = self.prepare(core, &mut task) {
+                self.put_off(task, &error);
+                // SAFETY: as the caller promises.
+                task = unsafe { self.choose(worker, None) };
+                continue;
+            }
             task.dress.set(task.dress.get().started());
-            self.prepare(core, &mut task);
             if worker.place.is_some() {
                 task.pinned.set(true);
                 core.set_n_pinned(core.n_pinned() + 1);
@@ -217,8 +223,8 @@ impl Scheduler {
         }
     }
 
-    /// Gives a task that starts a stack.
-    fn prepare(&self, core: &Core, task: &mut Runnable) {
+    /// Gives a task that starts a stack; an error if there is no memory for one at the moment.
+    fn prepare(&self, core: &Core, task: &mut Runnable) -> io::Result<()> {
         let class = task.class.expect("a green thread has a class of stacks");
         // SAFETY: this worker has the core, between runs, and there is no other reference.
         let local = unsafe { core.local() };
@@ -231,9 +237,9 @@ impl Scheduler {
             }
             Some(other) => {
                 stack::release(other);
-                stack::take(class)
+                stack::take(class)?
             }
-            None => stack::take(class),
+            None => stack::take(class)?,
         };
         task.bottom.set(stack.bottom());
         let header = ptr::from_ref(&**task);
@@ -243,6 +249,7 @@ impl Scheduler {
         // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
         let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };
         *task.context() = Some(Context::new(stack, main));
+        Ok(())
     }
 
     /// Leaves a task that could go on to others: the worker has lost its core.

@@ -214,17 +214,18 @@ pub(crate) fn unreserve(class: Class, n: usize) {
 }
 
 /// Takes a stack that was reserved.
-pub(crate) fn take(class: Class) -> Stack {
+///
+/// # Errors
+///
+/// When the kernel has no memory for its guard at the moment: the reservation holds address space, not the
+/// kernel's own page tables. It is as if nobody had asked, and there is a stack when another thread ends.
+pub(crate) fn take(class: Class) -> io::Result<Stack> {
     let mut slots = class.state().slots.lock();
     if let Some(stack) = slots.free.pop() {
         slots.trimmed = slots.trimmed.min(slots.free.len());
-        return stack;
+        return Ok(stack);
     }
-    slots.cut(class).unwrap_or_else(|error| {
-        // The reservation holds address space; what is missing is the kernel's own memory for a
-        // page table. That is where Linux ends processes by itself.
-        crate::report::fatal(format_args!("failed to guard a stack: {error}"))
-    })
+    slots.cut(class)
 }
 
 /// Puts a stack back, and its reservation with it.
@@ -401,7 +402,7 @@ mod tests {
         // A class of its own, so that no other test touches the same pool.
         let class = Class::for_size(1 << 20, 0).expect("a class");
         reserve(class, |_| Ok(())).expect("a stack");
-        let stack = take(class);
+        let stack = take(class).expect("a stack");
         let lowest = guard(stack.bottom()).end as *mut u8;
         // SAFETY: the stack is ours.
         unsafe { lowest.write(7) };
@@ -409,7 +410,7 @@ mod tests {
         release(stack);
         trim(usize::MAX);
         reserve(class, |_| Ok(())).expect("a stack");
-        let stack = take(class);
+        let stack = take(class).expect("a stack");
         assert_eq!(stack.top(), top);
         // SAFETY: as above.
         assert_eq!(unsafe { lowest.read() }, 0);

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::io::ioctl_fionbio;
+use rustix::io::{Errno, ioctl_fionbio, retry_on_intr};
+use rustix::net::addr::SocketAddrArg;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::TcpStream;
@@ -22,7 +23,7 @@ pub(super) fn connect(addr: &SocketAddr, timeout: Option<Duration>) -> io::Resul
     let stream = TcpStream(Attached::fresh(nonblocking_socket(family)?.into()));
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     calls::connect(Plainly, stream.0.as_fd(), deadline, || {
-        Ok(rustix::net::connect(&*stream.0, &for_kernel(addr))?)
+        Ok(begin_connect(&*stream.0, &for_kernel(addr))?)
     })
     .map_err(|error| {
         if calls::is_under_way(&error) {
@@ -32,6 +33,14 @@ pub(super) fn connect(addr: &SocketAddr, timeout: Option<Duration>) -> io::Resul
     })?;
     ioctl_fionbio(&*stream.0, false)?;
     Ok(stream)
+}
+
+/// Makes the call, whatever signals come: as std, until it says how far the connection is.
+pub(crate) fn begin_connect(socket: impl AsFd, addr: &impl SocketAddrArg) -> Result<(), Errno> {
+    match retry_on_intr(|| rustix::net::connect(&socket, addr)) {
+        Err(Errno::ISCONN) => Ok(()),
+        begun => begun,
+    }
 }
 
 /// Makes a stream socket with the flags and options that std's have, but non-blocking.

@@ -24,4 +24,4 @@ pub use self::socket_addr::ToSocketAddrs;
 pub use self::tcp::{Incoming, TcpListener, TcpStream};
 pub use self::udp::UdpSocket;
 
-pub(crate) use self::connect::nonblocking_socket;
+pub(crate) use self::connect::{begin_connect, nonblocking_socket};

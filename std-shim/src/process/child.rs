@@ -102,7 +102,16 @@ impl Child {
             Plainly,
             || child::pidfd(id),
             |waits| {
-                if waits { self.plain.wait().map(Some) } else { self.plain.try_wait() }
+                if waits {
+                    return self.plain.wait().map(Some);
+                }
+                // As std's `wait`, which is made again.
+                loop {
+                    match self.plain.try_wait() {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        other => return other,
+                    }
+                }
             },
         )
     }

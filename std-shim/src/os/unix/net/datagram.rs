@@ -11,7 +11,7 @@ use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::addr::{for_kernel, from_kernel};
@@ -160,14 +160,17 @@ impl UnixDatagram {
     ///
     /// What the kernel says.
     pub fn send_to_addr(&self, buf: &[u8], socket_addr: &SocketAddr) -> io::Result<usize> {
-        if is_green() {
-            let at_once = SendFlags::DONTWAIT | transfer::NO_SIGNAL;
-            match rustix::net::sendto(self.0.as_fd(), buf, at_once, &for_kernel(socket_addr)?) {
-                Err(Errno::AGAIN) => {}
-                sent => return Ok(sent?),
-            }
+        if !is_green() {
+            return self.0.send_to_addr(buf, socket_addr);
         }
-        blocking(|| self.0.send_to_addr(buf, socket_addr))
+        let (fd, to) = (self.0.as_fd(), for_kernel(socket_addr)?);
+        let send = |flags| {
+            retry_on_intr(|| rustix::net::sendto(fd, buf, flags | transfer::NO_SIGNAL, &to))
+        };
+        match send(SendFlags::DONTWAIT) {
+            Err(Errno::AGAIN) => Ok(blocking(|| send(SendFlags::empty()))?),
+            sent => Ok(sent?),
+        }
     }
 
     /// Sends a datagram to the peer.

@@ -16,8 +16,7 @@ use rustix::net::AddressFamily;
 use super::addr::for_kernel;
 use crate::bridge::calls::Kind;
 use crate::bridge::{self, Interest, blocking, is_green};
-use crate::net::nonblocking_socket;
-use crate::net::transfer;
+use crate::net::{begin_connect, nonblocking_socket, transfer};
 use crate::os::fd::Attached;
 
 /// A connection within this host.
@@ -70,10 +69,10 @@ impl UnixStream {
         }
         let addr = for_kernel(socket_addr)?;
         let stream = net::UnixStream::from(nonblocking_socket(AddressFamily::UNIX)?);
-        let connected = rustix::net::connect(&stream, &addr);
+        let connected = begin_connect(&stream, &addr);
         ioctl_fionbio(&stream, false)?;
         match connected {
-            Err(Errno::AGAIN) => blocking(|| rustix::net::connect(&stream, &addr))?,
+            Err(Errno::AGAIN) => blocking(|| begin_connect(&stream, &addr))?,
             connected => connected?,
         }
         Ok(Self::fresh(stream))
