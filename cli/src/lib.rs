@@ -13,10 +13,13 @@
 #![deny(unsafe_code)]
 
 pub mod cargo;
+#[cfg(target_os = "linux")]
 pub mod dump;
 pub mod prove;
+#[cfg(target_os = "linux")]
 pub mod ps;
 pub mod run;
+#[cfg(target_os = "linux")]
 mod see;
 mod sources;
 pub mod trace;
@@ -33,10 +36,12 @@ struct Verb {
     main: fn(Vec<OsString>) -> ExitCode,
 }
 
-const VERBS: [Verb; 6] = [
+const VERBS: &[Verb] = &[
     Verb { name: "run", what: "runs a program with green threads", main: run::main },
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
+    #[cfg(target_os = "linux")]
     Verb { name: "ps", what: "lists the green threads of a process", main: ps::main },
+    #[cfg(target_os = "linux")]
     Verb { name: "dump", what: "writes what is known of them, as JSON", main: dump::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
     Verb { name: "trace", what: "shows how a run went", main: trace::main },
@@ -66,7 +71,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn help() -> String {
-    let verbs = VERBS.map(|Verb { name, what, .. }| format!("  {name:<8}{what}\n")).concat();
+    let line = |Verb { name, what, .. }: &Verb| format!("  {name:<8}{what}\n");
+    let verbs: String = VERBS.iter().map(line).collect();
     format!(
         "Green threads for programs as they are.\n\n\
          usage: sylvan VERB [ARGS...]\n\n\

@@ -40,13 +40,14 @@ impl Account {
         let mut waits = waits::waits(process, table, &threads)?;
         waits::find_holders(process, &threads, &mut waits, |thread| live(process, thread));
         let circles = waits::circles(&threads, &waits);
-        let mut files = process.pid().map(Files::of);
+        let descriptors = || waits.iter().filter_map(|wait| wait.descriptor);
+        let files = process.pid().map(|pid| Files::of(pid, descriptors()));
         let now_ns = match process.pid() {
             Some(_) => Some(now_ns().saturating_sub(process.word(table.roots.clock_base_ns)?)),
             None => None,
         };
         let rows = threads.into_iter().zip(waits).map(|(thread, wait)| {
-            let file = wait.descriptor.map(|descriptor| match &mut files {
+            let file = wait.descriptor.map(|descriptor| match &files {
                 Some(files) => files.words(descriptor, thread.reason),
                 None => {
                     format!("descriptor {descriptor}, {}", thread.reason.map_or("", Reason::text))

@@ -1,16 +1,19 @@
 //! What a descriptor of a process is, in words: by `/proc`, in the network that the process is in.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use sylvan_sight::Reason;
 
-/// The descriptors of a process, as far as somebody has asked.
+/// Some descriptors of a process.
 #[derive(Debug)]
 pub(crate) struct Files {
     pid: u32,
-    sockets: Option<HashMap<u64, Socket>>,
+    /// What each is, as the kernel calls it.
+    links: HashMap<u32, String>,
+    sockets: HashMap<u64, Socket>,
 }
 
 #[derive(Debug)]
@@ -21,27 +24,30 @@ enum Socket {
 }
 
 impl Files {
-    pub(crate) fn of(pid: u32) -> Self {
-        Self { pid, sockets: None }
+    /// These descriptors of a process.
+    pub(crate) fn of(pid: u32, descriptors: impl Iterator<Item = u32>) -> Self {
+        let link = |descriptor| {
+            let link = fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?;
+            Some((descriptor, link.to_string_lossy().into_owned()))
+        };
+        let links: HashMap<_, _> = descriptors.filter_map(link).collect();
+        let sockets = sockets(pid, links.values().filter_map(|link| inode(link)).collect());
+        Self { pid, links, sockets }
     }
 
     /// What somebody waits for at this descriptor.
-    pub(crate) fn words(&mut self, descriptor: u32, reason: Option<Reason>) -> String {
+    pub(crate) fn words(&self, descriptor: u32, reason: Option<Reason>) -> String {
         let reads = reason != Some(Reason::Write);
         let verb = if reads { "read" } else { "write" };
-        let link = fs::read_link(format!("/proc/{}/fd/{descriptor}", self.pid));
-        let link = link.map(|link| link.to_string_lossy().into_owned()).unwrap_or_default();
+        let link = self.links.get(&descriptor).map_or("", |link| link);
         if link.contains("pidfd") {
             let info = fs::read_to_string(format!("/proc/{}/fdinfo/{descriptor}", self.pid));
             let info = info.unwrap_or_default();
             let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
             return format!("child {}", pid.map_or("", str::trim));
         }
-        let inode = link.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
-        if let Some(inode) = inode.and_then(|inode| inode.parse().ok()) {
-            let pid = self.pid;
-            let sockets = self.sockets.get_or_insert_with(|| sockets(pid));
-            return match sockets.get(&inode) {
+        if let Some(inode) = inode(link) {
+            return match self.sockets.get(&inode) {
                 Some(Socket::Listener(kind, local)) => format!("{kind} {local}, accept"),
                 Some(Socket::Open(kind, local, Some(peer))) => {
                     let arrow = if reads { "<-" } else { "->" };
@@ -62,21 +68,48 @@ impl Files {
     }
 }
 
-/// The sockets of the network that a process is in, by their inodes.
-fn sockets(pid: u32) -> HashMap<u64, Socket> {
-    let table = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}"));
+/// The number of a socket.
+fn inode(link: &str) -> Option<u64> {
+    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// The sockets of these numbers, in the network that a process is in.
+///
+/// The kernel looks through all that there are for a table, so each is read no further than it takes; the largest
+/// come last.
+fn sockets(pid: u32, mut wanted: HashSet<u64>) -> HashMap<u64, Socket> {
+    type Parse = fn(&str) -> Option<(u64, Socket)>;
+    let tables: [(&str, Parse); 5] = [
+        ("unix", local),
+        ("udp", |line| internet(line, "UDP")),
+        ("udp6", |line| internet(line, "UDP")),
+        ("tcp", |line| internet(line, "TCP")),
+        ("tcp6", |line| internet(line, "TCP")),
+    ];
     let mut found = HashMap::new();
-    for (name, kind) in [("tcp", "TCP"), ("tcp6", "TCP"), ("udp", "UDP"), ("udp6", "UDP")] {
-        let lines = table(name).unwrap_or_default();
-        found.extend(lines.lines().skip(1).filter_map(|line| internet(line, kind)));
+    for (name, parse) in tables {
+        if wanted.is_empty() {
+            break;
+        }
+        let Ok(table) = File::open(format!("/proc/{pid}/net/{name}")) else { continue };
+        let lines = BufReader::with_capacity(1 << 16, table).lines().map_while(Result::ok);
+        for (inode, socket) in lines.filter_map(|line| parse(&line)) {
+            if wanted.remove(&inode) {
+                found.insert(inode, socket);
+            }
+            if wanted.is_empty() {
+                break;
+            }
+        }
     }
-    let lines = table("unix").unwrap_or_default();
-    found.extend(lines.lines().skip(1).filter_map(|line| {
-        let mut fields = line.split_whitespace();
-        let inode = fields.nth(6)?.parse().ok()?;
-        Some((inode, Socket::Unix(fields.next().unwrap_or_default().to_owned())))
-    }));
     found
+}
+
+/// A line of the table of sockets that have paths, or none.
+fn local(line: &str) -> Option<(u64, Socket)> {
+    let mut fields = line.split_whitespace();
+    let inode = fields.nth(6)?.parse().ok()?;
+    Some((inode, Socket::Unix(fields.next().unwrap_or_default().to_owned())))
 }
 
 /// A line of a table of internet sockets.

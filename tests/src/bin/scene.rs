@@ -86,7 +86,7 @@ fn main() {
     let pair = Arc::new((Mutex::new(()), Condvar::new()));
     named("condvar", move || drop(pair.1.wait(pair.0.lock().unwrap())));
     let barrier = Arc::new(Barrier::new(2));
-    named("barrier", move || drop(barrier.wait()));
+    named("barrier", move || assert!(barrier.wait().is_leader()));
     static ONCE: Once = Once::new();
     named("initializes", || ONCE.call_once(stay));
     thread::sleep(Duration::from_millis(10));
