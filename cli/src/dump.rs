@@ -21,7 +21,8 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               address and the one behind its highest), `stack_pointer`, and `waits`:
               null, or `reason`, `descriptor`, `file`, `address`, `holders` (the
               numbers of those who most likely have the lock), `joins` (a number),
-              `left_s`, and `words`, what `sylvan ps` says
+              `left_s`, and `words`, what `sylvan ps` says; and `call`, in a blocking
+              section the call of the kernel that it is in
   deadlocks   the numbers of threads that wait for each other in a circle
 
 Addresses are numbers. What is not known is null.
@@ -86,7 +87,7 @@ fn thread(account: &Account, row: &Row) -> String {
         )
     });
     format!(
-        "{{\"id\":{},\"name\":{name},\"state\":{},\"core\":{},\"os_thread\":{},\"stack\":{},\"stack_pointer\":{},\"waits\":{}}}",
+        "{{\"id\":{},\"name\":{name},\"state\":{},\"core\":{},\"os_thread\":{},\"stack\":{},\"stack_pointer\":{},\"waits\":{},\"call\":{}}}",
         thread.id,
         text(thread.state.text()),
         or_null(thread.core),
@@ -94,6 +95,7 @@ fn thread(account: &Account, row: &Row) -> String {
         or_null(stack),
         or_null(thread.stack_pointer),
         or_null(waits),
+        or_null(row.call.as_deref().map(text)),
     )
 }
 

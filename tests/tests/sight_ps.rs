@@ -4,10 +4,13 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
 use rustix::process::Signal;
 use tests::look::{Said, Scene, core_of, look};
+use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
@@ -92,7 +95,7 @@ fn each_thread_is_shown_with_what_it_does() {
     let scene = scene("own");
     let said = ps(&scene);
     assert_shows_all(&said, &threads(&scene));
-    assert_eq!(line(&said.stdout, "blocks")[1], "blocking");
+    assert_eq!(line(&said.stdout, "blocks")[1..], ["blocking", "sleep of its OS thread"]);
 }
 
 #[test]
@@ -169,4 +172,48 @@ fn what_cannot_be_looked_at_is_told_in_a_line() {
     refused(&["ps", "--core", "/nowhere", SCENE], 124, "/nowhere");
     refused(&["ps", "me"], 2, "`me`");
     refused(&["ps"], 2, "expected the number of a process");
+}
+
+#[test]
+fn a_program_that_was_made_green_is_shown() {
+    let scene = Scene::start(whole::green(&mut Command::new(whole::program("looked_at"))));
+    let said = ps(&scene);
+    assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
+    let pipe = format!(" pipe {}, read\n", scene.said["descriptor"][0]);
+    assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+    assert!(said.stdout.contains(&format!(" mutex {}", scene.said["lock"][0])), "{}", said.stdout);
+    assert!(said.stdout.contains("libsylvan_preload.so)"), "{}", said.stdout);
+}
+
+#[test]
+fn a_runtime_of_another_version_is_told_by_its_own_status() {
+    let mut program = fs::read(SCENE).unwrap();
+    let head = [*b"SylvanAt", 1_u64.to_ne_bytes()].concat();
+    let at = program.windows(head.len()).position(|bytes| bytes == head).expect("the table");
+    program[at + 8..at + 16].copy_from_slice(&99_u64.to_ne_bytes());
+    let path = env::temp_dir().join(format!("sylvan-sight-other-{}", process::id()));
+    fs::write(&path, program).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let scene = Scene::start(&mut Command::new(&path));
+    fs::remove_file(&path).unwrap();
+    let said = ps(&scene);
+    assert_eq!((said.status, &*said.stdout), (Some(123), ""), "{said:?}");
+    assert!(said.stderr.contains("version 99 of the table"), "{said:?}");
+}
+
+#[test]
+fn somebody_elses_process_is_told_by_its_own_status() {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("left out: it takes root to be somebody else");
+    }
+    let scene = scene("own");
+    // Where everybody may execute it.
+    let program = env::temp_dir().join(format!("sylvan-sight-look-{}", process::id()));
+    fs::copy(LOOK, &program).unwrap();
+    let looked =
+        Command::new(&program).args(["ps", &scene.pid().to_string()]).uid(NOBODY).output().unwrap();
+    fs::remove_file(&program).unwrap();
+    let stderr = String::from_utf8(looked.stderr).unwrap();
+    assert_eq!((looked.status.code(), stderr.lines().count()), (Some(121), 1), "{stderr}");
 }

@@ -1,5 +1,6 @@
 //! What is known of a runtime and its threads, for whoever shows it.
 
+use std::fs;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sylvan_sight::waits::{self, Wait};
 use sylvan_sight::{Reason, Unreadable};
 
 use super::files::Files;
-use super::{Process, Runtime};
+use super::{Call, Process, Runtime};
 
 /// All of it.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) file: Option<String>,
     /// How long it waits yet, at most.
     pub(crate) left: Option<Duration>,
+    /// In a blocking section: the call that its OS thread is in.
+    pub(crate) call: Option<String>,
 }
 
 impl Account {
@@ -55,7 +58,13 @@ impl Account {
             });
             let left = wait.deadline_ns.zip(now_ns);
             let left = left.map(|(end, now)| Duration::from_nanos(end.saturating_sub(now)));
-            Row { thread, wait, file, left }
+            let call = match thread.state {
+                State::Blocking | State::Bound => {
+                    thread.os_thread.and_then(|of| process.call(of)).map(|call| name(process, call))
+                }
+                _ => None,
+            };
+            Row { thread, wait, file, left, call }
         });
         let workers = threads::workers(process, table)?;
         Ok(Self { workers, rows: rows.collect(), circles })
@@ -76,8 +85,8 @@ impl Account {
 
     /// What a thread waits for, in words.
     pub(crate) fn words(&self, row: &Row) -> String {
-        let Row { thread, wait, file, left } = row;
-        let Some(reason) = thread.reason else { return String::new() };
+        let Row { thread, wait, file, left, call } = row;
+        let Some(reason) = thread.reason else { return call.clone().unwrap_or_default() };
         let mut words = match (file, wait.joins, wait.address) {
             (Some(file), ..) => file.clone(),
             (_, Some(joined), _) => format!("join of {}", self.who(joined)),
@@ -115,6 +124,26 @@ impl Account {
     }
 }
 
+/// A call that blocks, in words.
+fn name(process: &Process, call: Call) -> String {
+    let file = || {
+        let link = format!("/proc/{}/fd/{}", process.pid().unwrap_or(0), call.first);
+        fs::read_link(link).map_or_else(|_| String::new(), |link| format!(" {}", link.display()))
+    };
+    match call.number {
+        libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 => format!("read{}", file()),
+        libc::SYS_write | libc::SYS_writev | libc::SYS_pwrite64 => format!("write{}", file()),
+        libc::SYS_fsync | libc::SYS_fdatasync => format!("sync{}", file()),
+        libc::SYS_flock | libc::SYS_fcntl => format!("lock{}", file()),
+        libc::SYS_openat => "open of a file".to_owned(),
+        libc::SYS_wait4 | libc::SYS_waitid => format!("child {}", call.first.cast_signed()),
+        libc::SYS_nanosleep | libc::SYS_clock_nanosleep => "sleep of its OS thread".to_owned(),
+        libc::SYS_futex => "lock or condition of its OS thread".to_owned(),
+        libc::SYS_ppoll => "descriptors, by its OS thread".to_owned(),
+        other => format!("system call {other}"),
+    }
+}
+
 /// What the kernel's clock says that never jumps.
 fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
@@ -126,7 +155,8 @@ fn now_ns() -> u64 {
 fn live(process: &Process, thread: &Thread) -> Option<Range<u64>> {
     const OLDEST: u64 = 16 << 10;
     let stack = thread.stack.clone()?;
-    let called = || process.stack_pointer(thread.os_thread?).filter(|at| stack.contains(at));
+    let called =
+        || Some(process.call(thread.os_thread?)?.stack_pointer).filter(|at| stack.contains(at));
     let from = match thread.state {
         State::NotStarted => return None,
         _ => thread.stack_pointer.or_else(called),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use sylvan_sight::memory::Piece;
 use sylvan_sight::{Memory, Unreadable};
 
-use super::{Mapping, Reason, Refusal};
+use super::{Call, Mapping, Reason, Refusal};
 
 /// Pieces that the kernel takes in a call.
 const PIECES_MAX: usize = 1024;
@@ -43,13 +43,15 @@ impl Live {
         }
     }
 
-    /// Where the stack of an OS thread ends, if that is in a call of the kernel: what comes before the last word
-    /// of what the kernel says of the call.
-    pub(super) fn stack_pointer(&self, os_thread: u32) -> Option<u64> {
+    /// The call of the kernel that an OS thread is in, if it is in one: what the kernel says of it is the number,
+    /// six arguments, and where the stack and the code are.
+    pub(super) fn call(&self, os_thread: u32) -> Option<Call> {
         let call =
             fs::read_to_string(format!("/proc/{}/task/{os_thread}/syscall", self.pid)).ok()?;
-        let pointer = call.split_whitespace().rev().nth(1)?;
-        u64::from_str_radix(pointer.strip_prefix("0x")?, 16).ok()
+        let mut words = call.split_whitespace();
+        let number = words.next()?.parse().ok()?;
+        let mut hex = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        Some(Call { number, first: hex.next()??, stack_pointer: hex.nth(5)?? })
     }
 
     fn is_dead(&self) -> bool {

@@ -75,6 +75,16 @@ pub(crate) struct Mapping {
     pub(crate) file: PathBuf,
 }
 
+/// A call of the kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    /// Which one, as the kernel counts them.
+    pub(crate) number: i64,
+    /// Its first argument.
+    pub(crate) first: u64,
+    pub(crate) stack_pointer: u64,
+}
+
 impl Process {
     /// Begins to look at it.
     ///
@@ -99,10 +109,10 @@ impl Process {
         }
     }
 
-    /// Where the stack of one of its OS threads ends, if that has called the kernel.
-    pub(crate) fn stack_pointer(&self, os_thread: u32) -> Option<u64> {
+    /// The call of the kernel that one of its OS threads is in.
+    pub(crate) fn call(&self, os_thread: u32) -> Option<Call> {
         match &self.source {
-            Source::Live(live) => live.stack_pointer(os_thread),
+            Source::Live(live) => live.call(os_thread),
             Source::Core(_) => None,
         }
     }

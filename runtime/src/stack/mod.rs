@@ -77,7 +77,7 @@ impl Stack {
     /// Leaves a word for who looks from outside, which leads to `owner`, where there is no block.
     pub(crate) fn set_owner(&mut self, owner: *const ()) {
         if !self.has_block() {
-            self.set_block(self.top() - corosensei::stack::STACK_ALIGNMENT);
+            self.block_len = corosensei::stack::STACK_ALIGNMENT as u32;
         }
         let word = (self.top() - OWNER_BELOW) as *mut *const ();
         // SAFETY: the stack is ours, nothing runs on it, and frames begin below.

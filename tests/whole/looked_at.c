@@ -1,0 +1,35 @@
+// Two threads that wait, for those who look at the program from outside.
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int pipe_of[2];
+
+static void *reads(void *unused) {
+    char byte;
+    (void)unused;
+    return read(pipe_of[0], &byte, 1) == 1 ? NULL : &lock;
+}
+
+static void *locks(void *unused) {
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    return NULL;
+}
+
+int main(void) {
+    pthread_t reader, locker;
+    char byte;
+    if (pipe(pipe_of) != 0) {
+        return 1;
+    }
+    pthread_mutex_lock(&lock);
+    pthread_create(&reader, NULL, reads, NULL);
+    pthread_create(&locker, NULL, locks, NULL);
+    usleep(300000);
+    printf("descriptor %d\nlock %p\nready\n", pipe_of[0], (void *)&lock);
+    fflush(stdout);
+    return (int)read(0, &byte, 1);
+}
