@@ -3,7 +3,8 @@
 //! While it decides, the supervisor takes no lock and no memory: the thread that waits for its word may be
 //! one that holds the allocator's. So what it knows is in atomics, each for itself; an order is in
 //! place before the first call that it is about, since the one who gives it makes that call, or wakes
-//! who makes it.
+//! who makes it. Nor does it take any from the moment on at which the filter is there: what libc and std do
+//! for a thread that begins is behind it then.
 
 use std::io;
 use std::mem;
@@ -71,17 +72,26 @@ pub fn made() -> Vec<u32> {
 ///
 /// Where the kernel has no such filters, or does not allow them.
 pub fn begin() -> io::Result<()> {
-    static LISTENER: AtomicI32 = AtomicI32::new(-1);
-    thread::Builder::new().name("supervisor".to_owned()).spawn(|| {
+    const NOBODY: i32 = -2;
+    const NONE: i32 = -1;
+    static LISTENER: AtomicI32 = AtomicI32::new(NOBODY);
+    let moment = || thread::sleep(Duration::from_millis(1));
+    thread::Builder::new().name("supervisor".to_owned()).spawn(move || {
+        moment();
+        LISTENER.store(NONE, Release);
         let listener = loop {
             match LISTENER.load(Acquire) {
-                -1 => thread::sleep(Duration::from_millis(1)),
+                NONE => moment(),
                 listener => break listener,
             }
         };
         supervise(listener);
     })?;
-    // Release pairs with the acquire above. From here on the calling thread waits for the supervisor.
+    // Acquire and release pair with those above.
+    while LISTENER.load(Acquire) == NOBODY {
+        moment();
+    }
+    // From here on the calling thread waits for the supervisor.
     LISTENER.store(put_filter()?, Release);
     Ok(())
 }
