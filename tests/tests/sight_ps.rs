@@ -183,6 +183,20 @@ fn a_program_that_was_made_green_is_shown() {
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
     assert!(said.stdout.contains(&format!(" mutex {}", scene.said["lock"][0])), "{}", said.stdout);
     assert!(said.stdout.contains("libsylvan_preload.so)"), "{}", said.stdout);
+    // Of its child that is shown which is there, though the memory of the others is.
+    let said = look(LOOK, &["ps", &scene.said["child"][0]]);
+    assert!(said.stdout.contains(": 1 green threads, "), "{said:?}");
+    assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+}
+
+#[test]
+fn a_thread_that_has_not_started_says_so() {
+    let one = |command: &mut Command| Scene::start(command.env("SYLVAN_WORKERS", "1"));
+    let scene = one(Command::new(SCENE).env("SYLVAN_TLS", "shared"));
+    let said = ps(&scene);
+    let of_that_name = |line: &&str| line.contains(" blocks ");
+    let line = said.stdout.lines().find(of_that_name).unwrap_or_else(|| panic!("{said:?}"));
+    assert!(line.contains(" not started "), "{line}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-// Two threads that wait, for those who look at the program from outside.
+// Two threads that wait, for those who look at the program from outside; and one in a child that it forks.
 
 #include <pthread.h>
 #include <stdio.h>
@@ -29,6 +29,13 @@ int main(void) {
     pthread_create(&reader, NULL, reads, NULL);
     pthread_create(&locker, NULL, locks, NULL);
     usleep(300000);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_create(&reader, NULL, reads, NULL);
+        return (int)read(0, &byte, 1);
+    }
+    usleep(300000);
+    printf("child %d\n", child);
     printf("descriptor %d\nlock %p\nready\n", pipe_of[0], (void *)&lock);
     fflush(stdout);
     return (int)read(0, &byte, 1);
