@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use sylvan::contract::others;
 use sylvan::{Config, TlsMode};
 
-use crate::{comm, kernel, signal};
+use crate::{comm, kernel, signal, thread};
 
 const NOT_WHOLE: u8 = 0;
 const WHOLE: u8 = 1;
@@ -38,6 +38,7 @@ pub unsafe fn make_whole(environment: *const *const c_char) {
     let is_off = unsafe { says_off(environment) };
     STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
     sylvan::contract::thread::leave_faults(comm::kept);
+    thread::show_names();
     if !is_off {
         signal::begin();
     }

@@ -41,6 +41,7 @@ pub mod signal {
 /// A thread's life, and its stack.
 pub mod thread {
     pub use crate::os_thread::is_starting as is_starting_os_thread;
+    pub use crate::sight::{NamePlace, show_names};
     pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
     pub use crate::task::Birth;
     pub use crate::thread::hooks::{conceive_by, end_locals};

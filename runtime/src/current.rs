@@ -77,11 +77,10 @@ impl Place {
     }
 }
 
-/// From the thread pointer to where a thread's own thread-locals say who it is: the first, and the second for
-/// one that is bound. In the own mode; who looks from outside finds a stack's thread by it.
-pub(crate) fn places_from(thread_pointer: usize) -> [isize; 2] {
+/// Where the calling thread's own thread-locals say who it is: the first, and the second for one that is bound.
+/// Who looks from outside finds the thread of a stack by them, where each has its own.
+pub(crate) fn places() -> [usize; 2] {
     [GREEN.place().addr(), BOUND.place().addr()]
-        .map(|place| place.wrapping_sub(thread_pointer).cast_signed())
 }
 
 /// The handle of the calling OS thread, made by `make` the first time.

@@ -16,6 +16,7 @@
 //! Waiters lie on stacks, and hang in the queues of addresses, descriptors and deadlines.
 
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sylvan_sight::table::{Head, Roots, Table};
@@ -38,6 +39,22 @@ use crate::timer;
 /// How far below the top of a stack the words are that lead to its thread: see `Roots`.
 static OWNER_BELOW: AtomicU64 = AtomicU64::new(0);
 static BOUND_BELOW: AtomicU64 = AtomicU64::new(0);
+static NAMED_BELOW: AtomicU64 = AtomicU64::new(0);
+static NAME_AT: AtomicU64 = AtomicU64::new(0);
+
+/// Where the calling thread has a pointer to what its name is in.
+pub type NamePlace = fn() -> usize;
+
+/// Set in whole programs.
+static NAME_PLACE: OnceLock<NamePlace> = OnceLock::new();
+
+/// Has names shown that threads have in what a thread-local of theirs leads to, which is at `place`: `name_at`
+/// there. Once, before the runtime starts.
+pub fn show_names(place: NamePlace, name_at: usize) {
+    if NAME_PLACE.set(place).is_ok() {
+        NAME_AT.store(name_at as u64, Ordering::Relaxed);
+    }
+}
 
 /// The address of a static.
 #[derive(Debug)]
@@ -60,6 +77,8 @@ static TABLE: Table<Address> = Table {
         slabs: Address::of(&stack::SLABS),
         owner_below: Address::of(&OWNER_BELOW),
         bound_below: Address::of(&BOUND_BELOW),
+        named_below: Address::of(&NAMED_BELOW),
+        name_at: Address::of(&NAME_AT),
         life: Address::of(&life::NUMBER),
         next_id: Address::of(&id::NEXT),
         first_id: Address::of(&id::FIRST),
@@ -108,7 +127,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_1"]
+    #[link_name = "__sylvan_sight_2"]
     static NOTE: [u32; 6];
 }
 
@@ -117,11 +136,17 @@ pub(crate) fn begin() {
     // So that the object with the note is linked.
     #[cfg(target_os = "linux")]
     std::hint::black_box(&raw const NOTE);
-    let [owner, bound] = match tls::own() {
-        Some(own) => current::places_from(own.home()).map(|place| own.below_top(place)),
-        None => [stack::OWNER_BELOW, 0],
+    let [owner, bound, named] = match tls::own() {
+        Some(own) => {
+            let here = own.home();
+            let below = |place: usize| own.below_top(place.wrapping_sub(here).cast_signed());
+            let [owner, bound] = current::places();
+            [below(owner), below(bound), NAME_PLACE.get().map_or(0, |place| below(place()))]
+        }
+        None => [stack::OWNER_BELOW, 0, 0],
     };
     // They order nothing: who looks from outside takes what is there.
     OWNER_BELOW.store(owner as u64, Ordering::Relaxed);
     BOUND_BELOW.store(bound as u64, Ordering::Relaxed);
+    NAMED_BELOW.store(named as u64, Ordering::Relaxed);
 }

@@ -22,7 +22,7 @@ pub const NOTE: u32 = 2;
 /// What the table begins with.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// The version that this package describes.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -63,6 +63,10 @@ words! {
         /// The same of the word that does so where the first is null: for a thread that is bound to its OS
         /// thread. 0 where there is none.
         bound_below,
+        /// The same of the word that leads to what a whole program's thread has a name in; 0 where there is none.
+        named_below,
+        /// Where the name is in that: 16 bytes, with a zero behind it.
+        name_at,
         /// The number of the runtime's life, which is what the state of a parked thread says (4 bytes).
         life,
         /// The number that the next thread gets.

@@ -211,6 +211,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         found.sort_by_key(|(_, thread)| thread.id);
         found.dedup_by_key(|(_, thread)| thread.id);
         self.name(&mut found);
+        self.name_of_program(&mut found)?;
         Ok(found.into_iter().map(|(_, thread)| thread).collect())
     }
 
@@ -422,6 +423,34 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let places: Vec<_> = (0..len).map(place).collect();
         let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);
         into.extend(copies.iter().flatten().map(|task| task.word(0)));
+    }
+
+    /// Reads the names that threads of a whole program have.
+    fn name_of_program(&self, threads: &mut [(u64, Thread)]) -> Result<(), Unreadable> {
+        const LEN: u64 = 16;
+        let below = self.memory.word(self.table.roots.named_below)?;
+        let name_at = self.memory.word(self.table.roots.name_at)?;
+        if below == 0 {
+            return Ok(());
+        }
+        let mut started: Vec<_> = threads
+            .iter_mut()
+            .filter_map(|(_, thread)| Some((thread.stack.clone()?.end - below, thread)))
+            .collect();
+        let places: Vec<_> = started.iter().map(|(place, _)| *place).collect();
+        let words = Copies::read(self.memory, &places, size_of::<u64>() as u64);
+        let places: Vec<_> = words
+            .iter()
+            .map(|word| word.map_or(0, |word| word.word(0)).wrapping_add(name_at))
+            .collect();
+        let names = Copies::read(self.memory, &places, LEN);
+        for ((_, thread), name) in started.iter_mut().zip(names.iter()) {
+            let bytes = name.and_then(|name| name.0.split(|byte| *byte == 0).next());
+            if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty() && thread.name.is_none()) {
+                thread.name = Some(String::from_utf8_lossy(bytes).into_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Reads the names.

@@ -182,6 +182,7 @@ fn a_program_that_was_made_green_is_shown() {
     let pipe = format!(" pipe {}, read\n", scene.said["descriptor"][0]);
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
     assert!(said.stdout.contains(&format!(" mutex {}", scene.said["lock"][0])), "{}", said.stdout);
+    assert!(said.stdout.contains("  reads a pipe  "), "{}", said.stdout);
     assert!(said.stdout.contains("libsylvan_preload.so)"), "{}", said.stdout);
     // Of its child that is shown which is there, though the memory of the others is.
     let said = look(LOOK, &["ps", &scene.said["child"][0]]);
@@ -202,7 +203,7 @@ fn a_thread_that_has_not_started_says_so() {
 #[test]
 fn a_runtime_of_another_version_is_told_by_its_own_status() {
     let mut program = fs::read(SCENE).unwrap();
-    let head = [*b"SylvanAt", 1_u64.to_ne_bytes()].concat();
+    let head = [*b"SylvanAt", sylvan_sight::table::VERSION.to_ne_bytes()].concat();
     let at = program.windows(head.len()).position(|bytes| bytes == head).expect("the table");
     program[at + 8..at + 16].copy_from_slice(&99_u64.to_ne_bytes());
     let path = env::temp_dir().join(format!("sylvan-sight-other-{}", process::id()));

@@ -1,5 +1,6 @@
 // Two threads that wait, for those who look at the program from outside; and one in a child that it forks.
 
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@ static int pipe_of[2];
 static void *reads(void *unused) {
     char byte;
     (void)unused;
+    pthread_setname_np(pthread_self(), "reads a pipe");
     return read(pipe_of[0], &byte, 1) == 1 ? NULL : &lock;
 }
 

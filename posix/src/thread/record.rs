@@ -20,6 +20,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
+use std::mem::offset_of;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -83,6 +84,12 @@ unsafe impl Sync for Record {}
 sylvan::contract::local_pointer! {
     /// That of the calling thread; null for one that has none.
     static THIS: Record as "sylvan_posix_record";
+}
+
+/// Has names shown to those who look at the process from outside.
+pub(crate) fn show_names() {
+    let place = || THIS.place().addr();
+    sylvan::contract::thread::show_names(place, offset_of!(Record, name));
 }
 
 /// The calling thread's, if it has one.
