@@ -30,10 +30,10 @@ impl Live {
         })?;
         let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
         let live = Self { pid, mappings };
-        // Of a process that has ended, and that nobody has waited for, the kernel says this.
+        // So it is of one that has ended and that nobody has waited for, of the kernel's own, and for a moment of
+        // one that begins.
         let Some(first) = live.mappings.first() else {
-            let is_kernels = fs::read_link(format!("/proc/{pid}/exe")).is_err() && !live.is_dead();
-            let reason = if is_kernels { Reason::NoRuntime } else { Reason::NoProcess };
+            let reason = if live.is_dead() { Reason::NoProcess } else { Reason::NoRuntime };
             return Err(reason.with(whose()));
         };
         let mut byte = [0];
@@ -41,6 +41,12 @@ impl Live {
             Err(error) => Err(live.refusal(&error)),
             Ok(_) => Ok(live),
         }
+    }
+
+    pub(super) fn os_threads(&self) -> Vec<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid));
+        let number = |task: io::Result<fs::DirEntry>| task.ok()?.file_name().to_str()?.parse().ok();
+        tasks.into_iter().flatten().filter_map(number).collect()
     }
 
     /// The call of the kernel that an OS thread is in, if it is in one: what the kernel says of it is the number,

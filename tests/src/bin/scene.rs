@@ -116,6 +116,13 @@ fn main() {
         println!("child {}", child.id());
         drop(child.wait());
     });
+    named("bound", move || {
+        if sylvan::thread::bind().is_ok() {
+            std::thread::sleep(seconds);
+        }
+        // Thread-locals are shared.
+        stay();
+    });
 
     // Last, since it keeps its core from others where thread-locals are shared.
     thread::sleep(Duration::from_millis(200));
