@@ -75,6 +75,8 @@ impl Stack {
     }
 
     /// Leaves a word for who looks from outside, which leads to `owner`, where there is no block.
+    // Not inlined: where threads have blocks nobody calls it, and the start of a thread is to stay as short.
+    #[inline(never)]
     pub(crate) fn set_owner(&mut self, owner: *const ()) {
         if !self.has_block() {
             self.block_len = corosensei::stack::STACK_ALIGNMENT as u32;
