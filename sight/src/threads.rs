@@ -29,7 +29,7 @@ pub struct Thread {
     pub state: State,
     /// Why it waits, if it is parked.
     pub reason: Option<Reason>,
-    /// The index of the core that it runs on or ran on last; none before its start.
+    /// The index of the core that it runs on or ran on last; none before its start, and of a bound one.
     pub core: Option<u32>,
     /// The OS thread that runs it, if it is known.
     pub os_thread: Option<u32>,
@@ -313,7 +313,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             name: None,
             state,
             reason,
-            core: slot.map(|_| task.half(layout.core)),
+            core: slot.filter(|_| state != State::Bound).map(|_| task.half(layout.core)),
             os_thread: lease.filter(|_| is_on_cpu).map(|lease| lease.os_thread),
             stack,
             stack_pointer,
