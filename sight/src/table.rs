@@ -117,7 +117,8 @@ words! {
         reason,
         /// 1 byte: that of its stack. 0 for OS threads.
         class,
-        /// 4 bytes: the index of the core that it runs on or ran on last.
+        /// 4 bytes: the index of the core that it runs on or ran on last; of a bound thread the number of its OS
+        /// thread.
         core,
         /// A pointer to the lease of its worker ([`Lease`]); null for a thread that is bound to its OS thread.
         lease,

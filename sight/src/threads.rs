@@ -307,6 +307,10 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         };
         let is_on_cpu = stack_pointer.is_none();
         let reason = Reason::of(task.byte(layout.reason)).filter(|_| state == State::Parked);
+        let os_thread = match state {
+            State::Bound => Some(task.half(layout.core)),
+            _ => lease.filter(|_| is_on_cpu).map(|lease| lease.os_thread),
+        };
         let join = task.word(layout.join);
         Thread {
             id: task.word(layout.id),
@@ -314,7 +318,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             state,
             reason,
             core: slot.filter(|_| state != State::Bound).map(|_| task.half(layout.core)),
-            os_thread: lease.filter(|_| is_on_cpu).map(|lease| lease.os_thread),
+            os_thread,
             stack,
             stack_pointer,
             task: at,

@@ -39,8 +39,7 @@ pub(crate) struct Row {
 impl Account {
     pub(crate) fn of(process: &Process, runtime: &Runtime) -> Result<Self, Unreadable> {
         let table = &runtime.table;
-        let mut threads = threads::threads(process, table)?;
-        find_os_threads(process, &mut threads);
+        let threads = threads::threads(process, table)?;
         let mut waits = waits::waits(process, table, &threads)?;
         waits::find_holders(process, &threads, &mut waits, |thread| live(process, thread));
         let circles = waits::circles(&threads, &waits);
@@ -122,22 +121,6 @@ impl Account {
         let how_sure =
             if rows.iter().all(|row| row.wait.joins.is_some()) { "" } else { "most likely a " };
         format!("{how_sure}deadlock: {}", lines.join("; "))
-    }
-}
-
-/// Finds the OS threads that bound threads have for themselves: those that have called the kernel on their stacks.
-fn find_os_threads(process: &Process, threads: &mut [Thread]) {
-    let is_wanted = |thread: &&mut Thread| thread.state == State::Bound;
-    let mut bound = threads.iter_mut().filter(is_wanted).peekable();
-    if bound.peek().is_none() {
-        return;
-    }
-    let call = |os_thread| Some((os_thread, process.call(os_thread)?.stack_pointer));
-    let calls: Vec<_> = process.os_threads().into_iter().filter_map(call).collect();
-    for thread in bound {
-        let is_there = |at: &u64| thread.stack.as_ref().is_some_and(|stack| stack.contains(at));
-        let found = calls.iter().find(|(_, at)| is_there(at));
-        thread.os_thread = found.map(|(os_thread, _)| *os_thread);
     }
 }
 

@@ -43,12 +43,6 @@ impl Live {
         }
     }
 
-    pub(super) fn os_threads(&self) -> Vec<u32> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid));
-        let number = |task: io::Result<fs::DirEntry>| task.ok()?.file_name().to_str()?.parse().ok();
-        tasks.into_iter().flatten().filter_map(number).collect()
-    }
-
     /// The call of the kernel that an OS thread is in, if it is in one: what the kernel says of it is the number,
     /// six arguments, and where the stack and the code are.
     pub(super) fn call(&self, os_thread: u32) -> Option<Call> {

@@ -109,14 +109,6 @@ impl Process {
         }
     }
 
-    /// The numbers of its OS threads; none of a core file.
-    pub(crate) fn os_threads(&self) -> Vec<u32> {
-        match &self.source {
-            Source::Live(live) => live.os_threads(),
-            Source::Core(_) => Vec::new(),
-        }
-    }
-
     /// The call of the kernel that one of its OS threads is in.
     pub(crate) fn call(&self, os_thread: u32) -> Option<Call> {
         match &self.source {
