@@ -6,7 +6,7 @@
 //! - [`prove`]: whether a program is an event loop;
 //! - [`ps`]: the green threads of a process, and what they wait for;
 //! - [`dump`]: all that is known of them, as JSON;
-//! - [`trace`]: how a run went.
+//! - [`trace`]: how a run went that was recorded.
 //!
 //! A verb has a `main` that takes the arguments behind its name and says how the process ends, and a line
 //! in `VERBS`.
@@ -44,7 +44,7 @@ const VERBS: &[Verb] = &[
     #[cfg(target_os = "linux")]
     Verb { name: "dump", what: "writes what is known of them, as JSON", main: dump::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },
-    Verb { name: "trace", what: "shows how a run went", main: trace::main },
+    Verb { name: "trace", what: "shows how a run went that was recorded", main: trace::main },
 ];
 
 /// What the program does, given the arguments behind its name.

@@ -32,6 +32,7 @@
 //! | `O_NONBLOCK` that the runtime has set | known, and never set by the child: see `reactor::flag` |
 //! | stacks that are free | used |
 //! | stacks of threads | left as they are |
+//! | what is recorded | the parent's alone: see `trace` |
 //! | threads that park | cannot be woken: see `task::state` |
 //! | whose thread-locals, which settings | as far as the program has said, the same |
 //!
@@ -66,6 +67,7 @@ use crate::scheduler;
 use crate::stack;
 use crate::task::{Header, id};
 use crate::timer;
+use crate::trace;
 
 /// Has libc call `in_child` in each child of a fork. By one start after the other.
 pub(crate) fn watch(in_child: unsafe extern "C" fn()) -> io::Result<()> {
@@ -115,6 +117,7 @@ pub(crate) unsafe fn begin_anew() {
     // SAFETY: as the caller promises.
     unsafe {
         scheduler::forget(task);
+        trace::forget();
         timer::forget();
         reactor::forget();
         park::forget();

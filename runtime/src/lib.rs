@@ -88,6 +88,10 @@ mod stack;
 #[allow(unsafe_code, reason = "switches stacks and thread pointers")]
 mod context;
 
+#[cfg(not(sylvan_loom))]
+#[allow(unsafe_code, reason = "rings in memory of their own, and what libc calls at the end")]
+mod trace;
+
 #[allow(unsafe_code, reason = "the header that all references point to")]
 mod task;
 

@@ -16,6 +16,7 @@ use crate::primitive::{AtomicU8, Ordering};
 use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
 use crate::sys::barrier;
+use crate::trace;
 
 /// OS threads at most, unless it is said otherwise.
 const N_THREADS_MAX: usize = 512;
@@ -147,6 +148,7 @@ impl Config {
             Some(limit) => Some(limit),
             None => duration_from_env("SYLVAN_WARN_BLOCKING")?,
         };
+        let trace = trace::Settings::from_env(workers)?;
         fork::watch(in_child)?;
         attributes::note_start();
         let prepared = scheduler::prepare(Settings {
@@ -160,7 +162,11 @@ impl Config {
         crate::sight::begin();
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
-        prepared.begin();
+        prepared.begin(|| {
+            if let Some(settings) = trace {
+                trace::begin(settings);
+            }
+        });
         Ok(())
     }
 }
@@ -255,7 +261,7 @@ fn positive(what: &str, n: Option<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-fn positive_from_env(name: &str) -> io::Result<Option<usize>> {
+pub(crate) fn positive_from_env(name: &str) -> io::Result<Option<usize>> {
     let Some(value) = env::var_os(name) else { return Ok(None) };
     let parsed = value.to_str().and_then(|value| value.parse().ok()).filter(|n| *n > 0);
     parsed.map(Some).ok_or_else(|| {

@@ -111,6 +111,8 @@ pub struct Run {
 /// Why a file cannot be read as a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
+    /// There is nothing in it.
+    Empty,
     /// It is something else.
     NoTrace,
     /// It is a trace of this version.
@@ -141,6 +143,10 @@ impl Run {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Empty => write!(
+                f,
+                "this file is empty: the process that it is of goes on, or was ended by a signal"
+            ),
             Self::NoTrace => write!(f, "this is no trace of sylvan's"),
             Self::Version(found) => {
                 write!(f, "this is a trace of version {found}, and version {VERSION} can be read")
@@ -180,10 +186,14 @@ impl<W: io::Write> Writer<W> {
     /// # Errors
     ///
     /// As above.
-    pub fn reasons(&mut self, words: &[&str]) -> io::Result<()> {
-        let lines: Vec<&[u8]> =
-            words.iter().flat_map(|word| [word.as_bytes(), b"\n".as_slice()]).collect();
-        self.block(REASONS, &lines)
+    pub fn reasons<'a>(&mut self, words: impl Iterator<Item = &'a str> + Clone) -> io::Result<()> {
+        let n_bytes = words.clone().map(|word| word.len() + 1).sum();
+        self.head(REASONS, n_bytes)?;
+        for word in words {
+            self.0.write_all(word.as_bytes())?;
+            self.0.write_all(b"\n")?;
+        }
+        self.fill(n_bytes)
     }
 
     /// The name of a thread.
@@ -253,6 +263,10 @@ impl<W: io::Write> Writer<W> {
         for part in parts {
             self.0.write_all(part)?;
         }
+        self.fill(n_bytes)
+    }
+
+    fn fill(&mut self, n_bytes: usize) -> io::Result<()> {
         self.0.write_all(&[0; 7][..n_bytes.next_multiple_of(8) - n_bytes])
     }
 }
@@ -309,6 +323,9 @@ impl<'a> Block<'a> {
 ///
 /// Where it is no trace, or one of another version.
 pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
+    if bytes.is_empty() {
+        return Err(Unusable::Empty);
+    }
     let mut rest = bytes.strip_prefix(&MAGIC).ok_or(Unusable::NoTrace)?;
     let (version, blocks) = rest.split_first_chunk::<8>().ok_or(Unusable::NoTrace)?;
     let version = u64::from_le_bytes(*version);
@@ -370,7 +387,10 @@ pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
     }
     for (mut ring, events) in rings {
         ring.moments = moments(&events, run.about.ended_ns, &mut parts);
-        run.rings.push(ring);
+        // One of names alone has no time.
+        if !ring.moments.is_empty() {
+            run.rings.push(ring);
+        }
     }
     for (thread, parts) in parts {
         let name: Vec<u8> = parts.into_values().flatten().collect();
@@ -428,7 +448,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let mut writer = Writer::new(Vec::new(), &about(100)).unwrap();
-        writer.reasons(&["read", "a word"]).unwrap();
+        writer.reasons(["read", "a word"].into_iter()).unwrap();
         writer.name(7, "seven").unwrap();
         let parts = [Event::text(8, 1, b"-name"), Event::text(8, 0, b"a-long-one")];
         let events = [Event::new(50, Kind::Start, 0, 7, 0), Event::new(60, Kind::Park, 1, 7, 0)];
@@ -490,7 +510,7 @@ mod tests {
 
     #[test]
     fn what_is_no_trace_is_told() {
-        assert_eq!(read(b""), Err(Unusable::NoTrace));
+        assert_eq!(read(b""), Err(Unusable::Empty));
         assert_eq!(read(b"SYLTRACE"), Err(Unusable::NoTrace));
         assert_eq!(read(b"\x7fELF and so on, for long"), Err(Unusable::NoTrace));
         let mut other = synthetic::file(SMALL);

@@ -10,6 +10,7 @@
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
 //! - [`trace`]: the events of a run, 16 bytes each;
+//! - [`recording`]: how they lie in the memory of the process;
 //! - [`file`](mod@file): the file that they are written to, and what is read from it;
 //! - [`history`]: what each thread did from when to when;
 //! - [`synthetic`]: runs that never were, for tests.
@@ -19,6 +20,7 @@ pub mod file;
 pub mod history;
 pub mod memory;
 pub mod reason;
+pub mod recording;
 pub mod synthetic;
 pub mod table;
 pub mod threads;

@@ -121,7 +121,7 @@ fn write(rings: &[Vec<Event>], n_threads: u32, ended_ns: u64) -> std::io::Result
         program: String::from("/usr/bin/synthetic"),
     };
     let mut writer = Writer::new(Vec::new(), &about)?;
-    writer.reasons(&REASONS)?;
+    writer.reasons(REASONS.into_iter())?;
     writer.name(2, "main")?;
     for thread in (4..n_threads + 2).step_by(2) {
         writer.name(thread, &format!("client-{thread}"))?;

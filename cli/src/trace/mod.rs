@@ -1,10 +1,13 @@
-//! `sylvan trace …`: the picture of a run. What the runtime records is a file
-//! (`sylvan_sight::file`), of which this makes what people look at:
+//! `sylvan trace …`: the picture of a run. What the runtime records (`SYLVAN_TRACE`) is a file (`sylvan_sight::file`), of which this makes what people look at:
 //!
+//! - [`summary`]: who waited longest, and for what, as text;
+//! - [`perfetto`]: a file for the viewer of that name;
 //! - [`view`]: a page for any browser.
 //!
 //! Each is a module with a `main` that takes the arguments behind its name, and a line in `WAYS`.
 
+pub mod perfetto;
+pub mod summary;
 pub mod view;
 
 use std::ffi::OsString;
@@ -18,11 +21,24 @@ use crate::not_understood;
 const HELP: &str = "\
 Shows how a run went that was recorded.
 
-usage: sylvan trace view FILE -o PAGE.html
+usage: sylvan trace summary FILE [--longest N]
+       sylvan trace view FILE -o PAGE.html
+       sylvan trace export FILE -o FILE.perfetto-trace
 
+A program records its run if it is told where to:
+
+  SYLVAN_TRACE=FILE           the file, written when the process ends; %p in it is the number of
+                              the process
+  SYLVAN_TRACE_MB=N           how much of the run each worker keeps, in megabytes (default 16): the
+                              last part; an event takes 16 bytes
+  SYLVAN_TRACE_SIGNAL=NAME    a signal at which the file is written, too, to FILE.1, FILE.2, ...
+
+  summary    who waited longest for a processor, and for what else; who computed longest
   view       a page of its own for any browser, which loads nothing: time from left to right, a
              row for each OS thread and each green thread, those whose names differ by numbers
              only in a group; press ? there for its keys
+  export     a file for ui.perfetto.dev and trace_processor: a track for each worker and each
+             green thread, with arrows from who wakes to who is woken
 
 The exit status is 0 if all went well, 1 if nothing can be written, 2 if the command line is not
 understood, and
@@ -34,7 +50,8 @@ understood, and
 /// Something that can be made of a file: its name, and what it does, given the arguments behind that.
 type Way = (&'static str, fn(Vec<OsString>) -> Result<(), Refusal>);
 
-const WAYS: [Way; 1] = [("view", view::main)];
+const WAYS: [Way; 3] =
+    [("summary", summary::main), ("view", view::main), ("export", perfetto::main)];
 
 /// Why there is nothing to show.
 #[derive(Debug)]
@@ -115,4 +132,31 @@ pub(crate) fn load(path: &Path) -> Result<Run, Refusal> {
         eprintln!("note: {} was cut off; this is what it has", path.display());
     }
     Ok(run)
+}
+
+/// A time as people read it: three digits and a unit.
+pub(crate) fn duration(ns: u64) -> String {
+    let ns = ns as f64;
+    let (value, unit) = match ns {
+        ..1e3 => return format!("{ns} ns"),
+        1e3..1e6 => (ns / 1e3, "µs"),
+        1e6..1e9 => (ns / 1e6, "ms"),
+        _ => (ns / 1e9, "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        let texts = [0, 999, 1_000, 12_345, 999_000, 1_500_000, 250_000_000, 61_000_000_000];
+        assert_eq!(
+            texts.map(duration),
+            ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "999 µs", "1.50 ms", "250 ms", "61.0 s"]
+        );
+    }
 }

@@ -62,6 +62,7 @@ use super::TlsMode;
 use super::core::Core;
 use super::limit::Purpose;
 use super::owner::Sighting;
+use super::record;
 use crate::clock;
 use crate::reactor::{self, Onlooker};
 use crate::sys::poller::Events;
@@ -256,6 +257,7 @@ impl Run {
         }
         timer::shard(core.index).ring_beside(clock::now_ns(), &mut ready);
         if !ready.is_empty() {
+            record::record_woken_beside(&ready);
             scheduler.woken.push_all(&mut ready);
             scheduler.wake_one();
         }

@@ -45,7 +45,7 @@
 //! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
 //! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
 //! warned of, `spare` which OS threads can take over, `limit` how many there may be, `bound` which
-//! threads take one for themselves, `wardrobe` which signal masks they put on, `start` how all begins.
+//! threads take one for themselves, `record` what of all this is recorded, `wardrobe` which signal masks they put on, `start` how all begins.
 //! `inbox`, `queue` and `inject` hold tasks.
 
 mod beside;
@@ -62,6 +62,7 @@ mod monitor;
 mod owner;
 mod pace;
 mod queue;
+mod record;
 mod relay;
 mod sections;
 mod spare;
@@ -87,6 +88,7 @@ use self::inject::Inject;
 use self::limit::{Purpose, Survey};
 use self::monitor::Monitor;
 use self::owner::{Leases, Sighting};
+use self::record::record_section;
 use self::spare::{Fate, Job, Spares};
 pub(crate) use self::start::{Settings, prepare};
 use self::watch::Watch;
@@ -103,6 +105,7 @@ use crate::sys::{self, futex};
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable, Scheduling};
 use crate::timer;
+use crate::trace;
 
 pub(crate) struct Scheduler {
     cores: Box<[Core]>,
@@ -432,6 +435,7 @@ impl Scheduler {
         impl Section<'_> {
             /// Whether the core was kept; `None` if the thread was bound meanwhile.
             fn end(self) -> Option<bool> {
+                record_section(self.task, trace::Kind::SectionEnd);
                 let kept = lease(self.task).map(Lease::end_section);
                 std::mem::forget(self);
                 kept
@@ -439,6 +443,7 @@ impl Scheduler {
         }
         impl Drop for Section<'_> {
             fn drop(&mut self) {
+                record_section(self.task, trace::Kind::SectionEnd);
                 let _ = lease(self.task).map(Lease::end_section);
             }
         }
@@ -453,11 +458,14 @@ impl Scheduler {
             // No core to lose: taken earlier in this run, or in a section already.
             return f();
         }
+        record_section(task, trace::Kind::Section);
         let section = Section { task };
         let habit = self.habits.of::<F>();
         let handed = habit.lasts() && self.spares.hand_on(self.core_of(task), begin);
         let handed = handed.then(|| habit.hand_on());
-        if handed.is_none() {
+        if handed.is_some() {
+            record_section(task, trace::Kind::HandOver);
+        } else {
             self.monitor.on_blocking();
         }
         let result = f();
@@ -479,6 +487,9 @@ impl Scheduler {
     // All but what happens most is in functions that this one ends with: so it has nothing to save.
     #[inline]
     fn take_on(&self, task: Runnable) {
+        if trace::is_on() {
+            record::record_ready(&task);
+        }
         let Some(waker) = current::green() else { return self.take_in(task) };
         let core = if task.pinned.get() {
             self.core_of(&task)

@@ -70,6 +70,7 @@ use super::sections::Sections;
 use crate::primitive::AtomicU32;
 use crate::stack;
 use crate::sys::{barrier, futex};
+use crate::trace;
 
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
 /// The processor time of a long run that counts as computing.
@@ -121,6 +122,7 @@ impl Monitor {
         let mut beside = Beside::new(n_cores);
         loop {
             let now = Instant::now();
+            trace::attend(|| scheduler.leases.provide_rings());
             if next_fast.is_some_and(|time| now >= time) {
                 next_fast = sections.look(scheduler, now).map(|left| now + left);
             }

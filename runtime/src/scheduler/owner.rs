@@ -6,6 +6,8 @@ use std::ptr;
 use crate::lock::Lock;
 use crate::primitive::{AtomicPtr, Ordering};
 use crate::task::lease::{Doing, Lease};
+#[cfg(not(sylvan_loom))]
+use crate::trace;
 
 #[derive(Debug)]
 pub(crate) struct Owner(AtomicPtr<Lease>);
@@ -44,6 +46,12 @@ impl Owner {
     pub(crate) fn adopt(&self, lease: &'static Lease) {
         // Release pairs with the acquire in `look`.
         self.0.store(ptr::from_ref(lease).cast_mut(), Ordering::Release);
+    }
+
+    /// The lease of the calling worker, which has the core.
+    pub(crate) fn lease(&self) -> Option<&'static Lease> {
+        // SAFETY: null, or from a `&'static`; the caller has stored it itself.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
     }
 
     /// What the core's worker does; `None` if the core has none at the moment.
@@ -130,9 +138,20 @@ impl Leases {
         let free = self.free.lock().pop();
         free.unwrap_or_else(|| {
             let lease: &_ = Box::leak(Box::new(Lease::new()));
-            self.all.lock().push(lease);
+            let mut all = self.all.lock();
+            all.push(lease);
+            #[cfg(not(sylvan_loom))]
+            if trace::is_on() {
+                lease.provide_ring();
+            }
             lease
         })
+    }
+
+    /// Sees to it that each has a ring. Those that come later have one if anything is recorded by then.
+    #[cfg(not(sylvan_loom))]
+    pub(crate) fn provide_rings(&self) {
+        self.all.lock().iter().for_each(|lease| lease.provide_ring());
     }
 
     /// From a worker that has lost its core.

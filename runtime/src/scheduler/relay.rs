@@ -30,6 +30,11 @@
 //! the heap), or wears something else (`wardrobe`), a look at the event loop or at the shared queue, another core that is to be woken, the list
 //! of `watch`, and the loss of the core. The functions that do these things are not inlined here.
 //!
+//! # Runs that are seen
+//!
+//! While runs are recorded (`record`), or watched, the loop is another one, compiled from the same lines: so
+//! the loop that most runs are in has nothing to ask. What it records touches no thread-local either.
+//!
 //! # The order of tasks
 //!
 //! It is that of `worker`, but for two things. A task that yields is queued behind those that its run has
@@ -47,6 +52,7 @@ use crate::current::Place;
 use crate::primitive::Ordering;
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable};
+use crate::trace;
 
 /// A worker and the core that it has. Nothing in it changes, so that a relay need not look twice.
 pub(super) struct Worker {
@@ -75,25 +81,59 @@ impl Scheduler {
     ///
     /// The caller is that worker, on its own stack and with its own thread pointer, has the core, and is
     /// between runs.
-    #[inline(never)]
     pub(super) unsafe fn relay(&'static self, worker: &Worker, first: Runnable) {
+        let mut next = Some(first);
+        while let Some(task) = next {
+            // SAFETY: as the caller promises; and a task that is returned has started.
+            next = unsafe {
+                if self.are_runs_seen() {
+                    self.relay_while::<true>(worker, task)
+                } else {
+                    self.relay_while::<false>(worker, task)
+                }
+            };
+        }
+    }
+
+    /// The same, until runs are `SEEN` or not, which is looked at when there is more to do than a relay may:
+    /// then the next task. `None` if the core was taken.
+    ///
+    /// # Safety
+    ///
+    /// As above.
+    #[inline(never)]
+    unsafe fn relay_while<const SEEN: bool>(
+        &'static self,
+        worker: &Worker,
+        first: Runnable,
+    ) -> Option<Runnable> {
         let core = worker.core;
         let mut task = first;
+        let mut at_ns = if SEEN { trace::now_ns() } else { 0 };
         // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
         unsafe { worker.enter(&mut task) };
         loop {
+            if SEEN {
+                worker.record_run(&task, at_ns);
+            }
             core.begin_run();
             worker.lease.run();
             // SAFETY: it is the one that was entered last, and so it has started.
             let switch = unsafe { task.context().as_mut().unwrap_unchecked().resume() };
-            if let Some(watch) = &self.watch {
-                // While the core may be taken: whom it tells may be slow.
-                // SAFETY: this is the worker; and so the relay is over.
-                unsafe { worker.home.enter() };
-                watch.end(&task);
+            if SEEN {
+                at_ns = worker.record_stop(&task, switch);
+                if let Some(watch) = &self.watch {
+                    // While the core may be taken: whom it tells may be slow.
+                    // SAFETY: this is the worker; and so the relay is over.
+                    unsafe { worker.home.enter() };
+                    watch.end(&task);
+                }
             }
             let kept = worker.lease.stop();
-            let next = if kept {
+            if SEEN && !kept {
+                worker.record_loss(&task, at_ns);
+            }
+            let next = if kept && !(SEEN && self.watch.is_some()) {
                 // SAFETY: the core was kept, and this is between runs again.
                 unsafe { self.at_hand(core, &task, switch) }
             } else {
@@ -123,9 +163,13 @@ impl Scheduler {
             // SAFETY: this is the worker.
             unsafe { worker.home.enter() };
             // SAFETY: it has its own thread pointer again, and `kept` and `found` are true.
-            let Some(next) = (unsafe { self.turn(worker, task, switch, kept, found) }) else {
-                return;
-            };
+            let next = unsafe { self.turn(worker, task, switch, kept, found) }?;
+            if self.are_runs_seen() != SEEN {
+                return Some(next);
+            }
+            if SEEN {
+                at_ns = trace::now_ns();
+            }
             task = next;
             // SAFETY: as at the first one.
             unsafe { worker.enter(&mut task) };
@@ -151,7 +195,7 @@ impl Scheduler {
             Switch::Returned => return Next::Unknown,
         };
         let tick = local.tick.wrapping_add(1);
-        if tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() || self.watch.is_some() {
+        if tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() {
             return Next::Unknown;
         }
         let youngest = self.collect(core, local, events_wait);

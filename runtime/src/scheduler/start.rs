@@ -67,8 +67,8 @@ pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
 }
 
 impl Prepared {
-    /// Puts it to use.
-    pub(crate) fn begin(self) {
+    /// Puts it to use. `last` is called when there is a scheduler, and no worker yet.
+    pub(crate) fn begin(self, last: impl FnOnce()) {
         let Settings { n_cores, n_threads_max, tls_mode, warn_blocking } = self.settings;
         timer::begin(n_cores);
         reactor::begin(self.loops);
@@ -85,6 +85,7 @@ impl Prepared {
             tls_mode,
             warned_of_memory: AtomicBool::new(false),
         });
+        last();
         self.gate.open();
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::core::{Core, Local};
 use super::idle::Duty;
 use super::queue::Queue;
+use super::record;
 use super::relay::Worker;
 use super::spare::Assignment;
 use super::turns::Kind;
@@ -24,6 +25,7 @@ use crate::sys::BATCH;
 use crate::task::Runnable;
 use crate::task::list::List;
 use crate::timer;
+use crate::trace;
 
 /// Runs between looks at the event loop, the deadlines and the shared queue: Go's number, and a
 /// prime, so that no pattern of the program's falls in step with it.
@@ -106,17 +108,19 @@ impl Scheduler {
         let lease = self.leases.take();
         core.owner.adopt(lease);
         core.set_worker();
-        lease.set_worker(core.worker());
+        lease.set_worker(core.worker(), core.index as u32);
         CORE.set(core);
         let home = Home::here();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
         let worker = Worker { core, lease, home, place };
+        worker.record_turn(trace::Kind::Take);
         // SAFETY: this worker has the core, and this is between runs, on its own stack.
         unsafe {
             let first = self.turn_to(&worker, None);
             self.relay(&worker, first);
         }
         wardrobe::cover(lease);
+        worker.record_turn(trace::Kind::Leave);
         self.leases.give_back(lease);
         !TAKEN.get()
     }
@@ -426,6 +430,9 @@ impl Scheduler {
     /// Queues what the reactor, the timers or the scheduler itself have made runnable.
     #[inline(always)]
     fn collect_ready(&self, core: &Core, local: &mut Local) {
+        if trace::is_on() {
+            record::record_woken(core, &local.ready);
+        }
         for task in std::mem::replace(&mut local.ready, List::new()) {
             if task.pinned.get() && !ptr::eq(self.core_of(&task), core) {
                 // It waited for a descriptor that this core watches, together with others.
@@ -556,6 +563,7 @@ impl Scheduler {
         if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
             reactor::poll(core.index, now, &mut local.events, &mut local.ready);
+            record::record_look(core, &local.events);
         }
         timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
     }
@@ -582,6 +590,9 @@ impl Scheduler {
                 // SAFETY: as above.
                 let stolen = woken.or_else(|| unsafe { victim.queue.steal_into(&core.queue) });
                 if stolen.is_some() {
+                    if trace::is_on() {
+                        record::record_on(core, trace::Kind::Steal, victim.index as u32);
+                    }
                     return stolen;
                 }
                 if with_inbox && self.tls_mode == TlsMode::Own {
@@ -617,7 +628,14 @@ impl Scheduler {
         let wait = || {
             let deadline_ns = deadlines.sleep();
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
+            if trace::is_on() {
+                record::record_on(core, trace::Kind::Sleep, 0);
+            }
             reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+            if trace::is_on() {
+                record::record_on(core, trace::Kind::Awake, 0);
+            }
+            record::record_look(core, &local.events);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);

@@ -67,6 +67,7 @@ pub(crate) mod memory;
 pub(crate) mod signal_stack;
 pub(crate) mod socket;
 pub(crate) mod thread;
+pub(crate) mod time;
 
 /// How many events one wait takes over: so many that the call is divided among them, and so few that
 /// what is touched when they are taken over is still in the second-level cache when they are acted

@@ -60,6 +60,14 @@ pub(crate) fn process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
+/// Sends a signal to this process.
+#[cfg(target_os = "linux")]
+pub(crate) fn signal_process(signal: i32) {
+    // SAFETY: what comes of it is the process's to say.
+    let _ =
+        unsafe { kernel::call(libc::SYS_kill, [process() as usize, signal as usize, 0, 0, 0, 0]) };
+}
+
 /// Ends the system call in which an OS thread of this process waits, for when nothing else can: by the
 /// signal that glibc sends to its threads, which nobody can block. Its handler is there since the first
 /// thread was made, and goes by nothing but what glibc has sent (`SI_TKILL`).

@@ -60,8 +60,12 @@ use std::mem::offset_of;
 use sylvan_sight::table;
 
 use super::dress::Dress;
+#[cfg(not(sylvan_loom))]
+use crate::primitive::AtomicPtr;
 use crate::primitive::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::barrier;
+#[cfg(not(sylvan_loom))]
+use crate::trace::{self, Ring};
 
 const SCHEDULING: u64 = 0;
 const RUNNING: u64 = 1;
@@ -86,6 +90,11 @@ pub(crate) struct Lease {
     wears: AtomicU8,
     /// The OS thread that its worker is, or was last.
     worker: AtomicU32,
+    /// The core that this one has taken.
+    core: AtomicU32,
+    /// What its worker does is recorded there; null where nothing ever was.
+    #[cfg(not(sylvan_loom))]
+    ring: AtomicPtr<Ring>,
 }
 
 /// What a worker did when somebody looked.
@@ -133,6 +142,9 @@ impl Lease {
             claim: AtomicU64::new(FREE),
             wears: AtomicU8::new(Dress::COVERED.to_byte()),
             worker: AtomicU32::new(0),
+            core: AtomicU32::new(0),
+            #[cfg(not(sylvan_loom))]
+            ring: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -154,9 +166,35 @@ impl Lease {
         self.worker.load(Ordering::Relaxed)
     }
 
-    /// By a worker that has taken it.
-    pub(crate) fn set_worker(&self, os_thread: u32) {
+    /// By a worker that has taken it, with this core.
+    pub(crate) fn set_worker(&self, os_thread: u32, core: u32) {
         self.worker.store(os_thread, Ordering::Relaxed);
+        self.core.store(core, Ordering::Relaxed);
+        #[cfg(not(sylvan_loom))]
+        if let Some(ring) = self.ring() {
+            ring.set_place(os_thread, core);
+        }
+    }
+
+    /// Where its worker records what it does, if it has anything to record to. For the worker.
+    #[cfg(not(sylvan_loom))]
+    #[inline]
+    pub(crate) fn ring(&self) -> Option<&'static Ring> {
+        // Acquire pairs with the release in `provide_ring`.
+        // SAFETY: null, or a ring, which lasts.
+        unsafe { self.ring.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Sees to it that there is such a ring. By one at a time.
+    #[cfg(not(sylvan_loom))]
+    pub(crate) fn provide_ring(&self) {
+        if self.ring().is_none()
+            && let Some(ring) = trace::new_ring()
+        {
+            ring.set_place(self.worker(), self.core.load(Ordering::Relaxed));
+            // Release pairs with the acquire in `ring`.
+            self.ring.store(std::ptr::from_ref(ring).cast_mut(), Ordering::Release);
+        }
     }
 
     /// What the worker does, for others.

@@ -74,6 +74,14 @@ impl List {
         Some(unsafe { Runnable::from_raw(task) })
     }
 
+    /// Those that are in it, the first one first.
+    #[cfg(not(sylvan_loom))]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Header> {
+        // SAFETY: null, or a task whose right to run is the list's, and that is as long as it is borrowed.
+        let at = |task: *mut Header| unsafe { task.as_ref() };
+        std::iter::successors(at(self.head), move |task| at(task.next.load(Ordering::Relaxed)))
+    }
+
     /// Moves everything from `other` to the back.
     pub(crate) fn append(&mut self, other: &mut Self) {
         match NonNull::new(self.tail) {

@@ -228,6 +228,13 @@ impl Header {
         &self.vtable.scheduling
     }
 
+    /// Whether its first run has begun, for who holds the `Runnable`.
+    #[cfg(not(sylvan_loom))]
+    #[inline]
+    pub(crate) fn has_run(&self) -> bool {
+        !self.exit.get().is_null()
+    }
+
     /// The way off the task's stack, for the task itself.
     #[inline]
     pub(crate) fn exit(&self) -> &Exit {

@@ -1,0 +1,201 @@
+//! The file of a recording from the start: at the end of the process, and at a signal.
+//!
+//! | variable | says |
+//! |---|---|
+//! | `SYLVAN_TRACE` | the file; `%p` in it stands for the number of the process |
+//! | `SYLVAN_TRACE_MB` | the size of a worker's ring; 16 by default |
+//! | `SYLVAN_TRACE_SIGNAL` | the signal at which it is written, too (`signal`) |
+//!
+//! The file is made at the start, so that one that cannot be is an error then, and is empty until it is
+//! written. At the end of the process that is done by what libc calls there (`atexit`): after `main`, or in
+//! `exit`, whichever thread calls it. Others run meanwhile, and go on to record. Nothing is written where a
+//! process ends in another way: by a signal, by `_exit`, or by `abort`.
+//!
+//! A child of a fork that starts the runtime has a file of its own: if the name has no `%p`, the number of the
+//! process is appended. At signals the number of the signal so far is: `FILE.1`, `FILE.2`.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use rustix::fs::{Mode, OFlags};
+use sylvan_sight::file::{About, Why, Writer};
+use sylvan_sight::recording::{FROM_START, OFF};
+
+use super::{CONTROL, ON, now_ns, prepare, ring};
+use crate::life::{self, PerLife};
+use crate::lock::Lock;
+use crate::park::WaitReason;
+use crate::report;
+use crate::sys::thread;
+
+/// Bytes of an event.
+const EVENT: u64 = 16;
+
+/// What the environment says.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    path: PathBuf,
+    n_events: u64,
+    signal: Option<i32>,
+    n_cores: u32,
+}
+
+/// A recording from the start.
+struct Recording {
+    path: PathBuf,
+    program: String,
+    n_cores: u32,
+    n_signals: AtomicU32,
+    /// One who writes at a time.
+    writing: Lock<()>,
+}
+
+static RECORDING: PerLife<Recording> = PerLife::new();
+
+impl Settings {
+    /// What the environment says; `None` if nothing is to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// Where a variable has no usable value.
+    pub(crate) fn from_env(n_cores: usize) -> io::Result<Option<Self>> {
+        let Some(name) = env::var_os("SYLVAN_TRACE").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        let megabytes = crate::runtime::positive_from_env("SYLVAN_TRACE_MB")?;
+        let n_events = megabytes.map_or(0, |n| ((n as u64) << 20) / EVENT);
+        let signal = signal_from_env()?;
+        let path = path(&name);
+        let cannot = |error: io::Error| {
+            let why = format!("`SYLVAN_TRACE`: {} cannot be written: {error}", path.display());
+            io::Error::new(error.kind(), why)
+        };
+        // Where the process is now, wherever it goes.
+        let path = std::path::absolute(&path).map_err(cannot)?;
+        create(&path).map_err(cannot)?;
+        Ok(Some(Self { path, n_events, signal, n_cores: n_cores as u32 }))
+    }
+}
+
+/// The file's name, with the number of the process where it is to be.
+fn path(name: &OsStr) -> PathBuf {
+    let pid = thread::process().to_string();
+    let mut bytes = Vec::new();
+    let mut rest = name.as_bytes();
+    let mut has_number = false;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"%p") {
+        bytes.extend_from_slice(&rest[..at]);
+        bytes.extend_from_slice(pid.as_bytes());
+        rest = &rest[at + 2..];
+        has_number = true;
+    }
+    bytes.extend_from_slice(rest);
+    if !has_number && life::number() != life::FIRST {
+        bytes.push(b'.');
+        bytes.extend_from_slice(pid.as_bytes());
+    }
+    OsString::from_vec(bytes).into()
+}
+
+#[cfg(target_os = "linux")]
+fn signal_from_env() -> io::Result<Option<i32>> {
+    super::signal::from_env()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn signal_from_env() -> io::Result<Option<i32>> {
+    Ok(None)
+}
+
+/// Begins to record. By the start of the runtime, before there is a worker.
+pub(crate) fn begin(settings: Settings) {
+    let Settings { path, n_events, signal, n_cores } = settings;
+    let program = env::current_exe().unwrap_or_default().display().to_string();
+    let n_signals = AtomicU32::new(0);
+    RECORDING.begin(Recording { path, program, n_cores, n_signals, writing: Lock::new(()) });
+    CONTROL.n_events.store(n_events, Ordering::Relaxed);
+    prepare(FROM_START);
+    ON.store(true, Ordering::Relaxed);
+    /// What libc is to call stays so in a child of a fork.
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    if !IS_TOLD.swap(true, Ordering::Relaxed) {
+        // SAFETY: it may be called at the end of any process that this one is, or forks.
+        unsafe { libc::atexit(at_exit) };
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(signal) = signal {
+        super::signal::attend(signal);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = signal;
+}
+
+/// In a child of a fork: it is the parent's.
+pub(super) fn forget() {
+    let _ = RECORDING.forget();
+    debug_assert_eq!(CONTROL.state.load(Ordering::Relaxed), OFF);
+}
+
+extern "C" fn at_exit() {
+    write(Why::Exit);
+}
+
+/// Writes the file.
+pub(super) fn write(why: Why) {
+    let Some(recording) = RECORDING.get() else { return };
+    let _writing = recording.writing.lock();
+    let mut name = recording.path.clone().into_os_string();
+    if why == Why::Signal {
+        let n = recording.n_signals.fetch_add(1, Ordering::Relaxed) + 1;
+        name.push(format!(".{n}"));
+    }
+    if let Err(error) = recording.write(Path::new(&name), why) {
+        let name = Path::new(&name).display();
+        report::say(format_args!("sylvan: {name:.200} cannot be written: {error}\n"));
+    }
+}
+
+impl Recording {
+    fn write(&self, path: &Path, why: Why) -> io::Result<()> {
+        let about = About {
+            pid: thread::process(),
+            n_cores: self.n_cores,
+            why,
+            began_unix_ns: CONTROL.began_unix_ns.load(Ordering::Relaxed),
+            ended_ns: now_ns(),
+            program: self.program.clone(),
+        };
+        let mut writer = Writer::new(File(create(path)?), &about)?;
+        writer.reasons(WaitReason::ALL.iter().map(|reason| reason.text()))?;
+        for ring in ring::all() {
+            let (n_lost, events) = ring.events();
+            let (os_thread, core) = ring.place();
+            writer.ring(os_thread, core, n_lost, events)?;
+        }
+        writer.end()?;
+        Ok(())
+    }
+}
+
+/// Not std's, whose calls a whole program has otherwise.
+struct File(OwnedFd);
+
+fn create(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?)
+}
+
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
