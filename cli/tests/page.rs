@@ -83,7 +83,7 @@ fn exact() -> Vec<u8> {
         program: String::from("/usr/bin/exact"),
     };
     let mut file = Writer::new(Vec::new(), &about).unwrap();
-    file.reasons(&["read", "channel"]).unwrap();
+    file.reasons(["read", "channel"].into_iter()).unwrap();
     file.name(reader, "reader").unwrap();
     file.name(writer, "writer <b>&amp;").unwrap();
     file.ring(100, 0, 0, first.into_iter()).unwrap();

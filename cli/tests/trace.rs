@@ -84,6 +84,26 @@ fn what_is_no_trace_has_an_exit_status_of_its_own() {
     }
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_cannot_be_recorded_has_an_exit_status_of_its_own() {
+    let output = place("nothing-recorded.trace").display().to_string();
+    let of = |pid: &str| {
+        let (code, stdout, stderr) = trace(&[pid, "--seconds", "0.1", "-o", &output]);
+        assert_eq!((&*stdout, stderr.lines().count()), ("", 1), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: process {pid} ")), "{stderr}");
+        code
+    };
+    assert_eq!(of("4194305"), Some(120), "above the largest number");
+    let mut sleep = Command::new("sleep").arg("30").spawn().unwrap();
+    assert_eq!(of(&sleep.id().to_string()), Some(122));
+    sleep.kill().unwrap();
+    sleep.wait().unwrap();
+    assert_eq!(of(&sleep.id().to_string()), Some(120));
+    let (code, _, stderr) = trace(&["17"]);
+    assert_eq!(code, Some(2), "{stderr}");
+}
+
 /// A field of a protocol buffer.
 #[derive(Debug)]
 enum Field<'a> {

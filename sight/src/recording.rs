@@ -13,9 +13,13 @@
 //!
 //! # From outside
 //!
+//! The control is found by a note of the object that the runtime is in (`.note.sylvan`), of the type
+//! [`NOTE`]: its four bytes are the distance from there to the control.
+//!
 //! Who wants a recording writes first `n_events`, then `until_ns`, and the runtime begins when its monitor
 //! comes by: within ten milliseconds, or once there is anything to do at all. It ends it itself at that
-//! time, also if who asked is gone by then. A process that records from its start, since the environment
+//! time, also if who asked is gone by then, and [`LINGER_NS`] later gives the memory of the events back. A
+//! process that records from its start, since the environment
 //! says so, goes on.
 //!
 //! A reader copies the slots while writers go on, so it reads `n` before and after: of what it has copied,
@@ -25,6 +29,8 @@
 #[derive(Debug)]
 #[repr(C)]
 pub struct Control<W = u64> {
+    /// [`VERSION`]: another one where anything here or in `trace` differs.
+    pub version: W,
     /// Until when somebody from outside wants one, by the clock that never jumps (`CLOCK_MONOTONIC`); 0 for
     /// never.
     pub until_ns: W,
@@ -38,6 +44,8 @@ pub struct Control<W = u64> {
     pub began_unix_ns: W,
     /// The address of the ring that was made last.
     pub rings: W,
+    /// How many cores the runtime has; 0 before it has started.
+    pub n_cores: W,
 }
 
 /// A ring.
@@ -58,6 +66,11 @@ pub struct Ring<W = u64> {
     pub place: W,
 }
 
+/// The type of the note that leads to the control.
+pub const NOTE: u32 = 3;
+/// What the control begins with.
+pub const VERSION: u64 = 1;
+
 /// Nothing is recorded.
 pub const OFF: u64 = 0;
 /// Somebody from outside has asked.
@@ -67,6 +80,9 @@ pub const FROM_START: u64 = 2;
 
 /// Events at the old end of a ring that may be written over while it is read.
 pub const SLACK: u64 = 64;
+
+/// How long events are there to be read once the time is over that was asked for.
+pub const LINGER_NS: u64 = 30_000_000_000;
 
 /// Events of a ring that is made from outside, or by default: 16 MB.
 pub const N_EVENTS: u64 = 1 << 20;
@@ -81,12 +97,14 @@ impl Control {
         let mut words = words(bytes);
         let mut word = || words.next().unwrap_or_default();
         Self {
+            version: word(),
             until_ns: word(),
             n_events: word(),
             state: word(),
             began_ns: word(),
             began_unix_ns: word(),
             rings: word(),
+            n_cores: word(),
         }
     }
 }

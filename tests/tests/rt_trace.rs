@@ -2,9 +2,10 @@
 
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -358,6 +359,99 @@ fn warnings_and_a_trace_go_together(process: &Process) {
     });
     assert!(ended.stderr.contains("thread 'holds'"), "{}", ended.stderr);
     named(&read(&path).1, "holds");
+}
+
+/// A process that goes on, and was not told to record: two threads of names that talk, one that sleeps.
+struct Busy(process::Child);
+
+impl Busy {
+    /// With this in its environment.
+    fn start(name: &str, value: impl AsRef<OsStr>) -> Self {
+        let child = tests::process::this_test()
+            .args(["--exact", "a_process_that_goes_on", "--ignored", "--nocapture"])
+            .env(name, value)
+            .stdin(process::Stdio::piped())
+            .stdout(process::Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("goes on")));
+        Self(child)
+    }
+
+    /// Records it from outside, by the words of a command line.
+    fn trace(&self, words: &[&str], path: &Path) -> (Run, History) {
+        let pid = self.0.id().to_string();
+        let mut args = vec!["trace", &pid];
+        args.extend(words);
+        args.extend(["-o", path.to_str().unwrap()]);
+        let status = sylvan_cli::main(args.iter().map(Into::into));
+        assert_eq!(format!("{status:?}"), format!("{:?}", process::ExitCode::SUCCESS));
+        read(&path.to_owned())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "a part of other tests, which run it in a process of its own"]
+fn a_process_that_goes_on() {
+    let (to, from) = std_shim::sync::mpsc::channel();
+    let (back, returned) = std_shim::sync::mpsc::channel();
+    let echo = spawn("echoes", move || from.iter().for_each(|n: u32| back.send(n).unwrap()));
+    let ask = spawn("asks", move || {
+        for n in 0.. {
+            to.send(n).unwrap();
+            assert_eq!(returned.recv().unwrap(), n);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    println!("goes on");
+    echo.join().unwrap();
+    ask.join().unwrap();
+}
+
+#[test]
+fn a_process_is_recorded_from_outside_again_and_again() {
+    for tls in ["own", "shared"] {
+        let busy = Busy::start("SYLVAN_TLS", tls);
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("trace-outside-{tls}"));
+        for _ in 0..3 {
+            let (run, history) = busy.trace(&["--seconds", "0.3", "--mb", "1"], &path);
+            assert_eq!((run.about.why, run.about.pid), (Why::Asked, busy.0.id()));
+            let asks = named(&history, "asks");
+            let sleep = waits_for(&run, "sleep");
+            let n = asks.spans.iter().filter(|span| sleep(span.state)).count();
+            assert!((5..=300).contains(&n), "{n} times a millisecond");
+            let channel = waits_for(&run, "channel");
+            let echoes = named(&history, "echoes");
+            let woken = echoes.spans.windows(2).find(|pair| channel(pair[0].state)).unwrap();
+            assert_eq!(woken[1].waker, Some(Waker::Thread(asks.id)));
+            let lasted = Duration::from_nanos(history.end_ns - history.begin_ns);
+            assert!(
+                lasted < Duration::from_secs(5),
+                "what came before is no part of it: {lasted:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_process_that_records_from_its_start_is_looked_at_in_between() {
+    let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trace-own-start");
+    let busy = Busy::start("SYLVAN_TRACE", &own);
+    std::thread::sleep(Duration::from_millis(300));
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trace-in-between");
+    let (_, history) = busy.trace(&["--seconds", "0.2"], &path);
+    let asks = named(&history, "asks");
+    let known = asks.spans.iter().map(|span| span.begin_ns).min().unwrap();
+    assert!(history.end_ns - known < 2_000_000_000);
+    assert_eq!(asks.spawned_ns, None, "that was before");
 }
 
 /// Events come from many OS threads at a time, and each is there.

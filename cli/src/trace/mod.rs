@@ -1,4 +1,5 @@
-//! `sylvan trace …`: the picture of a run. What the runtime records (`SYLVAN_TRACE`) is a file (`sylvan_sight::file`), of which this makes what people look at:
+//! `sylvan trace …`: the picture of a run. What the runtime records (`SYLVAN_TRACE`, or [`outside`]) is
+//! a file (`sylvan_sight::file`), of which this makes what people look at:
 //!
 //! - [`summary`]: who waited longest, and for what, as text;
 //! - [`perfetto`]: a file for the viewer of that name;
@@ -6,11 +7,13 @@
 //!
 //! Each is a module with a `main` that takes the arguments behind its name, and a line in `WAYS`.
 
+pub mod outside;
 pub mod perfetto;
 pub mod summary;
 pub mod view;
 
 use std::ffi::OsString;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,9 +22,10 @@ use sylvan_sight::file::{self, Run, Unusable};
 use crate::not_understood;
 
 const HELP: &str = "\
-Shows how a run went that was recorded.
+Records how a run goes, and shows it.
 
-usage: sylvan trace summary FILE [--longest N]
+usage: sylvan trace PID [--seconds N] [--mb N] -o FILE
+       sylvan trace summary FILE [--longest N]
        sylvan trace view FILE -o PAGE.html
        sylvan trace export FILE -o FILE.perfetto-trace
 
@@ -33,6 +37,10 @@ A program records its run if it is told where to:
                               last part; an event takes 16 bytes
   SYLVAN_TRACE_SIGNAL=NAME    a signal at which the file is written, too, to FILE.1, FILE.2, ...
 
+A process that was not told so records, too, while this asks it to, by its number:
+
+  PID        records for some seconds (default 5), into rings of so many megabytes for each worker
+             (default 16), and writes FILE: who may trace the process may do so
   summary    who waited longest for a processor, and for what else; who computed longest
   view       a page of its own for any browser, which loads nothing: time from left to right, a
              row for each OS thread and each green thread, those whose names differ by numbers
@@ -45,6 +53,10 @@ understood, and
   117  the file cannot be read
   118  it is no trace, or nothing is in it
   119  it is a trace of another version
+  120  there is no such process, or no longer
+  121  the kernel allows no look at it: it is somebody else's, or has rights
+  122  there is no runtime of sylvan in it
+  123  its runtime is of another version than this program
 ";
 
 /// Something that can be made of a file: its name, and what it does, given the arguments behind that.
@@ -64,6 +76,14 @@ pub(crate) enum Refusal {
     Unusable(PathBuf, Unusable),
     /// What was asked for cannot be written.
     Output(PathBuf, std::io::Error),
+    /// There is no such process, or no longer.
+    NoProcess(u32),
+    /// It is somebody else's.
+    NoRight(u32),
+    /// It has no runtime.
+    NoRuntime(u32),
+    /// Its runtime has this version.
+    OtherVersion(u32, u64),
 }
 
 impl Refusal {
@@ -76,6 +96,16 @@ impl Refusal {
                 (status, format!("{}: {why}", path.display()))
             }
             Self::Output(path, error) => (1, format!("{}: {error}", path.display())),
+            Self::NoProcess(pid) => (120, format!("process {pid} is not there, or no longer")),
+            Self::NoRight(pid) => {
+                (121, format!("process {pid} may not be looked at: the kernel does not allow it"))
+            }
+            Self::NoRuntime(pid) => (122, format!("process {pid} has no runtime of sylvan in it")),
+            Self::OtherVersion(pid, found) => {
+                let this = sylvan_sight::recording::VERSION;
+                let text = "has a runtime that records by version";
+                (123, format!("process {pid} {text} {found}, and this knows version {this}"))
+            }
         };
         eprintln!("error: {text}");
         ExitCode::from(status)
@@ -93,6 +123,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
         Some(name) => match WAYS.iter().find(|(way, _)| *way == name) {
             Some((_, main)) => main(args.collect()),
+            None if name.starts_with(|c: char| c.is_ascii_digit()) => {
+                outside::main(iter::once(name.into()).chain(args).collect())
+            }
             None => Err(Refusal::Usage(format!("there is no `sylvan trace {name}`"))),
         },
         None => Err(Refusal::Usage("expected what to do".to_owned())),

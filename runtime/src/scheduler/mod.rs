@@ -487,9 +487,19 @@ impl Scheduler {
     // All but what happens most is in functions that this one ends with: so it has nothing to save.
     #[inline]
     fn take_on(&self, task: Runnable) {
-        if trace::is_on() {
-            record::record_ready(&task);
-        }
+        if trace::is_on() { self.take_on_seen(task) } else { self.take_on_now(task) }
+    }
+
+    /// `take_on` while anything is recorded.
+    #[cold]
+    #[inline(never)]
+    fn take_on_seen(&self, task: Runnable) {
+        record::record_ready(&task);
+        self.take_on_now(task);
+    }
+
+    #[inline(always)]
+    fn take_on_now(&self, task: Runnable) {
         let Some(waker) = current::green() else { return self.take_in(task) };
         let core = if task.pinned.get() {
             self.core_of(&task)

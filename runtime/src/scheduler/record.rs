@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::relay::Worker;
-use super::{Scheduler, worker};
+use super::worker;
 use crate::context::Switch;
 use crate::current;
 use crate::primitive::Ordering;
@@ -22,14 +22,10 @@ impl Worker {
     #[inline]
     pub(super) fn record_run(&self, task: &Header, at_ns: u64) {
         let Some(ring) = self.lease.ring().filter(|_| trace::is_on()) else { return };
-        let kind = if task.has_run() {
-            Kind::Run
-        } else {
-            if let Some(name) = task.name() {
-                trace::record_name(number(task), name);
-            }
-            Kind::Start
-        };
+        if let Some(rare) = task.rare() {
+            trace::record_name(number(task), rare);
+        }
+        let kind = if task.has_run() { Kind::Run } else { Kind::Start };
         ring.push(at_ns, kind, 0, number(task), 0);
     }
 
@@ -128,11 +124,9 @@ pub(super) fn record_ready(task: &Header) {
 #[inline(never)]
 pub(super) fn record_woken(core: &Core, tasks: &List) {
     let Some(ring) = core.owner.lease().and_then(Lease::ring) else { return };
-    if !tasks.is_empty() {
-        let at_ns = trace::now_ns();
-        for task in tasks.iter() {
-            ring.push(at_ns, Kind::Wake, By::Event as u8, number(task), 0);
-        }
+    let at_ns = trace::now_ns();
+    for task in tasks.iter() {
+        ring.push(at_ns, Kind::Wake, By::Event as u8, number(task), 0);
     }
 }
 
@@ -142,13 +136,5 @@ pub(super) fn record_woken_beside(tasks: &List) {
         for task in tasks.iter() {
             trace::record_shared(Kind::Wake, By::Event as u8, number(task), 0);
         }
-    }
-}
-
-impl Scheduler {
-    /// Whether runs are to be seen: recorded, or watched.
-    #[inline]
-    pub(super) fn are_runs_seen(&self) -> bool {
-        trace::is_on() || self.watch.is_some()
     }
 }

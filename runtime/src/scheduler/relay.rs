@@ -86,7 +86,7 @@ impl Scheduler {
         while let Some(task) = next {
             // SAFETY: as the caller promises; and a task that is returned has started.
             next = unsafe {
-                if self.are_runs_seen() {
+                if trace::are_runs_seen() {
                     self.relay_while::<true>(worker, task)
                 } else {
                     self.relay_while::<false>(worker, task)
@@ -164,7 +164,7 @@ impl Scheduler {
             unsafe { worker.home.enter() };
             // SAFETY: it has its own thread pointer again, and `kept` and `found` are true.
             let next = unsafe { self.turn(worker, task, switch, kept, found) }?;
-            if self.are_runs_seen() != SEEN {
+            if trace::are_runs_seen() != SEEN {
                 return Some(next);
             }
             if SEEN {

@@ -24,6 +24,7 @@ use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::reactor::{self, Loop};
 use crate::sys::futex;
 use crate::timer;
+use crate::trace;
 
 /// How it is to be set up.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,10 @@ impl Prepared {
             tls_mode,
             warned_of_memory: AtomicBool::new(false),
         });
+        trace::note_start(n_cores);
+        if warn_blocking.is_some() {
+            trace::set_watched();
+        }
         last();
         self.gate.open();
     }

@@ -430,6 +430,9 @@ impl Scheduler {
     /// Queues what the reactor, the timers or the scheduler itself have made runnable.
     #[inline(always)]
     fn collect_ready(&self, core: &Core, local: &mut Local) {
+        if local.ready.is_empty() {
+            return;
+        }
         if trace::is_on() {
             record::record_woken(core, &local.ready);
         }

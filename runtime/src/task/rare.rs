@@ -20,6 +20,8 @@ pub(crate) struct Rare {
     pub(crate) mask: Cell<u64>,
     /// Its processor time, if it has asked for that.
     pub(crate) clock: Cell<Option<Clock>>,
+    /// When its name was recorded last (`trace`); 0 for never. By whoever holds the `Runnable`.
+    pub(crate) named_in: Cell<u32>,
 }
 
 /// What makes a thread known by its name: called on it before anything else.
@@ -38,7 +40,13 @@ impl Rare {
     pub(crate) const LAYOUT: table::Rare = table::Rare { name: offset_of!(Self, name) as u64 };
 
     pub(crate) fn new(name: Option<Box<str>>) -> Self {
-        Self { name, birth: Cell::new(None), mask: Cell::new(0), clock: Cell::new(None) }
+        Self {
+            name,
+            birth: Cell::new(None),
+            mask: Cell::new(0),
+            clock: Cell::new(None),
+            named_in: Cell::new(0),
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //!    +------------- the time is over ----------+
 //! ```
 //!
-//! Off, it is a word that is looked at where a thread becomes runnable, and where a worker does more than
+//! Off, it is a byte that is looked at where a thread becomes runnable, and where a worker does more than
 //! go from one run to the next. Runs themselves are recorded by a loop of their own (`scheduler::relay`),
 //! which a worker changes to when it looks at that word.
 //!
@@ -40,30 +40,60 @@ mod ring;
 mod signal;
 mod write;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use sylvan_sight::recording::{ASKED, Control, FROM_START, N_EVENTS, OFF};
+use sylvan_sight::recording::{ASKED, Control, FROM_START, LINGER_NS, N_EVENTS, OFF, VERSION};
 use sylvan_sight::trace::Event;
 pub(crate) use sylvan_sight::trace::{By, Kind};
 
 use crate::clock;
 use crate::primitive::AtomicPtr;
 use crate::sys::time;
+use crate::task::rare::Rare;
 pub(crate) use ring::Ring;
 pub(crate) use write::{Settings, begin};
 
-/// Whether anything is recorded.
-static ON: AtomicBool = AtomicBool::new(false);
+/// What is on: some of the bits below.
+static ON: AtomicU8 = AtomicU8::new(0);
+/// Something is recorded.
+const RECORDED: u8 = 1;
+/// Runs are watched (`scheduler::watch`): the same loop is for them.
+const WATCHED: u8 = 2;
 
 /// What who looks from outside finds, and writes its wish to.
 pub(crate) static CONTROL: Control<AtomicU64> = Control {
+    version: AtomicU64::new(VERSION),
     until_ns: AtomicU64::new(0),
     n_events: AtomicU64::new(0),
     state: AtomicU64::new(OFF),
     began_ns: AtomicU64::new(0),
     began_unix_ns: AtomicU64::new(0),
     rings: AtomicU64::new(0),
+    n_cores: AtomicU64::new(0),
 };
+
+// Weak: where an object has two versions of this crate one control will do.
+#[cfg(target_os = "linux")]
+std::arch::global_asm!(
+    ".pushsection .note.sylvan,\"a\",@note",
+    ".balign 4",
+    ".weak __sylvan_trace_note",
+    ".hidden __sylvan_trace_note",
+    "__sylvan_trace_note:",
+    ".long 7, 4, {type}",
+    ".asciz \"sylvan\"",
+    ".balign 4",
+    ".long {control} - .",
+    ".popsection",
+    control = sym CONTROL,
+    type = const sylvan_sight::recording::NOTE,
+);
+
+#[cfg(target_os = "linux")]
+unsafe extern "C" {
+    #[link_name = "__sylvan_trace_note"]
+    static NOTE: [u32; 6];
+}
 
 /// When it began, by the runtime's clock.
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
@@ -81,7 +111,34 @@ const PARTS_MAX: usize = 6;
 /// Whether anything is recorded.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
+    ON.load(Ordering::Relaxed) & RECORDED != 0
+}
+
+/// Whether runs are to be seen: recorded, or watched.
+#[inline(always)]
+pub(crate) fn are_runs_seen() -> bool {
+    ON.load(Ordering::Relaxed) != 0
+}
+
+/// The runtime starts, with so many cores.
+pub(crate) fn note_start(n_cores: usize) {
+    // So that the object with the note is linked.
+    #[cfg(target_os = "linux")]
+    std::hint::black_box(&raw const NOTE);
+    CONTROL.n_cores.store(n_cores as u64, Ordering::Relaxed);
+}
+
+/// Runs are watched from now on.
+pub(crate) fn set_watched() {
+    set(WATCHED, true);
+}
+
+fn set(bit: u8, is_on: bool) {
+    if is_on {
+        ON.fetch_or(bit, Ordering::Relaxed);
+    } else {
+        ON.fetch_and(!bit, Ordering::Relaxed);
+    }
 }
 
 /// The time, as events have it.
@@ -112,15 +169,25 @@ pub(crate) fn record_shared(kind: Kind, detail: u8, thread: u32, other: u32) {
     }
 }
 
-/// Records the name of a thread.
-#[cold]
-pub(crate) fn record_name(thread: u32, name: &str) {
-    let parts = name.as_bytes().chunks(Event::TEXT).take(PARTS_MAX);
-    // As above.
+/// Records the name of a thread that runs, unless it was a short while ago: so the names of those that run
+/// are always among the last.
+#[inline]
+pub(crate) fn record_name(thread: u32, rare: &Rare) {
+    // Acquire as above.
     // SAFETY: as above.
-    if let Some(ring) = unsafe { NAMES.load(Ordering::Acquire).as_ref() } {
-        ring.push_shared(parts.enumerate().map(|(i, text)| Event::text(thread, i as u8, text)));
+    if let Some(names) = unsafe { NAMES.load(Ordering::Acquire).as_ref() }
+        && rare.named_in.get() != names.half()
+        && let Some(name) = rare.name.as_deref()
+    {
+        rare.named_in.set(names.half());
+        record_name_in(names, thread, name);
     }
+}
+
+#[cold]
+fn record_name_in(names: &Ring, thread: u32, name: &str) {
+    let parts = name.as_bytes().chunks(Event::TEXT).take(PARTS_MAX);
+    names.push_shared(parts.enumerate().map(|(i, text)| Event::text(thread, i as u8, text)));
 }
 
 /// Makes all ready for a recording: from here on it is only to be switched on.
@@ -151,27 +218,34 @@ pub(crate) fn attend(provide: impl FnOnce()) {
 
 #[cold]
 fn attend_to_wish(provide: impl FnOnce()) {
-    let is_over = time::monotonic_ns() >= CONTROL.until_ns.load(Ordering::Acquire);
+    // Acquire, for how large the rings are to be.
+    let until_ns = CONTROL.until_ns.load(Ordering::Acquire);
+    let now_ns = time::monotonic_ns();
+    let is_over = now_ns >= until_ns;
     match CONTROL.state.load(Ordering::Relaxed) {
         OFF if !is_over => {
             prepare(ASKED);
-            ON.store(true, Ordering::Relaxed);
+            set(RECORDED, true);
             provide();
         }
         ASKED if is_over => {
-            ON.store(false, Ordering::Relaxed);
+            set(RECORDED, false);
             CONTROL.state.store(OFF, Ordering::Release);
+        }
+        OFF if now_ns >= until_ns.saturating_add(LINGER_NS) => {
             CONTROL.until_ns.store(0, Ordering::Relaxed);
+            ring::all().for_each(Ring::discard);
         }
         FROM_START if is_over => CONTROL.until_ns.store(0, Ordering::Relaxed),
         _ => {}
     }
 }
 
-/// In a child of a fork: nothing is recorded.
+/// In a child of a fork: nothing is recorded, nor watched.
 pub(crate) fn forget() {
-    ON.store(false, Ordering::Relaxed);
-    for word in [&CONTROL.until_ns, &CONTROL.n_events, &CONTROL.state, &CONTROL.rings] {
+    ON.store(0, Ordering::Relaxed);
+    let Control { until_ns, n_events, state, rings, n_cores, .. } = &CONTROL;
+    for word in [until_ns, n_events, state, rings, n_cores] {
         word.store(0, Ordering::Relaxed);
     }
     SHARED.store(std::ptr::null_mut(), Ordering::Relaxed);

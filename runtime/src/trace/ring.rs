@@ -68,9 +68,31 @@ impl Ring {
         }
     }
 
-    /// A recording begins: what was there before is no part of it.
+    /// A recording begins: what was there before is no part of it. It begins with another half.
     pub(super) fn begin(&self) {
-        self.from.store(self.n.load(Ordering::Relaxed), Ordering::Relaxed);
+        let half = self.capacity / 2;
+        let from = (self.n.load(Ordering::Relaxed) / half + 1) * half;
+        self.from.store(from, Ordering::Relaxed);
+        self.n.store(from, Ordering::Relaxed);
+    }
+
+    /// Gives the memory of its events back: nobody records, or reads them.
+    pub(super) fn discard(&self) {
+        let page = memory::page_size();
+        let start = self.slots.cast::<u8>();
+        let len = self.capacity as usize * size_of::<Slot>();
+        let first = start.addr().get().next_multiple_of(page) - start.addr().get();
+        if let Some(rest) = len.checked_sub(first) {
+            // SAFETY: whole pages, or all that is left, of a mapping that `reserve` made; what is written
+            // to meanwhile is there again.
+            unsafe { memory::discard(start.add(first), rest) };
+        }
+    }
+
+    /// How many halves of it were ever filled: a number that changes twice in each round.
+    #[inline]
+    pub(super) fn half(&self) -> u32 {
+        (self.n.load(Ordering::Relaxed) / (self.capacity / 2)) as u32
     }
 
     #[inline]

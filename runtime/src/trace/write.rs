@@ -26,7 +26,7 @@ use rustix::fs::{Mode, OFlags};
 use sylvan_sight::file::{About, Why, Writer};
 use sylvan_sight::recording::{FROM_START, OFF};
 
-use super::{CONTROL, ON, now_ns, prepare, ring};
+use super::{CONTROL, RECORDED, now_ns, prepare, ring, set};
 use crate::life::{self, PerLife};
 use crate::lock::Lock;
 use crate::park::WaitReason;
@@ -120,7 +120,7 @@ pub(crate) fn begin(settings: Settings) {
     RECORDING.begin(Recording { path, program, n_cores, n_signals, writing: Lock::new(()) });
     CONTROL.n_events.store(n_events, Ordering::Relaxed);
     prepare(FROM_START);
-    ON.store(true, Ordering::Relaxed);
+    set(RECORDED, true);
     /// What libc is to call stays so in a child of a fork.
     static IS_TOLD: AtomicBool = AtomicBool::new(false);
     if !IS_TOLD.swap(true, Ordering::Relaxed) {
