@@ -91,7 +91,7 @@ fn a_process_that_cannot_be_recorded_has_an_exit_status_of_its_own() {
     let of = |pid: &str| {
         let (code, stdout, stderr) = trace(&[pid, "--seconds", "0.1", "-o", &output]);
         assert_eq!((&*stdout, stderr.lines().count()), ("", 1), "{stderr}");
-        assert!(stderr.starts_with(&format!("error: process {pid} ")), "{stderr}");
+        assert!(stderr.starts_with(&format!("error: process {pid}: ")), "{stderr}");
         code
     };
     assert_eq!(of("4194305"), Some(120), "above the largest number");

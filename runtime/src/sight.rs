@@ -35,6 +35,7 @@ use crate::task::list::List;
 use crate::task::rare::Rare;
 use crate::task::{Header, id};
 use crate::timer;
+use crate::trace;
 
 /// How far below the top of a stack the words are that lead to its thread: see `Roots`.
 static OWNER_BELOW: AtomicU64 = AtomicU64::new(0);
@@ -88,6 +89,7 @@ static TABLE: Table<Address> = Table {
         buckets: Address::of(&park::TABLE),
         entries: Address::of(&reactor::table::CHUNKS),
         clock_base_ns: Address::of(&clock::BASE_NS),
+        recording: Address::of(&trace::CONTROL),
     },
     slab: stack::Slab::LAYOUT,
     task: Header::LAYOUT,
@@ -127,7 +129,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_2"]
+    #[link_name = "__sylvan_sight_3"]
     static NOTE: [u32; 6];
 }
 

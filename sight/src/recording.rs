@@ -13,8 +13,7 @@
 //!
 //! # From outside
 //!
-//! The control is found by a note of the object that the runtime is in (`.note.sylvan`), of the type
-//! [`NOTE`]: its four bytes are the distance from there to the control.
+//! The table leads to the control ([`Roots`](crate::table::Roots)), and its version is for what is here, too.
 //!
 //! Who wants a recording writes first `n_events`, then `until_ns`, and the runtime begins when its monitor
 //! comes by: within ten milliseconds, or once there is anything to do at all. It ends it itself at that
@@ -29,8 +28,6 @@
 #[derive(Debug)]
 #[repr(C)]
 pub struct Control<W = u64> {
-    /// [`VERSION`]: another one where anything here or in `trace` differs.
-    pub version: W,
     /// Until when somebody from outside wants one, by the clock that never jumps (`CLOCK_MONOTONIC`); 0 for
     /// never.
     pub until_ns: W,
@@ -66,11 +63,6 @@ pub struct Ring<W = u64> {
     pub place: W,
 }
 
-/// The type of the note that leads to the control.
-pub const NOTE: u32 = 3;
-/// What the control begins with.
-pub const VERSION: u64 = 1;
-
 /// Nothing is recorded.
 pub const OFF: u64 = 0;
 /// Somebody from outside has asked.
@@ -97,7 +89,6 @@ impl Control {
         let mut words = words(bytes);
         let mut word = || words.next().unwrap_or_default();
         Self {
-            version: word(),
             until_ns: word(),
             n_events: word(),
             state: word(),

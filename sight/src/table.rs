@@ -22,7 +22,7 @@ pub const NOTE: u32 = 2;
 /// What the table begins with.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// The version that this package describes.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -87,6 +87,8 @@ words! {
         /// What the clock of the kernel's that never jumps (`CLOCK_MONOTONIC`) said when that of the runtime
         /// said 0; 0 before.
         clock_base_ns,
+        /// What is recorded, and where a recording is asked for ([`Control`](crate::recording::Control)).
+        recording,
     }
 
     /// A slab of stacks.

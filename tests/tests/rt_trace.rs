@@ -7,8 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use std_shim::net::{TcpListener, TcpStream};
@@ -32,6 +31,7 @@ tests::in_each_mode!(
     a_child_of_a_fork_has_a_file_of_its_own,
     an_unusable_variable_is_an_error_of_the_start,
     warnings_and_a_trace_go_together,
+    every_event_of_many_threads_is_there,
 );
 
 /// How long a file may take that is written soon.
@@ -361,21 +361,18 @@ fn warnings_and_a_trace_go_together(process: &Process) {
     named(&read(&path).1, "holds");
 }
 
-/// A process that goes on, and was not told to record: two threads of names that talk, one that sleeps.
+/// A process that goes on, in which two threads talk.
 struct Busy(process::Child);
 
 impl Busy {
     /// With this in its environment.
     fn start(name: &str, value: impl AsRef<OsStr>) -> Self {
-        let child = tests::process::this_test()
-            .args(["--exact", "a_process_that_goes_on", "--ignored", "--nocapture"])
-            .env(name, value)
-            .stdin(process::Stdio::piped())
-            .stdout(process::Stdio::piped())
-            .spawn();
-        let mut child = child.unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains("goes on")));
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_talks"));
+        let piped = command.env(name, value).stdout(process::Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        assert_eq!(said, "ready\n");
         Self(child)
     }
 
@@ -396,24 +393,6 @@ impl Drop for Busy {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-#[test]
-#[ignore = "a part of other tests, which run it in a process of its own"]
-fn a_process_that_goes_on() {
-    let (to, from) = std_shim::sync::mpsc::channel();
-    let (back, returned) = std_shim::sync::mpsc::channel();
-    let echo = spawn("echoes", move || from.iter().for_each(|n: u32| back.send(n).unwrap()));
-    let ask = spawn("asks", move || {
-        for n in 0.. {
-            to.send(n).unwrap();
-            assert_eq!(returned.recv().unwrap(), n);
-            thread::sleep(Duration::from_millis(1));
-        }
-    });
-    println!("goes on");
-    echo.join().unwrap();
-    ask.join().unwrap();
 }
 
 #[test]
@@ -455,18 +434,18 @@ fn a_process_that_records_from_its_start_is_looked_at_in_between() {
 }
 
 /// Events come from many OS threads at a time, and each is there.
-#[test]
-fn every_event_of_many_threads_is_there() {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trace-every-%p");
-    let child = tests::process::this_test()
-        .args(["--exact", "many_threads_for_a_trace", "--ignored", "--nocapture"])
-        .env("SYLVAN_TRACE", &path)
-        .spawn()
-        .unwrap();
-    let pid = child.id();
-    assert!(child.wait_with_output().unwrap().status.success());
-    let path = PathBuf::from(path.display().to_string().replace("%p", &pid.to_string()));
-    let (run, history) = read(&path);
+fn every_event_of_many_threads_is_there(process: &Process) {
+    let (run, history) = trace(process, "every", || {
+        let barrier = Arc::new(Barrier::new(4));
+        let spawn_some = move || {
+            barrier.wait();
+            let one = || (0..10).for_each(|_| thread::yield_now());
+            let threads: Vec<_> = (0..500).map(|_| thread::spawn(one)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        };
+        let spawners: Vec<_> = (0..4).map(|_| std::thread::spawn(spawn_some.clone())).collect();
+        spawners.into_iter().for_each(|spawner| spawner.join().unwrap());
+    });
     let count = |kind| {
         let moments = run.rings.iter().flat_map(|ring| &ring.moments);
         moments.filter(|moment| moment.kind == kind).count()
@@ -478,29 +457,4 @@ fn every_event_of_many_threads_is_there() {
     for thread in &history.threads {
         assert!(thread.spawned_ns.is_some() && thread.ended_ns.is_some());
     }
-    fs::remove_file(path).unwrap();
-}
-
-#[test]
-#[ignore = "a part of another test, which runs it in a process of its own"]
-fn many_threads_for_a_trace() {
-    let barrier = Arc::new(Barrier::new(4));
-    let stop = Arc::new(AtomicBool::new(false));
-    let (done, all) = mpsc::channel();
-    let spawners: Vec<_> = (0..4)
-        .map(|_| {
-            let (barrier, done) = (barrier.clone(), done.clone());
-            std::thread::spawn(move || {
-                barrier.wait();
-                let one = || (0..10).for_each(|_| thread::yield_now());
-                let threads: Vec<_> = (0..500).map(|_| thread::spawn(one)).collect();
-                threads.into_iter().for_each(|thread| thread.join().unwrap());
-                done.send(()).unwrap();
-            })
-        })
-        .collect();
-    drop(done);
-    assert_eq!(all.iter().count(), 4);
-    stop.store(true, Ordering::Relaxed);
-    spawners.into_iter().for_each(|spawner| spawner.join().unwrap());
 }

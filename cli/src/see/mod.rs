@@ -30,7 +30,7 @@ use sylvan_sight::{Memory, Unreadable};
 pub(crate) use account::{Account, Row};
 use core_file::CoreFile;
 use live::Live;
-pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use refusal::{Reason, Refusal, statuses};
 
 use crate::not_understood;
 
@@ -223,7 +223,7 @@ pub(crate) fn show(
     show: impl FnOnce(&Process) -> Result<String, Refusal>,
 ) -> ExitCode {
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        print!("{help}{}", refusal::statuses());
+        print!("{help}{}", statuses());
         return ExitCode::SUCCESS;
     }
     let target = match target(&args) {

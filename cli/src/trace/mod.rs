@@ -7,12 +7,14 @@
 //!
 //! Each is a module with a `main` that takes the arguments behind its name, and a line in `WAYS`.
 
-pub mod outside;
+#[cfg(target_os = "linux")]
+mod outside;
 pub mod perfetto;
 pub mod summary;
 pub mod view;
 
 use std::ffi::OsString;
+#[cfg(target_os = "linux")]
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +22,13 @@ use std::process::ExitCode;
 use sylvan_sight::file::{self, Run, Unusable};
 
 use crate::not_understood;
+#[cfg(target_os = "linux")]
+use crate::see::{self, statuses};
+
+#[cfg(not(target_os = "linux"))]
+fn statuses() -> &'static str {
+    ""
+}
 
 const HELP: &str = "\
 Records how a run goes, and shows it.
@@ -53,10 +62,6 @@ understood, and
   117  the file cannot be read
   118  it is no trace, or nothing is in it
   119  it is a trace of another version
-  120  there is no such process, or no longer
-  121  the kernel allows no look at it: it is somebody else's, or has rights
-  122  there is no runtime of sylvan in it
-  123  its runtime is of another version than this program
 ";
 
 /// Something that can be made of a file: its name, and what it does, given the arguments behind that.
@@ -76,14 +81,9 @@ pub(crate) enum Refusal {
     Unusable(PathBuf, Unusable),
     /// What was asked for cannot be written.
     Output(PathBuf, std::io::Error),
-    /// There is no such process, or no longer.
-    NoProcess(u32),
-    /// It is somebody else's.
-    NoRight(u32),
-    /// It has no runtime.
-    NoRuntime(u32),
-    /// Its runtime has this version.
-    OtherVersion(u32, u64),
+    /// The process cannot be looked at.
+    #[cfg(target_os = "linux")]
+    Process(see::Refusal),
 }
 
 impl Refusal {
@@ -96,16 +96,8 @@ impl Refusal {
                 (status, format!("{}: {why}", path.display()))
             }
             Self::Output(path, error) => (1, format!("{}: {error}", path.display())),
-            Self::NoProcess(pid) => (120, format!("process {pid} is not there, or no longer")),
-            Self::NoRight(pid) => {
-                (121, format!("process {pid} may not be looked at: the kernel does not allow it"))
-            }
-            Self::NoRuntime(pid) => (122, format!("process {pid} has no runtime of sylvan in it")),
-            Self::OtherVersion(pid, found) => {
-                let this = sylvan_sight::recording::VERSION;
-                let text = "has a runtime that records by version";
-                (123, format!("process {pid} {text} {found}, and this knows version {this}"))
-            }
+            #[cfg(target_os = "linux")]
+            Self::Process(refusal) => (refusal.status(), refusal.to_string()),
         };
         eprintln!("error: {text}");
         ExitCode::from(status)
@@ -118,11 +110,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let first = args.next().map(|first| first.to_string_lossy().into_owned());
     let result = match first.as_deref() {
         Some("--help" | "-h") => {
-            print!("{HELP}");
+            print!("{HELP}{}", statuses());
             return ExitCode::SUCCESS;
         }
         Some(name) => match WAYS.iter().find(|(way, _)| *way == name) {
             Some((_, main)) => main(args.collect()),
+            #[cfg(target_os = "linux")]
             None if name.starts_with(|c: char| c.is_ascii_digit()) => {
                 outside::main(iter::once(name.into()).chain(args).collect())
             }

@@ -26,6 +26,10 @@
 //! the account of the others, and at most twice in a row: there and back. Else those that wake each
 //! other, and compute, would go along with each of the woken.
 
+use super::core::{Core, Local};
+use crate::clock;
+use crate::task::Runnable;
+
 const HEAD_START_NS: i64 = 1_000_000;
 const RUN_MAX_NS: i64 = 10_000_000;
 
@@ -79,6 +83,38 @@ impl Turns {
     pub(super) fn alone(&mut self) {
         self.run = None;
     }
+}
+
+/// The oldest task of the kind whose turn it is, if there are of both.
+pub(super) fn pop_in_turn(core: &Core, local: &mut Local) -> Option<Runnable> {
+    // A thief may have been faster.
+    match local.turns.next(clock::now_ns()) {
+        Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
+        Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
+    }
+}
+
+/// The oldest of the tasks that an event has woken.
+#[inline(always)]
+pub(super) fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
+    // Started, all of them: pinned in the shared mode, and in the own mode none.
+    // SAFETY: the calling worker has the core.
+    unsafe { core.woken.pop() }.or_else(|| local.pinned_woken.pop_front())
+}
+
+/// The oldest of the others.
+#[inline(always)]
+pub(super) fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
+    if !local.pinned.is_empty() {
+        // Pinned ones and those that have not started, in turn, so that neither keeps the other
+        // waiting.
+        local.pinned_first = !local.pinned_first;
+        if local.pinned_first {
+            return local.pinned.pop_front();
+        }
+    }
+    // SAFETY: the calling worker has the core.
+    unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
 }
 
 #[cfg(test)]

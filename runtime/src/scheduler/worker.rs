@@ -11,7 +11,7 @@ use super::queue::Queue;
 use super::record;
 use super::relay::Worker;
 use super::spare::Assignment;
-use super::turns::Kind;
+use super::turns;
 use super::wardrobe;
 use super::{Scheduler, TlsMode};
 use crate::attributes;
@@ -492,13 +492,13 @@ impl Scheduler {
     ) -> Option<Runnable> {
         if !events_wait {
             local.turns.alone();
-            return pop_other(core, local);
+            return turns::pop_other(core, local);
         }
         if core.queue.is_empty() && local.pinned.is_empty() {
             local.turns.alone();
-            return pop_woken(core, local);
+            return turns::pop_woken(core, local);
         }
-        pop_in_turn(core, local)
+        turns::pop_in_turn(core, local)
     }
 
     /// Takes what was laid aside, or trades with the shared queue: what was left for it against this
@@ -682,36 +682,4 @@ fn leave(core: &Core, local: &mut Local, task: Runnable) {
 #[inline(always)]
 pub(super) fn events_wait(core: &Core, local: &Local) -> bool {
     !core.woken.is_empty() || !local.pinned_woken.is_empty()
-}
-
-/// The oldest task of the kind whose turn it is, if there are of both.
-fn pop_in_turn(core: &Core, local: &mut Local) -> Option<Runnable> {
-    // A thief may have been faster.
-    match local.turns.next(clock::now_ns()) {
-        Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
-        Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
-    }
-}
-
-/// The oldest of the tasks that an event has woken.
-#[inline(always)]
-fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
-    // Started, all of them: pinned in the shared mode, and in the own mode none.
-    // SAFETY: the calling worker has the core.
-    unsafe { core.woken.pop() }.or_else(|| local.pinned_woken.pop_front())
-}
-
-/// The oldest of the others.
-#[inline(always)]
-fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
-    if !local.pinned.is_empty() {
-        // Pinned ones and those that have not started, in turn, so that neither keeps the other
-        // waiting.
-        local.pinned_first = !local.pinned_first;
-        if local.pinned_first {
-            return local.pinned.pop_front();
-        }
-    }
-    // SAFETY: the calling worker has the core.
-    unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
 }

@@ -42,7 +42,7 @@ mod write;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use sylvan_sight::recording::{ASKED, Control, FROM_START, LINGER_NS, N_EVENTS, OFF, VERSION};
+use sylvan_sight::recording::{ASKED, Control, FROM_START, LINGER_NS, N_EVENTS, OFF};
 use sylvan_sight::trace::Event;
 pub(crate) use sylvan_sight::trace::{By, Kind};
 
@@ -62,7 +62,6 @@ const WATCHED: u8 = 2;
 
 /// What who looks from outside finds, and writes its wish to.
 pub(crate) static CONTROL: Control<AtomicU64> = Control {
-    version: AtomicU64::new(VERSION),
     until_ns: AtomicU64::new(0),
     n_events: AtomicU64::new(0),
     state: AtomicU64::new(OFF),
@@ -71,29 +70,6 @@ pub(crate) static CONTROL: Control<AtomicU64> = Control {
     rings: AtomicU64::new(0),
     n_cores: AtomicU64::new(0),
 };
-
-// Weak: where an object has two versions of this crate one control will do.
-#[cfg(target_os = "linux")]
-std::arch::global_asm!(
-    ".pushsection .note.sylvan,\"a\",@note",
-    ".balign 4",
-    ".weak __sylvan_trace_note",
-    ".hidden __sylvan_trace_note",
-    "__sylvan_trace_note:",
-    ".long 7, 4, {type}",
-    ".asciz \"sylvan\"",
-    ".balign 4",
-    ".long {control} - .",
-    ".popsection",
-    control = sym CONTROL,
-    type = const sylvan_sight::recording::NOTE,
-);
-
-#[cfg(target_os = "linux")]
-unsafe extern "C" {
-    #[link_name = "__sylvan_trace_note"]
-    static NOTE: [u32; 6];
-}
 
 /// When it began, by the runtime's clock.
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
@@ -122,9 +98,6 @@ pub(crate) fn are_runs_seen() -> bool {
 
 /// The runtime starts, with so many cores.
 pub(crate) fn note_start(n_cores: usize) {
-    // So that the object with the note is linked.
-    #[cfg(target_os = "linux")]
-    std::hint::black_box(&raw const NOTE);
     CONTROL.n_cores.store(n_cores as u64, Ordering::Relaxed);
 }
 
