@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::see::{self, Account, Process, Refusal, Row};
+use sylvan_sight::account::{Account, Row};
+
+use crate::see::{self, Process, Refusal};
 
 const HELP: &str = "\
 Writes what is known of the green threads of a process, as JSON.
@@ -39,7 +41,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 fn json(process: &Process) -> Result<String, Refusal> {
     let mut runtimes = Vec::new();
     for runtime in &process.runtimes {
-        let account = Account::of(process, runtime).map_err(|error| process.unreadable(error))?;
+        let account = process.account(runtime)?;
         let workers = account.workers.iter().map(|worker| {
             let state = worker.doing.map(|doing| text(doing.text()));
             let os_thread = or_null(worker.os_thread);

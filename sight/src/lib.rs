@@ -2,13 +2,15 @@
 //!
 //! The runtime and those who look at it from outside share this package, so that both mean the same by
 //! what lies in memory or in a file. It knows of no system call: who looks brings a [`Memory`] of a process
-//! that runs, of one that has left a core file, or of its own.
+//! that runs, of one that has left a core file, or of its own, and what the kernel says of it ([`Procfs`]).
 //!
 //! - [`memory`]: how another one's memory is read;
+//! - [`procfs`]: what the kernel says of it, in files;
 //! - [`table`]: what the runtime exports, and how it is found;
 //! - [`threads`]: the green threads that there are;
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
+//! - [`account`]: all of this in words, for people;
 //! - [`trace`]: the events of a run, 16 bytes each;
 //! - [`recording`]: how they lie in the memory of the process;
 //! - [`file`](mod@file): the file that they are written to, and what is read from it;
@@ -16,9 +18,12 @@
 //! - [`synthetic`]: runs that never were, for tests.
 #![forbid(unsafe_code)]
 
+pub mod account;
 pub mod file;
+mod files;
 pub mod history;
 pub mod memory;
+pub mod procfs;
 pub mod reason;
 pub mod recording;
 pub mod synthetic;
@@ -27,5 +32,7 @@ pub mod threads;
 pub mod trace;
 pub mod waits;
 
+pub use account::Account;
 pub use memory::{Memory, Unreadable};
+pub use procfs::Procfs;
 pub use reason::Reason;

@@ -12,9 +12,10 @@ use object::Endianness;
 use object::elf::{ET_CORE, FileHeader64, NT_FILE, PT_LOAD};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
+use sylvan_sight::procfs::Mapping;
 use sylvan_sight::{Memory, Unreadable};
 
-use super::{Mapping, Reason, Refusal};
+use super::{Reason, Refusal};
 use crate::machine;
 
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io;
 use std::iter;
-use std::path::PathBuf;
 
 use sylvan_sight::memory::Piece;
+use sylvan_sight::procfs::Mapping;
 use sylvan_sight::{Memory, Unreadable};
 
-use super::{Call, Mapping, Reason, Refusal};
+use super::{Reason, Refusal};
 
 /// Pieces that the kernel takes in a call.
 const PIECES_MAX: usize = 1024;
@@ -28,7 +28,7 @@ impl Live {
             io::ErrorKind::PermissionDenied => Reason::NoRight.with(whose()),
             _ => Reason::NoProcess.with(whose()),
         })?;
-        let mappings: Vec<_> = maps.lines().filter_map(mapping).collect();
+        let mappings: Vec<_> = maps.lines().filter_map(Mapping::parse).collect();
         let live = Self { pid, mappings };
         // So it is of one that has ended and that nobody has waited for, of the kernel's own, and for a moment of
         // one that begins.
@@ -41,17 +41,6 @@ impl Live {
             Err(error) => Err(live.refusal(&error)),
             Ok(_) => Ok(live),
         }
-    }
-
-    /// The call of the kernel that an OS thread is in, if it is in one: what the kernel says of it is the number,
-    /// six arguments, and where the stack and the code are.
-    pub(super) fn call(&self, os_thread: u32) -> Option<Call> {
-        let call =
-            fs::read_to_string(format!("/proc/{}/task/{os_thread}/syscall", self.pid)).ok()?;
-        let mut words = call.split_whitespace();
-        let number = words.next()?.parse().ok()?;
-        let mut hex = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
-        Some(Call { number, first: hex.next()??, stack_pointer: hex.nth(5)?? })
     }
 
     fn is_dead(&self) -> bool {
@@ -134,38 +123,9 @@ impl Memory for Live {
     }
 }
 
-/// A line of `/proc/PID/maps`, if it is of a file.
-fn mapping(line: &str) -> Option<Mapping> {
-    let mut fields = line.splitn(6, ' ');
-    let (start, end) = fields.next()?.split_once('-')?;
-    let offset = fields.nth(1)?;
-    let file = fields.nth(2)?.trim_start();
-    let number = |text| u64::from_str_radix(text, 16).ok();
-    file.starts_with('/').then_some(Mapping {
-        start: number(start)?,
-        end: number(end)?,
-        offset: number(offset)?,
-        file: PathBuf::from(file),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_a_file_is_a_mapping() {
-        let line = "55d0c7a00000-55d0c7a21000 r--p 00001000 fe:00 1234           /a b/c (deleted)";
-        let expected = Mapping {
-            start: 0x55d0_c7a0_0000,
-            end: 0x55d0_c7a2_1000,
-            offset: 0x1000,
-            file: "/a b/c (deleted)".into(),
-        };
-        assert_eq!(mapping(line), Some(expected));
-        assert_eq!(mapping("7ffd0-7ffd1 rw-p 00000000 00:00 0                [stack]"), None);
-        assert_eq!(mapping("7ffd0-7ffd1 rw-p 00000000 00:00 0 "), None);
-    }
 
     #[test]
     fn what_cannot_be_read_keeps_nothing_from_being_read_that_can() {

@@ -10,24 +10,24 @@
 //!
 //! What stands in the way has an exit status of its own ([`Refusal`]).
 
-mod account;
 mod core_file;
-mod files;
 #[allow(unsafe_code, reason = "reads another process's memory into its own")]
 mod live;
 mod notes;
 mod refusal;
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rustix::time::{ClockId, clock_gettime};
 use sylvan_sight::memory::Piece;
+use sylvan_sight::procfs::Mapping;
 use sylvan_sight::table::{self, NoTable, Table};
-use sylvan_sight::{Memory, Unreadable};
+use sylvan_sight::{Account, Memory, Procfs, Unreadable};
 
-pub(crate) use account::{Account, Row};
 use core_file::CoreFile;
 use live::Live;
 pub(crate) use refusal::{Reason, Refusal, statuses};
@@ -65,26 +65,6 @@ pub(crate) struct Runtime {
     pub(crate) table: Table,
 }
 
-/// A mapping of a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mapping {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    /// Where in the file it begins.
-    pub(crate) offset: u64,
-    pub(crate) file: PathBuf,
-}
-
-/// A call of the kernel.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    /// Which one, as the kernel counts them.
-    pub(crate) number: i64,
-    /// Its first argument.
-    pub(crate) first: u64,
-    pub(crate) stack_pointer: u64,
-}
-
 impl Process {
     /// Begins to look at it.
     ///
@@ -109,12 +89,13 @@ impl Process {
         }
     }
 
-    /// The call of the kernel that one of its OS threads is in.
-    pub(crate) fn call(&self, os_thread: u32) -> Option<Call> {
-        match &self.source {
-            Source::Live(live) => live.call(os_thread),
-            Source::Core(_) => None,
-        }
+    /// What is known of one of its runtimes.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be read.
+    pub(crate) fn account(&self, runtime: &Runtime) -> Result<Account, Refusal> {
+        Account::of(self, &runtime.table).map_err(|error| self.unreadable(error))
     }
 
     /// The files that are mapped, in the order of their addresses.
@@ -212,6 +193,23 @@ impl Memory for Process {
             Source::Live(live) => live.read_many(pieces),
             Source::Core(core) => core.read_many(pieces),
         }
+    }
+}
+
+impl Procfs for Process {
+    fn open(&self, name: &str) -> Option<Box<dyn Read>> {
+        Some(Box::new(File::open(format!("/proc/{}/{name}", self.pid()?)).ok()?))
+    }
+
+    fn link(&self, name: &str) -> Option<String> {
+        let link = fs::read_link(format!("/proc/{}/{name}", self.pid()?)).ok()?;
+        Some(link.to_string_lossy().into_owned())
+    }
+
+    fn now_ns(&self) -> Option<u64> {
+        self.pid()?;
+        let now = clock_gettime(ClockId::Monotonic);
+        Some(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
     }
 }
 

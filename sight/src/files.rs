@@ -1,38 +1,33 @@
 //! What a descriptor of a process is, in words: by `/proc`, in the network that the process is in.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use sylvan_sight::Reason;
+use crate::procfs::Procfs;
+use crate::reason::Reason;
 
 /// Some descriptors of a process.
-#[derive(Debug)]
-pub(crate) struct Files {
-    pid: u32,
+pub(crate) struct Files<'a, P: Procfs + ?Sized> {
+    process: &'a P,
     /// What each is, as the kernel calls it.
     links: HashMap<u32, String>,
     sockets: HashMap<u64, Socket>,
 }
 
-#[derive(Debug)]
 enum Socket {
     Listener(&'static str, SocketAddr),
     Open(&'static str, SocketAddr, Option<SocketAddr>),
     Unix(String),
 }
 
-impl Files {
+impl<'a, P: Procfs + ?Sized> Files<'a, P> {
     /// These descriptors of a process.
-    pub(crate) fn of(pid: u32, descriptors: impl Iterator<Item = u32>) -> Self {
-        let link = |descriptor| {
-            let link = fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?;
-            Some((descriptor, link.to_string_lossy().into_owned()))
-        };
+    pub(crate) fn of(process: &'a P, descriptors: impl Iterator<Item = u32>) -> Self {
+        let link = |descriptor| Some((descriptor, process.link(&format!("fd/{descriptor}"))?));
         let links: HashMap<_, _> = descriptors.filter_map(link).collect();
-        let sockets = sockets(pid, links.values().filter_map(|link| inode(link)).collect());
-        Self { pid, links, sockets }
+        let sockets = sockets(process, links.values().filter_map(|link| inode(link)).collect());
+        Self { process, links, sockets }
     }
 
     /// What somebody waits for at this descriptor.
@@ -41,8 +36,7 @@ impl Files {
         let verb = if reads { "read" } else { "write" };
         let link = self.links.get(&descriptor).map_or("", |link| link);
         if link.contains("pidfd") {
-            let info = fs::read_to_string(format!("/proc/{}/fdinfo/{descriptor}", self.pid));
-            let info = info.unwrap_or_default();
+            let info = self.process.text(&format!("fdinfo/{descriptor}")).unwrap_or_default();
             let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
             return format!("child {}", pid.map_or("", str::trim));
         }
@@ -77,7 +71,7 @@ fn inode(link: &str) -> Option<u64> {
 ///
 /// The kernel looks through all that there are for a table, so each is read no further than it takes; the largest
 /// come last.
-fn sockets(pid: u32, mut wanted: HashSet<u64>) -> HashMap<u64, Socket> {
+fn sockets<P: Procfs + ?Sized>(process: &P, mut wanted: HashSet<u64>) -> HashMap<u64, Socket> {
     type Parse = fn(&str) -> Option<(u64, Socket)>;
     let tables: [(&str, Parse); 5] = [
         ("unix", local),
@@ -91,7 +85,7 @@ fn sockets(pid: u32, mut wanted: HashSet<u64>) -> HashMap<u64, Socket> {
         if wanted.is_empty() {
             break;
         }
-        let Ok(table) = File::open(format!("/proc/{pid}/net/{name}")) else { continue };
+        let Some(table) = process.open(&format!("net/{name}")) else { continue };
         let lines = BufReader::with_capacity(1 << 16, table).lines().map_while(Result::ok);
         for (inode, socket) in lines.filter_map(|line| parse(&line)) {
             if wanted.remove(&inode) {

@@ -1,54 +1,62 @@
-//! What is known of a runtime and its threads, for whoever shows it.
+//! What is known of a runtime and its threads, in words: what `sylvan ps` says of a process from outside, and what
+//! the process says of itself.
 
-use std::fs;
+use std::fmt::Write as _;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-use sylvan_sight::memory::Memory;
-use sylvan_sight::threads::{self, State, Thread, Worker};
-use sylvan_sight::waits::{self, Wait};
-use sylvan_sight::{Reason, Unreadable};
-
-use super::files::Files;
-use super::{Call, Process, Runtime};
+use crate::files::Files;
+use crate::memory::Unreadable;
+use crate::procfs::{Call, Procfs};
+use crate::reason::Reason;
+use crate::table::Table;
+use crate::threads::{self, State, Thread, Worker};
+use crate::waits::{self, Wait};
 
 /// All of it.
 #[derive(Debug)]
-pub(crate) struct Account {
-    pub(crate) workers: Vec<Worker>,
-    /// In the order of their numbers.
-    pub(crate) rows: Vec<Row>,
+pub struct Account {
+    /// The cores and their workers.
+    pub workers: Vec<Worker>,
+    /// The threads, in the order of their numbers.
+    pub rows: Vec<Row>,
     /// Circles of threads that wait for each other, by their places among these.
-    pub(crate) circles: Vec<Vec<usize>>,
+    pub circles: Vec<Vec<usize>>,
 }
 
 /// A thread, with what it waits for.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) thread: Thread,
-    pub(crate) wait: Wait,
+pub struct Row {
+    /// The thread.
+    pub thread: Thread,
+    /// What it waits for.
+    pub wait: Wait,
     /// The descriptor in words.
-    pub(crate) file: Option<String>,
+    pub file: Option<String>,
     /// How long it waits yet, at most.
-    pub(crate) left: Option<Duration>,
+    pub left: Option<Duration>,
     /// In a blocking section: the call that its OS thread is in.
-    pub(crate) call: Option<String>,
+    pub call: Option<String>,
 }
 
 impl Account {
-    pub(crate) fn of(process: &Process, runtime: &Runtime) -> Result<Self, Unreadable> {
-        let table = &runtime.table;
+    /// That of the runtime with this table.
+    ///
+    /// # Errors
+    ///
+    /// If what all hangs on cannot be read.
+    pub fn of(process: &dyn Procfs, table: &Table) -> Result<Self, Unreadable> {
         let threads = threads::threads(process, table)?;
         let mut waits = waits::waits(process, table, &threads)?;
         waits::find_holders(process, &threads, &mut waits, |thread| live(process, thread));
         let circles = waits::circles(&threads, &waits);
-        let descriptors = || waits.iter().filter_map(|wait| wait.descriptor);
-        let files = process.pid().map(|pid| Files::of(pid, descriptors()));
-        let now_ns = match process.pid() {
-            Some(_) => Some(now_ns().saturating_sub(process.word(table.roots.clock_base_ns)?)),
+        let now_ns = match process.now_ns() {
+            Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),
             None => None,
         };
+        let descriptors = || waits.iter().filter_map(|wait| wait.descriptor);
+        let files = now_ns.map(|_| Files::of(process, descriptors()));
         let rows = threads.into_iter().zip(waits).map(|(thread, wait)| {
             let file = wait.descriptor.map(|descriptor| match &files {
                 Some(files) => files.words(descriptor, thread.reason),
@@ -70,13 +78,41 @@ impl Account {
         Ok(Self { workers, rows: rows.collect(), circles })
     }
 
+    /// All of it as text: a line on the process, which is called `whose`, and its runtime, which is in `object`;
+    /// one for each circle; and a table of the threads.
+    #[must_use]
+    pub fn list(&self, whose: &str, object: &Path) -> String {
+        let mut text = String::new();
+        let (n, n_workers, object) = (self.rows.len(), self.workers.len(), object.display());
+        let _ =
+            writeln!(text, "{whose}: {n} green threads, {n_workers} workers (runtime in {object})");
+        for circle in &self.circles {
+            let _ = writeln!(text, "{}", self.circle(circle));
+        }
+        let _ = writeln!(
+            text,
+            "{:>8}  {:<20}  {:<12}  {:>4}  WAITS FOR",
+            "ID", "NAME", "STATE", "CORE"
+        );
+        for row in &self.rows {
+            let Thread { id, name, state, core, .. } = &row.thread;
+            let name = name.as_deref().unwrap_or("-");
+            let core = core.map_or("-".to_owned(), |core| core.to_string());
+            let (state, words) = (state.text(), self.words(row));
+            let line = format!("{id:>8}  {name:<20}  {state:<12}  {core:>4}  {words}");
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+        text
+    }
+
     fn by_id(&self, id: u64) -> Option<&Thread> {
         let at = self.rows.binary_search_by_key(&id, |row| row.thread.id).ok()?;
         Some(&self.rows[at].thread)
     }
 
     /// How a thread is called: its name, if it has one, and its number.
-    pub(crate) fn who(&self, id: u64) -> String {
+    #[must_use]
+    pub fn who(&self, id: u64) -> String {
         match self.by_id(id).and_then(|thread| thread.name.as_deref()) {
             Some(name) => format!("'{name}' ({id})"),
             None => id.to_string(),
@@ -84,7 +120,8 @@ impl Account {
     }
 
     /// What a thread waits for, in words.
-    pub(crate) fn words(&self, row: &Row) -> String {
+    #[must_use]
+    pub fn words(&self, row: &Row) -> String {
         let Row { thread, wait, file, left, call } = row;
         let Some(reason) = thread.reason else { return call.clone().unwrap_or_default() };
         let mut words = match (file, wait.joins, wait.address) {
@@ -104,7 +141,8 @@ impl Account {
     }
 
     /// A circle, in words.
-    pub(crate) fn circle(&self, circle: &[usize]) -> String {
+    #[must_use]
+    pub fn circle(&self, circle: &[usize]) -> String {
         let rows: Vec<_> = circle.iter().map(|at| &self.rows[*at]).collect();
         let waits_for = |row: &Row| match (row.wait.joins, row.wait.address) {
             (Some(joined), _) => format!("waits for the end of {}", self.who(joined)),
@@ -125,10 +163,11 @@ impl Account {
 }
 
 /// A call that blocks, in words.
-fn name(process: &Process, call: Call) -> String {
+#[cfg(target_os = "linux")]
+fn name(process: &dyn Procfs, call: Call) -> String {
     let file = || {
-        let link = format!("/proc/{}/fd/{}", process.pid().unwrap_or(0), call.first);
-        fs::read_link(link).map_or_else(|_| String::new(), |link| format!(" {}", link.display()))
+        let link = process.link(&format!("fd/{}", call.first));
+        link.map(|link| format!(" {link}")).unwrap_or_default()
     };
     match call.number {
         libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 => format!("read{}", file()),
@@ -144,15 +183,15 @@ fn name(process: &Process, call: Call) -> String {
     }
 }
 
-/// What the kernel's clock says that never jumps.
-fn now_ns() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+/// A call that blocks, in words.
+#[cfg(not(target_os = "linux"))]
+fn name(_: &dyn Procfs, call: Call) -> String {
+    format!("system call {}", call.number)
 }
 
 /// The part of a thread's stack that is in use: from where its registers are saved, or from where its OS thread
 /// has called the kernel. Of one that computes, the part in which what it has longest lies.
-fn live(process: &Process, thread: &Thread) -> Option<Range<u64>> {
+fn live(process: &dyn Procfs, thread: &Thread) -> Option<Range<u64>> {
     const OLDEST: u64 = 16 << 10;
     let stack = thread.stack.clone()?;
     let called =
