@@ -25,22 +25,26 @@ use crate::whole::is_in_force;
 /// What an OS thread has once it is in the list.
 struct Own {
     interrupt: Interrupt,
-    /// Its `pthread_t`; 0 if it is not in the list.
-    id: Cell<usize>,
+    /// Its `pthread_t`.
+    id: usize,
     /// Whether its last wait was ended by its cancellation.
     is_due: Cell<bool>,
     next: Cell<*const Own>,
 }
 
+/// Where the calling thread's is, or null. A pointer: each green thread has a copy of all thread-locals of the program,
+/// within one page with the rest of what it has.
+struct Place(Cell<*mut Own>);
+
 thread_local! {
-    static OWN: Own = const {
-        Own {
-            interrupt: Interrupt::new(),
-            id: Cell::new(0),
-            is_due: Cell::new(false),
-            next: Cell::new(ptr::null()),
-        }
-    };
+    static OWN: Place = const { Place(Cell::new(ptr::null_mut())) };
+}
+
+impl Place {
+    fn get(&self) -> Option<&Own> {
+        // SAFETY: made by `enlist`, and there until the thread's end.
+        unsafe { self.0.get().as_ref() }
+    }
 }
 
 /// The first of the list. Under the lock of `signal`.
@@ -56,22 +60,24 @@ fn first(_: &Held) -> &Cell<*const Own> {
     unsafe { &*FIRST.0.get().cast::<Cell<*const Own>>() }
 }
 
-impl Drop for Own {
+impl Drop for Place {
     fn drop(&mut self) {
-        if self.id.get() == 0 {
+        let Some(own) = self.get() else {
             return;
-        }
+        };
         held(|held| {
             let mut at = first(held);
             // SAFETY: those in the list are there until they are here.
             while let Some(other) = unsafe { at.get().as_ref() } {
-                if ptr::eq(other, self) {
-                    at.set(self.next.get());
+                if ptr::eq(other, own) {
+                    at.set(own.next.get());
                     break;
                 }
                 at = &other.next;
             }
         });
+        // SAFETY: from `Box::into_raw`, and nothing leads to it any more.
+        drop(unsafe { Box::from_raw(self.0.get()) });
     }
 }
 
@@ -86,12 +92,26 @@ pub(super) fn enlist() {
         return;
     }
     // A thread that is at its end has none, and is cancelled no more.
-    let _ = OWN.try_with(|own| {
-        if own.id.get() == 0 {
-            // SAFETY: asks who calls.
-            own.id.set(unsafe { call_next!(pthread_self() -> pthread_t,) } as usize);
-            held(|held| own.next.set(first(held).replace(own)));
+    let _ = OWN.try_with(|place| {
+        if place.get().is_some() {
+            return;
         }
+        let own = Box::new(Own {
+            interrupt: Interrupt::new(),
+            // SAFETY: asks who calls.
+            id: unsafe { call_next!(pthread_self() -> pthread_t,) } as usize,
+            is_due: Cell::new(false),
+            next: Cell::new(ptr::null()),
+        });
+        // A handler may have come in between, and waited. None does under the lock.
+        held(|held| {
+            if place.get().is_none() {
+                let own = Box::into_raw(own);
+                place.0.set(own);
+                // SAFETY: just made.
+                unsafe { &*own }.next.set(first(held).replace(own));
+            }
+        });
     });
 }
 
@@ -109,7 +129,7 @@ pub(super) fn point() {
 
 /// Whether its cancellation has ended the calling OS thread's last wait.
 pub(super) fn is_due() -> bool {
-    OWN.try_with(|own| own.is_due.get()).unwrap_or(false)
+    OWN.try_with(|place| place.get().is_some_and(|own| own.is_due.get())).unwrap_or(false)
 }
 
 /// An OS thread was cancelled.
@@ -118,7 +138,7 @@ pub(super) fn end_wait(thread: pthread_t) {
         let mut at = first(held).get();
         // SAFETY: under the lock; those in the list are there.
         while let Some(own) = unsafe { at.as_ref() } {
-            if own.id.get() == thread as usize {
+            if own.id == thread as usize {
                 own.interrupt.raise();
             }
             at = own.next.get();
@@ -128,9 +148,8 @@ pub(super) fn end_wait(thread: pthread_t) {
 
 /// In a child of a fork: the other threads are not there.
 pub(crate) fn forget() {
-    let own = OWN.try_with(|own| if own.id.get() == 0 { ptr::null() } else { ptr::from_ref(own) });
+    let own = OWN.try_with(|place| place.0.get().cast_const()).unwrap_or(ptr::null());
     held(|held| {
-        let own = own.unwrap_or(ptr::null());
         // SAFETY: the calling thread's.
         if let Some(own) = unsafe { own.as_ref() } {
             own.next.set(ptr::null());
@@ -148,9 +167,10 @@ pub(crate) fn by_os_thread<T>(
     // each is.
     let none = Interrupt::new();
     let ends = matches!(restart, Restart::AsAsked | Restart::Never);
-    let own = OWN.try_with(|own| (is_libcs() && own.id.get() != 0).then_some(ptr::from_ref(own)));
-    // SAFETY: the calling thread's.
-    let Some(own) = own.ok().flatten().map(|own| unsafe { &*own }) else {
+    let own =
+        OWN.try_with(|place| if is_libcs() { place.0.get().cast_const() } else { ptr::null() });
+    // SAFETY: the calling thread's, or null.
+    let Some(own) = (unsafe { own.unwrap_or(ptr::null()).as_ref() }) else {
         return wait((ends && !sylvan::is_green()).then_some(&none));
     };
     if restart == Restart::Always {
