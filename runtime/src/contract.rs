@@ -45,4 +45,5 @@ pub mod thread {
     pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
     pub use crate::task::Birth;
     pub use crate::thread::hooks::{conceive_by, end_locals};
+    pub use crate::trace::record_new_name;
 }

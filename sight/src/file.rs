@@ -392,7 +392,7 @@ pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
             run.rings.push(ring);
         }
     }
-    for (thread, parts) in parts {
+    for (thread, parts) in parts.into_iter().filter(|(_, parts)| parts.contains_key(&0)) {
         let name: Vec<u8> = parts.into_values().flatten().collect();
         run.names.entry(thread).or_insert_with(|| String::from_utf8_lossy(&name).into_owned());
     }
@@ -412,7 +412,11 @@ fn moments(events: &[Event], ended_ns: u64, parts: &mut Parts) -> Vec<Moment> {
     for event in events.iter().rev() {
         let Some(kind) = event.kind() else { continue };
         if kind == Kind::Name {
-            parts.entry(event.thread()).or_default().insert(event.detail(), event.name_part());
+            // The last name of a thread is the one that it has; its first part is found last.
+            let parts = parts.entry(event.thread()).or_default();
+            if !parts.contains_key(&0) {
+                parts.insert(event.detail(), event.name_part());
+            }
             continue;
         }
         // By less than half of the hours, back or forth: two may record at the same time in the ring that
@@ -450,7 +454,7 @@ mod tests {
         let mut writer = Writer::new(Vec::new(), &about(100)).unwrap();
         writer.reasons(["read", "a word"].into_iter()).unwrap();
         writer.name(7, "seven").unwrap();
-        let parts = [Event::text(8, 1, b"-name"), Event::text(8, 0, b"a-long-one")];
+        let parts = [Event::text(8, 0, b"a-long-one"), Event::text(8, 1, b"-name")];
         let events = [Event::new(50, Kind::Start, 0, 7, 0), Event::new(60, Kind::Park, 1, 7, 0)];
         let all: Vec<Event> = parts.into_iter().chain(events).collect();
         writer.ring(11, 1, 5, all.into_iter()).unwrap();
@@ -465,6 +469,26 @@ mod tests {
         let times: Vec<_> = ring.moments.iter().map(|moment| moment.at_ns).collect();
         assert_eq!(times, [50, 60]);
         assert_eq!(run.whole_from_ns(), 50, "five events were lost before that");
+    }
+
+    #[test]
+    fn a_thread_has_its_last_name_and_all_of_it() {
+        let mut writer = Writer::new(Vec::new(), &about(100)).unwrap();
+        let names = [
+            // Its first part was written over.
+            Event::text(6, 1, b"tail"),
+            Event::text(7, 0, b"a-long-one"),
+            Event::text(7, 1, b"-name"),
+            Event::text(8, 0, b"short"),
+            Event::text(7, 0, b"another"),
+            Event::text(8, 0, b"now-longer"),
+            Event::text(8, 1, b"-than-that"),
+        ];
+        writer.ring(0, 0, 0, names.into_iter()).unwrap();
+        let run = read(&writer.end().unwrap()).unwrap();
+        assert_eq!(run.name(6), None);
+        assert_eq!(run.name(7), Some("another"));
+        assert_eq!(run.name(8), Some("now-longer-than-that"));
     }
 
     #[test]

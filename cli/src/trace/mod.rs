@@ -43,7 +43,7 @@ A program records its run if it is told where to:
   SYLVAN_TRACE=FILE           the file, written when the process ends; %p in it is the number of
                               the process
   SYLVAN_TRACE_MB=N           how much of the run each worker keeps, in megabytes (default 16): the
-                              last part; an event takes 16 bytes
+                              last part; an event takes 16 bytes, and they are a power of two
   SYLVAN_TRACE_SIGNAL=NAME    a signal at which the file is written, too, to FILE.1, FILE.2, ...
 
 A process that was not told so records, too, while this asks it to, by its number:

@@ -69,6 +69,8 @@ pub(crate) struct Record {
     lowest: AtomicUsize,
     highest: AtomicUsize,
     guard: AtomicUsize,
+    /// The runtime's number of the thread; 0 until it begins.
+    number: AtomicU64,
     /// Each half by itself: who reads while it changes may get one of each.
     name: [AtomicU64; 2],
     /// The policy over the priority, as the thread has set them for itself.
@@ -159,6 +161,7 @@ impl Record {
             lowest: AtomicUsize::new(0),
             highest: AtomicUsize::new(0),
             guard: AtomicUsize::new(0),
+            number: AtomicU64::new(0),
             name: [AtomicU64::new(0), AtomicU64::new(0)],
             scheduling: AtomicU64::new(0),
             signals: Signals::new(),
@@ -180,6 +183,7 @@ impl Record {
         this.cancel.store(0, Ordering::Relaxed);
         this.joiner.store(0, Ordering::Relaxed);
         this.scheduling.store(0, Ordering::Relaxed);
+        this.number.store(0, Ordering::Relaxed);
         this.begun.store(NOT_BEGUN, Ordering::Relaxed);
         this.start.set(Some(start));
         this.argument.set(argument);
@@ -203,6 +207,9 @@ impl Record {
     pub(super) fn begin(&'static self) {
         THIS.set(self);
         owner::renew();
+        // Sequentially consistent, as is what `set_name` does: whoever is second records the name.
+        self.number.store(sylvan::current().id().get(), Ordering::SeqCst);
+        self.record_name();
         if let Some((stack, guard)) = sylvan::thread::stack_bounds() {
             // The first frames lie above what the stack's size is counted from, and libc's record above those.
             self.lowest.store(stack.start, Ordering::Relaxed);
@@ -255,7 +262,7 @@ impl Record {
 
     pub(crate) fn name(&self) -> Name {
         let [low, high] = &self.name;
-        let (low, high) = (low.load(Ordering::Relaxed), high.load(Ordering::Relaxed));
+        let (low, high) = (low.load(Ordering::SeqCst), high.load(Ordering::SeqCst));
         let mut name = Name::default();
         name[..8].copy_from_slice(&low.to_ne_bytes());
         name[8..].copy_from_slice(&high.to_ne_bytes());
@@ -266,8 +273,17 @@ impl Record {
         let (low, high) = name.split_at(8);
         for (to, half) in self.name.iter().zip([low, high]) {
             let half = half.try_into().map_or(0, u64::from_ne_bytes);
-            to.store(half, Ordering::Relaxed);
+            to.store(half, Ordering::SeqCst);
         }
+        self.record_name();
+    }
+
+    /// For a recording of the run, if there is one.
+    fn record_name(&self) {
+        let name = self.name();
+        let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        let name = String::from_utf8_lossy(&name[..len]);
+        sylvan::contract::thread::record_new_name(self.number.load(Ordering::SeqCst), &name);
     }
 }
 

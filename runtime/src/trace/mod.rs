@@ -157,6 +157,20 @@ pub(crate) fn record_name(thread: u32, rare: &Rare) {
     }
 }
 
+/// Records that a thread has this name now: one that a whole program's thread is given while it is there. By its
+/// number, and nothing if that is 0.
+#[inline]
+pub fn record_new_name(thread: u64, name: &str) {
+    if thread == 0 || !is_on() {
+        return;
+    }
+    // Acquire as above.
+    // SAFETY: as above.
+    if let Some(names) = unsafe { NAMES.load(Ordering::Acquire).as_ref() } {
+        record_name_in(names, thread as u32, name);
+    }
+}
+
 #[cold]
 fn record_name_in(names: &Ring, thread: u32, name: &str) {
     let parts = name.as_bytes().chunks(Event::TEXT).take(PARTS_MAX);

@@ -41,9 +41,9 @@ unsafe impl Sync for Ring {}
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// One with room for so many events, or the next power of two; `None` where there is no memory.
+    /// One with room for at most so many events: a power of two of them. `None` where there is no memory.
     pub(super) fn new(n_events: u64) -> Option<&'static Self> {
-        let capacity = n_events.next_power_of_two();
+        let capacity = 1 << n_events.checked_ilog2()?;
         let len = size_of::<Self>() + usize::try_from(capacity).ok()? * size_of::<Slot>();
         let start = memory::reserve(len).ok()?.cast::<Self>();
         // SAFETY: the mapping is as long, and its start is that of a page.

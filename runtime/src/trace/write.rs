@@ -3,7 +3,7 @@
 //! | variable | says |
 //! |---|---|
 //! | `SYLVAN_TRACE` | the file; `%p` in it stands for the number of the process |
-//! | `SYLVAN_TRACE_MB` | the size of a worker's ring; 16 by default |
+//! | `SYLVAN_TRACE_MB` | the size of a worker's ring, rounded down to a power of two; 16 by default |
 //! | `SYLVAN_TRACE_SIGNAL` | the signal at which it is written, too (`signal`) |
 //!
 //! The file is made at the start, so that one that cannot be is an error then, and is empty until it is
