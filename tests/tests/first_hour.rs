@@ -61,7 +61,7 @@ fn main() {
 /// What it prints.
 const ANSWER: &str = "hello false 7\n";
 
-/// Runs a command of cargo on a package with such a program, whose `std` line this is.
+/// Runs a command of cargo on a package with such a program, whose `std` line this is; more may follow it.
 fn cargo(command: &str, name: &str, std: &str, program: &str) -> Output {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("first-hour").join(name);
@@ -74,7 +74,7 @@ fn cargo(command: &str, name: &str, std: &str, program: &str) -> Output {
         format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{rest}")
     };
     let std = std.replace("ROOT", root.to_str().expect("text"));
-    let dependencies = format!("{std}\ndependency = {{ path = \"dependency\" }}\n");
+    let dependencies = format!("dependency = {{ path = \"dependency\" }}\n{std}\n");
     write("Cargo.toml", &package(name, &format!("[workspace]\n\n[dependencies]\n{dependencies}")));
     write("src/main.rs", program);
     write("dependency/Cargo.toml", &package("dependency", ""));
@@ -82,7 +82,8 @@ fn cargo(command: &str, name: &str, std: &str, program: &str) -> Output {
     // The versions that have been fetched for the workspace are the ones that are there.
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("the lock file");
     Command::new(env!("CARGO"))
-        .args([command, "--offline", "--quiet", "--color=never"])
+        .args(command.split(' '))
+        .args(["--offline", "--color=never"])
         .current_dir(&folder)
         // One for all, so that the mirror is built once.
         .env("CARGO_TARGET_DIR", folder.with_file_name("target"))
@@ -101,9 +102,25 @@ fn assert_answers(output: &Output) {
 
 const MIRROR: &str = r#"std = { package = "std-shim", path = "ROOT/std-shim" }"#;
 
+/// The lines for debug builds, as the README has them.
+fn profile() -> String {
+    let readme = fs::read_to_string("../README.md").expect("the README");
+    let lines = readme.split("```toml\n").find(|block| block.starts_with("[profile"));
+    lines.and_then(|block| block.split("```").next()).expect("a profile").to_owned()
+}
+
+#[test]
+fn the_profile_of_the_readme_names_packages_that_there_are() {
+    let lines = format!("{MIRROR}\n\n{}", profile());
+    let output = cargo("check", "optimized", &lines, "fn main() {}");
+    assert!(output.status.success());
+    let warnings = text(&output.stderr);
+    assert!(!warnings.contains("did not match any packages"), "{warnings}");
+}
+
 #[test]
 fn the_compiler_says_what_the_page_says() {
-    let output = cargo("check", "met", MIRROR, PROGRAM);
+    let output = cargo("check --quiet", "met", MIRROR, PROGRAM);
     assert!(!output.status.success());
     let errors = text(&output.stderr);
     let page = fs::read_to_string("../docs/troubleshooting.md").expect("the page");
@@ -125,7 +142,7 @@ fn what_is_converted_may_be_given_to_a_dependency() {
         .replace("greet(server)", "greet(server.into())")
         .replace(".is_a_terminal()", ".metadata().unwrap().is_file()")
         .replace(".describe()", ".lock().unwrap()");
-    assert_answers(&cargo("run", "converted", MIRROR, &program));
+    assert_answers(&cargo("run --quiet", "converted", MIRROR, &program));
 }
 
 #[test]
@@ -135,12 +152,12 @@ fn real_std_beside_the_mirror_has_the_methods() {
         .replace("use std::net", "use std_shim::net")
         .replace("use std::thread", "use std_shim::thread")
         .replace("greet(server)", "greet(server.into())");
-    assert_answers(&cargo("run", "beside", line, &program));
+    assert_answers(&cargo("run --quiet", "beside", line, &program));
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn what_is_linked_in_leaves_std_its_types() {
     let line = r#"std = { package = "sylvan-libc", path = "ROOT/posix/linked" }"#;
-    assert_answers(&cargo("run", "linked", line, PROGRAM));
+    assert_answers(&cargo("run --quiet", "linked", line, PROGRAM));
 }
