@@ -69,7 +69,12 @@ mod ring;
 mod sys;
 
 #[cfg(not(sylvan_loom))]
+#[allow(unsafe_code, reason = "installs the handler of a signal")]
+mod at_signal;
+#[cfg(not(sylvan_loom))]
 mod clock;
+#[cfg(not(sylvan_loom))]
+mod env;
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "starts OS threads by libc")]
 mod os_thread;
@@ -77,7 +82,6 @@ mod os_thread;
 #[allow(unsafe_code, reason = "reads the notes of loaded objects")]
 mod others;
 #[cfg(not(sylvan_loom))]
-#[allow(unsafe_code, reason = "writes to a descriptor by number")]
 mod report;
 
 #[cfg(not(sylvan_loom))]
@@ -150,6 +154,8 @@ pub mod thread;
 mod signal;
 
 #[cfg(not(sylvan_loom))]
+mod look;
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;
 #[cfg(not(sylvan_loom))]
@@ -216,6 +222,8 @@ pub use blocking::blocking;
 #[cfg(not(sylvan_loom))]
 pub use context::tls::TlsMode;
 pub use io::{Interest, ready};
+#[cfg(not(sylvan_loom))]
+pub use look::dump;
 pub use park::{Wait, WaitReason, sleep_until, wait, wake};
 #[cfg(not(sylvan_loom))]
 pub use poll::poll;

@@ -86,18 +86,14 @@ pub(crate) fn spawn(name: String, main: impl FnOnce() + Send + 'static) -> io::R
     Ok(OsThread(unsafe { thread.assume_init() }))
 }
 
-/// Has one call `f`, and waits for its result.
-#[cfg_attr(
-    not(all(target_os = "linux", target_env = "gnu")),
-    allow(dead_code, reason = "there is nothing to probe")
-)]
+/// Has one that `start` starts call `f`, and waits for its result.
 pub(crate) fn call<T: Send + 'static>(
-    name: &str,
+    start: impl FnOnce(Box<dyn FnOnce() + Send>) -> io::Result<OsThread>,
     f: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let result = Arc::new(Lock::new(None));
     let place = Arc::clone(&result);
-    spawn(name.to_owned(), move || *place.lock() = Some(f()))?.join();
+    start(Box::new(move || *place.lock() = Some(f())))?.join();
     let result = result.lock().take();
     Ok(result.expect("the thread has ended"))
 }

@@ -1,7 +1,10 @@
 //! What the runtime says on standard error, straight to the descriptor.
 
 use std::fmt::{self, Write};
+use std::io;
 use std::process;
+
+use crate::sys::file::Stderr;
 
 /// A line in the making: on the stack, cut off where it is full, usable in a signal handler.
 struct Line {
@@ -23,9 +26,7 @@ impl Write for Line {
 pub(crate) fn say(text: fmt::Arguments<'_>) {
     let mut line = Line { bytes: [0; 512], len: 0 };
     let _ = line.write_fmt(text);
-    // SAFETY: descriptor 2 is standard error by convention; if it is closed, the write fails.
-    let stderr = unsafe { std::os::fd::BorrowedFd::borrow_raw(2) };
-    let _ = rustix::io::write(stderr, &line.bytes[..line.len]);
+    let _ = io::Write::write(&mut Stderr, &line.bytes[..line.len]);
 }
 
 /// Says why, and aborts: for what std answers with an abort, and for broken invariants.

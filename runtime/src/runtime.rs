@@ -1,7 +1,6 @@
 //! Starting the runtime: once, at first use, as the environment or the program says. In a child of a fork
 //! (`fork`) once more.
 
-use std::env;
 use std::io;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -9,8 +8,10 @@ use std::time::Duration;
 use crate::attributes;
 use crate::context::tls::{self, TlsMode};
 use crate::current;
+use crate::env;
 use crate::fork;
 use crate::lock::Lock;
+use crate::look;
 use crate::panic;
 use crate::primitive::{AtomicU8, Ordering};
 use crate::scheduler::{self, Scheduler, Settings};
@@ -120,14 +121,14 @@ impl Config {
     fn start_once(&self) -> io::Result<()> {
         let workers = match positive("workers", self.workers)? {
             Some(n) => n,
-            None => match positive_from_env("SYLVAN_WORKERS")? {
+            None => match env::positive("SYLVAN_WORKERS")? {
                 Some(n) => n,
                 None => available_parallelism()?.get(),
             },
         };
         let max_threads = match positive("max_threads", self.max_threads)? {
             Some(n) => n,
-            None => positive_from_env("SYLVAN_MAX_THREADS")?.unwrap_or(N_THREADS_MAX),
+            None => env::positive("SYLVAN_MAX_THREADS")?.unwrap_or(N_THREADS_MAX),
         };
         let wanted = match self.tls {
             Some(mode) => Some(mode),
@@ -143,11 +144,12 @@ impl Config {
         let mode = tls::choose(wanted)?;
         let warn_blocking = match self.warn_blocking {
             Some(Duration::ZERO) => {
-                return Err(invalid("`warn_blocking` expected a time above `0ms`".into()));
+                return Err(env::invalid("`warn_blocking` expected a time above `0ms`".into()));
             }
             Some(limit) => Some(limit),
-            None => duration_from_env("SYLVAN_WARN_BLOCKING")?,
+            None => env::duration("SYLVAN_WARN_BLOCKING")?,
         };
+        let dump = look::Settings::from_env()?;
         let trace = trace::Settings::from_env(workers)?;
         fork::watch(in_child)?;
         attributes::note_start();
@@ -163,6 +165,9 @@ impl Config {
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
         prepared.begin(|| {
+            if let Some(settings) = dump {
+                settings.attend();
+            }
             if let Some(settings) = trace {
                 trace::begin(settings);
             }
@@ -255,46 +260,16 @@ pub fn tls_mode() -> io::Result<TlsMode> {
 
 fn positive(what: &str, n: Option<usize>) -> io::Result<Option<usize>> {
     if n == Some(0) {
-        Err(invalid(format!("`{what}` expected a positive integer, got `0`")))
+        Err(env::invalid(format!("`{what}` expected a positive integer, got `0`")))
     } else {
         Ok(n)
     }
 }
 
-pub(crate) fn positive_from_env(name: &str) -> io::Result<Option<usize>> {
-    let Some(value) = env::var_os(name) else { return Ok(None) };
-    let parsed = value.to_str().and_then(|value| value.parse().ok()).filter(|n| *n > 0);
-    parsed.map(Some).ok_or_else(|| {
-        invalid(format!("`{name}` expected a positive integer, got `{}`", value.to_string_lossy()))
-    })
-}
-
-/// A time as `100ms` or `2s`.
-fn duration_from_env(name: &str) -> io::Result<Option<Duration>> {
-    let Some(value) = env::var_os(name) else { return Ok(None) };
-    let parse = |value: &str| match value.strip_suffix("ms") {
-        Some(n) => n.parse().ok().map(Duration::from_millis),
-        None => value.strip_suffix('s')?.parse().ok().map(Duration::from_secs),
-    };
-    let parsed = value.to_str().and_then(parse).filter(|limit| !limit.is_zero());
-    parsed.map(Some).ok_or_else(|| {
-        let value = value.to_string_lossy();
-        invalid(format!("`{name}` expected a time such as `100ms` or `2s`, got `{value}`"))
-    })
-}
-
 fn tls_from_env() -> io::Result<Option<TlsMode>> {
-    let Some(value) = env::var_os("SYLVAN_TLS") else { return Ok(None) };
-    match value.to_str() {
-        Some("own") => Ok(Some(TlsMode::Own)),
-        Some("shared") => Ok(Some(TlsMode::Shared)),
-        _ => Err(invalid(format!(
-            "`SYLVAN_TLS` expected `own` or `shared`, got `{}`",
-            value.to_string_lossy()
-        ))),
-    }
-}
-
-fn invalid(text: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, text)
+    env::parsed("SYLVAN_TLS", "`own` or `shared`", |value| match value {
+        "own" => Some(TlsMode::Own),
+        "shared" => Some(TlsMode::Shared),
+        _ => None,
+    })
 }

@@ -1,7 +1,7 @@
 //! What is shown to those who look from outside: the table (`sylvan_sight::table`) and the way to it.
 //!
 //! Nothing here runs but [`begin`], once. Who looks reads the memory of the process: it finds the table by a
-//! note, and from there on all that the runtime has for itself anyway.
+//! note, and from there on all that the runtime has for itself anyway. So does the process itself (`look`).
 //!
 //! # Threads
 //!
@@ -107,6 +107,12 @@ static TABLE: Table<Address> = Table {
     alarm: timer::Alarm::LAYOUT,
     sleeper: park::Sleeper::LAYOUT,
 };
+
+/// The address of the table, for those in the process who read it as somebody else would.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn table_at() -> u64 {
+    (&raw const TABLE).addr() as u64
+}
 
 // Weak, and with the version in its name: where an object has this crate twice, one table will do if both are
 // of the same version.

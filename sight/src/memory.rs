@@ -1,6 +1,7 @@
 //! How somebody's memory is read.
 
 use std::fmt;
+use std::iter;
 
 /// What cannot be read: nothing is mapped there, or whoever looks has no right to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,36 @@ pub trait Memory {
         self.read(at, &mut bytes)?;
         Ok(u64::from_ne_bytes(bytes))
     }
+}
+
+/// For a memory that is read by calls which take up to `n_max` pieces, read them in their order, and stop at the
+/// first that cannot be read: reads all pieces, each call by `read`, which returns how many bytes it has read. Which
+/// of them could be read.
+pub fn read_in_batches(
+    pieces: &mut [Piece<'_>],
+    n_max: usize,
+    mut read: impl FnMut(&mut [Piece<'_>]) -> usize,
+) -> Vec<bool> {
+    let mut are_read = Vec::with_capacity(pieces.len());
+    let mut rest = pieces;
+    while !rest.is_empty() {
+        let batch = rest.len().min(n_max);
+        let mut n_bytes = read(&mut rest[..batch]);
+        let mut n = 0;
+        for piece in &rest[..batch] {
+            let Some(left) = n_bytes.checked_sub(piece.into.len()) else { break };
+            n_bytes = left;
+            n += 1;
+        }
+        are_read.extend(iter::repeat_n(true, n));
+        if n < batch {
+            // That is where it has stopped.
+            are_read.push(false);
+            n += 1;
+        }
+        rest = rest.split_at_mut(n).1;
+    }
+    are_read
 }
 
 /// A piece of memory that was copied, at the address that it had: for tests, and for what is read once.

@@ -8,7 +8,7 @@
 //! A process that runs goes on meanwhile. What is found was true of each thread at some moment, of different
 //! threads at different ones; a thread that starts or ends meanwhile is found or not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::memory::{Memory, Piece, Unreadable};
@@ -17,6 +17,9 @@ use crate::table::Table;
 
 /// Lists longer than this are not followed: what changes under one's eyes may lead in a circle.
 const MANY: u64 = 1 << 24;
+
+/// What a task says of who waits for its end, once that has come; a pointer to them is above.
+const ENDED: u64 = 1;
 
 /// A green thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,9 +243,11 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         }
         let places: Vec<_> = owned.iter().map(|(_, owner)| *owner).collect();
         let tasks = Copies::read(self.memory, &places, self.table.task.size);
+        // One that was joined is gone for who has joined it, though its stack is still to be given back.
         let is_of = |slot: &Slot, task: Record<'_>| {
             task.word(self.table.task.bottom) == slot.bottom
                 && task.byte(self.table.task.class) == slot.class
+                && task.word(self.table.task.join) != ENDED
         };
         let found: Vec<_> = owned
             .iter()
@@ -405,10 +410,11 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         Ok(queued)
     }
 
-    /// Tasks that are linked, up to `n`.
+    /// Tasks that are linked, up to `n`; where a list changes meanwhile, no further than to where it has been.
     fn follow(&self, mut at: u64, n: u64, into: &mut Vec<u64>) {
+        let mut seen = HashSet::new();
         for _ in 0..n.min(MANY) {
-            if at == 0 {
+            if at == 0 || !seen.insert(at) {
                 break;
             }
             into.push(at);

@@ -18,8 +18,8 @@ use crate::reason::Reason;
 use crate::table::Table;
 use crate::threads::{Copies, Record, State, Thread};
 
-/// Rings are followed so far.
-const STEPS_MAX: usize = 1 << 24;
+/// As many elements of rings are looked at.
+const ELEMENTS_MAX: usize = 1 << 24;
 
 /// What a thread waits for, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,8 @@ pub fn waits<M: Memory + ?Sized>(
     Ok(waits)
 }
 
-/// Follows rings by their first elements, each with what is told of all of its elements.
+/// Follows rings by their first elements, each with what is told of all of its elements. Where a ring changes
+/// meanwhile the way may lead on elsewhere, and never back to the first: so it ends where it has been before.
 fn follow<M: Memory + ?Sized, T: Copy>(
     memory: &M,
     firsts: Vec<(T, u64)>,
@@ -97,19 +98,18 @@ fn follow<M: Memory + ?Sized, T: Copy>(
     size: u64,
     mut each: impl FnMut(T, Record<'_>),
 ) {
-    let mut left = STEPS_MAX;
-    let mut front: Vec<_> = firsts.into_iter().map(|(tag, first)| (tag, first, first)).collect();
-    while !front.is_empty() && left > 0 {
-        let places: Vec<_> = front.iter().map(|(.., at)| *at).collect();
-        left = left.saturating_sub(places.len());
+    let mut front = firsts;
+    let mut seen: HashSet<_> = front.iter().map(|(_, first)| *first).collect();
+    while !front.is_empty() && seen.len() < ELEMENTS_MAX {
+        let places: Vec<_> = front.iter().map(|(_, at)| *at).collect();
         let copies = Copies::read(memory, &places, size);
         let mut further = Vec::new();
-        for ((tag, first, _), element) in front.iter().zip(copies.iter()) {
+        for ((tag, _), element) in front.iter().zip(copies.iter()) {
             let Some(element) = element else { continue };
             each(*tag, element);
             let next = element.word(next_at);
-            if next != *first && next != 0 {
-                further.push((*tag, *first, next));
+            if next != 0 && seen.insert(next) {
+                further.push((*tag, next));
             }
         }
         front = further;
@@ -259,6 +259,17 @@ pub fn circles(threads: &[Thread], waits: &[Wait]) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::Copied;
+
+    #[test]
+    fn a_ring_that_changes_under_ones_eyes_is_not_followed_for_ever() {
+        // The first leads into a ring in which it is not.
+        let bytes = [8_u64, 16, 8].map(u64::to_ne_bytes).concat();
+        let mut seen = Vec::new();
+        let memory = Copied { start: 0, bytes };
+        follow(&memory, vec![((), 0)], 0, 8, |(), element| seen.push(element.word(0)));
+        assert_eq!(seen, [8, 16, 8]);
+    }
 
     fn thread(id: u64) -> Thread {
         Thread {

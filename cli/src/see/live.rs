@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::iter;
 
-use sylvan_sight::memory::Piece;
+use sylvan_sight::memory::{Piece, read_in_batches};
 use sylvan_sight::procfs::Mapping;
 use sylvan_sight::{Memory, Unreadable};
 
@@ -100,26 +99,7 @@ impl Memory for Live {
     }
 
     fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
-        let mut are_read = Vec::with_capacity(pieces.len());
-        let mut rest = pieces;
-        while !rest.is_empty() {
-            let batch = rest.len().min(PIECES_MAX);
-            let mut n_bytes = self.read_raw(&mut rest[..batch]).unwrap_or(0);
-            let mut n = 0;
-            for piece in &rest[..batch] {
-                let Some(left) = n_bytes.checked_sub(piece.into.len()) else { break };
-                n_bytes = left;
-                n += 1;
-            }
-            are_read.extend(iter::repeat_n(true, n));
-            if n < batch {
-                // That is where the kernel stopped.
-                are_read.push(false);
-                n += 1;
-            }
-            rest = rest.split_at_mut(n).1;
-        }
-        are_read
+        read_in_batches(pieces, PIECES_MAX, |batch| self.read_raw(batch).unwrap_or(0))
     }
 }
 

@@ -262,6 +262,14 @@ pub(crate) fn start_os_thread(
     wardrobe::covered(|| os_thread::spawn(name, main))
 }
 
+/// Has one of the runtime's own OS threads call `f`, and waits for its result.
+pub(crate) fn call_os_thread<T: Send + 'static>(
+    name: &str,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    os_thread::call(|main| start_os_thread(name.to_owned(), main), f)
+}
+
 impl Scheduler {
     pub(crate) fn tls_mode(&self) -> TlsMode {
         self.tls_mode

@@ -62,6 +62,7 @@ pub(crate) mod kernel;
 
 pub(crate) mod barrier;
 pub(crate) mod cache;
+pub(crate) mod file;
 pub(crate) mod high;
 pub(crate) mod memory;
 pub(crate) mod signal_stack;

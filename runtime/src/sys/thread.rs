@@ -207,15 +207,9 @@ fn read_about<'a>(id: u32, file: &str, into: &'a mut [u8]) -> Option<&'a [u8]> {
 /// How much there is at the beginning of a file, as far as there is room.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn read_file(path: &std::ffi::CStr, into: &mut [u8]) -> Option<usize> {
-    use std::os::fd::IntoRawFd;
+    use std::io::Read;
 
-    use rustix::fs::{Mode, OFlags, open};
-
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let read = rustix::io::read(&file, into).ok();
-    // SAFETY: owned. To drop it would be to call libc's function.
-    unsafe { rustix::io::close(file.into_raw_fd()) };
-    read
+    super::file::File::open(path).ok()?.read(into).ok()
 }
 
 /// Whether the calling OS thread has started a child that lives, or that nobody has waited for; `None`

@@ -36,8 +36,6 @@
 //! in a file of its own (`write`).
 
 mod ring;
-#[cfg(target_os = "linux")]
-mod signal;
 mod write;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `SYLVAN_TRACE` | the file; `%p` in it stands for the number of the process |
 //! | `SYLVAN_TRACE_MB` | the size of a worker's ring, rounded down to a power of two; 16 by default |
-//! | `SYLVAN_TRACE_SIGNAL` | the signal at which it is written, too (`signal`) |
+//! | `SYLVAN_TRACE_SIGNAL` | the signal at which it is written, too (`at_signal`) |
 //!
 //! The file is made at the start, so that one that cannot be is an error then, and is empty until it is
 //! written. At the end of the process that is done by what libc calls there (`atexit`): after `main`, or in
@@ -14,23 +14,21 @@
 //! A child of a fork that starts the runtime has a file of its own: if the name has no `%p`, the number of the
 //! process is appended. At signals the number of the signal so far is: `FILE.1`, `FILE.2`.
 
-use std::env;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use rustix::fs::{Mode, OFlags};
 use sylvan_sight::file::{About, Why, Writer};
 use sylvan_sight::recording::{FROM_START, OFF};
 
 use super::{CONTROL, RECORDED, now_ns, prepare, ring, set};
-use crate::life::{self, PerLife};
+use crate::at_signal;
+use crate::env;
+use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::park::WaitReason;
 use crate::report;
+use crate::sys::file::File;
 use crate::sys::thread;
 
 /// Bytes of an event.
@@ -64,58 +62,20 @@ impl Settings {
     ///
     /// Where a variable has no usable value.
     pub(crate) fn from_env(n_cores: usize) -> io::Result<Option<Self>> {
-        let Some(name) = env::var_os("SYLVAN_TRACE").filter(|name| !name.is_empty()) else {
-            return Ok(None);
-        };
-        let megabytes = crate::runtime::positive_from_env("SYLVAN_TRACE_MB")?;
+        let Some(path) = env::file("SYLVAN_TRACE")? else { return Ok(None) };
+        let megabytes = env::positive("SYLVAN_TRACE_MB")?;
         let n_events = megabytes.map_or(0, |n| ((n as u64) << 20) / EVENT);
-        let signal = signal_from_env()?;
-        let path = path(&name);
-        let cannot = |error: io::Error| {
-            let why = format!("`SYLVAN_TRACE`: {} cannot be written: {error}", path.display());
-            io::Error::new(error.kind(), why)
-        };
-        // Where the process is now, wherever it goes.
-        let path = std::path::absolute(&path).map_err(cannot)?;
-        create(&path).map_err(cannot)?;
+        let signal = at_signal::from_env("SYLVAN_TRACE_SIGNAL")?;
+        let file = File::create(&path);
+        file.map_err(|error| env::cannot_write("SYLVAN_TRACE", &path, error))?;
         Ok(Some(Self { path, n_events, signal, n_cores: n_cores as u32 }))
     }
-}
-
-/// The file's name, with the number of the process where it is to be.
-fn path(name: &OsStr) -> PathBuf {
-    let pid = thread::process().to_string();
-    let mut bytes = Vec::new();
-    let mut rest = name.as_bytes();
-    let mut has_number = false;
-    while let Some(at) = rest.windows(2).position(|pair| pair == b"%p") {
-        bytes.extend_from_slice(&rest[..at]);
-        bytes.extend_from_slice(pid.as_bytes());
-        rest = &rest[at + 2..];
-        has_number = true;
-    }
-    bytes.extend_from_slice(rest);
-    if !has_number && life::number() != life::FIRST {
-        bytes.push(b'.');
-        bytes.extend_from_slice(pid.as_bytes());
-    }
-    OsString::from_vec(bytes).into()
-}
-
-#[cfg(target_os = "linux")]
-fn signal_from_env() -> io::Result<Option<i32>> {
-    super::signal::from_env()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn signal_from_env() -> io::Result<Option<i32>> {
-    Ok(None)
 }
 
 /// Begins to record. By the start of the runtime, before there is a worker.
 pub(crate) fn begin(settings: Settings) {
     let Settings { path, n_events, signal, n_cores } = settings;
-    let program = env::current_exe().unwrap_or_default().display().to_string();
+    let program = std::env::current_exe().unwrap_or_default().display().to_string();
     let n_signals = AtomicU32::new(0);
     RECORDING.begin(Recording { path, program, n_cores, n_signals, writing: Lock::new(()) });
     CONTROL.n_events.store(n_events, Ordering::Relaxed);
@@ -127,12 +87,9 @@ pub(crate) fn begin(settings: Settings) {
         // SAFETY: it may be called at the end of any process that this one is, or forks.
         unsafe { libc::atexit(at_exit) };
     }
-    #[cfg(target_os = "linux")]
     if let Some(signal) = signal {
-        super::signal::attend(signal);
+        at_signal::attend("sylvan-trace", signal, true, || write(Why::Signal));
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = signal;
 }
 
 /// In a child of a fork: it is the parent's.
@@ -170,7 +127,7 @@ impl Recording {
             ended_ns: now_ns(),
             program: self.program.clone(),
         };
-        let mut writer = Writer::new(File(create(path)?), &about)?;
+        let mut writer = Writer::new(File::create(path)?, &about)?;
         writer.reasons(WaitReason::ALL.iter().map(|reason| reason.text()))?;
         for ring in ring::all() {
             let (n_lost, events) = ring.events();
@@ -178,24 +135,6 @@ impl Recording {
             writer.ring(os_thread, core, n_lost, events)?;
         }
         writer.end()?;
-        Ok(())
-    }
-}
-
-/// Not std's, whose calls a whole program has otherwise.
-struct File(OwnedFd);
-
-fn create(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?)
-}
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(&self.0, bytes)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

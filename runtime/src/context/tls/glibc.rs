@@ -181,7 +181,8 @@ impl Own {
         let resolver = symbol(c"__resp")?.addr().wrapping_sub(here).cast_signed();
         // A thread of its own: it has been set up with all that is loaded by now. It asks `ld.so` for
         // nothing that it needs its lock for, which the caller has in the constructor of a library.
-        let (probed, search, generation) = os_thread::call("sylvan-probe", move || {
+        let start = |main| os_thread::spawn("sylvan-probe".to_owned(), main);
+        let (probed, search, generation) = os_thread::call(start, move || {
             let here = thread_pointer::get();
             let this = here.wrapping_add_signed(pthread);
             let block = here - below..here + above;

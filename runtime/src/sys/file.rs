@@ -1,0 +1,99 @@
+//! Files that the runtime reads and writes itself: not std's, whose calls a whole program has otherwise.
+
+use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::path::Arg;
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct File(ManuallyDrop<OwnedFd>);
+
+impl File {
+    /// For reading.
+    pub(crate) fn open(path: impl Arg) -> io::Result<Self> {
+        Self::with(path, OFlags::RDONLY)
+    }
+
+    /// For writing: a new one, or an old one from its begin on.
+    pub(crate) fn create(path: impl Arg) -> io::Result<Self> {
+        Self::with(path, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)
+    }
+
+    /// For writing: a new one, or an old one from its end on.
+    pub(crate) fn append(path: impl Arg) -> io::Result<Self> {
+        Self::with(path, OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND)
+    }
+
+    fn with(path: impl Arg, flags: OFlags) -> io::Result<Self> {
+        let file = rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o644))?;
+        Ok(Self(ManuallyDrop::new(file)))
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: it is not used again.
+        let file = unsafe { ManuallyDrop::take(&mut self.0) };
+        // SAFETY: owned. To drop it would be to call libc's function.
+        unsafe { rustix::io::close(file.into_raw_fd()) };
+    }
+}
+
+impl Read for File {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(self.0.as_fd(), into)?)
+    }
+}
+
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self.0.as_fd(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Standard error, straight to the descriptor: without a lock, without an allocation.
+#[derive(Debug)]
+pub(crate) struct Stderr;
+
+impl Stderr {
+    fn descriptor() -> BorrowedFd<'static> {
+        // SAFETY: it is standard error by convention; if it is closed, the calls fail.
+        unsafe { BorrowedFd::borrow_raw(2) }
+    }
+
+    /// Writes all, and waits where there is no room: also where the program has made it one that would not.
+    pub(crate) fn write_patiently(mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write(bytes) {
+                Ok(n) => bytes = &bytes[n..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(
+                        &mut [PollFd::from_borrowed_fd(Self::descriptor(), PollFlags::OUT)],
+                        None,
+                    )?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(Self::descriptor(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
