@@ -42,8 +42,8 @@ use crate::kind::Kind;
 use crate::next::libcs;
 use crate::poll::to_timespec;
 use crate::transfer::{
-    Buffers, answer, attempt, check, flags_in, on, receive, result, send_rest, taken, there,
-    transmit, when_ready,
+    Buffers, answer, attempt, check, flags_in, on, receive, result, send_rest, there, transmit,
+    when_ready,
 };
 use crate::wait::{Restart, section};
 
@@ -475,7 +475,7 @@ pub unsafe extern "C-unwind" fn send(
             let (from, left) = (from.wrapping_byte_add(done) as c_long, len - done);
             let arguments = [fd.into(), from, left as c_long, flags.into(), 0, 0];
             // SAFETY: as above.
-            taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
+            result(unsafe { enter(libc::SYS_sendto, arguments) })
         }))
     })
 }
@@ -503,7 +503,7 @@ pub unsafe extern "C-unwind" fn sendto(
             let arguments =
                 [fd.into(), from, left as c_long, flags.into(), name as c_long, name_len.into()];
             // SAFETY: as above.
-            taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
+            result(unsafe { enter(libc::SYS_sendto, arguments) })
         }))
     })
 }
@@ -531,7 +531,7 @@ pub unsafe extern "C-unwind" fn sendmsg(
         let total = unsafe { buffers.total() }.unwrap_or(0);
         answer(transmit(fd, kind, flags, total, |fd, flags, done| {
             // SAFETY: as above.
-            unsafe { send_rest(fd, message, buffers, flags, done, total) }
+            unsafe { send_rest(fd, message, buffers, flags, done) }
         }))
     })
 }

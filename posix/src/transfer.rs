@@ -158,28 +158,22 @@ pub(crate) fn is_ready(fd: c_int, interest: Interest) -> bool {
         Interest::Read => PollFlags::IN | PollFlags::RDHUP,
         Interest::Write => PollFlags::OUT,
     };
-    !calls::poll_now(there(fd), events).is_empty()
+    calls::poll_now(there(fd), events).map_or(true, |found| !found.is_empty())
 }
 
-/// What a system call has taken of `given` bytes.
-#[inline]
-pub(crate) fn taken(n: c_long, given: usize) -> io::Result<Attempt<usize>> {
-    Ok(calls::took(result(n)?, given))
-}
-
-/// Sends by a socket: `send` with a descriptor, flags, and how much is sent already, says what it has
-/// [`taken`]. There are `total` bytes.
+/// Sends by a socket: `send` with a descriptor, flags, and how much is sent already, says how much was
+/// taken. There are `total` bytes.
 #[inline]
 pub(crate) fn transmit(
     fd: c_int,
     kind: Kind,
     flags: c_int,
     total: usize,
-    send: impl Fn(c_int, c_int, usize) -> io::Result<Attempt<usize>>,
+    send: impl Fn(c_int, c_int, usize) -> io::Result<usize>,
 ) -> io::Result<usize> {
     let (quietly, mut send) = (flags | libc::MSG_NOSIGNAL, Callers(send));
     let sent = if flags & libc::MSG_DONTWAIT != 0 {
-        send.get()(fd, quietly, 0).map(Attempt::into_inner)
+        send.get()(fd, quietly, 0)
     } else {
         calls::transmit(
             Restart::AsAsked,
@@ -333,7 +327,7 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
             }
             let sent = transmit(fd, kind, 0, total, |fd, flags, done| {
                 // SAFETY: as above.
-                unsafe { send_rest(fd, &from.header(), from, flags, done, total) }
+                unsafe { send_rest(fd, &from.header(), from, flags, done) }
             });
             match sent {
                 // SAFETY: as above.
@@ -351,15 +345,15 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
                 total,
                 move |fd, _, done| {
                     let fd = fd.as_raw_fd();
+                    let one;
+                    let mut rest = from;
+                    if done > 0 {
+                        // SAFETY: there is more.
+                        let (at, len) = unsafe { from.rest(done) };
+                        one = iovec { iov_base: at as *mut c_void, iov_len: len as usize };
+                        rest = Buffers::new(&raw const one, 1);
+                    }
                     if kind == Kind::Pipe {
-                        let one;
-                        let (mut rest, mut given) = (from, total);
-                        if done > 0 {
-                            // SAFETY: there is more.
-                            let (at, len) = unsafe { from.rest(done) };
-                            one = iovec { iov_base: at as *mut c_void, iov_len: len as usize };
-                            (rest, given) = (Buffers::new(&raw const one, 1), len as usize);
-                        }
                         match result(without_waiting(libc::SYS_pwritev2, fd, rest)) {
                             Err(error) if refuses(&error) => kind = Kind::Counter.is_known_of(fd),
                             Err(error) => {
@@ -368,10 +362,12 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
                                 }
                                 return Err(error);
                             }
-                            Ok(n) => return Ok(calls::took(n, given)),
+                            written => return written,
                         }
                     }
-                    when_ready(fd, Interest::Write, plain)
+                    // SAFETY: as above.
+                    let plain = |fd| unsafe { rest.call(libc::SYS_writev, fd) };
+                    when_ready(fd, Interest::Write, plain).map(Attempt::into_inner)
                 },
             );
             said_of_pipe(written)
@@ -439,7 +435,7 @@ pub(crate) fn when_ready(
     result(section(|| plain(fd))).map(Attempt::Done)
 }
 
-/// Sends what is left of a message of `total` bytes, and says what is [`taken`] of it.
+/// Sends what is left of a message, and says how much of it was taken.
 ///
 /// # Safety
 ///
@@ -450,17 +446,16 @@ pub(crate) unsafe fn send_rest(
     buffers: Buffers,
     flags: c_int,
     done: usize,
-    total: usize,
-) -> io::Result<Attempt<usize>> {
+) -> io::Result<usize> {
     if done == 0 {
         let arguments = [header as c_long, flags.into(), 0, 0];
         // SAFETY: as the caller promises, here and below.
-        return taken(unsafe { on(libc::SYS_sendmsg, fd, arguments) }, total);
+        return result(unsafe { on(libc::SYS_sendmsg, fd, arguments) });
     }
     // SAFETY: as above.
     let (at, len) = unsafe { buffers.rest(done) };
     // SAFETY: as above.
-    taken(unsafe { on(libc::SYS_sendto, fd, [at, len, flags.into(), 0]) }, len as usize)
+    result(unsafe { on(libc::SYS_sendto, fd, [at, len, flags.into(), 0]) })
 }
 
 /// As that of libc.
@@ -512,7 +507,7 @@ pub unsafe extern "C-unwind" fn write(fd: c_int, from: *const c_void, len: size_
                 let left = len - done;
                 let arguments = [fd.into(), from, left as c_long, flags.into(), 0, 0];
                 // SAFETY: as above.
-                taken(unsafe { enter(libc::SYS_sendto, arguments) }, left)
+                result(unsafe { enter(libc::SYS_sendto, arguments) })
             });
             match sent {
                 Err(error) if changed(fd, &error) => {}

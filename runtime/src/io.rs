@@ -44,8 +44,8 @@ pub enum Mode {
 pub enum Attempt<T> {
     /// There may be more to read, or more room to write.
     Done(T),
-    /// Nothing is left: a stream was read short, or its buffer filled up. The next call would find
-    /// nothing, and parks without asking.
+    /// Nothing is left: a stream was read short. The next call would find nothing, and parks without
+    /// asking.
     Drained(T),
 }
 

@@ -12,15 +12,17 @@
 //! will be full. Nothing else tells that a socket is drained: a datagram ends where it ends, and a
 //! look (`MSG_PEEK`) takes nothing away.
 //!
-//! A short write has filled the buffer up.
+//! A short write says nothing. Most often it has filled the buffer up, but it may also have lacked memory,
+//! or have been one of a file that takes what it likes; and no edge follows of what was never full.
 //!
 //! # A call that is made in parts
 //!
 //! A write that blocks returns when all is taken. So what the kernel has taken of it is counted, and the
-//! call goes on with the rest, in one attempt and under one timeout. What ends it after a part is not said:
-//! a timeout, a handler or an error leave the part as the answer. (An error of TCP stays in place for the
-//! next call; it must not be fetched by writing on. One of another socket is taken, as the call that
-//! blocks does.)
+//! call goes on with the rest, in one attempt and under one timeout. `poll` says whether there is room for
+//! more. If there is none an edge will tell: then, and only then, the call waits. What ends it after a part is
+//! not said: a timeout, a handler or an error leave the part as the answer. (An error of TCP stays in
+//! place for the next call; it must not be fetched by writing on. One of another socket is taken, as the
+//! call that blocks does.)
 
 use std::ffi::c_int;
 use std::io;
@@ -28,6 +30,7 @@ use std::mem;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::net::sockopt::socket_error;
 use sylvan::contract::io::{Attempt, Interest, Mode};
 
@@ -60,13 +63,6 @@ impl Kind {
         };
         if is_told && 0 < n && n < room { Attempt::Drained(n) } else { Attempt::Done(n) }
     }
-}
-
-/// Judges a write that took `n` bytes of `given`.
-#[inline]
-#[must_use]
-pub fn took(n: usize, given: usize) -> Attempt<usize> {
-    if n < given { Attempt::Drained(n) } else { Attempt::Done(n) }
 }
 
 /// Receives by a socket of this kind: a function, so that one that is known where the call is compiled is
@@ -108,21 +104,23 @@ pub fn is_over(fd: BorrowedFd<'_>, has_asked: &mut bool) -> bool {
     const OVER: PollFlags = PollFlags::RDHUP;
     #[cfg(not(target_os = "linux"))]
     const OVER: PollFlags = PollFlags::empty();
-    mem::replace(has_asked, true) && poll_now(fd, OVER).intersects(OVER)
+    mem::replace(has_asked, true) && poll_now(fd, OVER).is_ok_and(|found| found.intersects(OVER))
 }
 
 /// What `poll` says of a descriptor now; asked for or not, `ERR` is among it.
-pub(crate) fn poll_now(fd: BorrowedFd<'_>, wanted: PollFlags) -> PollFlags {
+///
+/// # Errors
+///
+/// What the kernel says, but for signals.
+pub(crate) fn poll_now(fd: BorrowedFd<'_>, wanted: PollFlags) -> io::Result<PollFlags> {
     const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut entry = [PollFd::from_borrowed_fd(fd, wanted)];
-    match poll(&mut entry, Some(&AT_ONCE)) {
-        Ok(_) => entry[0].revents(),
-        Err(_) => PollFlags::empty(),
-    }
+    retry_on_intr(|| poll(&mut entry, Some(&AT_ONCE)))?;
+    Ok(entry[0].revents())
 }
 
 /// Sends all of `total` bytes, or what can be sent before an error. `ask` gets how many are sent, and gives
-/// the kernel some of the rest: it says how many were [taken](took).
+/// the kernel some of the rest: it says how many were taken.
 ///
 /// # Errors
 ///
@@ -133,23 +131,27 @@ pub fn transmit(
     fd: BorrowedFd<'_>,
     kind: impl Fn() -> Kind + Send,
     total: usize,
-    mut ask: impl FnMut(BorrowedFd<'_>, Mode, usize) -> io::Result<Attempt<usize>> + Send,
+    mut ask: impl FnMut(BorrowedFd<'_>, Mode, usize) -> io::Result<usize> + Send,
 ) -> io::Result<usize> {
     let mut n_sent = 0;
     let sent = &mut n_sent;
     // As above.
     let result = by.attempt(fd, Interest::Write, move |fd, mode| {
-        if *sent > 0 && has_failed(fd, kind()) {
-            return Ok(Attempt::Done(*sent));
-        }
+        // Who was woken tries in any case: of a Unix socket that is full and shut down `poll` says nothing.
+        let mut has_tried = false;
         loop {
-            let part = ask(fd, mode, *sent)?;
-            *sent += part.into_inner();
-            if *sent >= total || kind() == Kind::Message || mode == Mode::Blocking {
-                return Ok(Attempt::Done(*sent));
+            if *sent > 0 {
+                match after_part(fd, kind()) {
+                    Next::End => return Ok(Attempt::Done(*sent)),
+                    Next::Wait if has_tried => return Err(io::ErrorKind::WouldBlock.into()),
+                    Next::Wait | Next::Try => {}
+                }
             }
-            if let Attempt::Drained(_) = part {
-                return Err(io::ErrorKind::WouldBlock.into());
+            let n = ask(fd, mode, *sent)?;
+            has_tried = true;
+            *sent += n;
+            if n == 0 || *sent >= total || kind() == Kind::Message || mode == Mode::Blocking {
+                return Ok(Attempt::Done(*sent));
             }
         }
     });
@@ -159,12 +161,26 @@ pub fn transmit(
     }
 }
 
-/// Whether an error ends a write half way; see "A call that is made in parts".
+/// How a write that is half way goes on.
+enum Next {
+    Try,
+    /// There is no room, and an edge tells when there is.
+    Wait,
+    /// An error has ended it; see "A call that is made in parts".
+    End,
+}
+
 #[cold]
-fn has_failed(fd: BorrowedFd<'_>, kind: Kind) -> bool {
-    let has_failed = kind.is_socket() && poll_now(fd, PollFlags::empty()).contains(PollFlags::ERR);
-    if has_failed && kind != Kind::Tcp {
-        let _taken = socket_error(fd);
+fn after_part(fd: BorrowedFd<'_>, kind: Kind) -> Next {
+    match poll_now(fd, PollFlags::OUT) {
+        Ok(found) if found.is_empty() => Next::Wait,
+        Ok(found) if found.contains(PollFlags::ERR) && kind.is_socket() => {
+            if kind != Kind::Tcp {
+                let _taken = socket_error(fd);
+            }
+            Next::End
+        }
+        // Where `poll` does not know, the write does.
+        _ => Next::Try,
     }
-    has_failed
 }

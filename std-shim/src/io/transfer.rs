@@ -7,7 +7,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
-use crate::bridge::calls::transfer::{took, transmit};
+use crate::bridge::calls::transfer::transmit;
 use crate::bridge::calls::{Kind, Waits};
 use crate::bridge::{Attempt, Interest, Mode, attempt_unflagged};
 use crate::net::transfer::{MAX_BUFFERS, buffer_from};
@@ -63,10 +63,10 @@ pub(crate) fn write_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Re
         total,
         move |fd, _, written| {
             if written == 0 {
-                return Ok(took(rustix::io::writev(fd, bufs)?, total));
+                return Ok(rustix::io::writev(fd, bufs)?);
             }
             let rest = buffer_from(bufs, written);
-            Ok(took(rustix::io::write(fd, rest)?, rest.len()))
+            Ok(rustix::io::write(fd, rest)?)
         },
     )
 }

@@ -11,7 +11,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, recvmsg, sendmsg,
 };
 
-use crate::bridge::calls::transfer::{receive, took, transmit};
+use crate::bridge::calls::transfer::{receive, transmit};
 use crate::bridge::calls::{Kind, Plainly};
 use crate::bridge::{Attempt, Mode};
 
@@ -75,11 +75,11 @@ fn receive_parts(
 pub(crate) fn write(fd: BorrowedFd<'_>, kind: impl Known, buf: &[u8]) -> io::Result<usize> {
     let send = move |fd: BorrowedFd<'_>, flags, from| {
         let rest = buf.get(from..).unwrap_or_default();
-        Ok(took(rustix::net::send(fd, rest, flags | NO_SIGNAL)?, rest.len()))
+        Ok(rustix::net::send(fd, rest, flags | NO_SIGNAL)?)
     };
     // Nothing needs no room, even of a socket that is full.
     if buf.is_empty() {
-        return send(fd, SendFlags::empty(), 0).map(Attempt::into_inner);
+        return send(fd, SendFlags::empty(), 0);
     }
     transmit(Plainly, fd, kind, buf.len(), move |fd, mode, sent| send(fd, send_flags(mode), sent))
 }
@@ -102,11 +102,10 @@ pub(crate) fn write_vectored(
     transmit(Plainly, fd, kind, total, move |fd, mode, sent| {
         let flags = send_flags(mode);
         if sent == 0 {
-            let n = sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), flags)?;
-            return Ok(took(n, total));
+            return Ok(sendmsg(fd, bufs, &mut SendAncillaryBuffer::default(), flags)?);
         }
         let rest = buffer_from(bufs, sent);
-        Ok(took(rustix::net::send(fd, rest, flags | NO_SIGNAL)?, rest.len()))
+        Ok(rustix::net::send(fd, rest, flags | NO_SIGNAL)?)
     })
 }
 
@@ -159,9 +158,7 @@ pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
         fd,
         || Kind::Message,
         buf.len(),
-        move |fd, mode, _| {
-            Ok(Attempt::Done(rustix::net::send(fd, buf, send_flags(mode) | NO_SIGNAL)?))
-        },
+        move |fd, mode, _| Ok(rustix::net::send(fd, buf, send_flags(mode) | NO_SIGNAL)?),
     )
 }
 
@@ -176,9 +173,7 @@ pub(crate) fn send_to(
         fd,
         || Kind::Message,
         buf.len(),
-        move |fd, mode, _| {
-            Ok(Attempt::Done(rustix::net::sendto(fd, buf, send_flags(mode) | NO_SIGNAL, to)?))
-        },
+        move |fd, mode, _| Ok(rustix::net::sendto(fd, buf, send_flags(mode) | NO_SIGNAL, to)?),
     )
 }
 

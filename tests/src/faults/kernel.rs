@@ -162,7 +162,7 @@ fn supervise(listener: c_int) {
         };
         let mut answer = seccomp_notif_resp { id: asked.id, val, error, flags };
         control(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, (&raw mut answer).cast());
-        if flags == 0 && waits_for_descriptor(asked.data.nr) {
+        if flags == 0 && says_that_nothing_is_left(asked.data.nr, val, error) {
             touch(asked.data.args[0] as usize);
         }
     }
@@ -236,6 +236,21 @@ fn waits_for_descriptor(number: c_int) -> bool {
     .contains(&number.into())
 }
 
+/// Whether a call that was told so may expect an edge: it found nothing, or read less than it had room
+/// for. After a short write none follows.
+fn says_that_nothing_is_left(number: c_int, result: i64, error: i32) -> bool {
+    match error {
+        0 => result >= 0 && reads(number.into()),
+        _ => error == -libc::EAGAIN && waits_for_descriptor(number),
+    }
+}
+
+/// The calls that read a stream.
+fn reads(number: c_long) -> bool {
+    [libc::SYS_read, libc::SYS_readv, libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_pread64]
+        .contains(&number)
+}
+
 /// Whether such a call would wait in the kernel.
 fn may_block(number: c_int, asked: &seccomp_notif) -> bool {
     let args = asked.data.args;
@@ -254,9 +269,7 @@ fn shorten(asked: &seccomp_notif) -> Answer {
     let number = c_long::from(asked.data.nr);
     let mut args = asked.data.args;
     let fd = args[0] as i32;
-    let reads =
-        [libc::SYS_read, libc::SYS_readv, libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_pread64];
-    let events = if reads.contains(&number) { libc::POLLIN } else { libc::POLLOUT };
+    let events = if reads(number) { libc::POLLIN } else { libc::POLLOUT };
     if !is_stream(fd) || !is_ready(fd, events) {
         return Answer::Make;
     }
