@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionbio};
 
 #[cfg(not(sylvan_loom))]
 pub use crate::reactor::Hidden;
@@ -139,7 +139,7 @@ fn attempt_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
 ) -> Result<T, Stopped> {
-    let entry = reactor::entry(fd);
+    let entry = reactor::try_entry(fd).map_err(|error| Stopped::Op(error.into()))?;
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -205,7 +205,9 @@ fn go_on<T: Send>(
                     Stopped::Marked
                 }
                 result => {
-                    reactor::entry(fd).pass_on(interest);
+                    if let Some(entry) = reactor::entry(fd) {
+                        entry.pass_on(interest);
+                    }
                     return result.map(Attempt::into_inner);
                 }
             },
@@ -282,7 +284,7 @@ fn wait_outside(listener: BorrowedFd<'_>, seen: Seen, call: &mut Call<'_>) -> bo
         N_IMPATIENT.store(n_impatient - 1, Ordering::Relaxed);
         return false;
     }
-    let entry = reactor::entry(listener);
+    let Some(entry) = reactor::entry(listener) else { return false };
     let attendant = scheduler::attendant;
     let heard = entry.wait_outside(listener, Interest::Read, seen, call, attendant, PATIENCE);
     if heard == Some(false) {
@@ -327,7 +329,8 @@ fn attempt_outside_at<T>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
-    let entry = reactor::entry(fd);
+    // Of what has none the runtime has set nothing.
+    let Some(entry) = reactor::entry(fd) else { return op(fd) };
     let mut seen = entry.look(interest);
     loop {
         let is_ours = if accepts && scheduler::attendant(None).is_some() {
@@ -378,7 +381,7 @@ fn attempt_green_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
 ) -> io::Result<T> {
-    let entry = reactor::entry(fd);
+    let entry = reactor::try_entry(fd)?;
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -505,7 +508,7 @@ fn ready_at(
     interest: Interest,
     call: &mut Call<'_>,
 ) -> io::Result<bool> {
-    let entry = reactor::entry(fd);
+    let entry = reactor::try_entry(fd)?;
     loop {
         let seen = entry.look(interest);
         if is_ready(fd, interest)? {
@@ -554,7 +557,7 @@ fn attempt_shared_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send),
 ) -> io::Result<Option<T>> {
-    let entry = reactor::entry(fd);
+    let entry = reactor::try_entry(fd)?;
     loop {
         let seen = entry.look(interest);
         match op(fd) {
@@ -574,13 +577,22 @@ fn attempt_shared_at<T: Send>(
 
 /// Says that `fd` comes in: whatever was known of its number belongs to somebody else.
 pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
-    reactor::entry(fd).attach(fd, origin);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.attach(fd, origin);
+    }
 }
 
 /// As [`attach`], for a duplicate of `original` that this process has just made.
 pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
-    let (fd, original) = (fd.as_raw_fd(), original.as_raw_fd());
-    reactor::entry(fd).attach_duplicate(fd, reactor::entry(original), original);
+    match (reactor::entry(fd), reactor::entry(original)) {
+        (Some(entry), Some(of)) => {
+            entry.attach_duplicate(fd.as_raw_fd(), of, original.as_raw_fd());
+        }
+        (Some(entry), None) => entry.attach(fd, Origin::Adopted),
+        // It is with somebody of whom nothing is known.
+        (None, Some(of)) => of.lend(original),
+        (None, None) => {}
+    }
 }
 
 /// As [`attach`], for a connection that was accepted at `listener` just now.
@@ -591,13 +603,16 @@ pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
 pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
     #[cfg(target_vendor = "apple")]
     {
-        if reactor::entry(listener).is_nonblocking_by_program(listener).unwrap_or(true) {
+        let of = reactor::entry(listener);
+        if of.is_none_or(|of| of.is_nonblocking_by_program(listener).unwrap_or(true)) {
             return attach(fd, Origin::Adopted);
         }
         // Fails for a bad descriptor alone.
-        let _ = rustix::io::ioctl_fionbio(fd, false);
+        let _ = ioctl_fionbio(fd, false);
     }
-    reactor::entry(fd).attach_accepted(fd, reactor::entry(listener), listener);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.attach_accepted(fd, reactor::entry(listener), listener);
+    }
 }
 
 /// Says that writing to `fd` was shut down. Whoever waits to write, on whatever duplicate that this
@@ -607,29 +622,35 @@ pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
 ///
 /// For Unix sockets alone: of one that is full Linux has no event for this.
 pub fn writing_is_over(fd: BorrowedFd<'_>) {
-    let entry = reactor::entry(fd);
+    let Some(entry) = reactor::entry(fd) else { return };
     entry.nudge(Interest::Write);
-    for sibling in entry.siblings(fd.as_raw_fd()) {
-        reactor::entry(sibling).nudge(Interest::Write);
+    for sibling in entry.siblings(fd.as_raw_fd()).into_iter().filter_map(reactor::entry) {
+        sibling.nudge(Interest::Write);
     }
 }
 
 /// Says that `fd` is about to be closed. Whoever waits for its file goes on to do so, as in the kernel.
 pub fn detach(fd: BorrowedFd<'_>) {
-    reactor::entry(fd).detach(fd);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.detach(fd);
+    }
 }
 
 /// Says that the runtime need not know of `fd` any more, which stays open under its number. Whoever waits
 /// there goes on to do so.
 pub fn release(fd: BorrowedFd<'_>) {
-    reactor::entry(fd).release(fd);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.release(fd);
+    }
 }
 
 /// Says that somebody is to have `fd` who knows nothing of the runtime, beside whoever has it, or
 /// instead (then [`release`] follows). It is a plain blocking descriptor from now on, unless the
 /// program has made it another one, and what is set behind the runtime's back is looked at.
 pub fn lend(fd: BorrowedFd<'_>) {
-    reactor::entry(fd).lend(fd);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.lend(fd);
+    }
 }
 
 /// Sets whether calls on `fd` block, for every thread.
@@ -638,7 +659,10 @@ pub fn lend(fd: BorrowedFd<'_>) {
 ///
 /// What the kernel says.
 pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
-    reactor::entry(fd).set_nonblocking(fd, nonblocking)
+    match reactor::entry(fd) {
+        Some(entry) => entry.set_nonblocking(fd, nonblocking),
+        None => Ok(ioctl_fionbio(fd, nonblocking)?),
+    }
 }
 
 /// Sets how long calls on the socket `fd` wait at most; `None`: for ever.
@@ -661,6 +685,8 @@ pub fn set_timeout(
         Interest::Write => Timeout::Send,
     };
     set_socket_timeout(fd.as_fd(), which, timeout)?;
-    reactor::entry(fd).set_timeout(interest, timeout);
+    if let Some(entry) = reactor::entry(fd) {
+        entry.set_timeout(interest, timeout);
+    }
     Ok(())
 }

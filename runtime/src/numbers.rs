@@ -91,8 +91,9 @@ pub fn opened(number: RawFd) {
 /// As [`opened`], of a descriptor that shares its file with nobody, blocks, and has no timeouts; and as
 /// [`learn_kind`] of it.
 pub fn made(number: RawFd, kind: u32) {
-    if reactor::is_this_process() {
-        let entry = reactor::entry(number);
+    if reactor::is_this_process()
+        && let Some(entry) = reactor::entry(number)
+    {
         entry.attach(borrow(number), Origin::Fresh);
         entry.note_kind(entry.look(Interest::Read), kind);
     }
@@ -101,12 +102,14 @@ pub fn made(number: RawFd, kind: u32) {
 /// As [`opened`], of a duplicate of another one.
 pub fn duplicated(number: RawFd, original: RawFd) {
     match entry(original).filter(|of| number != original && !of.is_ours()) {
-        Some(of) => {
-            let kind = of.kind();
-            let entry = reactor::entry(number);
-            entry.attach_duplicate(number, of, original);
-            entry.note_kind(entry.look(Interest::Read), kind);
-        }
+        Some(of) => match reactor::entry(number) {
+            Some(entry) => {
+                let kind = of.kind();
+                entry.attach_duplicate(number, of, original);
+                entry.note_kind(entry.look(Interest::Read), kind);
+            }
+            None => of.lend(borrow(original)),
+        },
         None if number != original => opened(number),
         None => {}
     }
@@ -114,9 +117,10 @@ pub fn duplicated(number: RawFd, original: RawFd) {
 
 /// As [`made`], of a connection that was accepted at `listener`.
 pub fn accepted(number: RawFd, listener: RawFd, kind: u32) {
-    if reactor::is_this_process() {
-        let (entry, of) = (reactor::entry(number), reactor::entry(listener));
-        entry.attach_accepted(borrow(number), of, borrow(listener));
+    if reactor::is_this_process()
+        && let Some(entry) = reactor::entry(number)
+    {
+        entry.attach_accepted(borrow(number), reactor::entry(listener), borrow(listener));
         entry.note_kind(entry.look(Interest::Read), kind);
     }
 }
@@ -142,11 +146,13 @@ pub fn learn_kind(number: RawFd, look: impl Fn() -> Option<(u32, bool)>) -> Opti
         if !may_keep {
             return Some(kind);
         }
-        if is_told {
-            reactor::entry(number).attach(borrow(number), Origin::Adopted);
+        match reactor::entry(number) {
+            Some(entry) if is_told => entry.attach(borrow(number), Origin::Adopted),
+            Some(_) => {}
+            None => return Some(kind),
         }
     }
-    let entry = reactor::entry(number);
+    let entry = reactor::entry(number)?;
     let seen = entry.look(Interest::Read);
     // What was seen before may have been another file.
     let (kind, _) = look()?;

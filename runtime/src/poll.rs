@@ -57,7 +57,7 @@ use crate::current;
 use crate::io::{Interest, is_ready, ready, ready_interruptible};
 use crate::park::{Interrupt, Wait};
 use crate::reactor::several::{self, MOST, Post};
-use crate::reactor::{Hidden, N_NUMBERS};
+use crate::reactor::{self, Hidden};
 use crate::sys::poller::Nested;
 use crate::task::Header;
 
@@ -205,12 +205,16 @@ impl Posts {
             let (reads, writes) = (events & READS != 0, events & WRITES != 0);
             let is_plain = events & !(READS | WRITES | TOLD) == 0;
             let is_told = reads || writes && events & TOLD == 0;
-            let is_in_table = usize::try_from(entry.fd).is_ok_and(|number| number < N_NUMBERS);
             let n_wanted = usize::from(reads) + usize::from(writes);
-            if many.is_empty() && is_plain && is_told && is_in_table && n + n_wanted <= MOST {
+            if many.is_empty()
+                && is_plain
+                && is_told
+                && n + n_wanted <= MOST
+                && let Some(of) = reactor::entry(entry.fd)
+            {
                 let wanted = [(reads, Interest::Read), (writes, Interest::Write)];
                 for (_, interest) in wanted.into_iter().filter(|(is_asked, _)| *is_asked) {
-                    posts[n] = Some((Post::new(borrow(entry.fd), interest), entry.events));
+                    posts[n] = Some((Post::new(borrow(entry.fd), of, interest), entry.events));
                     n += 1;
                 }
                 continue;
@@ -320,7 +324,7 @@ fn wait_nested(
     if is_ready(watch.as_fd(), Interest::Read)? {
         return Ok(News::AtOnce);
     }
-    let watch = Hidden::new(watch);
+    let watch = Hidden::new(watch).ok_or(Errno::NOMEM)?;
     let is_ready = match interrupt {
         Some(interrupt) => ready_interruptible(watch.as_fd(), Interest::Read, deadline, interrupt)?,
         None => ready(watch.as_fd(), Interest::Read, deadline)?,

@@ -42,7 +42,7 @@ pub fn wait<T: Send>(
         if let Some(found) = ask(false)? {
             return Ok(found);
         }
-        if let Some(pidfd) = pidfd().map(Hidden::new) {
+        if let Some(pidfd) = pidfd().and_then(Hidden::new) {
             if let Some(found) = ask(false)? {
                 return Ok(found);
             }

@@ -29,12 +29,14 @@ struct All {
 /// Few, if any.
 static ALL: Lock<All> = Lock::new(All { last_id: 0, kept: Vec::new() });
 
-/// Keeps a descriptor of the file of `fd`, whose entry is `of`; `None` if the process may have no more.
+/// Keeps a descriptor of the file of `fd`, whose entry is `of`; `None` if the process may have no more, or
+/// no memory for it.
 pub(super) fn keep(fd: BorrowedFd<'_>, of: &Entry) -> Option<Heir> {
     let kept = high::duplicate(fd).ok()?;
     let number = kept.as_raw_fd();
-    entry(number).attach_duplicate(number, of, fd.as_raw_fd());
-    let fd = Hidden::of_attached(kept);
+    let its = entry(number)?;
+    its.attach_duplicate(number, of, fd.as_raw_fd());
+    let fd = Hidden::of_attached(kept, its);
     let mut all = ALL.lock();
     // 0 is none.
     all.last_id = all.last_id.checked_add(1).unwrap_or(1);

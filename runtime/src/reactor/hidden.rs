@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
-use super::{Interest, Origin, Seen, entry};
+use super::{Entry, Interest, Origin, Seen, entry};
 
 /// A descriptor of the caller's own, of which the program knows nothing, until it is dropped.
 #[derive(Debug)]
@@ -17,17 +17,17 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// Takes in a descriptor that the caller has just made.
+    /// Takes in a descriptor that the caller has just made; `None` if there is no memory for its entry.
     #[must_use]
-    pub fn new(fd: OwnedFd) -> Self {
-        entry(fd.as_fd()).attach(fd.as_fd(), Origin::Fresh);
-        Self::of_attached(fd)
+    pub fn new(fd: OwnedFd) -> Option<Self> {
+        let entry = entry(fd.as_fd())?;
+        entry.attach(fd.as_fd(), Origin::Fresh);
+        Some(Self::of_attached(fd, entry))
     }
 
-    /// Takes in one that has been announced.
-    pub(super) fn of_attached(fd: OwnedFd) -> Self {
-        let fd = fd.into_raw_fd();
-        Self { fd, seen: entry(fd).hide() }
+    /// Takes in one that has been announced, with its entry.
+    pub(super) fn of_attached(fd: OwnedFd, entry: &Entry) -> Self {
+        Self { fd: fd.into_raw_fd(), seen: entry.hide() }
     }
 
     /// The descriptor.
@@ -41,7 +41,7 @@ impl Hidden {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        let entry = entry(self.fd);
+        let Some(entry) = entry(self.fd) else { return };
         if entry.is_ours() && entry.is_still(Interest::Read, self.seen) {
             entry.detach(self.as_fd());
             // SAFETY: owned, and about to be forgotten. Not by libc, whose `close` would see the mark.

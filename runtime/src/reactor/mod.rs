@@ -40,7 +40,7 @@ pub use options::Origin;
 pub(crate) use readiness::Seen;
 /// Of who waits for a descriptor.
 pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;
-pub(crate) use table::{N_NUMBERS, each_known, entry, known};
+pub(crate) use table::{each_known, entry, known, try_entry};
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -73,7 +73,11 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// Makes event loops, one for each core, for `begin`. `interrupt` ends the wait of the OS thread that has a
 /// core, by other means than its event loop.
 pub(crate) fn make(n_cores: usize, interrupt: fn(usize)) -> io::Result<Box<[Loop]>> {
-    let new = || Ok(Loop { poller: Poller::new()?, n_registered: AtomicUsize::new(0), interrupt });
+    let new = || {
+        let poller = Poller::new()?;
+        poller.numbers().into_iter().try_for_each(|number| try_entry(number).map(drop))?;
+        Ok(Loop { poller, n_registered: AtomicUsize::new(0), interrupt })
+    };
     (0..n_cores).map(|_| new()).collect()
 }
 
@@ -121,8 +125,8 @@ pub(crate) fn note_fork() {
 
 impl Loop {
     fn hide(&self) {
-        for number in self.poller.numbers() {
-            entry(number).hide();
+        for entry in self.poller.numbers().into_iter().filter_map(entry) {
+            entry.hide();
         }
     }
 
@@ -181,7 +185,7 @@ fn renew_lost() {
     let renewing = RENEWING.lock();
     let lost: Vec<_> = event_loops().filter(|(_, event_loop)| !event_loop.is_whole()).collect();
     for (_, event_loop) in &lost {
-        event_loop.poller.numbers().into_iter().for_each(|number| entry(number).reveal());
+        event_loop.poller.numbers().into_iter().filter_map(entry).for_each(Entry::reveal);
     }
     let numbers = event_loops().flat_map(|(_, event_loop)| event_loop.poller.numbers());
     let above = numbers.max().unwrap_or(0);
@@ -248,11 +252,15 @@ pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, 
         renew_lost();
     }
     for event in events.iter() {
-        entry(entry::from_token(event.token).0).prefetch();
+        if let Some(entry) = entry(entry::from_token(event.token).0) {
+            entry.prefetch();
+        }
     }
     for event in events.iter() {
         let (fd, generation) = entry::from_token(event.token);
-        entry(fd).dispatch(generation, event, ready);
+        if let Some(entry) = entry(fd) {
+            entry.dispatch(generation, event, ready);
+        }
     }
 }
 

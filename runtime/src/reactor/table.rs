@@ -1,11 +1,15 @@
 //! The table of descriptors, by number: grown in chunks, never moved, never shrunk.
 //!
+//! Where there is no memory for a chunk its descriptors have no entry: who would wait is told so, and all
+//! else goes on as with a descriptor of which nothing is known.
+//!
 //! A child of a fork begins a table of its own. Of that of its parent it keeps in view what each entry
 //! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
+use rustix::io::Errno;
 use sylvan_sight::table;
 
 use super::entry::Entry;
@@ -15,9 +19,6 @@ const CHUNK_LOG2: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_LOG2;
 /// Chunks for 2^24 descriptors: the kernel's own limit per process is 2^20 unless it is raised.
 const N_CHUNKS: usize = 1 << 14;
-
-/// As many numbers as the table has room for.
-pub(crate) const N_NUMBERS: usize = CHUNK * N_CHUNKS;
 
 /// Where who waits for a descriptor is.
 #[cfg(not(sylvan_loom))]
@@ -56,13 +57,23 @@ impl Number for BorrowedFd<'_> {
     }
 }
 
-/// The entry of a descriptor.
+/// The entry of a descriptor; `None` if there is no memory for it, or the number is beyond the table.
 #[inline]
-pub(crate) fn entry(fd: impl Number) -> &'static Entry {
+pub(crate) fn entry(fd: impl Number) -> Option<&'static Entry> {
     let number = usize::try_from(fd.number()).expect("descriptors are not negative");
     let index = number >> CHUNK_LOG2;
-    let entries = made(&CHUNKS[index]).unwrap_or_else(|| make(index));
-    &entries[number % CHUNK]
+    let entries = made(CHUNKS.get(index)?).or_else(|| make(index))?;
+    Some(&entries[number % CHUNK])
+}
+
+/// The same for who has to have it.
+///
+/// # Errors
+///
+/// `ENOMEM`.
+#[inline]
+pub(crate) fn try_entry(fd: impl Number) -> Result<&'static Entry, Errno> {
+    entry(fd).ok_or(Errno::NOMEM)
 }
 
 /// The entry of a number of which something is known: to ask takes no memory.
@@ -93,27 +104,29 @@ fn made(chunk: &AtomicPtr<[Entry; CHUNK]>) -> Option<&'static [Entry; CHUNK]> {
 }
 
 #[cold]
-fn make(index: usize) -> &'static [Entry; CHUNK] {
+fn make(index: usize) -> Option<&'static [Entry; CHUNK]> {
     let chunk = &CHUNKS[index];
     // SAFETY: null, or a chunk that was leaked, in the process that it is of.
     let inherited = unsafe { INHERITED[index].load(Ordering::Relaxed).as_ref() };
     let new = |at: usize| inherited.map_or_else(Entry::new, |entries| entries[at].inherit());
-    let entries: Box<[Entry]> = (0..CHUNK).map(new).collect();
+    let mut entries = Vec::new();
+    entries.try_reserve_exact(CHUNK).ok()?;
+    entries.extend((0..CHUNK).map(new));
     // For a child of a fork, which sees all that this process has done.
     END.fetch_max(index + 1, Ordering::Relaxed);
     let entries: Box<[Entry; CHUNK]> = entries.try_into().ok().expect("of that length");
     let new = Box::into_raw(entries);
     // Release pairs with the acquire in `made`.
-    match chunk.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire) {
-        // SAFETY: leaked, here and by whoever was first.
-        Ok(_) => unsafe { &*new },
-        Err(first) => {
+    let there = chunk
+        .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire)
+        .map(|_| new)
+        .unwrap_or_else(|first| {
             // SAFETY: nobody else has seen `new`.
             drop(unsafe { Box::from_raw(new) });
-            // SAFETY: as above.
-            unsafe { &*first }
-        }
-    }
+            first
+        });
+    // SAFETY: leaked, here or by whoever was first.
+    Some(unsafe { &*there })
 }
 
 /// In a child of a fork: begins a new table.

@@ -166,8 +166,13 @@ impl Entry {
     }
 
     /// As `attach`, for a connection that was accepted just now at `listener`, whose entry is `of`.
-    pub(crate) fn attach_accepted(&self, fd: BorrowedFd<'_>, of: &Self, listener: BorrowedFd<'_>) {
-        let passes_on = of.passes_on(listener);
+    pub(crate) fn attach_accepted(
+        &self,
+        fd: BorrowedFd<'_>,
+        of: Option<&Self>,
+        listener: BorrowedFd<'_>,
+    ) {
+        let passes_on = of.is_none_or(|of| of.passes_on(listener));
         self.attach(fd, Origin::Fresh);
         if passes_on {
             let marked = socket::has_mark(fd);
@@ -338,8 +343,8 @@ impl Entry {
     pub(crate) fn note_option(&self, fd: BorrowedFd<'_>) {
         let marked = socket::is_stream(fd) && socket::has_mark(fd);
         self.take_option(marked);
-        for sibling in self.siblings(fd.as_raw_fd()) {
-            entry(sibling).take_option(marked);
+        for sibling in self.siblings(fd.as_raw_fd()).into_iter().filter_map(entry) {
+            sibling.take_option(marked);
         }
     }
 

@@ -24,7 +24,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use super::super::heir::Heir;
 use super::super::readiness::{News, Seen};
 use super::super::waiter::Waiter;
-use super::super::{Interest, entry, on_refusal};
+use super::super::{Interest, on_refusal};
 use super::Entry;
 use crate::park::{self, Interrupt, Wait, WaitReason};
 use crate::primitive::Ordering;
@@ -43,8 +43,8 @@ pub(crate) struct Post<'a> {
 }
 
 impl<'a> Post<'a> {
-    pub(crate) fn new(fd: BorrowedFd<'a>, interest: Interest) -> Self {
-        let entry = entry(fd);
+    /// Of a descriptor, with its entry.
+    pub(crate) fn new(fd: BorrowedFd<'a>, entry: &'static Entry, interest: Interest) -> Self {
         Self { fd, interest, entry, seen: entry.look(interest) }
     }
 
