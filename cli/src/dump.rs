@@ -1,11 +1,11 @@
 //! `sylvan dump`: all that is known of the green threads of a process, as JSON.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use sylvan_sight::account::{Account, Row};
 
+use crate::json::{list, or_null, text};
 use crate::see::{self, Process, Refusal};
 
 const HELP: &str = "\
@@ -99,37 +99,4 @@ fn thread(account: &Account, row: &Row) -> String {
         or_null(waits),
         or_null(row.call.as_deref().map(text)),
     )
-}
-
-fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
-}
-
-fn or_null(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "null".to_owned(), |value| value.to_string())
-}
-
-/// A string, quoted.
-fn text(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c < ' ' => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_string_is_quoted() {
-        assert_eq!(text("a\"\\\n"), "\"a\\\"\\\\\\u000a\"");
-    }
 }

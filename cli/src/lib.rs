@@ -5,6 +5,7 @@
 //! - [`cargo`]: cargo's own commands, with the mirror in the place of std (also `cargo sylvan`);
 //! - [`prove`]: whether a program is an event loop;
 //! - [`ps`]: the green threads of a process, and what they wait for;
+//! - [`stacks`]: where each of them is;
 //! - [`dump`]: all that is known of them, as JSON;
 //! - [`trace`]: how a run went that was recorded.
 //!
@@ -15,6 +16,8 @@
 pub mod cargo;
 #[cfg(target_os = "linux")]
 pub mod dump;
+#[cfg(target_os = "linux")]
+mod json;
 pub mod prove;
 #[cfg(target_os = "linux")]
 pub mod ps;
@@ -22,6 +25,8 @@ pub mod run;
 #[cfg(target_os = "linux")]
 mod see;
 mod sources;
+#[cfg(target_os = "linux")]
+pub mod stacks;
 pub mod trace;
 
 use std::ffi::OsString;
@@ -41,6 +46,8 @@ const VERBS: &[Verb] = &[
     Verb { name: "cargo", what: "runs a command of cargo on the mirror", main: cargo::main },
     #[cfg(target_os = "linux")]
     Verb { name: "ps", what: "lists the green threads of a process", main: ps::main },
+    #[cfg(target_os = "linux")]
+    Verb { name: "stacks", what: "shows where each of them is", main: stacks::main },
     #[cfg(target_os = "linux")]
     Verb { name: "dump", what: "writes what is known of them, as JSON", main: dump::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sylvan_sight::table::{Head, Roots, Table};
 
 use crate::clock;
-use crate::context::tls;
+use crate::context::{self, tls};
 use crate::current;
 use crate::fork;
 use crate::life;
@@ -93,6 +93,7 @@ static TABLE: Table<Address> = Table {
     },
     slab: stack::Slab::LAYOUT,
     task: Header::LAYOUT,
+    saved: context::SAVED,
     rare: Rare::LAYOUT,
     lease: Lease::LAYOUT,
     scheduler: Scheduler::LAYOUT,
@@ -135,7 +136,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_3"]
+    #[link_name = "__sylvan_sight_4"]
     static NOTE: [u32; 6];
 }
 

@@ -178,6 +178,8 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_wait4 | libc::SYS_waitid => format!("child {}", call.first.cast_signed()),
         libc::SYS_nanosleep | libc::SYS_clock_nanosleep => "sleep of its OS thread".to_owned(),
         libc::SYS_futex => "lock or condition of its OS thread".to_owned(),
+        // One that a signal or a debugger has stopped.
+        libc::SYS_restart_syscall => "sleep, or wait with a limit, of its OS thread".to_owned(),
         libc::SYS_ppoll => "descriptors, by its OS thread".to_owned(),
         other => format!("system call {other}"),
     }

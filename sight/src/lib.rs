@@ -8,6 +8,7 @@
 //! - [`procfs`]: what the kernel says of it, in files;
 //! - [`table`]: what the runtime exports, and how it is found;
 //! - [`threads`]: the green threads that there are;
+//! - [`stacks`]: what lies on the stack of one;
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
 //! - [`account`]: all of this in words, for people;
@@ -26,6 +27,7 @@ pub mod memory;
 pub mod procfs;
 pub mod reason;
 pub mod recording;
+pub mod stacks;
 pub mod synthetic;
 pub mod table;
 pub mod threads;

@@ -68,7 +68,7 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Parses a line of `/proc/PID/maps`, if it is of a file.
+    /// Parses a line of `/proc/PID/maps`, if it is of a file, or of the object that the kernel maps everywhere.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut fields = line.splitn(6, ' ');
@@ -76,7 +76,7 @@ impl Mapping {
         let offset = fields.nth(1)?;
         let file = fields.nth(2)?.trim_start();
         let number = |text| u64::from_str_radix(text, 16).ok();
-        file.starts_with('/').then_some(Self {
+        (file.starts_with('/') || file == "[vdso]").then_some(Self {
             start: number(start)?,
             end: number(end)?,
             offset: number(offset)?,

@@ -22,7 +22,7 @@ pub const NOTE: u32 = 2;
 /// What the table begins with.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// The version that this package describes.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -142,6 +142,16 @@ words! {
         size,
     }
 
+    /// What lies at the stack pointer of a thread that no OS thread runs.
+    Saved {
+        /// Where it goes on.
+        pc,
+        /// Its frame pointer.
+        frame_pointer,
+        /// The size of this: the stack pointer is above it once the thread goes on.
+        size,
+    }
+
     /// What few tasks have.
     Rare {
         /// A pointer to the name, and its length; null if it has none.
@@ -232,7 +242,7 @@ words! {
         n,
         /// From one to the next.
         stride,
-        /// A pointer to the first that waits there ([`Links`]), in each.
+        /// A pointer to the first that waits there ([`Waiter`]), in each.
         first,
     }
 
@@ -338,6 +348,7 @@ macro_rules! table {
 table! {
     slab: Slab,
     task: Task,
+    saved: Saved,
     rare: Rare,
     lease: Lease,
     scheduler: Scheduler,

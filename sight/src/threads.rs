@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::memory::{Memory, Piece, Unreadable};
 use crate::reason::Reason;
-use crate::table::Table;
+use crate::table::{self, Table};
 
 /// Lists longer than this are not followed: what changes under one's eyes may lead in a circle.
 const MANY: u64 = 1 << 24;
@@ -40,6 +40,8 @@ pub struct Thread {
     pub stack: Option<Range<u64>>,
     /// Where its registers are saved, while no OS thread runs it.
     pub stack_pointer: Option<u64>,
+    /// The word that its first frame returns by: all others lie below.
+    pub first_frame: Option<u64>,
     /// Where its task is.
     pub task: u64,
     /// The address of who waits for its end, if somebody does: on the stack of that thread if it is a green
@@ -297,11 +299,8 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
     ) -> Thread {
         let layout = &self.table.task;
         let stack = slot.map(|slot| slot.usable.clone());
-        let leads_there = |word: &u64| stack.as_ref().is_some_and(|stack| stack.contains(word));
-        let mut saved: Vec<_> =
-            task.words(layout.context, layout.context_len).filter(leads_there).collect();
-        saved.sort_unstable();
-        let stack_pointer = saved.first().copied().filter(|_| saved.len() > 1);
+        let (stack_pointer, first_frame) =
+            stack.as_ref().map_or((None, None), |stack| saved(layout, task, stack));
         let lease = leases.get(&task.word(layout.lease));
         let state = match (&stack, stack_pointer, lease) {
             (None, ..) => State::NotStarted,
@@ -326,6 +325,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             os_thread,
             stack,
             stack_pointer,
+            first_frame,
             task: at,
             joiner: (join > 2).then_some(join),
         }
@@ -486,6 +486,20 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             }
         }
     }
+}
+
+/// Where the registers of a task are saved on its stack, if no OS thread runs it, and where its first frame begins.
+pub(crate) fn saved(
+    layout: &table::Task,
+    task: Record<'_>,
+    stack: &Range<u64>,
+) -> (Option<u64>, Option<u64>) {
+    let mut words: Vec<_> = task
+        .words(layout.context, layout.context_len)
+        .filter(|word| stack.contains(word))
+        .collect();
+    words.sort_unstable();
+    (words.first().copied().filter(|_| words.len() > 1), words.last().copied())
 }
 
 /// A core as it was.

@@ -281,6 +281,7 @@ mod tests {
             os_thread: None,
             stack: None,
             stack_pointer: None,
+            first_frame: None,
             task: id,
             joiner: None,
         }

@@ -22,6 +22,15 @@ impl Scene {
     ///
     /// If it does not start, or ends before it is ready.
     pub fn start(command: &mut Command) -> Self {
+        Self::start_until("ready", command)
+    }
+
+    /// The same of a program that says something else.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn start_until(ready: &str, command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -30,7 +39,7 @@ impl Scene {
             let line = line.expect("text");
             let mut words = line.split(' ').map(str::to_owned);
             let first = words.next().expect("there is a first one");
-            if first == "ready" {
+            if first == ready {
                 let _stdin = child.stdin.take();
                 return Self { child, _stdin, said };
             }

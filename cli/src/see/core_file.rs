@@ -1,6 +1,7 @@
 //! A core file: memory by its segments, and what is not in it by the files that were mapped.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -9,13 +10,14 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use object::Endianness;
-use object::elf::{ET_CORE, FileHeader64, NT_FILE, PT_LOAD};
+use object::elf::{ET_CORE, FileHeader64, NT_FILE, NT_PRSTATUS, PT_LOAD};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 use sylvan_sight::procfs::Mapping;
+use sylvan_sight::stacks::Registers;
 use sylvan_sight::{Memory, Unreadable};
 
-use super::{Reason, Refusal};
+use super::{Reason, Refusal, running};
 use crate::machine;
 
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct CoreFile {
     /// In the order of their addresses.
     segments: Vec<Segment>,
     pub(super) mappings: Vec<Mapping>,
+    /// Those of each OS thread, by its number.
+    pub(super) registers: HashMap<u32, Registers>,
     /// The same number of files as there are mappings; those that can be read.
     files: Vec<Option<File>>,
 }
@@ -42,8 +46,9 @@ impl CoreFile {
         let refuse = |why: &str| Reason::NoCore.with(format!("{}: {why}", path.display()));
         let file = File::open(path).map_err(|error| refuse(&error.to_string()))?;
         let data = ReadCache::new(file.try_clone().map_err(|error| refuse(&error.to_string()))?);
-        let (segments, mappings) = parse(&data).map_err(|why| refuse(&why))?;
-        let mut core = Self { path: path.to_owned(), file, segments, mappings, files: Vec::new() };
+        let Parsed { segments, mappings, registers } = parse(&data).map_err(|why| refuse(&why))?;
+        let (path, files) = (path.to_owned(), Vec::new());
+        let mut core = Self { path, file, segments, mappings, registers, files };
         core.find_program(program)?;
         core.files = core.mappings.iter().map(|mapping| File::open(&mapping.file).ok()).collect();
         Ok(core)
@@ -115,18 +120,25 @@ impl Memory for CoreFile {
     }
 }
 
-/// The segments and the files that were mapped.
-fn parse(data: &ReadCache<File>) -> Result<(Vec<Segment>, Vec<Mapping>), String> {
+/// What is read of it at once.
+#[derive(Default)]
+struct Parsed {
+    segments: Vec<Segment>,
+    mappings: Vec<Mapping>,
+    registers: HashMap<u32, Registers>,
+}
+
+fn parse(data: &ReadCache<File>) -> Result<Parsed, String> {
     let broken = |error: object::Error| error.to_string();
     let header = FileHeader64::<Endianness>::parse(data).map_err(broken)?;
     let endian = header.endian().map_err(broken)?;
     if header.e_type(endian) != ET_CORE || header.e_machine(endian) != machine() {
         return Err("it is another kind of file".to_owned());
     }
-    let (mut segments, mut mappings) = (Vec::new(), Vec::new());
+    let mut parsed = Parsed::default();
     for segment in header.program_headers(endian, data).map_err(broken)? {
         if segment.p_type(endian) == PT_LOAD && segment.p_filesz(endian) > 0 {
-            segments.push(Segment {
+            parsed.segments.push(Segment {
                 start: segment.p_vaddr(endian),
                 len: segment.p_filesz(endian),
                 offset: segment.p_offset(endian),
@@ -134,14 +146,28 @@ fn parse(data: &ReadCache<File>) -> Result<(Vec<Segment>, Vec<Mapping>), String>
         }
         let Some(mut found) = segment.notes(endian, data).map_err(broken)? else { continue };
         while let Some(note) = found.next().map_err(broken)? {
-            if note.n_type(endian) == NT_FILE {
-                mappings = mapped(note.desc()).ok_or("its list of files is cut")?;
+            match note.n_type(endian) {
+                NT_FILE => {
+                    parsed.mappings = mapped(note.desc()).ok_or("its list of files is cut")?;
+                }
+                NT_PRSTATUS => parsed.registers.extend(status(note.desc())),
+                _ => {}
             }
         }
     }
-    segments.sort_by_key(|segment| segment.start);
-    mappings.sort_by_key(|mapping| mapping.start);
-    Ok((segments, mappings))
+    parsed.segments.sort_by_key(|segment| segment.start);
+    parsed.mappings.sort_by_key(|mapping| mapping.start);
+    Ok(parsed)
+}
+
+/// The number of an OS thread, and its registers (`NT_PRSTATUS`).
+fn status(note: &[u8]) -> Option<(u32, Registers)> {
+    const OS_THREAD: usize = 32;
+    const REGISTERS: usize = 112;
+    let os_thread = u32::from_ne_bytes(*note.get(OS_THREAD..)?.first_chunk()?);
+    let (words, _) = note.get(REGISTERS..)?.as_chunks();
+    let words: Vec<_> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    Some((os_thread, running::registers(&words)?))
 }
 
 /// The files that were mapped (`NT_FILE`): how many, the size of a page, three words for each, and their names.

@@ -43,9 +43,13 @@ impl Live {
     }
 
     fn is_dead(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-        state.is_none_or(|state| matches!(state, 'Z' | 'X'))
+        self.state().is_none_or(|state| matches!(state, 'Z' | 'X'))
+    }
+
+    /// What the kernel says that it does.
+    pub(super) fn state(&self) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
     }
 
     fn refusal(&self, error: &io::Error) -> Refusal {

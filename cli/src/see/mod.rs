@@ -13,8 +13,10 @@
 mod core_file;
 #[allow(unsafe_code, reason = "reads another process's memory into its own")]
 mod live;
-mod notes;
 mod refusal;
+#[allow(unsafe_code, reason = "stops an OS thread for its registers")]
+mod running;
+mod segments;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -25,12 +27,15 @@ use std::process::ExitCode;
 use rustix::time::{ClockId, clock_gettime};
 use sylvan_sight::memory::Piece;
 use sylvan_sight::procfs::Mapping;
+use sylvan_sight::stacks::Stack;
 use sylvan_sight::table::{self, NoTable, Table};
+use sylvan_sight::threads::Thread;
 use sylvan_sight::{Account, Memory, Procfs, Unreadable};
 
 use core_file::CoreFile;
 use live::Live;
 pub(crate) use refusal::{Reason, Refusal, statuses};
+pub(crate) use segments::Segments;
 
 use crate::not_understood;
 
@@ -98,6 +103,30 @@ impl Process {
         Account::of(self, &runtime.table).map_err(|error| self.unreadable(error))
     }
 
+    /// The stack of a thread that one of its OS threads runs, if that is on it.
+    pub(crate) fn stack_of(&self, thread: &Thread) -> Option<Stack> {
+        let os_thread = thread.os_thread?;
+        match &self.source {
+            Source::Live(live) => running::stack_of(self, live, os_thread, thread),
+            Source::Core(core) => Stack::read(core, thread, *core.registers.get(&os_thread)?),
+        }
+    }
+
+    /// Where the file of a mapping is found.
+    pub(crate) fn path(&self, file: &Path) -> PathBuf {
+        match &self.source {
+            // As the process sees it. Its program can be read even if it has gone from its folder.
+            Source::Live(live) => {
+                let of = |name| PathBuf::from(format!("/proc/{}/{name}", live.pid));
+                if fs::read_link(of("exe")).is_ok_and(|program| program == file) {
+                    return of("exe");
+                }
+                of("root").join(file.strip_prefix("/").unwrap_or(file))
+            }
+            Source::Core(_) => file.to_owned(),
+        }
+    }
+
     /// The files that are mapped, in the order of their addresses.
     pub(crate) fn mappings(&self) -> &[Mapping] {
         match &self.source {
@@ -159,14 +188,19 @@ impl Process {
 
     /// Where the table is that the object leads to whose headers are at `start`.
     fn table_of(&self, start: u64) -> Option<u64> {
-        let segments = notes::segments(|at, into| self.read(start + at, into).is_ok())?;
-        let bias = start.wrapping_sub(segments.first_load & !(notes::PAGE - 1));
-        segments.notes.iter().find_map(|(address, len)| {
-            let at = bias.wrapping_add(*address);
-            let mut bytes = vec![0; usize::try_from(*len).ok()?];
+        let segments = self.segments(start)?;
+        let bias = start.wrapping_sub(segments.base());
+        segments.notes.iter().find_map(|note| {
+            let at = bias.wrapping_add(note.start);
+            let mut bytes = vec![0; usize::try_from(note.end - note.start).ok()?];
             self.read(at, &mut bytes).ok()?;
             table::find(&bytes, at)
         })
+    }
+
+    /// The segments of the object whose headers are at `start`.
+    pub(crate) fn segments(&self, start: u64) -> Option<Segments> {
+        segments::segments(|at, into| self.read(start + at, into).is_ok())
     }
 
     fn read_table(&self, at: u64) -> Result<Table, NoTable> {

@@ -1,4 +1,4 @@
-//! `sylvan trace …`: the picture of a run. What the runtime records (`SYLVAN_TRACE`, or [`outside`]) is
+//! `sylvan trace …`: the picture of a run. What the runtime records (`SYLVAN_TRACE`, or `outside`) is
 //! a file (`sylvan_sight::file`), of which this makes what people look at:
 //!
 //! - [`summary`]: who waited longest, and for what, as text;

@@ -38,6 +38,7 @@ pub(crate) mod tls;
 use std::mem::{ManuallyDrop, offset_of};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
+use sylvan_sight::table::Saved;
 
 use self::tls::Own;
 use crate::stack::Stack;
@@ -55,6 +56,12 @@ pub(crate) enum Switch {
 
 /// The way back from a context's stack to whoever resumed it.
 pub(crate) type Exit = Yielder<(), Switch>;
+
+/// What `corosensei` leaves at the stack pointer of a context that does not run.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SAVED: Saved = Saved { pc: 0, frame_pointer: 16, size: 24 };
+#[cfg(target_arch = "aarch64")]
+pub(crate) const SAVED: Saved = Saved { pc: 16, frame_pointer: 8, size: 32 };
 
 pub(crate) struct Context {
     coroutine: ManuallyDrop<Coroutine<(), Switch, (), Stack>>,
