@@ -9,8 +9,10 @@ use crate::bridge::install_panic_hook;
 
 /// Takes the hook that is in force, and puts the default one in its place.
 ///
-/// This corresponds to [`std::panic::take_hook`]. The default hook writes what std's does, with the
-/// name of the green thread that panics, which std does not know.
+/// This corresponds to [`std::panic::take_hook`].
+///
+/// **Differences**: the default hook writes what std's does, with the name of the green thread that panics,
+/// which std does not know.
 ///
 /// # Panics
 ///

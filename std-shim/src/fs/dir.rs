@@ -10,6 +10,21 @@ use crate::bridge::blocking;
 /// Says how a directory is to be made, and makes it.
 ///
 /// This corresponds to [`std::fs::DirBuilder`].
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-dir-DirBuilder-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs::{self, DirBuilder};
+///
+/// let path = folder.join("a/b");
+/// DirBuilder::new().recursive(true).create(&path)?;
+/// assert!(fs::metadata(&path)?.is_dir());
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct DirBuilder(pub(crate) ::std::fs::DirBuilder);
 
 /// Goes through the entries of a directory, in no particular order.
@@ -17,11 +32,44 @@ pub struct DirBuilder(pub(crate) ::std::fs::DirBuilder);
 /// Comes from [`read_dir`](super::read_dir). Each step is a blocking section.
 ///
 /// This corresponds to [`std::fs::ReadDir`].
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-dir-ReadDir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// for name in ["a", "b"] {
+///     fs::write(folder.join(name), name)?;
+/// }
+/// assert_eq!(fs::read_dir(&folder)?.count(), 2);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct ReadDir(pub(super) ::std::fs::ReadDir);
 
 /// What [`ReadDir`] finds: a file, a directory, or something else with a name.
 ///
 /// This corresponds to [`std::fs::DirEntry`].
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-dir-DirEntry-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// fs::create_dir(folder.join("inner"))?;
+/// let entry = fs::read_dir(&folder)?.next().expect("an entry")?;
+/// assert_eq!(entry.file_name(), "inner");
+/// assert!(entry.file_type()?.is_dir());
+/// assert_eq!(entry.path(), folder.join("inner"));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct DirEntry(pub(crate) ::std::fs::DirEntry);
 
 plain_conversions! {

@@ -48,6 +48,18 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says: `NotFound`, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::fs::File;
+    /// use std_shim::io::Read;
+    ///
+    /// let mut text = String::new();
+    /// File::open("/dev/null")?.read_to_string(&mut text)?;
+    /// assert_eq!(text, "");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn open<P: AsRef<Path>>(path: P) -> io::Result<File> {
         let path = path.as_ref();
         blocking(|| ::std::fs::File::open(path)).map(File)
@@ -60,6 +72,23 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says: `PermissionDenied`, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-create-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::{self, File};
+    /// use std_shim::io::Write;
+    ///
+    /// let path = folder.join("greeting");
+    /// let mut file = File::create(&path)?;
+    /// file.write_all(b"hello")?;
+    /// assert_eq!(fs::read(&path)?, b"hello");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn create<P: AsRef<Path>>(path: P) -> io::Result<File> {
         let path = path.as_ref();
         blocking(|| ::std::fs::File::create(path)).map(File)
@@ -72,6 +101,22 @@ impl File {
     /// # Errors
     ///
     /// `AlreadyExists` if it was; else what the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-create_new-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::File;
+    /// use std_shim::io::ErrorKind;
+    ///
+    /// let path = folder.join("greeting");
+    /// let _file = File::create_new(&path)?;
+    /// assert_eq!(File::create_new(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn create_new<P: AsRef<Path>>(path: P) -> io::Result<File> {
         let path = path.as_ref();
         blocking(|| ::std::fs::File::create_new(path)).map(File)
@@ -80,6 +125,25 @@ impl File {
     /// Returns options to open a file with.
     ///
     /// This corresponds to [`std::fs::File::options`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-options-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::{self, File};
+    /// use std_shim::io::Write;
+    ///
+    /// let path = folder.join("log");
+    /// for line in ["one\n", "two\n"] {
+    ///     let mut log = File::options().append(true).create(true).open(&path)?;
+    ///     log.write_all(line.as_bytes())?;
+    /// }
+    /// assert_eq!(fs::read_to_string(&path)?, "one\ntwo\n");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn options() -> OpenOptions {
         OpenOptions::new()
@@ -92,6 +156,22 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says, of earlier writes too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-sync_all-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::File;
+    /// use std_shim::io::Write;
+    ///
+    /// let mut file = File::create(folder.join("greeting"))?;
+    /// file.write_all(b"hello")?;
+    /// file.sync_all()?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn sync_all(&self) -> io::Result<()> {
         blocking(|| self.0.sync_all())
     }
@@ -116,6 +196,24 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-lock-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::{File, TryLockError};
+    ///
+    /// let path = folder.join("locked");
+    /// let (one, other) = (File::create(&path)?, File::open(&path)?);
+    /// one.lock()?;
+    /// assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+    /// one.unlock()?;
+    /// other.lock()?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn lock(&self) -> io::Result<()> {
         blocking(|| self.0.lock())
     }
@@ -171,6 +269,21 @@ impl File {
     /// # Errors
     ///
     /// `InvalidInput` if the file is not open for writing, or the size too large.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-set_len-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::File;
+    ///
+    /// let file = File::create(folder.join("zeros"))?;
+    /// file.set_len(100)?;
+    /// assert_eq!(file.metadata()?.len(), 100);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_len(&self, size: u64) -> io::Result<()> {
         blocking(|| self.0.set_len(size))
     }
@@ -182,6 +295,15 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::fs::File;
+    ///
+    /// assert!(!File::open("/dev/null")?.metadata()?.is_dir());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn metadata(&self) -> io::Result<Metadata> {
         blocking(|| self.0.metadata())
     }
@@ -193,6 +315,26 @@ impl File {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("fs-file-try_clone-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::fs::{self, File};
+    /// use std_shim::io::Write;
+    ///
+    /// let path = folder.join("greeting");
+    /// let mut file = File::create(&path)?;
+    /// let mut clone = file.try_clone()?;
+    /// file.write_all(b"hello, ")?;
+    /// // Both have one position.
+    /// clone.write_all(b"world")?;
+    /// assert_eq!(fs::read(&path)?, b"hello, world");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<File> {
         blocking(|| self.0.try_clone()).map(File)
     }

@@ -36,6 +36,21 @@ pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// What the kernel says: `InvalidData`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-read_to_string-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("greeting");
+/// fs::write(&path, "hello")?;
+/// assert_eq!(fs::read_to_string(&path)?, "hello");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
     let path = path.as_ref();
     blocking(|| fs::read_to_string(path))
@@ -48,6 +63,22 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-write-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("greeting");
+/// fs::write(&path, "hello")?;
+/// fs::write(&path, b"bye")?;
+/// assert_eq!(fs::read(&path)?, b"bye");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result<()> {
     let (path, contents) = (path.as_ref(), contents.as_ref());
     blocking(|| fs::write(path, contents))
@@ -60,6 +91,22 @@ pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-remove_file-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("greeting");
+/// fs::write(&path, "hello")?;
+/// fs::remove_file(&path)?;
+/// assert!(!fs::exists(&path)?);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::remove_file(path))
@@ -72,6 +119,15 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::fs;
+///
+/// assert!(fs::metadata(".")?.is_dir());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
     blocking(|| fs::metadata(path))
@@ -84,6 +140,23 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-symlink_metadata-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+/// use std_shim::os::unix::fs::symlink;
+///
+/// let link = folder.join("link");
+/// symlink(".", &link)?;
+/// assert!(fs::symlink_metadata(&link)?.is_symlink());
+/// assert!(fs::metadata(&link)?.is_dir());
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     let path = path.as_ref();
     blocking(|| fs::symlink_metadata(path))
@@ -96,6 +169,23 @@ pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-rename-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let (old, new) = (folder.join("old"), folder.join("new"));
+/// fs::write(&old, "hello")?;
+/// fs::rename(&old, &new)?;
+/// assert_eq!(fs::read(&new)?, b"hello");
+/// assert!(!fs::exists(&old)?);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> {
     let (from, to) = (from.as_ref(), to.as_ref());
     blocking(|| fs::rename(from, to))
@@ -108,6 +198,22 @@ pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> 
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-copy-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let (from, to) = (folder.join("from"), folder.join("to"));
+/// fs::write(&from, "hello")?;
+/// assert_eq!(fs::copy(&from, &to)?, 5);
+/// assert_eq!(fs::read(&to)?, b"hello");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
     let (from, to) = (from.as_ref(), to.as_ref());
     blocking(|| fs::copy(from, to))
@@ -120,6 +226,23 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 /// # Errors
 ///
 /// What the kernel says: `AlreadyExists`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-hard_link-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let (one, other) = (folder.join("one"), folder.join("other"));
+/// fs::write(&one, "hello")?;
+/// fs::hard_link(&one, &other)?;
+/// fs::remove_file(&one)?;
+/// assert_eq!(fs::read(&other)?, b"hello");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
     let (original, link) = (original.as_ref(), link.as_ref());
     blocking(|| fs::hard_link(original, link))
@@ -146,6 +269,23 @@ pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
 /// # Errors
 ///
 /// What the kernel says: `InvalidInput`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-read_link-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+/// use std_shim::os::unix::fs::symlink;
+/// use std_shim::path::Path;
+///
+/// let link = folder.join("link");
+/// symlink("target", &link)?;
+/// assert_eq!(fs::read_link(&link)?, Path::new("target"));
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
     blocking(|| fs::read_link(path))
@@ -158,6 +298,15 @@ pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::{env, fs};
+///
+/// assert_eq!(fs::canonicalize(".")?, fs::canonicalize(env::current_dir()?)?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
     let path = path.as_ref();
     blocking(|| fs::canonicalize(path))
@@ -170,6 +319,22 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 /// # Errors
 ///
 /// What the kernel says: `AlreadyExists`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-create_dir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+/// use std_shim::io::ErrorKind;
+///
+/// let path = folder.join("new");
+/// fs::create_dir(&path)?;
+/// assert_eq!(fs::create_dir(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::create_dir(path))
@@ -182,6 +347,22 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-create_dir_all-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("a/b/c");
+/// fs::create_dir_all(&path)?;
+/// fs::create_dir_all(&path)?;
+/// assert!(fs::metadata(&path)?.is_dir());
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::create_dir_all(path))
@@ -194,6 +375,22 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # Errors
 ///
 /// What the kernel says: `DirectoryNotEmpty`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-remove_dir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("new");
+/// fs::create_dir(&path)?;
+/// fs::remove_dir(&path)?;
+/// assert!(!fs::exists(&path)?);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::remove_dir(path))
@@ -206,6 +403,22 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-remove_dir_all-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("a");
+/// fs::create_dir_all(path.join("b/c"))?;
+/// fs::remove_dir_all(&path)?;
+/// assert!(!fs::exists(&path)?);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::remove_dir_all(path))
@@ -218,6 +431,26 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-read_dir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// fs::write(folder.join("one"), "")?;
+/// fs::write(folder.join("two"), "")?;
+/// let mut names = Vec::new();
+/// for entry in fs::read_dir(&folder)? {
+///     names.push(entry?.file_name());
+/// }
+/// names.sort();
+/// assert_eq!(names, ["one", "two"]);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
     let path = path.as_ref();
     blocking(|| fs::read_dir(path)).map(ReadDir)
@@ -230,6 +463,24 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
 /// # Errors
 ///
 /// What the kernel says: `NotFound`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("fs-functions-set_permissions-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+///
+/// let path = folder.join("greeting");
+/// fs::write(&path, "hello")?;
+/// let mut permissions = fs::metadata(&path)?.permissions();
+/// permissions.set_readonly(true);
+/// fs::set_permissions(&path, permissions)?;
+/// assert!(fs::metadata(&path)?.permissions().readonly());
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result<()> {
     let path = path.as_ref();
     blocking(|| fs::set_permissions(path, perm))
@@ -242,6 +493,16 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::fs;
+///
+/// assert!(fs::exists(".")?);
+/// assert!(!fs::exists("./no-such-file")?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn exists<P: AsRef<Path>>(path: P) -> io::Result<bool> {
     let path = path.as_ref();
     blocking(|| fs::exists(path))

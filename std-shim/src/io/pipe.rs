@@ -39,6 +39,21 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// gone, which is the end of the file; an ordinary thread it blocks.
 ///
 /// This corresponds to [`std::io::PipeReader`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::{self, Read, Write};
+///
+/// let (mut reader, mut writer) = io::pipe()?;
+/// writer.write_all(b"hello")?;
+/// // The end comes once the last writer is gone.
+/// drop(writer);
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;
+/// assert_eq!(text, "hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct PipeReader(pub(crate) Attached<::std::io::PipeReader>);
 
 /// The end of a pipe that is written.
@@ -47,6 +62,20 @@ pub struct PipeReader(pub(crate) Attached<::std::io::PipeReader>);
 /// last reader is gone the error is `BrokenPipe`.
 ///
 /// This corresponds to [`std::io::PipeWriter`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::{self, Write};
+///
+/// let (reader, mut writer) = io::pipe()?;
+/// let mut clone = writer.try_clone()?;
+/// writer.write_all(b"hello, ")?;
+/// clone.write_all(b"world")?;
+/// drop((writer, clone));
+/// assert_eq!(io::read_to_string(reader)?, "hello, world");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct PipeWriter(pub(crate) Attached<::std::io::PipeWriter>);
 
 impl PipeReader {

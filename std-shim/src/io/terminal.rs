@@ -7,8 +7,9 @@ use crate::fs::File;
 
 /// Tells whether a descriptor is a terminal.
 ///
-/// This corresponds to [`std::io::IsTerminal`], which only types of std can implement; they have
-/// this one, too.
+/// This corresponds to [`std::io::IsTerminal`].
+///
+/// **Differences**: it is another trait, for only types of std can implement std's. They have this one, too.
 ///
 /// ```
 /// use std_shim::io::{self, IsTerminal};

@@ -13,6 +13,9 @@ use crate::bridge::calls::LOOK_UPS;
 /// with a port is refused so; names go to the resolver of the system, in a section that holds no other
 /// green thread up.
 ///
+/// **Differences**: it is another trait. A type that implements std's alone, in a crate that has not been
+/// moved over, is no address here.
+///
 /// ```
 /// use std_shim::net::{SocketAddr, ToSocketAddrs};
 ///
@@ -36,6 +39,16 @@ pub trait ToSocketAddrs {
     ///
     /// `InvalidInput` for a string that is no address and no name with a port; what the resolver
     /// says of a name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::ToSocketAddrs;
+    ///
+    /// let address = "127.0.0.1:80".to_socket_addrs()?.next().unwrap();
+    /// assert_eq!(address.port(), 80);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn to_socket_addrs(&self) -> io::Result<Self::Iter>;
 }
 

@@ -43,17 +43,42 @@ impl UdpSocket {
     /// # Errors
     ///
     /// The error of the last address if none can be had; `InvalidInput` if there is no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert_ne!(socket.local_addr()?.port(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
         each_addr(addr, ::std::net::UdpSocket::bind).map(|socket| Self(Attached::fresh(socket)))
     }
 
     /// Receives a datagram and the address of its sender; what does not fit into `buf` is lost.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::recv_from`].
     ///
     /// # Errors
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"hello", other.local_addr()?)?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.recv_from(&mut buffer)?, (5, one.local_addr()?));
+    /// assert_eq!(&buffer[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::empty())?;
         Ok((n, sender(from)?))
@@ -61,11 +86,27 @@ impl UdpSocket {
 
     /// Receives as [`recv_from`](Self::recv_from), but leaves the datagram in the queue.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::peek_from`].
     ///
     /// # Errors
     ///
     /// As [`recv_from`](Self::recv_from).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.send_to(b"hello", other.local_addr()?)?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.peek_from(&mut buffer)?, (5, one.local_addr()?));
+    /// // It is still there.
+    /// assert_eq!(other.recv_from(&mut buffer)?, (5, one.local_addr()?));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::PEEK)?;
         Ok((n, sender(from)?))
@@ -73,11 +114,23 @@ impl UdpSocket {
 
     /// Sends a datagram to the first of the addresses.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::send_to`].
     ///
     /// # Errors
     ///
     /// What the kernel says; `InvalidInput` if there is no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// assert_eq!(one.send_to(b"hello", other.local_addr()?)?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_to<A: ToSocketAddrs>(&self, buf: &[u8], addr: A) -> io::Result<usize> {
         match addr.to_socket_addrs()?.next() {
             Some(addr) => transfer::send_to(self.0.as_fd(), buf, &for_kernel(&addr)),
@@ -93,39 +146,98 @@ impl UdpSocket {
     /// # Errors
     ///
     /// The error of the last address if none will do; `InvalidInput` if there is no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.connect(other.local_addr()?)?;
+    /// one.send(b"hello")?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.recv(&mut buffer)?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
         each_addr(addr, |addr| self.0.connect(addr))
     }
 
     /// Sends a datagram to the peer.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::send`].
     ///
     /// # Errors
     ///
     /// What the kernel says; `WouldBlock` when the write timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// one.connect(other.local_addr()?)?;
+    /// assert_eq!(one.send(b"hello")?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         transfer::send(self.0.as_fd(), buf)
     }
 
     /// Receives a datagram of the peer; what does not fit into `buf` is lost.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::recv`].
     ///
     /// # Errors
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// other.connect(one.local_addr()?)?;
+    /// one.send_to(b"hello", other.local_addr()?)?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.recv(&mut buffer)?, 5);
+    /// assert_eq!(&buffer[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         transfer::recv(self.0.as_fd(), buf, RecvFlags::empty())
     }
 
     /// Receives as [`recv`](Self::recv), but leaves the datagram in the queue.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::UdpSocket::peek`].
     ///
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::UdpSocket;
+    ///
+    /// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// other.connect(one.local_addr()?)?;
+    /// one.send_to(b"hello", other.local_addr()?)?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.peek(&mut buffer)?, 5);
+    /// // It is still there.
+    /// assert_eq!(other.recv(&mut buffer)?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         transfer::recv(self.0.as_fd(), buf, RecvFlags::PEEK)
     }
@@ -170,6 +282,19 @@ impl UdpSocket {
     /// # Errors
     ///
     /// `InvalidInput` if the duration is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::ErrorKind;
+    /// use std_shim::net::UdpSocket;
+    /// use std_shim::time::Duration;
+    ///
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_read_timeout(Some(Duration::from_millis(5)))?;
+    /// assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
         bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
     }

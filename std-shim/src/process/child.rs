@@ -70,6 +70,17 @@ impl Child {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let mut child = Command::new("sleep").arg("100").spawn()?;
+    /// child.kill()?;
+    /// assert!(!child.wait()?.success());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn kill(&mut self) -> io::Result<()> {
         self.plain.kill()
     }
@@ -92,6 +103,16 @@ impl Child {
     /// # Errors
     ///
     /// What the kernel says: that there is no such child if `SIGCHLD` is ignored, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let mut child = Command::new("sh").args(["-c", "exit 3"]).spawn()?;
+    /// assert_eq!(child.wait()?.code(), Some(3));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
         if !bridge::is_green() {
@@ -123,6 +144,19 @@ impl Child {
     /// # Errors
     ///
     /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let mut child = Command::new("sleep").arg("100").spawn()?;
+    /// assert!(child.try_wait()?.is_none());
+    /// child.kill()?;
+    /// child.wait()?;
+    /// assert!(child.try_wait()?.is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.plain.try_wait()
     }
@@ -142,6 +176,16 @@ impl Child {
     /// # Panics
     ///
     /// If a pipe cannot be read, as std's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::{Command, Stdio};
+    ///
+    /// let child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+    /// assert_eq!(child.wait_with_output()?.stdout, b"hello\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn wait_with_output(mut self) -> io::Result<Output> {
         if !bridge::is_green() {
             return ::std::process::Child::from(self).wait_with_output();

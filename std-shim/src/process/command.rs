@@ -16,6 +16,9 @@ use crate::bridge::calls::child::STARTS;
 ///
 /// This corresponds to [`std::process::Command`].
 ///
+/// **Differences**: of one that comes from std, [`output`](Self::output) holds an OS thread until the child
+/// ends.
+///
 /// # Examples
 ///
 /// ```
@@ -39,6 +42,16 @@ impl Command {
     /// Describes a child that runs `program`, found by `PATH`, without arguments.
     ///
     /// This corresponds to [`std::process::Command::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("echo").arg("hello").output()?;
+    /// assert_eq!(output.stdout, b"hello\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new<S: AsRef<OsStr>>(program: S) -> Command {
         Command {
             plain: ::std::process::Command::new(program),
@@ -57,6 +70,16 @@ impl Command {
     /// Adds arguments.
     ///
     /// This corresponds to [`std::process::Command::args`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("echo").args(["hello", "world"]).output()?;
+    /// assert_eq!(output.stdout, b"hello world\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn args<I, S>(&mut self, args: I) -> &mut Command
     where
         I: IntoIterator<Item = S>,
@@ -68,6 +91,16 @@ impl Command {
     /// Sets a variable of the child's environment.
     ///
     /// This corresponds to [`std::process::Command::env`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("sh").args(["-c", "echo $WHO"]).env("WHO", "world").output()?;
+    /// assert_eq!(output.stdout, b"world\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn env<K, V>(&mut self, key: K, val: V) -> &mut Command
     where
         K: AsRef<OsStr>,
@@ -105,6 +138,16 @@ impl Command {
     /// Sets the child's working directory.
     ///
     /// This corresponds to [`std::process::Command::current_dir`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("pwd").current_dir("/").output()?;
+    /// assert_eq!(output.stdout, b"/\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn current_dir<P: AsRef<Path>>(&mut self, dir: P) -> &mut Command {
         self.with(|plain| plain.current_dir(dir))
     }
@@ -113,6 +156,21 @@ impl Command {
     /// [`output`](Self::output) none.
     ///
     /// This corresponds to [`std::process::Command::stdin`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::Write;
+    /// use std_shim::process::{Command, Stdio};
+    ///
+    /// let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// let mut stdin = cat.stdin.take().expect("it is piped");
+    /// stdin.write_all(b"hello")?;
+    /// // The child's input ends.
+    /// drop(stdin);
+    /// assert_eq!(cat.wait_with_output()?.stdout, b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stdin<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
         self.choose(0, |plain| plain.stdin(cfg.into()))
     }
@@ -143,6 +201,16 @@ impl Command {
     /// # Errors
     ///
     /// When the child cannot be made or the program not be executed: `NotFound` if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let mut child = Command::new("true").spawn()?;
+    /// assert!(child.wait()?.success());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn spawn(&mut self) -> io::Result<Child> {
         if self.has_code {
             // The child may ask to be traced, or for a signal at the end of its parent. That is an OS
@@ -164,6 +232,17 @@ impl Command {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).output()?;
+    /// assert_eq!(output.status.code(), Some(3));
+    /// assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn output(&mut self) -> io::Result<Output> {
         let Some(chosen) = self.chosen else {
             return bridge::blocking(|| self.plain.output());
@@ -184,6 +263,15 @@ impl Command {
     /// # Errors
     ///
     /// As [`spawn`](Self::spawn).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::process::Command;
+    ///
+    /// assert_eq!(Command::new("false").status()?.code(), Some(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn status(&mut self) -> io::Result<ExitStatus> {
         self.spawn()?.wait()
     }

@@ -9,6 +9,18 @@ use crate::os::fd::Attached;
 /// blocks. Dropped, it is the end of the file for the child.
 ///
 /// This corresponds to [`std::process::ChildStdin`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::Write;
+/// use std_shim::process::{Command, Stdio};
+///
+/// let mut child = Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+/// child.stdin.take().expect("it is piped").write_all(b"two\none\n")?;
+/// assert_eq!(child.wait_with_output()?.stdout, b"one\ntwo\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct ChildStdin(pub(crate) Attached<::std::process::ChildStdin>);
 
 /// The end that is read of a child's standard output.
@@ -17,6 +29,19 @@ pub struct ChildStdin(pub(crate) Attached<::std::process::ChildStdin>);
 /// blocks.
 ///
 /// This corresponds to [`std::process::ChildStdout`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io;
+/// use std_shim::process::{Command, Stdio};
+///
+/// let mut child = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+/// let stdout = child.stdout.take().expect("it is piped");
+/// assert_eq!(io::read_to_string(stdout)?, "hello\n");
+/// child.wait()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct ChildStdout(pub(crate) Attached<::std::process::ChildStdout>);
 
 /// The end that is read of a child's standard error.
@@ -25,6 +50,19 @@ pub struct ChildStdout(pub(crate) Attached<::std::process::ChildStdout>);
 /// blocks.
 ///
 /// This corresponds to [`std::process::ChildStderr`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io;
+/// use std_shim::process::{Command, Stdio};
+///
+/// let mut child = Command::new("sh").args(["-c", "echo no >&2"]).stderr(Stdio::piped()).spawn()?;
+/// let stderr = child.stderr.take().expect("it is piped");
+/// assert_eq!(io::read_to_string(stderr)?, "no\n");
+/// child.wait()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct ChildStderr(pub(crate) Attached<::std::process::ChildStderr>);
 
 read_by!(transfer(), ChildStdout);

@@ -80,6 +80,20 @@ impl Barrier {
     /// next round.
     ///
     /// This corresponds to [`std::sync::Barrier::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Barrier;
+    /// use std_shim::thread;
+    ///
+    /// let barrier = Barrier::new(10);
+    /// let n_leaders = thread::scope(|scope| {
+    ///     let waits: Vec<_> = (0..10).map(|_| scope.spawn(|| barrier.wait().is_leader())).collect();
+    ///     waits.into_iter().filter_map(|wait| wait.join().unwrap().then_some(())).count()
+    /// });
+    /// assert_eq!(n_leaders, 1);
+    /// ```
     pub fn wait(&self) -> BarrierWaitResult {
         self.lock.lock();
         // The round is moved on with the lock held, so this is the round that we arrive in.

@@ -83,6 +83,25 @@ impl Condvar {
     /// # Errors
     ///
     /// If the mutex is poisoned when locked again; the error contains the guard.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Condvar, Mutex};
+    /// use std_shim::thread;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         *ready.lock().unwrap() = true;
+    ///         changed.notify_one();
+    ///     });
+    ///     let mut is_ready = ready.lock().unwrap();
+    ///     while !*is_ready {
+    ///         is_ready = changed.wait(is_ready).unwrap();
+    ///     }
+    /// });
+    /// ```
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         self.wait_until(&guard, None);
         guard.poison_flag().wrap(guard)
@@ -90,11 +109,32 @@ impl Condvar {
 
     /// Waits as long as `condition` holds.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Condvar::wait_while`].
     ///
     /// # Errors
     ///
     /// As [`Condvar::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Condvar, Mutex};
+    /// use std_shim::thread;
+    ///
+    /// let (left, changed) = (Mutex::new(3), Condvar::new());
+    /// thread::scope(|scope| {
+    ///     for _ in 0..3 {
+    ///         scope.spawn(|| {
+    ///             *left.lock().unwrap() -= 1;
+    ///             changed.notify_one();
+    ///         });
+    ///     }
+    ///     let left = changed.wait_while(left.lock().unwrap(), |left| *left > 0).unwrap();
+    ///     assert_eq!(*left, 0);
+    /// });
+    /// ```
     pub fn wait_while<'a, T, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -130,12 +170,26 @@ impl Condvar {
     ///
     /// A `dur` that ends later than the clock can tell has no end.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Condvar::wait_timeout`].
     ///
     /// # Errors
     ///
     /// If the mutex is poisoned when locked again; the error contains what would have been
     /// returned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Condvar, Mutex};
+    /// use std_shim::time::Duration;
+    ///
+    /// let (lock, never) = (Mutex::new(()), Condvar::new());
+    /// let guard = lock.lock().unwrap();
+    /// // Nobody notifies. It may return early all the same, so it belongs in a loop.
+    /// let (_guard, _waited) = never.wait_timeout(guard, Duration::from_millis(5)).unwrap();
+    /// ```
     pub fn wait_timeout<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -149,11 +203,26 @@ impl Condvar {
     ///
     /// The result says whether the time passed with the condition still holding.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Condvar::wait_timeout_while`].
     ///
     /// # Errors
     ///
     /// As [`Condvar::wait_timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Condvar, Mutex};
+    /// use std_shim::time::Duration;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// let guard = ready.lock().unwrap();
+    /// let patience = Duration::from_millis(5);
+    /// let (guard, waited) = changed.wait_timeout_while(guard, patience, |ready| !*ready).unwrap();
+    /// assert!(waited.timed_out() && !*guard);
+    /// ```
     pub fn wait_timeout_while<'a, T, F>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -185,6 +254,22 @@ impl Condvar {
     /// Wakes all threads that wait.
     ///
     /// This corresponds to [`std::sync::Condvar::notify_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Condvar, Mutex};
+    /// use std_shim::thread;
+    ///
+    /// let (open, opened) = (Mutex::new(false), Condvar::new());
+    /// thread::scope(|scope| {
+    ///     for _ in 0..10 {
+    ///         scope.spawn(|| drop(opened.wait_while(open.lock().unwrap(), |open| !*open)));
+    ///     }
+    ///     *open.lock().unwrap() = true;
+    ///     opened.notify_all();
+    /// });
+    /// ```
     pub fn notify_all(&self) {
         self.notify(usize::MAX);
     }

@@ -51,6 +51,16 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// # Panics
     ///
     /// If the closure does, or did at an earlier attempt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::LazyLock;
+    ///
+    /// let lazy = LazyLock::new(|| 92);
+    /// assert_eq!(LazyLock::force(&lazy), &92);
+    /// assert_eq!(&*lazy, &92);
+    /// ```
     #[inline]
     pub fn force(this: &LazyLock<T, F>) -> &T {
         match this.slot.get() {

@@ -94,11 +94,27 @@ impl Once {
     /// waits is parked, an ordinary one blocked. A closure that calls this on the same `Once` waits
     /// for itself, forever.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Once::call_once`].
     ///
     /// # Panics
     ///
     /// If `f` does, or if an earlier closure did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Once;
+    ///
+    /// static START: Once = Once::new();
+    ///
+    /// let mut n_runs = 0;
+    /// for _ in 0..3 {
+    ///     START.call_once(|| n_runs += 1);
+    /// }
+    /// assert_eq!(n_runs, 1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once<F>(&self, f: F)
@@ -114,11 +130,29 @@ impl Once {
 
     /// Runs `f` if nothing has returned from running yet: after a panic too.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Once::call_once_force`].
     ///
     /// # Panics
     ///
     /// If `f` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Once;
+    /// use std_shim::thread;
+    ///
+    /// let once = Once::new();
+    /// thread::scope(|scope| {
+    ///     let panics = scope.spawn(|| once.call_once(|| panic!("no")));
+    ///     assert!(panics.join().is_err());
+    /// });
+    /// // After a panic `call_once` would panic, too.
+    /// once.call_once_force(|state| assert!(state.is_poisoned()));
+    /// assert!(once.is_completed());
+    /// ```
     #[inline]
     pub fn call_once_force<F>(&self, f: F)
     where
@@ -134,6 +168,17 @@ impl Once {
     /// Returns whether a closure has run and returned.
     ///
     /// This corresponds to [`std::sync::Once::is_completed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Once;
+    ///
+    /// let once = Once::new();
+    /// assert!(!once.is_completed());
+    /// once.call_once(|| assert!(!once.is_completed()));
+    /// assert!(once.is_completed());
+    /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
         // Pairs with the swap in `Completion::drop`.
@@ -142,11 +187,26 @@ impl Once {
 
     /// Waits until a closure, of whichever thread, has run and returned.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Once::wait`].
     ///
     /// # Panics
     ///
     /// If a closure panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Once;
+    /// use std_shim::thread;
+    ///
+    /// let ready = Once::new();
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| ready.wait());
+    ///     ready.call_once(|| println!("prepared"));
+    /// });
+    /// ```
     pub fn wait(&self) {
         if !self.is_completed() {
             self.wait_slow(false);
@@ -155,7 +215,22 @@ impl Once {
 
     /// Waits until a closure has run and returned, however many panic before.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::Once::wait_force`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Once;
+    /// use std_shim::thread;
+    ///
+    /// let ready = Once::new();
+    /// thread::scope(|scope| {
+    ///     scope.spawn(|| ready.wait_force());
+    ///     ready.call_once(|| println!("prepared"));
+    /// });
+    /// ```
     pub fn wait_force(&self) {
         if !self.is_completed() {
             self.wait_slow(true);

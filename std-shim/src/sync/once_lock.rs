@@ -68,6 +68,20 @@ impl<T> OnceLock<T> {
     /// one).
     ///
     /// This corresponds to [`std::sync::OnceLock::wait`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::OnceLock;
+    /// use std_shim::thread;
+    ///
+    /// let cell = OnceLock::new();
+    /// thread::scope(|scope| {
+    ///     let waits = scope.spawn(|| *cell.wait());
+    ///     cell.set(1).unwrap();
+    ///     assert_eq!(waits.join().unwrap(), 1);
+    /// });
+    /// ```
     #[inline]
     pub fn wait(&self) -> &T {
         self.slot.once().wait_force();
@@ -83,6 +97,17 @@ impl<T> OnceLock<T> {
     /// # Errors
     ///
     /// If there is a value; the error is `value`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::OnceLock;
+    ///
+    /// let cell = OnceLock::new();
+    /// assert_eq!(cell.set(1), Ok(()));
+    /// assert_eq!(cell.set(2), Err(2));
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[inline]
     pub fn set(&self, value: T) -> Result<(), T> {
         let mut value = Some(value);
@@ -98,11 +123,30 @@ impl<T> OnceLock<T> {
     /// Of several threads one runs its closure, and the others wait for it. An `f` that comes back
     /// to the same cell waits for itself, forever.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::sync::OnceLock::get_or_init`].
     ///
     /// # Panics
     ///
     /// If `f` does; the cell is empty then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::OnceLock;
+    /// use std_shim::thread;
+    ///
+    /// let cell = OnceLock::new();
+    /// thread::scope(|scope| {
+    ///     for n in 0..10 {
+    ///         let cell = &cell;
+    ///         scope.spawn(move || cell.get_or_init(|| n));
+    ///     }
+    /// });
+    /// // One of them was first.
+    /// assert!((0..10).contains(cell.get().unwrap()));
+    /// ```
     #[inline]
     pub fn get_or_init<F>(&self, f: F) -> &T
     where
@@ -147,6 +191,16 @@ impl<T> OnceLock<T> {
     /// Takes the value out, if it is there, and leaves the cell empty.
     ///
     /// This corresponds to [`std::sync::OnceLock::take`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::OnceLock;
+    ///
+    /// let mut cell = OnceLock::from(1);
+    /// assert_eq!(cell.take(), Some(1));
+    /// assert_eq!(cell.get(), None);
+    /// ```
     #[inline]
     pub fn take(&mut self) -> Option<T> {
         mem::take(self).into_inner()

@@ -47,6 +47,17 @@ impl Builder {
     /// This corresponds to [`std::thread::Builder::name`].
     ///
     /// [`Thread::name`]: super::Thread::name
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let named = thread::Builder::new().name("sums".to_owned());
+    /// let name = named.spawn(|| thread::current().name().map(str::to_owned))?;
+    /// assert_eq!(name.join().unwrap().as_deref(), Some("sums"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn name(mut self, name: String) -> Builder {
         self.name = Some(name);
         self
@@ -58,6 +69,16 @@ impl Builder {
     /// not taken: a thread uses what it touches.
     ///
     /// This corresponds to [`std::thread::Builder::stack_size`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let small = thread::Builder::new().stack_size(64 * 1024);
+    /// assert_eq!(small.spawn(|| 1)?.join().unwrap(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn stack_size(mut self, size: usize) -> Builder {
         self.stack_size = Some(size);
         self
@@ -77,6 +98,17 @@ impl Builder {
     /// # Panics
     ///
     /// If the name contains a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// // An error instead of a panic where there is no room for another thread.
+    /// let sum = thread::Builder::new().spawn(|| (1..=10).sum::<i32>())?;
+    /// assert_eq!(sum.join().unwrap(), 55);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T,

@@ -40,6 +40,21 @@ where
 /// operating system.
 ///
 /// This corresponds to [`std::thread::yield_now`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::sync::atomic::{AtomicBool, Ordering};
+/// use std_shim::thread;
+///
+/// let is_done = AtomicBool::new(false);
+/// thread::scope(|scope| {
+///     scope.spawn(|| is_done.store(true, Ordering::Release));
+///     while !is_done.load(Ordering::Acquire) {
+///         thread::yield_now();
+///     }
+/// });
+/// ```
 #[inline]
 pub fn yield_now() {
     bridge::yield_now();
@@ -126,7 +141,22 @@ pub fn park_timeout_ms(ms: u32) {
 ///
 /// Does not tell whether it took the token.
 ///
+/// Parks the calling green thread; from an ordinary thread, blocks it.
+///
 /// This corresponds to [`std::thread::park_timeout`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::thread;
+/// use std_shim::time::{Duration, Instant};
+///
+/// // It may return early, so it belongs in a loop.
+/// let deadline = Instant::now() + Duration::from_millis(5);
+/// while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+///     thread::park_timeout(left);
+/// }
+/// ```
 pub fn park_timeout(dur: Duration) {
     match Instant::now().checked_add(dur) {
         Some(deadline) => bridge::park_until(deadline),

@@ -15,6 +15,8 @@ use crate::bridge;
 ///
 /// This corresponds to [`std::thread::JoinHandle`].
 ///
+/// **Differences**: the methods of `JoinHandleExt` panic, for a green thread has no `pthread_t`.
+///
 /// # Examples
 ///
 /// ```
@@ -55,6 +57,16 @@ impl<T> JoinHandle<T> {
     /// Returns a handle to the thread itself.
     ///
     /// This corresponds to [`std::thread::JoinHandle::thread`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let waits = thread::spawn(thread::park);
+    /// waits.thread().unpark();
+    /// waits.join().unwrap();
+    /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
         Thread::from_ref(self.handle.thread())
@@ -71,6 +83,17 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// What the thread panicked with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// assert_eq!(thread::spawn(|| 1 + 1).join().unwrap(), 2);
+    ///
+    /// let panics = thread::spawn(|| panic!("no"));
+    /// assert_eq!(panics.join().unwrap_err().downcast_ref(), Some(&"no"));
+    /// ```
     pub fn join(self) -> Result<T> {
         self.handle.join()
     }
@@ -79,6 +102,19 @@ impl<T> JoinHandle<T> {
     /// than the time the thread needs to wind up.
     ///
     /// This corresponds to [`std::thread::JoinHandle::is_finished`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::channel;
+    /// use std_shim::thread;
+    ///
+    /// let (sender, receiver) = channel::<()>();
+    /// let waits = thread::spawn(move || receiver.recv().is_err());
+    /// assert!(!waits.is_finished());
+    /// drop(sender);
+    /// assert!(waits.join().unwrap());
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }

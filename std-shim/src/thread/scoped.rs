@@ -51,6 +51,20 @@ pub struct Scope<'scope, 'env: 'scope> {
 /// Dropping it leaves the waiting to the scope.
 ///
 /// This corresponds to [`std::thread::ScopedJoinHandle`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::thread;
+///
+/// let mut numbers = vec![1, 2, 3];
+/// let sum = thread::scope(|scope| {
+///     let sum = scope.spawn(|| numbers.iter().sum::<i32>());
+///     sum.join().unwrap()
+/// });
+/// numbers.push(sum);
+/// assert_eq!(numbers, [1, 2, 3, 6]);
+/// ```
 pub struct ScopedJoinHandle<'scope, T> {
     handle: bridge::thread::JoinHandle<Outcome<T>>,
     scope: PhantomData<&'scope ()>,
@@ -119,6 +133,19 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     /// # Panics
     ///
     /// When the thread cannot be started; [`Builder::spawn_scoped`] returns an error instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let words = ["one", "two", "three"];
+    /// let lengths: Vec<usize> = thread::scope(|scope| {
+    ///     let threads: Vec<_> = words.iter().map(|word| scope.spawn(|| word.len())).collect();
+    ///     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    /// });
+    /// assert_eq!(lengths, [3, 3, 5]);
+    /// ```
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -192,6 +219,17 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// # Errors
     ///
     /// What the thread panicked with; the scope does not panic for it then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// thread::scope(|scope| {
+    ///     assert_eq!(scope.spawn(|| 1 + 1).join().unwrap(), 2);
+    ///     assert!(scope.spawn(|| panic!("no")).join().is_err());
+    /// });
+    /// ```
     pub fn join(self) -> Result<T> {
         self.handle.join().and_then(Outcome::into_result)
     }

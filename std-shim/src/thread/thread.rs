@@ -44,6 +44,16 @@ impl Thread {
     /// the thread once its `park` has taken the token.
     ///
     /// This corresponds to [`std::thread::Thread::unpark`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let waits = thread::spawn(thread::park);
+    /// waits.thread().unpark();
+    /// waits.join().unwrap();
+    /// ```
     pub fn unpark(&self) {
         self.0.unpark();
     }
@@ -51,6 +61,16 @@ impl Thread {
     /// Returns the thread's id.
     ///
     /// This corresponds to [`std::thread::Thread::id`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let other = thread::spawn(|| thread::current().id());
+    /// assert_eq!(other.thread().id(), other.thread().id());
+    /// assert_ne!(other.join().unwrap(), thread::current().id());
+    /// ```
     #[must_use]
     pub fn id(&self) -> ThreadId {
         ThreadId(self.0.id())
@@ -60,6 +80,17 @@ impl Thread {
     /// `main`.
     ///
     /// This corresponds to [`std::thread::Thread::name`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::thread;
+    ///
+    /// let thread = thread::Builder::new().name("sums".to_owned()).spawn(|| ())?;
+    /// assert_eq!(thread.thread().name(), Some("sums"));
+    /// assert_eq!(thread::spawn(|| ()).thread().name(), None);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name()

@@ -54,11 +54,31 @@ pub fn stderr() -> Stderr {
 /// This corresponds to [`std::io::Stdout`].
 ///
 /// **Differences**: a lock does not keep out a bare `println!`; see [the module](crate::io).
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::{self, Write};
+///
+/// io::stdout().write_all(b"hello\n")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Stdout(());
 
 /// Keeps others from writing to standard output.
 ///
 /// This corresponds to [`std::io::StdoutLock`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::{self, Write};
+///
+/// let mut output = io::stdout().lock();
+/// writeln!(output, "two lines that")?;
+/// writeln!(output, "stay together")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[must_use = "if unused stdout will immediately unlock"]
 pub struct StdoutLock<'a> {
     _guard: ReentrantLockGuard<'a>,
@@ -72,6 +92,15 @@ pub struct StdoutLock<'a> {
 ///
 /// **Differences**: a lock does not keep out a bare `eprintln!`; see [the module](crate::io). What
 /// one `write!` says is written by one call of the kernel, not by one for each piece.
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::io::{self, Write};
+///
+/// io::stderr().write_all(b"hello\n")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Stderr(());
 
 /// Keeps others from writing to standard error.
@@ -88,6 +117,17 @@ impl Stdout {
     /// Parks the calling green thread while another thread has the lock.
     ///
     /// This corresponds to [`std::io::Stdout::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{self, Write};
+    ///
+    /// let mut output = io::stdout().lock();
+    /// writeln!(output, "two lines that")?;
+    /// writeln!(output, "stay together")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn lock(&self) -> StdoutLock<'static> {
         StdoutLock { _guard: STDOUT.lock() }
     }
@@ -99,6 +139,17 @@ impl Stderr {
     /// Parks the calling green thread while another thread has the lock.
     ///
     /// This corresponds to [`std::io::Stderr::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{self, Write};
+    ///
+    /// let mut errors = io::stderr().lock();
+    /// writeln!(errors, "two lines that")?;
+    /// writeln!(errors, "stay together")?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn lock(&self) -> StderrLock<'static> {
         StderrLock { _guard: STDERR.lock() }
     }

@@ -66,6 +66,19 @@ pub fn stdin() -> Stdin {
 /// Reading parks the calling green thread until there is input; an ordinary thread it blocks.
 ///
 /// This corresponds to [`std::io::Stdin`].
+///
+/// **Differences**: its buffer is the mirror's. A crate that has not been moved over reads through real std's:
+/// read the input through one of the two.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std_shim::io;
+///
+/// let mut line = String::new();
+/// io::stdin().read_line(&mut line)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Stdin(&'static Mutex<BufReader<Raw>>);
 
 /// Keeps others from reading standard input, and gives access to its buffer.
@@ -80,17 +93,40 @@ impl Stdin {
     /// Parks the calling green thread while another thread has the lock.
     ///
     /// This corresponds to [`std::io::Stdin::lock`].
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std_shim::io::{self, BufRead};
+    ///
+    /// for line in io::stdin().lock().lines() {
+    ///     println!("{}", line?.len());
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn lock(&self) -> StdinLock<'static> {
         StdinLock(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads up to the next newline, which is included, and appends that to `buf`.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::io::Stdin::read_line`].
     ///
     /// # Errors
     ///
     /// As [`BufRead::read_line`]: `InvalidData` for what is not UTF-8.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std_shim::io;
+    ///
+    /// let mut line = String::new();
+    /// io::stdin().read_line(&mut line)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn read_line(&self, buf: &mut String) -> io::Result<usize> {
         self.lock().read_line(buf)
     }

@@ -44,6 +44,20 @@ impl TcpListener {
     /// # Errors
     ///
     /// The error of the last address if none can be had; `InvalidInput` if there is no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::{SocketAddr, TcpListener};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    ///
+    /// // The first address that can be had.
+    /// let addresses = [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([127, 0, 0, 1], 443))];
+    /// let _listener = TcpListener::bind(&addresses[..])?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
         let listener = each_addr(addr, ::std::net::TcpListener::bind)?;
         rustix::net::listen(&listener, BACKLOG)?;
@@ -80,6 +94,20 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say. The listener stays usable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::{TcpListener, TcpStream};
+    /// use std_shim::thread;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// let client = thread::spawn(move || TcpStream::connect(address)?.local_addr());
+    /// let (_stream, from) = listener.accept()?;
+    /// assert_eq!(from, client.join().unwrap()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accept = |fd: BorrowedFd<'_>| {
             Attached::at(fd, |listener: &::std::net::TcpListener| listener.accept())
@@ -91,6 +119,26 @@ impl TcpListener {
     /// Returns an iterator that accepts connections for ever.
     ///
     /// This corresponds to [`std::net::TcpListener::incoming`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{self, Write};
+    /// use std_shim::net::{TcpListener, TcpStream};
+    /// use std_shim::thread;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// thread::spawn(move || {
+    ///     for stream in listener.incoming() {
+    ///         stream.unwrap().write_all(b"hello").unwrap();
+    ///     }
+    /// });
+    /// for _ in 0..3 {
+    ///     assert_eq!(io::read_to_string(TcpStream::connect(address)?)?, "hello");
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }
@@ -161,6 +209,18 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::ErrorKind;
+    /// use std_shim::net::TcpListener;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// listener.set_nonblocking(true)?;
+    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }

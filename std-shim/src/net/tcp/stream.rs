@@ -48,6 +48,17 @@ impl TcpStream {
     /// # Errors
     ///
     /// The error of the last address if none accepts; `InvalidInput` if there is no address.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// assert_eq!(TcpStream::connect(address)?.peer_addr()?, address);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
         if is_green() {
             each_addr(addr, |addr| connect::connect(&addr, None))
@@ -58,11 +69,25 @@ impl TcpStream {
 
     /// Connects to one address, if that takes no longer than `timeout`.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::net::TcpStream::connect_timeout`].
     ///
     /// # Errors
     ///
     /// `TimedOut` if the peer has not answered in time; `InvalidInput` if `timeout` is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::{TcpListener, TcpStream};
+    /// use std_shim::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect_timeout(&listener.local_addr()?, Duration::from_secs(5))?;
+    /// assert_eq!(stream.peer_addr()?, listener.local_addr()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect_timeout(addr: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         // With no time at all std returns at once, as it must here.
         if is_green() && !timeout.is_zero() {
@@ -105,6 +130,20 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the kernel says: `NotConnected` once the connection is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io;
+    /// use std_shim::net::{Shutdown, TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (server, _) = listener.accept()?;
+    /// client.shutdown(Shutdown::Write)?;
+    /// assert_eq!(io::read_to_string(server)?, "");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)
     }
@@ -116,6 +155,27 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{self, Write};
+    /// use std_shim::net::{Shutdown, TcpListener, TcpStream};
+    /// use std_shim::thread;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// // One thread reads while another one writes.
+    /// let reader = client.try_clone()?;
+    /// let reads = thread::spawn(move || io::read_to_string(reader));
+    /// let (mut server, _) = listener.accept()?;
+    /// client.write_all(b"hello")?;
+    /// client.shutdown(Shutdown::Write)?;
+    /// io::copy(&mut server.try_clone()?, &mut server)?;
+    /// drop(server);
+    /// assert_eq!(reads.join().unwrap()?, "hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<TcpStream> {
         self.0.try_clone(::std::net::TcpStream::try_clone).map(Self)
     }
@@ -128,6 +188,20 @@ impl TcpStream {
     /// # Errors
     ///
     /// `InvalidInput` if the duration is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{ErrorKind, Read};
+    /// use std_shim::net::{TcpListener, TcpStream};
+    /// use std_shim::time::Duration;
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// client.set_read_timeout(Some(Duration::from_millis(5)))?;
+    /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
         bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
     }
@@ -174,6 +248,24 @@ impl TcpStream {
     /// # Errors
     ///
     /// As a read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{Read, Write};
+    /// use std_shim::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// client.write_all(b"x")?;
+    /// let mut byte = [0];
+    /// assert_eq!(server.peek(&mut byte)?, 1);
+    /// // It is still there.
+    /// assert_eq!(server.read(&mut byte)?, 1);
+    /// assert_eq!(&byte, b"x");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         transfer::recv(self.0.as_fd(), buf, RecvFlags::PEEK)
     }
@@ -185,6 +277,18 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = TcpStream::connect(listener.local_addr()?)?;
+    /// client.set_nodelay(true)?;
+    /// assert!(client.nodelay()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.0.set_nodelay(nodelay)
     }
@@ -240,6 +344,19 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{ErrorKind, Read};
+    /// use std_shim::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+    /// client.set_nonblocking(true)?;
+    /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }

@@ -11,8 +11,10 @@ use crate::net::TcpStream;
 
 /// Reads and sets what only TCP on Linux has.
 ///
-/// This corresponds to [`std::os::linux::net::TcpStreamExt`], which only types of std can
-/// implement; its `TcpStream` has this one, too.
+/// This corresponds to [`std::os::linux::net::TcpStreamExt`].
+///
+/// **Differences**: it is another trait, for only types of std can implement std's. Its `TcpStream` has this
+/// one, too.
 ///
 /// ```
 /// use std_shim::net::{TcpListener, TcpStream};
@@ -29,12 +31,16 @@ use crate::net::TcpStream;
 pub trait TcpStreamExt: sealed::Sealed {
     /// Sets whether data is acknowledged at once (`TCP_QUICKACK`).
     ///
+    /// This corresponds to [`std::os::linux::net::TcpStreamExt::set_quickack`].
+    ///
     /// # Errors
     ///
     /// What the kernel says.
     fn set_quickack(&self, quickack: bool) -> io::Result<()>;
 
     /// Returns whether data is acknowledged at once (`TCP_QUICKACK`).
+    ///
+    /// This corresponds to [`std::os::linux::net::TcpStreamExt::quickack`].
     ///
     /// # Errors
     ///

@@ -31,6 +31,22 @@ use crate::fs::{DirBuilder, DirEntry, File, OpenOptions};
 /// # Errors
 ///
 /// What the kernel says: `AlreadyExists`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("os-unix-fs-symlink-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+/// use std_shim::os::unix::fs::symlink;
+///
+/// fs::write(folder.join("greeting"), "hello")?;
+/// symlink("greeting", folder.join("link"))?;
+/// assert_eq!(fs::read(folder.join("link"))?, b"hello");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
     let (original, link) = (original.as_ref(), link.as_ref());
     blocking(|| fs::symlink(original, link))
@@ -43,6 +59,23 @@ pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Resu
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("os-unix-fs-chown-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::os::unix::fs::{MetadataExt, chown};
+/// use std_shim::fs;
+///
+/// let path = folder.join("greeting");
+/// fs::write(&path, "hello")?;
+/// let group = fs::metadata(&path)?.gid();
+/// chown(&path, None, Some(group))?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn chown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
     let dir = dir.as_ref();
     blocking(|| fs::chown(dir, uid, gid))
@@ -55,6 +88,22 @@ pub fn chown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("os-unix-fs-fchown-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs::File;
+/// use std_shim::os::unix::fs::{MetadataExt, fchown};
+///
+/// let file = File::create(folder.join("greeting"))?;
+/// let group = file.metadata()?.gid();
+/// fchown(&file, None, Some(group))?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn fchown<F: AsFd>(fd: F, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
     let fd = fd.as_fd();
     blocking(|| fs::fchown(fd, uid, gid))
@@ -67,6 +116,23 @@ pub fn fchown<F: AsFd>(fd: F, uid: Option<u32>, gid: Option<u32>) -> io::Result<
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```
+/// # let folder = std::env::temp_dir();
+/// # let folder = folder.join(format!("os-unix-fs-lchown-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// use std_shim::fs;
+/// use std_shim::os::unix::fs::{MetadataExt, lchown, symlink};
+///
+/// let link = folder.join("link");
+/// symlink("target", &link)?;
+/// let group = fs::symlink_metadata(&link)?.gid();
+/// lchown(&link, None, Some(group))?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
     let dir = dir.as_ref();
     blocking(|| fs::lchown(dir, uid, gid))
@@ -79,6 +145,17 @@ pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io:
 /// # Errors
 ///
 /// What the kernel says: `PermissionDenied`, say.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std_shim::env;
+/// use std_shim::os::unix::fs::chroot;
+///
+/// chroot("/sandbox")?;
+/// env::set_current_dir("/")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn chroot<P: AsRef<Path>>(dir: P) -> io::Result<()> {
     let dir = dir.as_ref();
     blocking(|| fs::chroot(dir))

@@ -14,9 +14,10 @@ use crate::process::Command;
 
 /// Sets what only a child on Unix has.
 ///
-/// This corresponds to [`std::os::unix::process::CommandExt`], which only types of std can
-/// implement. A command of std has to be taken into the mirror for it (`Command::from`): what the
-/// methods return is the mirror's.
+/// This corresponds to [`std::os::unix::process::CommandExt`].
+///
+/// **Differences**: it is another trait, for only types of std can implement std's. A command of std has to
+/// be taken into the mirror for it (`Command::from`): what the methods return is the mirror's.
 ///
 /// ```
 /// use std_shim::os::unix::process::CommandExt;
@@ -74,12 +75,35 @@ pub trait CommandExt: sealed::Sealed {
     /// fails.
     ///
     /// This corresponds to [`std::os::unix::process::CommandExt::exec`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::os::unix::process::CommandExt;
+    /// use std_shim::process::Command;
+    ///
+    /// // It returns only if that fails.
+    /// let error = Command::new("./no-such-program").exec();
+    /// assert_eq!(error.kind(), std_shim::io::ErrorKind::NotFound);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     fn exec(&mut self) -> io::Error;
 
     /// Sets the name by which the child is called, its argument zero.
     ///
     /// This corresponds to [`std::os::unix::process::CommandExt::arg0`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::os::unix::process::CommandExt;
+    /// use std_shim::process::Command;
+    ///
+    /// let output = Command::new("sh").arg0("other").args(["-c", "echo $0"]).output()?;
+    /// assert_eq!(output.stdout, b"other\n");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn arg0<S>(&mut self, arg: S) -> &mut Command
     where
         S: AsRef<OsStr>;

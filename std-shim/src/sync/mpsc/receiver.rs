@@ -50,6 +50,19 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError::Empty`] if there is no message now, [`TryRecvError::Disconnected`] if there
     /// is none and all senders are gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::{TryRecvError, channel};
+    ///
+    /// let (sender, receiver) = channel();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(1));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         loop {
             if let Some(message) = self.next_of_backlog() {
@@ -70,6 +83,19 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// If there is no message and all senders are gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::{RecvError, channel};
+    /// use std_shim::thread;
+    ///
+    /// let (sender, receiver) = channel();
+    /// thread::spawn(move || sender.send(1).unwrap());
+    /// assert_eq!(receiver.recv(), Ok(1));
+    /// // The last sender is gone.
+    /// assert_eq!(receiver.recv(), Err(RecvError));
+    /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         loop {
@@ -84,6 +110,8 @@ impl<T> Receiver<T> {
     /// Waits for a message, for `timeout` at most.
     ///
     /// A `timeout` that ends later than the clock can tell has no end.
+    ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///
     /// This corresponds to [`std::sync::mpsc::Receiver::recv_timeout`].
     ///
@@ -134,6 +162,17 @@ impl<T> Receiver<T> {
     /// Returns an iterator that waits for each message, and ends when all senders are gone.
     ///
     /// This corresponds to [`std::sync::mpsc::Receiver::iter`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::channel;
+    /// use std_shim::thread;
+    ///
+    /// let (sender, receiver) = channel();
+    /// thread::spawn(move || (0..3).for_each(|n| sender.send(n).unwrap()));
+    /// assert!(receiver.iter().eq(0..3));
+    /// ```
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { rx: self }
     }
@@ -141,6 +180,18 @@ impl<T> Receiver<T> {
     /// Returns an iterator over the messages that are there, which never waits.
     ///
     /// This corresponds to [`std::sync::mpsc::Receiver::try_iter`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::channel;
+    ///
+    /// let (sender, receiver) = channel();
+    /// sender.send(1).unwrap();
+    /// sender.send(2).unwrap();
+    /// // It ends where `recv` would wait.
+    /// assert!(receiver.try_iter().eq([1, 2]));
+    /// ```
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter { rx: self }
     }

@@ -13,6 +13,21 @@ use super::{SendError, TrySendError};
 /// been sent, and then learns that there is no more.
 ///
 /// This corresponds to [`std::sync::mpsc::Sender`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::sync::mpsc::channel;
+/// use std_shim::thread;
+///
+/// let (sender, receiver) = channel();
+/// for n in 0..3 {
+///     let sender = sender.clone();
+///     thread::spawn(move || sender.send(n).unwrap());
+/// }
+/// drop(sender);
+/// assert_eq!(receiver.iter().sum::<i32>(), 3);
+/// ```
 pub struct Sender<T> {
     tx: Tx<T>,
 }
@@ -69,6 +84,21 @@ impl<T> fmt::Debug for Sender<T> {
 /// been sent, and then learns that there is no more.
 ///
 /// This corresponds to [`std::sync::mpsc::SyncSender`].
+///
+/// # Examples
+///
+/// ```
+/// use std_shim::sync::mpsc::sync_channel;
+/// use std_shim::thread;
+///
+/// // There is room for one: the second `send` waits for the first `recv`.
+/// let (sender, receiver) = sync_channel(1);
+/// thread::spawn(move || {
+///     sender.send(1).unwrap();
+///     sender.send(2).unwrap();
+/// });
+/// assert!(receiver.iter().eq([1, 2]));
+/// ```
 pub struct SyncSender<T> {
     tx: Tx<T>,
 }
@@ -117,6 +147,18 @@ impl<T> SyncSender<T> {
     ///
     /// [`TrySendError::Full`] if there is no room, [`TrySendError::Disconnected`] if the receiver
     /// is gone; both contain `t`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::mpsc::{TrySendError, sync_channel};
+    ///
+    /// let (sender, receiver) = sync_channel(1);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    /// drop(receiver);
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Disconnected(2)));
+    /// ```
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
         self.tx.try_send(t)
     }

@@ -71,6 +71,16 @@ impl<T> Mutex<T> {
     /// Creates an unlocked mutex.
     ///
     /// This corresponds to [`std::sync::Mutex::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    ///
+    /// static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    ///
+    /// NAMES.lock().unwrap().push("one");
+    /// ```
     #[inline]
     pub const fn new(t: T) -> Mutex<T> {
         Mutex { raw: RawMutex::new(), poison: poison::Flag::new(), data: UnsafeCell::new(t) }
@@ -87,6 +97,22 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held; the error contains the guard.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    /// use std_shim::thread;
+    ///
+    /// let total = Mutex::new(0);
+    /// thread::scope(|scope| {
+    ///     for n in 0..10 {
+    ///         let total = &total;
+    ///         scope.spawn(move || *total.lock().unwrap() += n);
+    ///     }
+    /// });
+    /// assert_eq!(*total.lock().unwrap(), 45);
+    /// ```
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.raw.lock();
         self.guard()
@@ -100,6 +126,18 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// [`TryLockError::WouldBlock`] if the lock is held, [`TryLockError::Poisoned`] with the guard
     /// if a thread panicked with the lock held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{Mutex, TryLockError};
+    ///
+    /// let lock = Mutex::new(1);
+    /// let guard = lock.try_lock().unwrap();
+    /// assert!(matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
+    /// drop(guard);
+    /// assert_eq!(*lock.try_lock().unwrap(), 1);
+    /// ```
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         if self.raw.try_lock() { Ok(self.guard()?) } else { Err(TryLockError::WouldBlock) }
     }
@@ -116,6 +154,23 @@ impl<T: ?Sized> Mutex<T> {
     /// Returns whether a thread panicked with the lock held.
     ///
     /// This corresponds to [`std::sync::Mutex::is_poisoned`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    /// use std_shim::thread;
+    ///
+    /// let lock = Mutex::new(1);
+    /// thread::scope(|scope| {
+    ///     let breaks = scope.spawn(|| {
+    ///         let _guard = lock.lock().unwrap();
+    ///         panic!("while it is locked");
+    ///     });
+    ///     assert!(breaks.join().is_err());
+    /// });
+    /// assert!(lock.is_poisoned());
+    /// ```
     #[inline]
     pub fn is_poisoned(&self) -> bool {
         self.poison.get()
@@ -124,6 +179,29 @@ impl<T: ?Sized> Mutex<T> {
     /// Forgets that a thread panicked with the lock held.
     ///
     /// This corresponds to [`std::sync::Mutex::clear_poison`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    /// use std_shim::thread;
+    ///
+    /// let lock = Mutex::new(1);
+    /// thread::scope(|scope| {
+    ///     let breaks = scope.spawn(|| {
+    ///         let _guard = lock.lock().unwrap();
+    ///         panic!("while it is locked");
+    ///     });
+    ///     assert!(breaks.join().is_err());
+    /// });
+    /// let mut guard = lock.lock().unwrap_or_else(|poisoned| {
+    ///     lock.clear_poison();
+    ///     poisoned.into_inner()
+    /// });
+    /// *guard = 2;
+    /// drop(guard);
+    /// assert_eq!(*lock.lock().unwrap(), 2);
+    /// ```
     #[inline]
     pub fn clear_poison(&self) {
         self.poison.clear();
@@ -136,6 +214,15 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held; the error contains the data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    ///
+    /// let lock = Mutex::new(String::from("hello"));
+    /// assert_eq!(lock.into_inner().unwrap(), "hello");
+    /// ```
     pub fn into_inner(self) -> LockResult<T>
     where
         T: Sized,
@@ -151,6 +238,17 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held; the error contains the reference.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::Mutex;
+    ///
+    /// let mut lock = Mutex::new(1);
+    /// // Whoever has it alone needs no lock.
+    /// *lock.get_mut().unwrap() = 2;
+    /// assert_eq!(*lock.lock().unwrap(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         let data = self.data.get_mut();
         self.poison.wrap(data)

@@ -71,6 +71,19 @@ impl<'rwlock, T: ?Sized> RwLockWriteGuard<'rwlock, T> {
     /// Readers that wait already get in, ahead of waiting writers. Never waits.
     ///
     /// This corresponds to [`std::sync::RwLockWriteGuard::downgrade`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let mut guard = lock.write().unwrap();
+    /// *guard = 2;
+    /// // Others may read from now on, and nobody can have written in between.
+    /// let guard = RwLockWriteGuard::downgrade(guard);
+    /// assert_eq!((*guard, *lock.read().unwrap()), (2, 2));
+    /// ```
     pub fn downgrade(s: Self) -> RwLockReadGuard<'rwlock, T> {
         let lock = s.lock;
         mem::forget(s);

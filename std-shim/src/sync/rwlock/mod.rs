@@ -73,6 +73,16 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// If there are some 2^30 readers already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// let (one, other) = (lock.read().unwrap(), lock.read().unwrap());
+    /// assert_eq!(*one, *other);
+    /// ```
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         self.raw.read();
@@ -89,6 +99,17 @@ impl<T: ?Sized> RwLock<T> {
     /// [`TryLockError::WouldBlock`] if a writer has the lock or somebody waits for it,
     /// [`TryLockError::Poisoned`] with the guard if a thread panicked with the lock held for
     /// writing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{RwLock, TryLockError};
+    ///
+    /// let lock = RwLock::new(1);
+    /// assert_eq!(*lock.try_read().unwrap(), 1);
+    /// let _guard = lock.write().unwrap();
+    /// assert!(matches!(lock.try_read(), Err(TryLockError::WouldBlock)));
+    /// ```
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         if !self.raw.try_read() {
@@ -106,6 +127,16 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held for writing; the error contains the guard.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(1);
+    /// *lock.write().unwrap() += 1;
+    /// assert_eq!(*lock.read().unwrap(), 2);
+    /// ```
     #[inline]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         self.raw.write();
@@ -121,6 +152,17 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// [`TryLockError::WouldBlock`] if the lock is held, [`TryLockError::Poisoned`] with the guard
     /// if a thread panicked with the lock held for writing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::{RwLock, TryLockError};
+    ///
+    /// let lock = RwLock::new(1);
+    /// *lock.try_write().unwrap() = 2;
+    /// let _guard = lock.read().unwrap();
+    /// assert!(matches!(lock.try_write(), Err(TryLockError::WouldBlock)));
+    /// ```
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         if !self.raw.try_write() {
@@ -153,6 +195,15 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held for writing; the error contains the data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::RwLock;
+    ///
+    /// let lock = RwLock::new(String::from("hello"));
+    /// assert_eq!(lock.into_inner().unwrap(), "hello");
+    /// ```
     pub fn into_inner(self) -> LockResult<T>
     where
         T: Sized,
@@ -168,6 +219,16 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     ///
     /// If a thread panicked with the lock held for writing; the error contains the reference.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::sync::RwLock;
+    ///
+    /// let mut lock = RwLock::new(1);
+    /// *lock.get_mut().unwrap() = 2;
+    /// assert_eq!(*lock.read().unwrap(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> LockResult<&mut T> {
         let data = self.data.get_mut();
         self.poison.wrap(data)

@@ -49,6 +49,23 @@ impl UnixDatagram {
     ///
     /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
     /// socket can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-datagram-bind-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let path = folder.join("socket");
+    /// let socket = UnixDatagram::bind(&path)?;
+    /// UnixDatagram::unbound()?.send_to(b"hello", &path)?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(socket.recv(&mut buffer)?, 5);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
         net::UnixDatagram::bind(path).map(Self::fresh)
     }
@@ -82,6 +99,19 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.send(b"hello")?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.recv(&mut buffer)?, 5);
+    /// assert_eq!(&buffer[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         net::UnixDatagram::pair().map(|(near, far)| (Self::fresh(near), Self::fresh(far)))
     }
@@ -114,6 +144,8 @@ impl UnixDatagram {
 
     /// Receives a datagram and the address of its sender; what does not fit into `buf` is lost.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::os::unix::net::UnixDatagram::recv_from`].
     ///
     /// **Differences**: a sender whose path has no room for the NUL at its end, which no Rust
@@ -122,6 +154,25 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-datagram-recv_from-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let (one, other) = (folder.join("one"), folder.join("other"));
+    /// let sender = UnixDatagram::bind(&one)?;
+    /// let receiver = UnixDatagram::bind(&other)?;
+    /// sender.send_to(b"hello", &other)?;
+    /// let mut buffer = [0; 10];
+    /// let (n, from) = receiver.recv_from(&mut buffer)?;
+    /// assert_eq!((n, from.as_pathname()), (5, Some(&*one)));
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let (n, from) = transfer::recv_from(self.0.as_fd(), buf, RecvFlags::empty())?;
         Ok((n, from_kernel(from)?))
@@ -129,16 +180,33 @@ impl UnixDatagram {
 
     /// Receives a datagram; what does not fit into `buf` is lost.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::os::unix::net::UnixDatagram::recv`].
     ///
     /// # Errors
     ///
     /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// one.send(b"hello")?;
+    /// let mut buffer = [0; 10];
+    /// assert_eq!(other.recv(&mut buffer)?, 5);
+    /// assert_eq!(&buffer[..5], b"hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         transfer::recv(self.0.as_fd(), buf, RecvFlags::empty())
     }
 
     /// Sends a datagram to the socket at `path`.
+    ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///
     /// This corresponds to [`std::os::unix::net::UnixDatagram::send_to`]. Where the queue of the
     /// receiver is full the calling green thread waits in a blocking section, because the kernel
@@ -147,11 +215,28 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-datagram-send_to-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let path = folder.join("socket");
+    /// let _receiver = UnixDatagram::bind(&path)?;
+    /// assert_eq!(UnixDatagram::unbound()?.send_to(b"hello", &path)?, 5);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         self.send_to_addr(buf, &SocketAddr::from_pathname(path)?)
     }
 
     /// Sends a datagram to the socket at `socket_addr`.
+    ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///
     /// This corresponds to [`std::os::unix::net::UnixDatagram::send_to_addr`]; as
     /// [`send_to`](Self::send_to) otherwise.
@@ -159,6 +244,21 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-datagram-send_to_addr-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::{SocketAddr, UnixDatagram};
+    ///
+    /// let address = SocketAddr::from_pathname(folder.join("socket"))?;
+    /// let _receiver = UnixDatagram::bind_addr(&address)?;
+    /// assert_eq!(UnixDatagram::unbound()?.send_to_addr(b"hello", &address)?, 5);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_to_addr(&self, buf: &[u8], socket_addr: &SocketAddr) -> io::Result<usize> {
         if !is_green() {
             return self.0.send_to_addr(buf, socket_addr);
@@ -175,12 +275,24 @@ impl UnixDatagram {
 
     /// Sends a datagram to the peer.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::os::unix::net::UnixDatagram::send`].
     ///
     /// # Errors
     ///
     /// What the kernel says: `NotConnected` if there is no peer; `WouldBlock` when the write
     /// timeout has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::os::unix::net::UnixDatagram;
+    ///
+    /// let (one, _other) = UnixDatagram::pair()?;
+    /// assert_eq!(one.send(b"hello")?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         transfer::send(self.0.as_fd(), buf)
     }

@@ -40,6 +40,26 @@ impl UnixListener {
     ///
     /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
     /// socket can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-listener-bind-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::io::{self, Write};
+    /// use std_shim::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// let path = folder.join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// let client = UnixStream::connect(&path)?;
+    /// let (mut server, _) = listener.accept()?;
+    /// server.write_all(b"hello")?;
+    /// drop(server);
+    /// assert_eq!(io::read_to_string(client)?, "hello");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
         net::UnixListener::bind(path).map(Self::fresh)
     }
@@ -67,6 +87,25 @@ impl UnixListener {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say. The listener stays usable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-listener-accept-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::{UnixListener, UnixStream};
+    /// use std_shim::thread;
+    ///
+    /// let path = folder.join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// let client = thread::spawn(move || UnixStream::connect(path).map(drop));
+    /// let (_stream, from) = listener.accept()?;
+    /// assert!(from.is_unnamed());
+    /// client.join().unwrap()?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let mut asked = false;
         let accept = |fd: BorrowedFd<'_>| {
@@ -129,6 +168,30 @@ impl UnixListener {
     /// Returns an iterator that accepts connections for ever.
     ///
     /// This corresponds to [`std::os::unix::net::UnixListener::incoming`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-listener-incoming-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::io::{self, Write};
+    /// use std_shim::os::unix::net::{UnixListener, UnixStream};
+    /// use std_shim::thread;
+    ///
+    /// let path = folder.join("socket");
+    /// let listener = UnixListener::bind(&path)?;
+    /// thread::spawn(move || {
+    ///     for stream in listener.incoming() {
+    ///         stream.unwrap().write_all(b"hello").unwrap();
+    ///     }
+    /// });
+    /// for _ in 0..3 {
+    ///     assert_eq!(io::read_to_string(UnixStream::connect(&path)?)?, "hello");
+    /// }
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
     }

@@ -44,6 +44,8 @@ pub struct UnixStream(pub(crate) Attached<net::UnixStream>);
 impl UnixStream {
     /// Connects to the listener at `path`.
     ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
+    ///
     /// This corresponds to [`std::os::unix::net::UnixStream::connect`]. Where the queue of the
     /// listener is full the calling green thread waits in a blocking section, because the kernel
     /// has no event for this.
@@ -51,11 +53,30 @@ impl UnixStream {
     /// # Errors
     ///
     /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-stream-connect-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::io::ErrorKind;
+    /// use std_shim::os::unix::net::{UnixListener, UnixStream};
+    ///
+    /// let path = folder.join("socket");
+    /// assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), ErrorKind::NotFound);
+    /// let _listener = UnixListener::bind(&path)?;
+    /// UnixStream::connect(&path)?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         Self::connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// Connects to the listener at `socket_addr`.
+    ///
+    /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///
     /// This corresponds to [`std::os::unix::net::UnixStream::connect_addr`]; as
     /// [`connect`](Self::connect) otherwise.
@@ -63,6 +84,21 @@ impl UnixStream {
     /// # Errors
     ///
     /// What the kernel says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir();
+    /// # let folder = folder.join(format!("os-unix-net-stream-connect_addr-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// use std_shim::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+    ///
+    /// let address = SocketAddr::from_pathname(folder.join("socket"))?;
+    /// let _listener = UnixListener::bind_addr(&address)?;
+    /// UnixStream::connect_addr(&address)?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn connect_addr(socket_addr: &SocketAddr) -> io::Result<UnixStream> {
         if !is_green() {
             return net::UnixStream::connect_addr(socket_addr).map(Self::fresh);
@@ -85,6 +121,19 @@ impl UnixStream {
     /// # Errors
     ///
     /// What the kernel says: no more descriptors, say.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std_shim::io::{self, Write};
+    /// use std_shim::os::unix::net::UnixStream;
+    ///
+    /// let (mut one, other) = UnixStream::pair()?;
+    /// one.write_all(b"hello")?;
+    /// drop(one);
+    /// assert_eq!(io::read_to_string(other)?, "hello");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         net::UnixStream::pair().map(|(near, far)| (Self::fresh(near), Self::fresh(far)))
     }
