@@ -189,7 +189,7 @@ mod reactor {
     mod waiter;
 
     pub(crate) use crate::tests::machine::reactor::{
-        deregister, entry, heir, may_be_copied, on_refusal, register,
+        deregister, entry, heir, may_be_copied, on_refusal, register, try_entry,
     };
     pub(crate) use call::Call;
     pub use call::Interest;

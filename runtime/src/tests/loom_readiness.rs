@@ -31,7 +31,7 @@ fn read() -> io::Result<u32> {
 
 /// As `accept`, from an OS thread. Time does not pass: nobody runs out of patience.
 fn accept_outside() {
-    let entry = entry(fd());
+    let entry = entry(fd()).expect("the one entry");
     loop {
         let seen = entry.look(Interest::Read);
         if take(1).is_ok() {
@@ -122,7 +122,7 @@ fn a_timeout_that_races_an_edge_loses_nothing() {
         timer::begin(1);
         attach(fd(), Origin::Fresh);
         let reader = spawn_green(|| {
-            let entry = entry(fd());
+            let entry = entry(fd()).expect("the one entry");
             entry.set_timeout(Interest::Read, Some(Duration::from_nanos(DEADLINE_NS)));
             if accept().is_err() {
                 entry.set_timeout(Interest::Read, None);

@@ -322,6 +322,7 @@ pub(crate) mod reactor {
     use std::os::fd::BorrowedFd;
 
     use loom::sync::{Condvar, Mutex};
+    use rustix::io::Errno;
 
     use crate::reactor::{Entry, Origin};
     use crate::sys::Event;
@@ -355,8 +356,12 @@ pub(crate) mod reactor {
     }
 
     /// The one entry, whatever the number.
-    pub(crate) fn entry<N>(_: N) -> &'static Entry {
-        &ENTRY
+    pub(crate) fn entry<N>(_: N) -> Option<&'static Entry> {
+        Some(&ENTRY)
+    }
+
+    pub(crate) fn try_entry<N>(_: N) -> Result<&'static Entry, Errno> {
+        Ok(&ENTRY)
     }
 
     pub(crate) fn register(_: usize, _: BorrowedFd<'_>, token: u64) -> io::Result<()> {
