@@ -55,6 +55,26 @@ const MICRO: &[(&str, &str)] = &[
     ("file", "8 threads, 1 worker"),
 ];
 
+/// The file of the chart that the page begins with, above what is written by a run.
+pub(crate) const AT_A_GLANCE: &str = "glance.svg";
+
+/// What that chart calls a scene, the scene, what the title of the case begins with, and a column.
+const GLANCE: &[(&str, Choice)] = &[
+    ("echo, 64 clients", ("echo-tcp", "64 connections, 64 B, 1 worker", "CPU/req µs")),
+    ("echo, 1,024 clients", ("echo-tcp", "1024 connections, 64 B, 1 worker", "CPU/req µs")),
+    ("HTTP", ("http", "64 connections, 1 at a time", "CPU/req µs")),
+    ("chat", ("chat", "64 members", "CPU/delivery µs")),
+    ("channel, there and back", ("channel", "2 threads, 1 worker", "ns/op")),
+    ("spawn and join", ("spawn", "one after the other, 1 worker", "ns/op")),
+    ("a lock that 8 threads want", ("mutex", "8 threads, 2 workers", "ns/op")),
+    ("reading a file", ("file", "8 threads, 1 worker", "ns/op")),
+    ("looking up a name", ("lookup", "8 threads, 1 worker", "ns/op")),
+    ("memory of a thread", ("sleepers", "10000 threads", "KiB each")),
+];
+
+/// Whom it shows.
+const GLANCE_PEERS: [&str; 5] = ["shim", "threads", "may", "tokio", "go"];
+
 /// All charts that these findings have something for.
 pub(crate) fn all(findings: &[Finding]) -> Vec<Chart> {
     let bars = [
@@ -75,6 +95,12 @@ pub(crate) fn all(findings: &[Finding]) -> Vec<Chart> {
     if !rows.is_empty() {
         let svg = dots(title, "ns each, logarithmic; less is better", &rows);
         charts.insert(1.min(charts.len()), Chart { file: "threads.svg", title, svg });
+    }
+    let rows: Vec<Dots> = GLANCE.iter().filter_map(|choice| multiples(findings, choice)).collect();
+    if !rows.is_empty() {
+        let title = "What it takes, beside OS threads";
+        let axis = "as a multiple of what OS threads take, logarithmic; less is better";
+        charts.push(Chart { file: AT_A_GLANCE, title, svg: dots(title, axis, &rows) });
     }
     charts
 }
@@ -106,6 +132,19 @@ fn row(findings: &[Finding], (scene, case): &(&str, &str)) -> Option<Dots> {
     (!dots.is_empty()).then_some(Dots { label, dots })
 }
 
+/// What peers take, as multiples of what OS threads do.
+fn multiples(findings: &[Finding], (label, choice): &(&str, Choice)) -> Option<Dots> {
+    let (scene, case, column) = choice;
+    let finding = find(findings, scene, case)?;
+    let (column, threads) = (finding.column(column)?, finding.row("threads")?);
+    let dot = |peer: &str| {
+        let ratio = finding.row(peer)?.ratio(threads, column)?;
+        Some((peer.to_owned(), ratio.median))
+    };
+    let dots: Vec<_> = GLANCE_PEERS.into_iter().filter_map(dot).collect();
+    (!dots.is_empty()).then(|| Dots { label: (*label).to_owned(), dots })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +157,16 @@ mod tests {
         let [chart] = charts.as_slice() else { panic!("one chart: {charts:?}") };
         assert_eq!(chart.file, "threads.svg");
         assert!(chart.svg.contains(">yield</text>") && !chart.svg.contains("go"));
+    }
+
+    #[test]
+    fn at_a_glance_each_is_a_multiple_of_os_threads() {
+        let rows: &[(&str, &[f64])] = &[("go", &[30.0]), ("threads", &[60.0]), ("shim", &[15.0])];
+        let mut found = finding(Role::Cost, rows);
+        found.scene = "channel".to_owned();
+        let Dots { label, dots } = multiples(&[found], &GLANCE[4]).expect("all are there");
+        assert_eq!(label, "channel, there and back");
+        let expected = [("shim", 0.25), ("threads", 1.0), ("go", 0.5)];
+        assert_eq!(dots, expected.map(|(peer, multiple)| (peer.to_owned(), multiple)));
     }
 }

@@ -54,7 +54,9 @@ fn results(machine: &Facts, findings: &[Finding]) -> String {
         text.push_str(&format!("\n## Targets\n\n{targets}"));
     }
     text.push_str("\n## Charts\n");
-    for chart in charts::all(findings) {
+    // The page begins with that one.
+    let below = |chart: &charts::Chart| chart.file != charts::AT_A_GLANCE;
+    for chart in charts::all(findings).into_iter().filter(below) {
         text.push_str(&format!("\n![{}](charts/{})\n", chart.title, chart.file));
     }
     text.push_str(&format!("\n## Where a peer is ahead\n\n{}", ahead(findings)));
