@@ -102,20 +102,30 @@ fn assert_answers(output: &Output) {
 
 const MIRROR: &str = r#"std = { package = "std-shim", path = "ROOT/std-shim" }"#;
 
-/// The lines for debug builds, as the README has them.
-fn profile() -> String {
-    let readme = fs::read_to_string("../README.md").expect("the README");
-    let lines = readme.split("```toml\n").find(|block| block.starts_with("[profile"));
-    lines.and_then(|block| block.split("```").next()).expect("a profile").to_owned()
+/// The lines for `Cargo.toml` that a page has, of the block that has this in it.
+fn lines_of(page: &str, has: &str) -> String {
+    let text = fs::read_to_string(page).expect("the page");
+    let blocks = text.split("```toml\n").skip(1).filter_map(|block| block.split("```").next());
+    blocks.into_iter().find(|block| block.contains(has)).expect("a block").to_owned()
 }
 
 #[test]
 fn the_profile_of_the_readme_names_packages_that_there_are() {
-    let lines = format!("{MIRROR}\n\n{}", profile());
+    let lines = format!("{MIRROR}\n\n{}", lines_of("../README.md", "[profile"));
     let output = cargo("check", "optimized", &lines, "fn main() {}");
     assert!(output.status.success());
     let warnings = text(&output.stderr);
     assert!(!warnings.contains("did not match any packages"), "{warnings}");
+}
+
+#[test]
+fn the_line_may_be_optional() {
+    let lines = lines_of("../docs/troubleshooting.md", "optional = true");
+    let lines = lines.replace("[dependencies]", "").replace("../sylvan/", "ROOT/");
+    let program = "fn main() { print!(\"{}\", std::any::type_name::<std::net::TcpStream>()) }";
+    let name_by = |command| text(&cargo(command, "optional", &lines, program).stdout);
+    assert_eq!(name_by("run --quiet"), "std::net::tcp::TcpStream");
+    assert!(name_by("run --quiet --features green").starts_with("std_shim::net::"));
 }
 
 #[test]

@@ -81,6 +81,67 @@ fn no_line_ends_in_a_blank() {
     no_line(&files(&["md", "sh", "toml"]), "trailing blanks", |line| line.ends_with([' ', '\t']));
 }
 
+/// What a forge calls a heading in a link: lower case, blanks as hyphens, no punctuation.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The anchors of a document's headings.
+fn anchors(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        let heading = line.trim_start_matches('#');
+        if !is_code && heading.len() < line.len() && heading.starts_with(' ') {
+            found.push(anchor(heading.trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_link_of_a_document_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let (mut n_links, mut dead) = (0, Vec::new());
+    for file in files(&["md"]) {
+        let folder = root.join(&file.path).parent().expect("a folder").to_owned();
+        for link in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") || link.contains(char::is_whitespace) {
+                continue;
+            }
+            n_links += 1;
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let text = match path {
+                "" => Ok(file.text.clone()),
+                _ if folder.join(path).is_dir() => Ok(String::new()),
+                _ => fs::read_to_string(folder.join(path)),
+            };
+            let leads =
+                |text: &String| heading.is_empty() || anchors(text).iter().any(|a| a == heading);
+            if !text.as_ref().is_ok_and(leads) {
+                dead.push(format!("{}: {link}", file.path));
+            }
+        }
+    }
+    assert!(n_links > 100, "only {n_links} links were found");
+    assert!(dead.is_empty(), "dead links:\n{}", dead.join("\n"));
+}
+
+#[test]
+fn each_page_is_in_the_list_of_pages() {
+    let pages = files(&["md"]);
+    let list = pages.iter().find(|file| file.path == "docs/README.md").expect("the list");
+    for file in &pages {
+        if let Some(name) = file.path.strip_prefix("docs/")
+            && name != "README.md"
+        {
+            assert!(list.text.contains(&format!("]({name})")), "{} is not listed", file.path);
+        }
+    }
+}
+
 #[test]
 fn each_crate_takes_the_lints_of_the_workspace() {
     let without: Vec<File> = files(&["toml"])
