@@ -3,6 +3,7 @@
 #
 #   strace                  the proof that a program is an event loop
 #   valgrind, libc6-dbg     memcheck, which needs the C library's symbols
+#   gdb                     the debugger that the script for it is tested with
 #   redis-server            the server that some examples and tests talk to, each to one of its own
 #   rustc-web, rust-web-src std's source with its compiler: for targets that rustup does not have,
 #                           and to see what a newer std has
@@ -21,7 +22,7 @@
 set -euo pipefail
 
 packages=(
-    strace valgrind libc6-dbg redis-server
+    strace valgrind libc6-dbg gdb redis-server
     rustc-web rust-web-src
     qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     mariadb-server-core mariadb-client-core postgresql apache2-utils openssl

@@ -140,11 +140,20 @@ unsafe extern "C" {
     static NOTE: [u32; 6];
 }
 
+/// What has a debugger of this program show green threads. Where it may is up to that one.
+#[cfg(target_os = "linux")]
+#[unsafe(link_section = ".debug_gdb_scripts")]
+#[used]
+static SCRIPT: [u8; sylvan_sight::gdb::ENTRY.len()] = {
+    let Some(script) = sylvan_sight::gdb::ENTRY.as_bytes().first_chunk() else { unreachable!() };
+    *script
+};
+
 /// The runtime starts: whose thread-locals green threads see is decided.
 pub(crate) fn begin() {
-    // So that the object with the note is linked.
+    // So that the object with the note is linked, and the script with it.
     #[cfg(target_os = "linux")]
-    std::hint::black_box(&raw const NOTE);
+    std::hint::black_box((&raw const NOTE, &raw const SCRIPT));
     let [owner, bound, named] = match tls::own() {
         Some(own) => {
             let here = own.home();

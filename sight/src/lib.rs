@@ -16,12 +16,14 @@
 //! - [`recording`]: how they lie in the memory of the process;
 //! - [`file`](mod@file): the file that they are written to, and what is read from it;
 //! - [`history`]: what each thread did from when to when;
+//! - [`gdb`]: what has gdb show green threads;
 //! - [`synthetic`]: runs that never were, for tests.
 #![forbid(unsafe_code)]
 
 pub mod account;
 pub mod file;
 mod files;
+pub mod gdb;
 pub mod history;
 pub mod memory;
 pub mod procfs;

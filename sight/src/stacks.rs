@@ -17,8 +17,8 @@ pub struct Registers {
     pub pc: u64,
     /// Its stack pointer.
     pub stack_pointer: u64,
-    /// Its frame pointer; 0 if it is not known.
-    pub frame_pointer: u64,
+    /// Its frame pointer, if it is known.
+    pub frame_pointer: Option<u64>,
     /// Where a function returns to that has saved that nowhere, on machines that have a register for it.
     pub link: u64,
 }
@@ -95,7 +95,7 @@ pub fn stacks<M: Memory + ?Sized>(
             let registers = Registers {
                 pc: memory.word(start + saved.pc).ok()?,
                 stack_pointer: start + saved.size,
-                frame_pointer: memory.word(start + saved.frame_pointer).ok()?,
+                frame_pointer: Some(memory.word(start + saved.frame_pointer).ok()?),
                 link: 0,
             };
             Some(Stack { registers, memory, first_frame })

@@ -35,6 +35,10 @@ macro_rules! words {
         }
 
         impl $name {
+            /// What the fields are called.
+            #[cfg(test)]
+            const FIELDS: &[&str] = &[$(stringify!($field)),+];
+
             fn take(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
                 Some(Self { $($field: words.next()?,)+ })
             }
@@ -334,6 +338,14 @@ macro_rules! table {
         }
 
         impl Table {
+            /// What each part is called, and its fields.
+            #[cfg(test)]
+            const PARTS: &[(&str, &[&str])] = &[
+                ("head", Head::FIELDS),
+                ("roots", Roots::<u64>::FIELDS),
+                $((stringify!($field), $type::<u64>::FIELDS),)+
+            ];
+
             fn take(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
                 Some(Self {
                     head: Head::take(words)?,
@@ -428,6 +440,7 @@ pub fn find(notes: &[u8], start: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Reason;
 
     fn bytes(words: impl Iterator<Item = u64>) -> Vec<u8> {
         words.flat_map(u64::to_ne_bytes).collect()
@@ -439,6 +452,22 @@ mod tests {
         let words = [magic, version, n_words].into_iter().chain(3..n_words);
         let table = Table::parse(&bytes(words)).expect("a table");
         assert_eq!((table.roots.slabs, table.sleeper.task), (3, n_words - 1));
+    }
+
+    #[test]
+    fn the_script_for_gdb_reads_this_version_in_the_same_order() {
+        let script = crate::gdb::ENTRY;
+        let says = |line: String| assert!(script.lines().any(|it| it == line), "no `{line}`");
+        says(format!("VERSION = {VERSION}"));
+        says(format!("NOTE = {NOTE}"));
+        let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.text()).collect();
+        says(format!("REASONS = \"{}\".split()", reasons.join(" ")));
+        let layout = script.split("\"\"\"\n").nth(2).expect("the layout");
+        let parts =
+            Table::PARTS.iter().map(|(name, fields)| format!("{name} {}", fields.join(" ")));
+        let n = layout.lines().count();
+        assert_eq!(layout.lines().collect::<Vec<_>>(), parts.take(n).collect::<Vec<_>>());
+        assert!(layout.lines().last().is_some_and(|line| line.starts_with("lease ")), "{layout}");
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub(super) fn registers(words: &[u64]) -> Option<Registers> {
     Some(Registers {
         pc: word(pc)?,
         stack_pointer: word(stack_pointer)?,
-        frame_pointer: word(frame_pointer)?,
+        frame_pointer: Some(word(frame_pointer)?),
         link: word(link)?,
     })
 }

@@ -90,16 +90,19 @@ impl<'a> Walker<'a> {
     }
 }
 
+/// In the place of a frame pointer that is not known: it is on no stack. 0 would say that there is no caller.
+const NOWHERE: u64 = 1;
+
 #[cfg(target_arch = "x86_64")]
 fn native(registers: Registers) -> framehop::UnwindRegsNative {
     let Registers { pc, stack_pointer, frame_pointer, .. } = registers;
-    framehop::UnwindRegsNative::new(pc, stack_pointer, frame_pointer)
+    framehop::UnwindRegsNative::new(pc, stack_pointer, frame_pointer.unwrap_or(NOWHERE))
 }
 
 #[cfg(target_arch = "aarch64")]
 fn native(registers: Registers) -> framehop::UnwindRegsNative {
     let Registers { stack_pointer, frame_pointer, link, .. } = registers;
-    framehop::UnwindRegsNative::new(link, stack_pointer, frame_pointer)
+    framehop::UnwindRegsNative::new(link, stack_pointer, frame_pointer.unwrap_or(NOWHERE))
 }
 
 /// What an object says of its functions: a table, which leads to the rest.

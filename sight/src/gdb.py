@@ -1,0 +1,330 @@
+"""Green threads of sylvan, in gdb.
+
+    info sylvan             lists them
+    sylvan bt ID|NAME       shows the frames of one
+    sylvan thread ID|NAME   makes one the selected one: `bt`, `up`, `frame N`, `info locals` are about it
+    sylvan thread           goes back to the OS thread
+
+Nothing of the process is changed, so it works on core files, too: frame 0 is what the selected OS thread does,
+and an unwinder of gdb's says that where the green thread waits has called it.
+"""
+
+import struct
+
+import gdb
+from gdb.unwinder import Unwinder, register_unwinder
+
+VERSION = 4
+NOTE = 2
+
+# The words of the runtime's table, in their order. A test compares them with those that the runtime has.
+LAYOUT = """
+head magic version n_words
+roots slabs owner_below bound_below named_below name_at life next_id first_id forked scheduler timers buckets entries clock_base_ns recording
+slab next start stride n_cut class guard_len size
+task next state reason class core lease context context_len bottom join id rare size
+saved pc frame_pointer size
+rare name
+lease word claim os_thread state_bits running blocking size
+"""
+
+# What a parked thread waits for, each at its number.
+REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking".split()
+
+# The registers that lead from frame to frame: where a thread is, its stack pointer, its frame pointer.
+REGISTERS = {"i386:x86-64": ("rip", "rsp", "rbp"), "aarch64": ("pc", "sp", "x29")}
+
+
+def read(at, size):
+    return bytes(gdb.selected_inferior().read_memory(at, size))
+
+
+def word(at):
+    return struct.unpack("=Q", read(at, 8))[0]
+
+
+class Record:
+    """A copy of something of which the table says where its fields are."""
+
+    def __init__(self, layout, at):
+        self.layout, self.at = layout, at
+        self.bytes = read(at, layout["size"])
+
+    def word(self, field):
+        return struct.unpack_from("=Q", self.bytes, self.layout[field])[0]
+
+    def half(self, field):
+        return struct.unpack_from("=I", self.bytes, self.layout[field])[0]
+
+    def byte(self, field):
+        return self.bytes[self.layout[field]]
+
+
+class Runtime:
+    """A runtime in the process, by its table."""
+
+    def __init__(self, table):
+        for line in LAYOUT.split("\n"):
+            if line:
+                name, *fields = line.split()
+                setattr(self, name, dict(zip(fields, struct.unpack("=%dQ" % len(fields), read(table, 8 * len(fields))))))
+                table += 8 * len(fields)
+
+    def threads(self):
+        """The threads that have started: each stack that was ever used has a word that leads to its thread."""
+        roots = self.roots
+        below = [word(roots["owner_below"]), word(roots["bound_below"])]
+        ids = range(word(roots["first_id"]), word(roots["next_id"]))
+        forked = word(roots["forked"])
+        at = word(roots["slabs"])
+        while at and below[0]:
+            slab = Record(self.slab, at)
+            for n in range(slab.word("n_cut")):
+                bottom = slab.word("start") + n * slab.word("stride")
+                top = bottom + slab.word("stride")
+                owner = word(top - below[0]) or (below[1] and word(top - below[1]))
+                if owner:
+                    try:
+                        task = Record(self.task, owner)
+                    except gdb.MemoryError:
+                        continue
+                    is_here = task.word("bottom") == bottom and task.byte("class") == slab.byte("class")
+                    if is_here and (task.word("id") in ids or owner == forked):
+                        yield Thread(self, task, range(bottom + slab.word("guard_len"), top))
+            at = slab.word("next")
+
+
+class Thread:
+    """A green thread that has started."""
+
+    def __init__(self, runtime, task, stack):
+        self.id = task.word("id")
+        self.name = self.name_of(runtime, task, stack)
+        context, end = (task.layout[it] for it in ("context", "context_len"))
+        words = (struct.unpack_from("=Q", task.bytes, at)[0] for at in range(context, context + end, 8))
+        saved = sorted(it for it in words if it in stack)
+        # The word that its first frame returns by.
+        self.first_frame = saved[-1] if saved else None
+        self.stack = stack
+        self.registers = None
+        self.os_thread = None
+        if len(saved) > 1:
+            saved, at = runtime.saved, saved[0]
+            self.registers = (word(at + saved["pc"]), at + saved["size"], word(at + saved["frame_pointer"]))
+            is_parked = task.half("state") == struct.unpack("=I", read(runtime.roots["life"], 4))[0]
+            self.state = "parked" if is_parked else "runnable"
+            reason = task.byte("reason")
+            self.reason = REASONS[reason] if is_parked and reason < len(REASONS) else ""
+            return
+        self.reason = ""
+        if task.word("lease"):
+            lease = Record(runtime.lease, task.word("lease"))
+            is_blocking = lease.word("word") & runtime.lease["state_bits"] == runtime.lease["blocking"]
+            self.state = "blocking" if is_blocking else "running"
+            self.os_thread = lease.half("os_thread")
+        else:
+            self.state, self.os_thread = "bound", task.half("core")
+
+    @staticmethod
+    def name_of(runtime, task, stack):
+        try:
+            if task.word("rare"):
+                at = task.word("rare") + runtime.rare["name"]
+                if word(at):
+                    return read(word(at), min(word(at + 8), 4096)).decode(errors="replace")
+            named_below = word(runtime.roots["named_below"])
+            if named_below:
+                name = read(word(stack.stop - named_below) + word(runtime.roots["name_at"]), 16)
+                return name.split(b"\0")[0].decode(errors="replace")
+        except gdb.MemoryError:
+            pass
+        return ""
+
+    def described(self):
+        return "%d ('%s')" % (self.id, self.name) if self.name else str(self.id)
+
+    def gdb_thread(self):
+        """What gdb has for the OS thread that runs it."""
+        threads = gdb.selected_inferior().threads()
+        return next((it for it in threads if it.ptid[1] == self.os_thread), None)
+
+
+def tables():
+    """Where tables are: a note of each object that has a runtime leads there."""
+    for line in gdb.execute("info files", to_string=True).split("\n"):
+        words = line.split()
+        if words[3:5] != ["is", ".note.sylvan"]:
+            continue
+        start, end = int(words[0], 16), int(words[2], 16)
+        notes, at = read(start, end - start), 0
+        while at + 12 < len(notes):
+            name_len, size, kind = struct.unpack_from("=3I", notes, at)
+            name, at = notes[at + 12 : at + 12 + name_len], at + 12 + (name_len + 3 & ~3)
+            if name == b"sylvan\0" and kind == NOTE and size == 4:
+                yield start + at + struct.unpack_from("=i", notes, at)[0]
+            at += size + 3 & ~3
+
+
+def threads():
+    if not gdb.selected_inferior().pid:
+        raise gdb.GdbError("There is no process, and no core file.")
+    found, version = [], None
+    for table in tables():
+        magic, version = read(table, 8), word(table + 8)
+        if magic == b"SylvanAt" and version == VERSION:
+            found += Runtime(table).threads()
+        else:
+            raise gdb.GdbError("The runtime is of version %d, and this script reads version %d." % (version, VERSION))
+    if version is None:
+        raise gdb.GdbError("There is no runtime of sylvan in it.")
+    return sorted(found, key=lambda it: it.id)
+
+
+def thread(called):
+    """The one of this number or name."""
+    if not called:
+        raise gdb.GdbError("Expected the number or the name of a green thread.")
+    found = [it for it in threads() if called in (str(it.id), it.name)]
+    if not found:
+        raise gdb.GdbError("No green thread that has started has the number or name `%s`." % called)
+    return found[0]
+
+
+class Switch(Unwinder):
+    """Has the OS thread's innermost frame be called by where a parked thread goes on."""
+
+    def __init__(self):
+        super().__init__("sylvan")
+        self.selected = None
+        # As one that filters frames.
+        self.priority = 100
+
+    def select(self, thread):
+        self.selected = thread
+        gdb.invalidate_cached_frames()
+
+    def __call__(self, frame):
+        if self.selected is None:
+            return None
+        pc, sp, fp = (frame.read_register(it) for it in registers(frame))
+        if int(sp) not in self.selected.stack:
+            # As if it were right below, since callers are above.
+            at, caller = self.selected.registers[1] - 16, self.selected.registers
+        elif int(sp) >= self.selected.first_frame:
+            # Nobody has called this one, which is how gdb takes it.
+            at, caller = int(sp), (0, int(sp), 0)
+        else:
+            return None
+        info = frame.create_unwind_info(FrameId(at, pc))
+        for name, now, value in zip(registers(frame), (pc, sp, fp), caller):
+            info.add_saved_register(name, gdb.Value(value).cast(now.type))
+        return info
+
+    def has(self, frame):
+        """Whether a frame is the selected thread's."""
+        pc, sp, _ = (int(frame.read_register(it)) for it in registers(frame))
+        return sp in self.selected.stack and pc != 0
+
+    def filter(self, frames):
+        """Leaves out of a backtrace what is not the selected thread's."""
+        return (it for it in frames if self.selected is None or self.has(it.inferior_frame()))
+
+    def innermost(self):
+        frame = gdb.newest_frame()
+        while frame and not self.has(frame):
+            frame = frame.older()
+        if frame is None:
+            raise gdb.GdbError("Its frames are not found.")
+        return frame
+
+
+def registers(frame):
+    return REGISTERS[frame.architecture().name()]
+
+
+class FrameId:
+    """How gdb knows a frame again."""
+
+    def __init__(self, sp, pc):
+        self.sp, self.pc = gdb.Value(sp), pc
+
+
+SWITCH = Switch()
+register_unwinder(None, SWITCH, replace=True)
+gdb.frame_filters[SWITCH.name] = SWITCH
+
+
+class Sylvan(gdb.Command):
+    """Looks at green threads: `sylvan bt ID|NAME`, `sylvan thread ID|NAME`, `sylvan thread`."""
+
+    def __init__(self):
+        super().__init__("sylvan", gdb.COMMAND_STACK, gdb.COMPLETE_NONE, True)
+
+
+class Backtrace(gdb.Command):
+    """Shows the frames of a green thread, by its number or its name."""
+
+    def __init__(self):
+        super().__init__("sylvan bt", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, _):
+        wanted, selected = thread(argument), SWITCH.selected
+        print("green thread %s, %s" % (wanted.described(), " ".join((wanted.state, wanted.reason)).rstrip()))
+        before = gdb.selected_thread()
+        if wanted.registers is None:
+            its = wanted.gdb_thread()
+            if its is None:
+                raise gdb.GdbError("The OS thread %s that runs it is not there." % wanted.os_thread)
+            its.switch()
+        SWITCH.select(wanted if wanted.registers else None)
+        try:
+            gdb.execute("bt")
+        finally:
+            SWITCH.select(selected)
+            before.switch()
+
+
+class Select(gdb.Command):
+    """Makes a parked thread the selected one, by its number or its name; without one, the OS thread again."""
+
+    def __init__(self):
+        super().__init__("sylvan thread", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, _):
+        if not argument:
+            SWITCH.select(None)
+            return
+        wanted = thread(argument)
+        if wanted.registers is None:
+            its = wanted.gdb_thread()
+            where = " (thread %d of gdb's)" % its.num if its else ""
+            raise gdb.GdbError("It is %s on OS thread %s%s." % (wanted.state, wanted.os_thread, where))
+        SWITCH.select(wanted)
+        SWITCH.innermost().select()
+        gdb.execute("frame")
+
+
+class Info(gdb.Command):
+    """Lists the green threads that have started: number, name, state, what each waits for, its OS thread."""
+
+    def __init__(self):
+        super().__init__("info sylvan", gdb.COMMAND_STATUS)
+
+    def invoke(self, _, __):
+        found, line = threads(), "%8s  %-20s  %-12s  %s"
+        print(line % ("ID", "NAME", "STATE", "WAITS FOR"))
+        for it in found:
+            where = "OS thread %d" % it.os_thread if it.os_thread else it.reason
+            print((line % (it.id, it.name or "-", it.state, where)).rstrip())
+
+
+for command in Sylvan, Backtrace, Select, Info:
+    command()
+
+
+def forget(_):
+    """Whoever goes on does so where the OS thread is."""
+    SWITCH.selected = None
+
+
+gdb.events.cont.connect(forget)
