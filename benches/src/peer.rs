@@ -80,6 +80,16 @@ pub(crate) const ALL: &[Peer] = &[
         most_threads: usize::MAX,
     },
     Peer {
+        name: "shim-traced",
+        about: "the same as `shim`, while its run is recorded (SYLVAN_TRACE)",
+        kind: Kind::Shim,
+        source: Source::Package("peer-shim"),
+        settings: &[],
+        environment: &[("SYLVAN_TRACE", "/dev/null")],
+        plays: Plays::Only { scene: "echo-tcp", as_scene: "echo-tcp" },
+        most_threads: usize::MAX,
+    },
+    Peer {
         name: "threads",
         about: "the same source on std: an OS thread per client",
         kind: Kind::Peer,

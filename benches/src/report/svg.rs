@@ -21,7 +21,7 @@ const STYLE: &str = "\
 fn colour(peer: &str) -> &'static str {
     match peer {
         "shim" => "#1a7f37",
-        "shim-shared" => "#6fb583",
+        "shim-shared" | "shim-traced" => "#6fb583",
         "threads" => "#8c959f",
         "may" | "may_minihttp" => "#bc4c00",
         "tokio" => "#0969da",

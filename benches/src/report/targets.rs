@@ -50,6 +50,11 @@ const fn shared(
     Target { subject: "shim-shared", scene, case, column, rule: Most(most) }
 }
 
+const fn traced(scene: &'static str, case: &'static str, column: &'static str) -> Target {
+    let rule = MostTimes(1.05, The("shim"));
+    Target { subject: "shim-traced", scene, case, column, rule }
+}
+
 const CPU: &str = "CPU/req µs";
 const RATE: &str = "req/s";
 const TAIL: &str = "p99 µs";
@@ -66,6 +71,7 @@ const ECHO_8000: &str = "8000 connections, 64 B, 1 worker";
 const TARGETS: &[Target] = &[
     shim("echo-tcp", ECHO_64, CPU, MostTimes(1.05, The("epoll"))),
     shim("echo-tcp", ECHO_64, CPU, MostTimes(1.0, EveryPeer)),
+    traced("echo-tcp", ECHO_64, CPU),
     shim("echo-tcp", ECHO_1024, CPU, MostTimes(1.1, The("epoll"))),
     shim("echo-tcp", ECHO_1024, CPU, MostTimes(1.0, EveryPeer)),
     shim("echo-tcp", ECHO_1024, TAIL, MostTimes(1.5, The("epoll"))),
@@ -143,7 +149,8 @@ impl Target {
             }
         };
         let met = measured.is_some_and(|found| self.met(found.median));
-        let quantity = if self.subject == "shim" { "" } else { " (shared)" };
+        let way = self.subject.strip_prefix("shim-");
+        let quantity = way.map_or(String::new(), |way| format!(" ({way})"));
         let line = vec![
             self.scene.to_owned(),
             finding.title.clone(),
