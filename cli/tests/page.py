@@ -8,12 +8,9 @@ the browser; it ends with what was seen if one does not hold.
 """
 import json
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
+from browser import browser, check, open_page as open_path, rows, until
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -21,41 +18,9 @@ from selenium.webdriver.common.keys import Keys
 FOLDER = Path(sys.argv[1]).resolve()
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())
 
-# Nothing that the browser does of itself: no window, no look for updates, no profile that is kept.
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1400,900 --force-device-scale-factor=1"
-)
-
-
-def browser(profile):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={profile}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-
-
-def check(is_so, what):
-    if not is_so:
-        raise AssertionError(what)
-
-
-def until(true, what, seconds=60):
-    """Waits until `true()`; what is shown comes with a frame."""
-    end = time.monotonic() + seconds
-    while not true():
-        check(time.monotonic() < end, f"not within {seconds} s: {what}")
-        time.sleep(0.02)
-
 
 def open_page(driver, name, asked=""):
-    driver.get("about:blank")
-    driver.get(f"file://{FOLDER}/{name}.html#theme=light{asked}")
-    until(lambda: driver.execute_script("return document.documentElement.dataset.ready") == "yes", "it is ready")
-    until(lambda: rows(driver) > 0, "it is drawn")
+    open_path(driver, FOLDER / f"{name}.html", asked)
 
 
 def element(driver, name):
@@ -64,10 +29,6 @@ def element(driver, name):
 
 def text(driver, name):
     return element(driver, name).text
-
-
-def rows(driver):
-    return int(element(driver, "labels").get_attribute("data-rows") or 0)
 
 
 def labels(driver):
@@ -227,17 +188,13 @@ FACTS = [
 
 
 def main():
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        driver = browser(profile)
-        try:
-            for fact in FACTS:
-                fact(driver)
-                # Errors of scripts, and whatever the page may not load.
-                said = [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
-                check(not said, f"{fact.__name__}: the browser says {said}")
-                print(f"{fact.__name__}: ok", flush=True)
-        finally:
-            driver.quit()
+    with browser() as driver:
+        for fact in FACTS:
+            fact(driver)
+            # Errors of scripts, and whatever the page may not load.
+            said = [line["message"] for line in driver.get_log("browser") if line["level"] == "SEVERE"]
+            check(not said, f"{fact.__name__}: the browser says {said}")
+            print(f"{fact.__name__}: ok", flush=True)
 
 
 main()

@@ -194,7 +194,7 @@ fn a_browser_shows_it() {
     fs::write(folder.0.join("expected.json"), expected).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.py");
     let output = Command::new("timeout")
-        .args(["100", "/usr/bin/python3"])
+        .args(["100", "/usr/bin/python3", "-B"])
         .arg(script)
         .arg(&folder.0)
         .output()

@@ -115,7 +115,8 @@ fn each_link_of_a_document_leads_somewhere() {
             let (path, heading) = link.split_once('#').unwrap_or((link, ""));
             let text = match path {
                 "" => Ok(file.text.clone()),
-                _ if folder.join(path).is_dir() => Ok(String::new()),
+                // A folder, a picture.
+                _ if heading.is_empty() && folder.join(path).exists() => Ok(String::new()),
                 _ => fs::read_to_string(folder.join(path)),
             };
             let leads =

@@ -34,6 +34,22 @@ impl Program {
         arguments: &[&str],
         input: &str,
     ) -> Program {
+        Program::start_with(build, name, arguments, input, &[])
+    }
+
+    /// Starts an example on the mirror that records its run into `file`.
+    pub(crate) fn start_recorded(name: &str, arguments: &[&str], file: &Path) -> Program {
+        let environment = [("SYLVAN_TRACE", file.as_os_str())];
+        Program::start_with(Build::Shim, name, arguments, "", &environment)
+    }
+
+    fn start_with(
+        build: Build,
+        name: &str,
+        arguments: &[&str],
+        input: &str,
+        environment: &[(&str, &OsStr)],
+    ) -> Program {
         let name = match build {
             Build::Shim => name.to_owned(),
             Build::OsThreads => format!("{name}-os"),
@@ -41,6 +57,7 @@ impl Program {
         let path = directory().join(&name).with_extension(std::env::consts::EXE_EXTENSION);
         let mut child = Command::new(&path)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
