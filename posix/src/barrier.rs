@@ -9,10 +9,10 @@
 //! | `round` | how many rounds have ended |
 //! | `left` | bit 0: somebody destroys it; the rest: how many have left, in all |
 //!
-//! Who comes counts itself, and reads the round in the same step. The last one begins the next round, again in
-//! one step, wakes the others and is the one that is told so. The others wait while the round is theirs. The
-//! count of those who have left is the last that each touches: who destroys the barrier waits until as many
-//! have left as have come, so it may be done by the first one that leaves.
+//! Who comes counts itself, and reads the round in the same step. The last one begins the next round, again
+//! in one step, wakes the others and is the one that is told so. The others wait while the round is theirs.
+//! The last thing that each thread touches is the count of those who have left. A thread that destroys the
+//! barrier waits until as many have left as have come, so the first one that leaves may destroy it.
 
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};

@@ -1,24 +1,25 @@
 //! The birth of a thread: what real std knows of a green one that has a name.
 //!
-//! Code that was not built on the mirror asks real `std::thread::current()` who it is: loggers do, and
-//! std's own report of a panic. std sets that up in one place only, at the beginning of a thread that it
-//! has made by `pthread_create`. So a green thread begins as one, if it has a name to be known by:
+//! Code that was not built on the mirror asks real `std::thread::current()` which thread it runs on:
+//! loggers do, and std's own report of a panic. std sets that up in one place only, at the beginning of a
+//! thread that it has made by `pthread_create`. So a green thread begins as one, if it has a name to be
+//! known by:
 //!
 //! 1. Whoever spawns it has std make a thread of its name, whose function does nothing.
 //! 2. std calls `pthread_create`, which is ours. It makes none: it keeps what is to be called, and says
 //!    that all is well. std lets go of the handle (`pthread_detach`).
-//! 3. The green thread calls what was kept, before anything else. For std that is the new thread, and so it
+//! 3. The green thread calls what was kept, before anything else. To std that is the new thread, and so it
 //!    is: nothing has run there before, in thread-locals of its own. std keeps the handle there, with its
-//!    name and number, calls the function that does nothing, and returns. The destructor that it has
+//!    name and number, calls the function, which does nothing, and returns. The destructor that it has
 //!    registered for the handle runs with the others at the green thread's end.
 //!
-//! Step 1 is the spawner's because an allocator may ask std who calls, as its own documentation allows;
-//! on the new thread that would make it one without a name, before std has said otherwise.
+//! Step 1 is the spawner's because an allocator may ask std who calls, as its own documentation allows. On
+//! the new thread that would make it a thread without a name, before std has said otherwise.
 //!
 //! In step 3 std also asks for the stack, to know an overflow by, which the runtime reports itself; and
 //! gives the OS thread the name, which is not the green thread's alone. The functions for both are ours
-//! (`stack` and `comm` have them): while a thread is being born the one says that there is nothing, and the
-//! other keeps the name for those who ask for it.
+//! (`stack` and `comm` have them). While a thread is being born, the one says that there is nothing, and
+//! the other keeps the name for those who ask for it.
 //!
 //! With shared thread-locals there is no place to keep a handle. Where the functions here are not in
 //! force the runtime never hears of `conceive`: it starts OS threads, of which the first tells it.

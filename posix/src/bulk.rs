@@ -1,8 +1,9 @@
 //! Calls that move bytes at a place of a file, or from one descriptor to another.
 //!
-//! A file's are blocking sections. What moves bytes between two descriptors has no form that does not block:
-//! a green thread waits until both sides are ready, so that one that has nothing to move holds no OS thread,
-//! and makes the call in a section; it is held there while the other side takes the bytes.
+//! A file's are blocking sections. A call that moves bytes between two descriptors has no form that does not
+//! block. A green thread waits until both sides are ready, so that it holds no OS thread while it has
+//! nothing to move. Then it makes the call in a section, and is held there while the other side takes the
+//! bytes.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::io;

@@ -10,10 +10,10 @@
 //! | `references` | bit 0: shared; bit 1: the monotonic clock; bit 2: somebody is about to destroy it; the rest: how many wait |
 //!
 //! A waiter counts itself and reads `signals` while it has the mutex, gives the mutex up, and parks unless
-//! `signals` has moved. A signaller moves it and wakes. Whoever changes what is waited for, under the mutex,
-//! and signals afterwards does so after the waiter's read: so it finds the waiter counted, and the waiter
-//! sees the word moved, or is parked and is woken. Those who wait first are woken first, so a signal does not
-//! go to one that has come later than it. Where nobody is counted a signal is a look at a word.
+//! `signals` has moved. A signaller moves it and wakes. A thread that changes what is waited for, under the
+//! mutex, and signals afterwards does so after the waiter's read. So it finds the waiter counted; and the
+//! waiter sees the word moved, or is parked and is woken. Those who wait first are woken first, so a signal
+//! does not go to one that has come later than it. Where nobody is counted a signal is a look at a word.
 //!
 //! Before a waiter takes the mutex again it takes itself off the count, and touches the condition no more.
 //! Who destroys it waits until nobody is counted: those who were woken, and have not run yet.

@@ -5,9 +5,9 @@
 //! call which waits has to go by. Where it knows nothing of the number that takes a look into a table,
 //! and the call is libc's.
 //!
-//! The runtime's own descriptors do not exist for the program: to close one is `EBADF`, as it would be on
-//! OS threads, where nothing is open under that number; what closes a range passes over them; and one
-//! whose number the program wants for another file makes way.
+//! The runtime's own descriptors do not exist for the program. To close one is `EBADF`, as it would be on OS
+//! threads, where nothing is open under that number. A call that closes a range passes over them. One whose
+//! number the program wants for another file makes way.
 //!
 //! # In a handler, or between `fork` and `exec`
 //!

@@ -6,18 +6,19 @@
 //!
 //! # No event is lost
 //!
-//! - *Edges.* Whenever the kernel puts something into the list of what an event loop has to tell (what it
-//!   watches has woken it; it was added or modified, and is ready), it wakes those who poll the event loop
-//!   itself, whether the list was empty or not. So each is an edge for the core's, which sees the list after
-//!   it.
-//! - *Levels.* What is watched by its level goes back into the list when it was told, without a wake-up; and
-//!   out of it when it is found not to be ready any more. So the list is empty when a question has found
-//!   nothing, and as long as it is not, a question finds something: a thread asks before it parks.
-//! - *Several threads.* An edge wakes one, as in the kernel. What one question takes another does not find; it
-//!   may have left something, so whoever has found something wakes the next. While a question is under way the
-//!   kernel has taken the list apart, and another one may find nothing that is by level: whoever has found
-//!   something says so to those who are about to park, too (`sylvan::contract::io::attempt_shared`). `EPOLLONESHOT`
-//!   and `EPOLLEXCLUSIVE` are the kernel's: they decide what goes into the list.
+//! - *Edges.* The kernel has a list of what an event loop has to tell. It puts something in when what it
+//!   watches has woken it, and when something is added or modified and is ready. Each time it wakes those who
+//!   poll the event loop itself, whether the list was empty or not. So each is an edge for the core's, which
+//!   sees the list after it.
+//! - *Levels.* What is watched by its level goes back into the list when it was told, without a wake-up. It
+//!   leaves the list when it is found not to be ready any more. So the list is empty when a question has
+//!   found nothing, and as long as it is not, a question finds something: a thread asks before it parks.
+//! - *Several threads.* An edge wakes one, as in the kernel. What one question takes another does not find;
+//!   it may have left something, so whoever has found something wakes the next. While a question is under way
+//!   the kernel has taken the list apart, and another one may find nothing that is by level. So a thread that
+//!   has found something says so to those who are about to park, too
+//!   (`sylvan::contract::io::attempt_shared`). `EPOLLONESHOT` and `EPOLLEXCLUSIVE` are the kernel's: they
+//!   decide what goes into the list.
 
 use std::ffi::{c_int, c_long};
 use std::io;

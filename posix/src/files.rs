@@ -1,10 +1,10 @@
 //! Files, and what else a disk, a server or another process may keep waiting, in blocking sections.
 //!
-//! The rule is that of the mirror's `fs`: what takes a path, or waits until something is on the disk, may take
-//! long, and is made so that no other green thread waits for it. A section costs little where it does not.
-//! What works on an open file in memory (`lseek`, `fstat`, `mmap`) is libc's alone. So is what a child does
-//! between `vfork` and `exec` (`chdir`), and what calls the program back (`scandir`, `glob`, `ftw`): their
-//! own calls hold a worker, whose core goes to another one if they last.
+//! The rule is that of the mirror's `fs`: a call that takes a path, or waits until something is on the disk,
+//! may take long. It is made so that no other green thread waits for it. A section costs little where it does
+//! not. What works on an open file in memory (`lseek`, `fstat`, `mmap`) is libc's alone. So is what a child
+//! does between `vfork` and `exec` (`chdir`), and what calls the program back (`scandir`, `glob`, `ftw`).
+//! Their own calls hold a worker, whose core goes to another one if they last.
 //!
 //! Locks of files, and the queues and semaphores of System V, are the kernel's to wait for.
 

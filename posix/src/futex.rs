@@ -3,9 +3,9 @@
 //! A private futex is the runtime's: green threads and OS threads wait in one table, by address
 //! (`sylvan::wait`).
 //!
-//! - A waiter's set of bits is not kept. Who wakes some bits wakes all that wait at the word, and who requeues
-//!   wakes all that it would requeue: a futex may wake a thread for no reason, and who waits looks again. The
-//!   number that is returned is at most the one asked for.
+//! - A waiter's set of bits is not kept. A thread that wakes some bits wakes all that wait at the word, and
+//!   one that requeues wakes all that it would requeue. A futex may wake a thread for no reason, and the
+//!   waiter looks again. The number that is returned is at most the one asked for.
 //! - The word is read here, not by the kernel. An address that cannot be one is `EFAULT`; another one that
 //!   is not mapped is a fault, as with any other access to it.
 //!

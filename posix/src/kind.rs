@@ -12,14 +12,14 @@
 //! | `File` | a file, a directory, a disk: the kernel says nothing of when it is ready | a blocking section |
 //!
 //! To find out takes system calls, so the runtime's entry of the number keeps it, with what else it knows of
-//! the number, and forgets it with that: when the number is closed, replaced or opened by a call that comes
-//! by. A number that has changed past us (libc's inner calls, system calls that are made without libc) is
-//! not believed for long:
+//! the number. It forgets it with that: when the number is closed, replaced or opened by a call that it
+//! hears of. A number that has changed past us (libc's inner calls, system calls that are made without libc)
+//! is not believed for long:
 //!
 //! - One that was a socket and is none says `ENOTSOCK`, whoever calls looks again, and calls again.
 //! - One that is a socket now is called as what it was: right, at the cost of a system call or a section.
-//! - Of another kind of socket, a `Tcp` that has become a `Message` would be thought drained; that takes a
-//!   number that was announced, closed past us, opened past us and then used by its number.
+//! - If it was another kind of socket, a `Tcp` that has become a `Message` would be thought drained. For
+//!   that, a number has to be announced, closed past us, opened past us and then used by its number.
 
 use std::ffi::{c_int, c_long};
 use std::mem::MaybeUninit;

@@ -1,9 +1,9 @@
 //! POSIX calls for programs on green threads.
 //!
-//! What a program does past std and its mirror it does by libc. This crate has libc's functions that
-//! block, that are about threads, or that change what the kernel knows of a descriptor or of a thread:
-//! under their own names, with their arguments and their errors, for green threads and for OS threads. It
-//! stands between the runtime, whose verbs it uses, and everybody who calls.
+//! What a program does past std and its mirror it does by libc. This crate has libc's functions that block,
+//! that are about threads, or that change what the kernel knows of a descriptor or of a thread. They have
+//! libc's names, arguments and errors, for green threads and for OS threads. It stands between the runtime,
+//! whose verbs it uses, and everybody who calls.
 //!
 //! | who | what is in force |
 //! |---|---|
@@ -13,8 +13,8 @@
 //! A function of the first list tells the runtime and then does what libc does (`next`). One of the
 //! second parks a green thread where libc's would block an OS thread.
 //!
-//! What a call is that waits stands in [`calls`], once: the functions of the second list are thin layers over
-//! it, with libc's names, pointers and errors, and the mirror makes the same calls as Rust has them.
+//! [`calls`] defines, once, what a call is that waits. The functions of the second list are thin layers over
+//! it, with libc's names, pointers and errors. The mirror makes the same calls as Rust has them.
 //!
 //! # Platforms
 //!

@@ -17,10 +17,11 @@
 //! # Waiting
 //!
 //! The lock word has the states of the mirror's mutex, and threads wait for their turn in the same queue
-//! (`sylvan::contract::wait_turn`, `sylvan::contract::pass_on`): a thread that was woken competes with those that come by, and
-//! after a millisecond it is handed the lock. A wait leaves 2 behind, and who takes the lock after a wait
-//! takes it as 2, since others may wait still; so as long as anybody waits, an unlock passes the lock on.
-//! A wait that ends by its deadline may leave a 2 for nobody, which costs one look.
+//! (`sylvan::contract::wait_turn`, `sylvan::contract::pass_on`). A thread that was woken competes with those
+//! that come by, and after a millisecond it is handed the lock. A wait leaves 2 behind, and a thread that
+//! takes the lock after a wait takes it as 2, since others may wait still. So as long as anybody waits, an
+//! unlock passes the lock on. A wait that ends by its deadline may leave a 2 for nobody, which costs one
+//! look.
 //!
 //! An unlock of a lock that nobody has is an error that glibc does not notice, nor does this.
 //!

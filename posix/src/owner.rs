@@ -10,8 +10,8 @@
 //! take the numbers of all threads that it has had for different ones, as the kernel's are for a long time.
 //! So each thread of a whole program takes another number as it begins, and leaves the one that it has found
 //! in its place: `POOL` is a ring of numbers, and each start takes its turn there. A number is always in one
-//! place, a record or the ring, so no two threads that are there have the same; and one that has been left
-//! comes back when as many threads have begun as the ring has places.
+//! place, a record or the ring, so no two threads that exist have the same one. A number that was given back
+//! is used again when as many threads have begun as the ring has places.
 
 use std::ffi::{CStr, c_void};
 use std::ptr;

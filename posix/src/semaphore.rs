@@ -5,12 +5,12 @@
 //! other processes share, named ones among them, are glibc's altogether: it waits in the kernel, in a blocking
 //! section.
 //!
-//! A waiter counts itself, and takes from the value or parks while that is 0. A post adds to the value, and if
-//! anybody is counted wakes one: both in one step on one word, so either the post finds the waiter counted or the
-//! waiter finds the value.
+//! A waiter counts itself, and takes from the value or parks while that is 0. A post adds to the value, and
+//! wakes one waiter if any is counted, both in one step on one word. So either the post finds the waiter
+//! counted or the waiter finds the value.
 //!
-//! A handler may post. One that the kernel runs on an OS thread in the very moment in which that thread queues or
-//! wakes somebody, some tens of instructions, may find a lock of the runtime held by what it has interrupted.
+//! A handler may post. If the kernel runs it on an OS thread at the very moment in which that thread queues
+//! or wakes somebody, for some tens of instructions, what it has interrupted may hold a lock of the runtime.
 
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

@@ -1,10 +1,10 @@
 //! Signals: masks, and how a signal reaches a green thread.
 //!
 //! In a program on the mirror a green thread's mask goes with it from one OS thread to another, and the
-//! kernel delivers what is open there (`sylvan::contract::signal`). In a whole program that would not do: a handler may
-//! call what this crate has, and so it must not interrupt this crate or the runtime in the midst of it; and a
-//! signal may be for a thread that waits. There each OS thread of the runtime has blocked all, and each
-//! green thread has what [`own::Signals`] holds: its mask, and what is left for it.
+//! kernel delivers what is open there (`sylvan::contract::signal`). In a whole program that would not do. A
+//! handler may call what this crate has, so it must not interrupt this crate or the runtime in the midst of
+//! it. And a signal may be for a thread that waits. There each OS thread of the runtime has blocked all, and
+//! each green thread has what [`own::Signals`] holds: its mask, and what is left for it.
 //!
 //! ```text
 //!   pthread_kill, raise, ...  --> left for the thread --> it waits: its wait is interrupted (wait) --+
@@ -14,9 +14,9 @@
 //!                                   the thread, on its own stack, has the kernel deliver it (delivery)
 //! ```
 //!
-//! Nothing is lost, whatever happens at the same time: who sends leaves the signal and then looks whether
-//! the thread has it blocked; the thread opens it and then looks what is left for it. One that is not blocked
-//! raises the thread's interrupt, which a wait that begins later finds.
+//! Nothing is lost, whatever happens at the same time. The sender leaves the signal, and then looks whether
+//! the thread has it blocked. The thread opens it, and then looks what is left for it. One that is not
+//! blocked raises the thread's interrupt, which a wait that begins later finds.
 //!
 //! OS threads are the kernel's: `main`, and those that were there before the runtime.
 

@@ -9,13 +9,13 @@
 //!
 //! # `connect`
 //!
-//! A connection of TCP takes as long as the peer's answer, and the one way to begin it and not wait is
-//! `O_NONBLOCK`, which belongs to the guest's file: another thread, or process, would see its reads and writes
-//! fail. So the wait is made short instead: for the time of the call the socket has a send timeout of one
-//! tick of the kernel's, and the call ends with `EINPROGRESS` if the peer does not answer by then; the thread
-//! parks until the socket can be written, under the timeout that the program has set. Nobody can be sending
-//! by a socket that is not connected, so that nobody notices; but who asks for the option, or sets it, at
-//! that very moment. A connection on the same machine is there at once.
+//! A TCP connection takes as long as the peer's answer. The one way to begin it and not wait is `O_NONBLOCK`,
+//! which belongs to the guest's file: another thread, or process, would see its reads and writes fail. So the
+//! wait is made short instead. For the time of the call the socket has a send timeout of one tick of the
+//! kernel's, and the call ends with `EINPROGRESS` if the peer does not answer by then. The thread parks until
+//! the socket can be written, under the timeout that the program has set. Nobody can be sending by a socket
+//! that is not connected, so that nobody notices; but who asks for the option, or sets it, at that very
+//! moment. A connection on the same machine is there at once.
 //!
 //! Others are made in a blocking section: a Unix socket's takes time only where the listener's queue is full.
 //!

@@ -3,8 +3,8 @@
 //! What does not wait is glibc's, and so is the word's meaning, which other processes may share: on x86-64 1 is
 //! free and what is less is held, elsewhere 0 is free.
 //!
-//! Who has the lock may be a green thread that waits for this very worker, or one whose processor has gone to
-//! somebody else: so who spins gives way after a while, and has its signals delivered then.
+//! The holder of the lock may be a green thread that waits for this very worker, or one whose processor has
+//! gone to somebody else. So a thread that spins gives way after a while, and has its signals delivered then.
 
 use std::ffi::c_int;
 use std::hint;

@@ -1,16 +1,16 @@
 //! Bytes in and out: `read`, `write` and their kin, and what all calls on sockets share.
 //!
-//! An OS thread's call is libc's. A green thread's goes by the descriptor's kind (`kind`): it is made so that
-//! the kernel does not block, and the thread parks while there is nothing; where the kernel has no such form
-//! of it, it is made in a blocking section, when the kernel says that it will not block, if it says so at all.
-//! No flag of the guest's file is ever changed. What a call is beside that, a short answer and a call in parts, is
-//! said in [`calls::transfer`](crate::calls::transfer).
+//! An OS thread's call is libc's. A green thread's goes by the descriptor's kind (`kind`). It is made in a
+//! form in which the kernel does not block, and the thread parks while there is nothing. Where the kernel has
+//! no such form, it is made in a blocking section: when the kernel says that it will not block, if it says so
+//! at all. No flag of the guest's file is ever changed. What a call is beside that, a short answer and a call
+//! in parts, is said in [`calls::transfer`](crate::calls::transfer).
 //!
 //! # `SIGPIPE`
 //!
-//! is for the thread that writes, and a worker is not that thread: sockets are written with `MSG_NOSIGNAL`,
-//! the signal that a pipe has sent to the worker, which blocks it, is taken from there, and the thread raises
-//! its own.
+//! is for the thread that writes, and a worker is not that thread. So sockets are written with
+//! `MSG_NOSIGNAL`. A pipe sends the signal to the worker, which blocks it; it is taken from there. In both
+//! cases the thread raises its own.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::io;

@@ -3,8 +3,8 @@
 //!
 //! A new thread is to have those of the thread that starts it, as POSIX says: a sandbox that a thread has
 //! entered holds for all that it starts. A green thread has those of the runtime's OS threads. So it is
-//! enough to know whether the spawner has the same ones; if not, the new thread is an OS thread from its
-//! start, made by the spawner, and the kernel hands on what there is (`thread::outside`).
+//! enough to know whether the spawner has the same ones. If not, the new thread is an OS thread from its
+//! start. The spawner makes it, and the kernel hands on what there is (`thread::outside`).
 //!
 //! # How it is known
 //!
@@ -31,8 +31,8 @@
 //!
 //! # Memory ordering
 //!
-//! A number is asked by its own OS thread, and the bit by the one that has set it, or by one that was
-//! started by that one; else it is a question of who comes first. So nothing is ordered.
+//! A number is asked for by its own OS thread, and the bit by the one that has set it, or by one that it
+//! has started. Otherwise it is a question of who comes first. So nothing is ordered.
 
 use std::cell::Cell;
 use std::io;

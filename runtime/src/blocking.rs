@@ -1,9 +1,9 @@
 //! Blocking sections: calls that the kernel, or a library, blocks the OS thread in.
 //!
-//! In the own mode the call is made right here, on the green thread's stack, and its worker's core
+//! In the own mode the call is made right here, on the green thread's stack. The worker's core
 //! goes to another worker if the call takes long, or before it if calls of its kind always do
-//! (`scheduler`). In the shared mode the thread-locals
-//! are the worker's, so the worker has to stay: the call is made on a spare OS thread.
+//! (`scheduler`). In the shared mode the thread-locals are the worker's, so the worker has to
+//! stay: the call is made on a spare OS thread.
 
 use std::any::Any;
 use std::cell::UnsafeCell;

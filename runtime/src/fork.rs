@@ -14,15 +14,16 @@
 //!
 //! # Why the parent is not held up
 //!
-//! Nobody takes a lock before the fork, as it is done where a child goes on with what its parent had.
-//! Here it does not. The child leaves that where it is and never looks at it again: it writes new locks,
-//! empty lists and null pointers over what leads there. So it does not matter where the other threads
-//! were, nor in which of the runtime's functions; and a handler of a signal may fork, wherever it has
-//! interrupted its thread, if it executes another program then.
+//! Nobody takes a lock before the fork, as it is done where a child goes on with what its parent had. Here
+//! it does not. The child leaves that where it is and never looks at it again: it writes new locks, empty
+//! lists and null pointers over what leads there. So it does not matter where the other threads were, nor
+//! in which of the runtime's functions. And a signal handler may fork, wherever it has interrupted its
+//! thread, if it executes another program then.
 //!
-//! What the child does look at is what a lock protects that nobody had at the fork. The other threads
-//! run on while the kernel copies the process, and yet that is whole: the copy has what each had done up
-//! to some moment, and with anything that one has seen of another all that came before.
+//! What the child does look at is what a lock protects that nobody had at the fork. The other threads run
+//! on while the kernel copies the process, and yet the copy is consistent. It has what each thread had done
+//! up to some moment; and if it has anything that one thread has seen of another, it has all that came
+//! before that.
 //!
 //! | of the parent's | in the child |
 //! |---|---|

@@ -8,7 +8,7 @@
 //! the number has been closed, or made to mean another file, while the call waited (`reactor::heir`).
 //!
 //! A green thread's call is `Interrupted` if it has asked to be ([`attempt_interruptible`]), and never
-//! otherwise. std's may be, where a signal has a handler without `SA_RESTART`; on the mirror a signal is for
+//! otherwise. std's may be, where a signal has a handler without `SA_RESTART`. On the mirror a signal is for
 //! an OS thread, and no green thread is one.
 
 use std::io;

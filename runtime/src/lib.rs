@@ -22,10 +22,10 @@
 //!
 //! # What runs where
 //!
-//! The runtime starts with the first green thread: a worker for each processor ([`Config`] and
-//! `SYLVAN_WORKERS` say otherwise), which runs green threads on their own stacks and the scheduler
-//! on its own, and a monitor, which sleeps when there is nothing to do. An OS thread that waits for
-//! a green one, or is woken by one, uses the same verbs.
+//! The runtime starts with the first green thread. There is a worker for each processor ([`Config`] and
+//! `SYLVAN_WORKERS` say otherwise), which runs green threads on their own stacks and the scheduler on its
+//! own. A monitor sleeps when there is nothing to do. An OS thread that waits for a green one, or is woken by
+//! one, uses the same verbs.
 //!
 //! # Supported targets
 //!
@@ -37,11 +37,22 @@
 //!
 //! # Implementation
 //!
-//! The modules, bottom to top; each knows only those above it in this list: `sys` (the kernel),
-//! `life`, `lock` and `ring` (what the runtime itself is built with), `stack`, `context` (the switch
-//! and the thread pointer), `task`, `timer`, `park`, `reactor`, `scheduler`, `blocking`, `fork` (what a
-//! child keeps and what it forgets), `io`, `poll`, and the public `thread` and `runtime`; `contract` has what is
-//! for the packages that stand on this one.
+//! The modules, bottom to top. Each knows only those above it in this list:
+//!
+//! - `sys`, the kernel
+//! - `life`, `lock` and `ring`, of which the runtime itself is built
+//! - `stack`
+//! - `context`, the switch and the thread pointer
+//! - `task`
+//! - `timer`
+//! - `park`
+//! - `reactor`
+//! - `scheduler`
+//! - `blocking`
+//! - `fork`, what a child keeps and what it forgets
+//! - `io`, `poll`, and the public `thread` and `runtime`
+//!
+//! `contract` has what is for the packages that stand on this one.
 
 #![deny(unsafe_code)]
 #![cfg_attr(

@@ -1,7 +1,7 @@
 //! A *life* of the runtime: from its start to the end of the process, or to the fork that its child
 //! comes from. The child begins a life of its own (`fork`).
 //!
-//! What belongs to a life is reached through a [`PerLife`], which a child empties: what was there
+//! What belongs to a life is reached through a [`PerLife`], which a child empties. What was there
 //! stays where it is, since nobody knows what state it was in, and is never looked at again.
 
 use std::ptr;

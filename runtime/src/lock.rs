@@ -8,8 +8,8 @@
 //! | 1 | held |
 //! | 2 | held, and somebody may be blocked on it |
 //!
-//! A holder never parks as a green thread and never runs user code, so whoever waits here waits for
-//! the length of a few instructions: it spins a little and then blocks its OS thread.
+//! A holder never parks as a green thread and never runs user code. So a thread that waits here
+//! waits for a few instructions: it spins a little and then blocks its OS thread.
 
 use std::mem::offset_of;
 use std::ops::{Deref, DerefMut};

@@ -3,14 +3,14 @@
 //! libc makes them (`pthread_create`), since what runs on them needs thread-locals. In a whole program the
 //! function of that name starts a green thread. So whoever starts an OS thread says so for the length of
 //! the call ([`starting`]), in a thread-local; the function of that name asks ([`is_starting`]), and passes
-//! such a call on. A green thread may be the one who starts it: then what it says is in its own
+//! such a call on. A green thread may be the one that starts it. Then what it says is in its own
 //! thread-locals, and goes with it if it parks on the way, as in an allocator of the program's that waits
 //! for a lock. What such an allocator starts there is an OS thread, too.
 //!
-//! Those of the runtime's own are not std's threads, for the sake of how they begin. std registers
-//! destructors of thread-locals then, and `ld.so` takes its lock for each, which a thread has that loads a
-//! library, while the library's constructors run; and these may wait for a green thread. So on the way to
-//! the scheduler, and in it, nothing is registered and nothing looked up by name.
+//! Those of the runtime's own are not std's threads, because of how these begin. std registers destructors
+//! of thread-locals then, and for each `ld.so` takes its lock. A thread that loads a library has that lock
+//! while the library's constructors run, and these may wait for a green thread. So on the way to the
+//! scheduler, and in it, nothing is registered and nothing looked up by name.
 //!
 //! What std does for its threads and is needed here: a name, and a stack for the handlers of signals,
 //! without which nobody could report an overflow.

@@ -18,8 +18,8 @@
 //! no system call beside the questions, once a descriptor is registered; and not the first question, where
 //! whoever has read last has left nothing (`reactor`'s `readiness`).
 //!
-//! A direction's edges are about reading as such, so whoever waits for urgent data alone, say, would be
-//! woken for each byte and swallow the wake-ups of those who read: that goes the other way.
+//! A direction's edges are about reading as such. So a thread that waits for urgent data alone, say, would be
+//! woken for each byte, and would swallow the wake-ups of those who read. That case goes the other way.
 //!
 //! # Many
 //!
@@ -28,15 +28,15 @@
 //!    since the question makes it readable at once.
 //! 3. Close it, and begin again.
 //!
-//! Within the nested loop the registrations are level-triggered and nobody else's. It lives as long as
-//! the wait: the descriptors may be anybody's, such as a C library's, that closes them without a word. A
-//! registration that outlives the call could mean another file by then; one that lasts for a wait is at
-//! worst woken in vain, and the question that follows is about whoever has the number now. (The runtime's own
+//! Within the nested loop the registrations are level-triggered and nobody else's. It lives as long as the
+//! wait: the descriptors may be anybody's, such as a C library's, that closes them without a word. A
+//! registration that outlives the call could mean another file by then. One that lasts for a wait is at worst
+//! woken in vain, and the question that follows is about whatever file has the number now. (The runtime's own
 //! registrations know of earlier owners: `reactor`.)
 //!
 //! The price is a handful of system calls, and one for each descriptor: it is for tens of descriptors, not
-//! for thousands. What the kernel refuses to nest (there are no descriptors left; a chain of event loops too
-//! deep; more than 500 that wait for the same file) is asked of its `poll` in a blocking section.
+//! for thousands. What the kernel refuses to nest (there are no descriptors left; a chain of event loops is
+//! too deep; more than 500 wait for the same file) is asked of its `poll` in a blocking section.
 //!
 //! # A descriptor that is closed meanwhile
 //!

@@ -16,9 +16,9 @@
 //!
 //! # Shared libraries
 //!
-//! The program has functions of libc's under their own names. The linker shows a program's symbols to
-//! shared libraries if one that it links has them or wants them, and libc has all of these; so they are
-//! found first, by whatever is loaded, now or later. What libc calls of its own does not come by.
+//! The program has functions of libc's under their own names. The linker exports those symbols of a program
+//! that a library it links has or wants, and libc has all of these. So whatever is loaded, now or later,
+//! finds them first. What libc calls of its own does not come by.
 //!
 //! # Where not
 //!

@@ -1,19 +1,19 @@
 //! The library's own heap.
 //!
-//! The program may have an allocator of its own, and what it waits for is green: a worker that called it on
-//! its own stack, in the midst of scheduling, might wait for a thread that it is to run itself. So what
+//! The program may have an allocator of its own, and what that waits for is green. If a worker called it on
+//! its own stack, in the midst of scheduling, it might wait for a thread that it has to run itself. So what
 //! this library allocates, and the runtime in it, comes from here.
 //!
 //! One lock is around it, which blocks OS threads and no green one. Whoever has it does nothing but what the
 //! allocator does, so it is held for some ten nanoseconds.
 //!
-//! Nor does a worker wait for anybody elsewhere, on its own stack. The one part of a green thread's block that
-//! is the program's allocator's is provided by who spawns (`dtv`, of the runtime). This library's
-//! thread-locals lie in the static part of each thread's, since it is there when the program begins: to
-//! touch them for the first time allocates nothing. The loader's lock that is taken to fill a block is held
-//! for the length of a few instructions, not while a constructor runs. What is left is the start of an
-//! OS thread, for which libc calls the program's allocator if none has ended: the monitor may wait there
-//! until the thread comes on that has the allocator's lock.
+//! Nor does a worker wait for anybody elsewhere, on its own stack. The one part of a green thread's block
+//! that is the program's allocator's is provided by who spawns (`dtv`, of the runtime). This library's
+//! thread-locals lie in the static part of each thread's, since it is there when the program begins: to touch
+//! them for the first time allocates nothing. The loader's lock that is taken to fill a block is held for the
+//! length of a few instructions, not while a constructor runs. One case is left: to start an OS thread, libc
+//! calls the program's allocator if no OS thread has ended before. The monitor may wait there until the
+//! thread that has the allocator's lock goes on.
 //!
 //! # Signals
 //!
@@ -26,8 +26,8 @@
 //!
 //! # Forks
 //!
-//! Whoever forks has the lock meanwhile, so the child has a heap that is whole, and a lock that it gives
-//! back. libc calls handlers of forks in the order in which they were registered, afterwards, and in
+//! The thread that forks has the lock meanwhile, so the child has a heap that is whole, and a lock that it
+//! gives back. libc calls handlers of forks in the order in which they were registered, afterwards, and in
 //! the opposite order before. These are registered first, so all others may allocate.
 
 use std::alloc::{GlobalAlloc, Layout};

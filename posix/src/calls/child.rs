@@ -1,13 +1,13 @@
 //! The end of a child.
 //!
 //! A pidfd (Linux 5.3) becomes readable when its process has ended, so a green thread waits for the end of
-//! *one* child as for any descriptor; the kernel's own call then finds the child ended, unless another thread
+//! *one* child as for any descriptor. The kernel's own call then finds the child ended, unless another thread
 //! was faster.
 //!
 //! 1. Ask the kernel, without waiting.
-//! 2. Make a pidfd of the number, and ask once more: the child is still there, and so was its number all
-//!    along; the pidfd is the child's. (A child that another thread has waited for may leave its number to a
-//!    stranger.)
+//! 2. Make a pidfd of the number, and ask once more. If the child is still there, so was its number all
+//!    along, and the pidfd is the child's. (A child that another thread has waited for may leave its number
+//!    to a stranger.)
 //! 3. Wait for the pidfd, close it, and begin again.
 //!
 //! The kernel tells nobody by a descriptor that *any* child has ended, or that one was stopped; nor where

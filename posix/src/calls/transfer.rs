@@ -12,17 +12,17 @@
 //! will be full. Nothing else tells that a socket is drained: a datagram ends where it ends, and a
 //! look (`MSG_PEEK`) takes nothing away.
 //!
-//! A short write says nothing. Most often it has filled the buffer up, but it may also have lacked memory,
-//! or have been one of a file that takes what it likes; and no edge follows of what was never full.
+//! A short write says nothing. Most often it has filled the buffer. But it may also have lacked memory, or
+//! the file may be one that takes what it likes, and no edge follows if the buffer was never full.
 //!
 //! # A call that is made in parts
 //!
-//! A write that blocks returns when all is taken. So what the kernel has taken of it is counted, and the
-//! call goes on with the rest, in one attempt and under one timeout. `poll` says whether there is room for
-//! more. If there is none an edge will tell: then, and only then, the call waits. What ends it after a part is
-//! not said: a timeout, a handler or an error leave the part as the answer. (An error of TCP stays in
-//! place for the next call; it must not be fetched by writing on. One of another socket is taken, as the
-//! call that blocks does.)
+//! A write that blocks returns when all is taken. So what the kernel has taken of it is counted, and the call
+//! goes on with the rest, in one attempt and under one timeout. `poll` says whether there is room for more.
+//! If there is none an edge will tell: then, and only then, the call waits. What ends it after a part is not
+//! said: after a timeout, a handler or an error the part is the answer. (An error of TCP stays in place for
+//! the next call; it must not be fetched by writing on. One of another socket is taken, as the call that
+//! blocks does.)
 
 use std::ffi::c_int;
 use std::io;

@@ -3,19 +3,19 @@
 //!
 //! # Threads that compute
 //!
-//! A thread that waits is woken for a signal. One that runs notices at its next wait; until then it is
-//! *poked*: a signal of this crate's own (`POKE`) goes to the OS thread that it runs on, whose handler looks
-//! who runs there. If that has been left something, and is in the program's own code, the handler has it
-//! delivered right there. If it is in this crate's or the runtime's, which may hold a lock, or if by now
-//! another thread runs there, nothing is done, and the attendant pokes again, after a millisecond or
-//! more, until the thread has looked. So it does not matter what the thread did between the look where
-//! it runs and the poke.
+//! A thread that waits is woken for a signal. One that runs notices at its next wait. Until then it is
+//! *poked*: a signal of this crate's own (`POKE`) goes to the OS thread that it runs on, and the handler
+//! looks which thread runs there. If that has been left something, and is in the program's own code, the
+//! handler has it delivered right there. If it is in this crate's or the runtime's code, which may hold a
+//! lock, or if by now another thread runs there, nothing is done. The attendant pokes again, after a
+//! millisecond or more, until the thread has looked. So it does not matter what the thread did between the
+//! look where it runs and the poke.
 //!
 //! # Signals for the process
 //!
 //! The kernel gives these to a thread that has not blocked them, and to `main` before all others. It knows of
-//! OS threads alone, and green threads are covered there. So those that `main` has blocked (or has ended
-//! without), and that a green thread has open or waits for, are the attendant's: it waits for them, and
+//! OS threads alone, and green threads are covered there. So the attendant takes those that `main` has
+//! blocked (or has ended without), and that a green thread has open or waits for. It waits for them, and
 //! leaves each for such a thread. A signal that nobody has open any more goes back to the process.
 
 use std::ffi::{c_int, c_long, c_void};

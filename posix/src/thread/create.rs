@@ -1,9 +1,9 @@
 //! How a thread begins, runs and ends.
 //!
 //! A green thread has what libc's attributes ask for as far as the runtime has it: whether it is detached,
-//! and at least that much stack; its guard is the runtime's. What is left is an OS thread's, so the thread is
-//! one, by libc's own function and with libc's errors: a stack of the program's, a policy or a priority of
-//! its own, or processors of its own.
+//! and at least that much stack; its guard is the runtime's. What is left only an OS thread can have: a stack
+//! of the program's, a policy or a priority of its own, or processors of its own. So the thread is one, by
+//! libc's own function and with libc's errors.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;

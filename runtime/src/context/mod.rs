@@ -18,9 +18,9 @@
 //!
 //! # The one rule
 //!
-//! From `Context::enter` to `Home::enter` no thread-local may be touched, and no function that
-//! touches one may be inlined there: it would be another thread's, and the compiler is free to compute
-//! the address of a thread-local once for both sides. So all of it is in one function that is never
+//! From `Context::enter` to `Home::enter` no thread-local may be touched, and no function that touches
+//! one may be inlined there. It would be another thread's, and the compiler is free to compute the
+//! address of a thread-local once for both sides. So all of it is in one function that is never
 //! inlined, `scheduler::relay`. And as long as the thread pointer is a context's, nobody else may
 //! enter that context.
 

@@ -1,9 +1,9 @@
 //! How the process looks at itself: what `sylvan ps` tells from outside, by the same code (`sylvan_sight`).
 //!
-//! A look is one of an OS thread of the runtime's that is there for it. It stops nobody and takes no lock: it reads
-//! the memory of the process as a tool from outside would, by the kernel, so that a thread which ends meanwhile, or a
-//! stack that is unmapped, is nothing worse than a piece that cannot be read. It stands on no stack that it looks
-//! at, so what it knows of a lock is found on no green thread's.
+//! A look is one of an OS thread of the runtime's that is there for it. It stops nobody and takes no lock: it
+//! reads the memory of the process as a tool from outside would, through the kernel. So if a thread ends
+//! meanwhile, or a stack is unmapped, the worst is a piece that cannot be read. It stands on no stack that it
+//! looks at, so what it knows of a lock is found on no green thread's.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod list;

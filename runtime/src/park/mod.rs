@@ -13,10 +13,9 @@
 //! only because of that waker's claim, after which the waker leaves it alone: it may return. Where
 //! there is one waiter too, they need no list: see [`Sleeper`].
 //!
-//! A waiter with two (a list and a timer) may look at any time, and takes both locks before it
-//! returns: a waker that has come second has finished with the task by then. The second claim is
-//! cleared ([`settle`]), so that the next wait, which may have one waker only, does not mistake it
-//! for its own.
+//! A waiter with two (a list and a timer) may look at any time, and takes both locks before it returns. So
+//! a waker that has come second has finished with the task by then. The second claim is cleared
+//! ([`settle`]), so that the next wait, which may have one waker only, does not mistake it for its own.
 //!
 //! So a wait leaves nothing behind that could touch the task, or wake it, later.
 //!
@@ -26,9 +25,9 @@
 //!
 //! A lock whose word is free after an unlock goes to whoever is first, and that is seldom the one who was
 //! woken for it: it still has to run. So a lock waits by [`wait_turn`], which keeps the order in which
-//! threads have come, whatever becomes of a wake-up, and is passed on by [`pass_on`] or [`grant`]: one
-//! that has waited for longer than a millisecond gets the lock itself. The word is not free in between,
-//! so nobody can come before it.
+//! threads have come, whatever becomes of a wake-up. It is passed on by [`pass_on`] or [`grant`]: a thread
+//! that has waited for longer than a millisecond gets the lock itself. The word is not free in between, so
+//! nobody can come before it.
 
 mod interrupt;
 mod sleeper;

@@ -8,14 +8,14 @@
 //! 2. A waker takes the pointer out by an atomic step that acquires, so one waker gets it, and wakes
 //!    the sleeper through it.
 //!
-//! The waiter returns because of that waker and nothing else, after the waker's last touch: a green
-//! thread runs again no sooner than its waker has handed it to the scheduler, and of an OS thread
-//! only the address of its word is used after the word says WOKEN.
+//! The waiter returns because of that waker and nothing else, after the waker's last touch. A green
+//! thread runs again no sooner than its waker has handed it to the scheduler. Of an OS thread only the
+//! address of its word is used after the word says WOKEN.
 //!
 //! In a child of a fork a word may lead to a thread of the parent, and somebody may wake it. So what it
-//! leads to has to be there for good: the stack of a green thread, which is never another thing's
-//! (and see `task::state`); but for an OS thread a piece of the heap, since its stack is not the
-//! runtime's.
+//! leads to has to be there for good. For a green thread it is its stack, which is never used for
+//! anything else (and see `task::state`). For an OS thread it is a piece of the heap, since its stack
+//! is not the runtime's.
 
 use std::marker::PhantomData;
 use std::mem::offset_of;

@@ -20,10 +20,10 @@
 //! its turn then, and waits for what it is told. And it is claimed before it is told, not after, for it goes
 //! on as soon as it finds that it was.
 //!
-//! A grant is due to one that has waited for a millisecond, if there was none in the last quarter of one
-//! (or one at an address that shares the bucket, which is as rare as that). Else a lock that many want
-//! would go round among them for ever, for all of them wait for long then: each time it would stand idle
-//! until the next one runs, and where workers wait for processors that takes as long as that.
+//! A grant is due to one that has waited for a millisecond, if there was none in the last quarter of a
+//! millisecond (here, or at an address that shares the bucket, which is rare). Otherwise a lock that many
+//! want would go round among them for ever, for all of them wait for long then. Each time it would stand
+//! idle until the next one runs, and that takes long where workers wait for processors.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};

@@ -17,12 +17,12 @@
 //!
 //! The child has a descriptor of each file, too. It counts them all as lent: it sets no flag, which its
 //! parent would notice. Where the parent has set one, a call that finds nothing waits, in the child as in
-//! the parent; the child takes such a flag back, when it lends the descriptor, or ends up with one that
-//! its parent has taken back: then a green thread's call blocks its OS thread, once, on either side.
-//! What the parent was about to change at the moment of the fork is unknown to the child.
+//! the parent. The child takes such a flag back when it lends the descriptor, or has one that its parent
+//! has taken back. Then a green thread's call blocks its OS thread, once, on either side. What the parent
+//! was about to change at the moment of the fork is unknown to the child.
 //!
-//! The parent goes on as if nothing had happened: most children of a fork execute another program at
-//! once, and what they do to the files of their parent until then is theirs to know.
+//! The parent goes on as if nothing had happened. Most children of a fork execute another program at
+//! once; what they do to the files of their parent until then is their own business.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};

@@ -12,12 +12,12 @@
 //! # An event loop that is lost
 //!
 //! The descriptors of the loops are hidden from the program (`hidden`, `numbers`). Where it closes them
-//! all the same, by a system call of its own, the kernel says `EBADF`, or `EINVAL` once the number
-//! means another file. To wake a loop is to modify what is registered there, so that nothing is ever
-//! written to a number that may be another file's; it fails when either of the two is lost. Whoever
-//! meets that makes a new loop, under one lock for all of them, and has all who wait in the old one try
-//! again, by which they register anew. A worker that sleeps in a lost loop, which it holds open, is woken
-//! by a signal. It may still be on its way to sleep, with the old number: so no new one has that.
+//! all the same, by a system call of its own, the kernel says `EBADF`, or `EINVAL` once the number means
+//! another file. To wake a loop is to modify what is registered there, so nothing is ever written to a
+//! number that may be another file's. It fails when either of the two is lost. Whoever meets that makes a
+//! new loop, under one lock for all of them, and has all who wait in the old one try again, by which they
+//! register anew. A worker that sleeps in a lost loop, which it holds open, is woken by a signal. It may
+//! still be on its way to sleep, with the old number: so no new one has that.
 
 mod call;
 mod entry;

@@ -5,10 +5,10 @@
 //! a call finds nothing. The kernel's own answer is right always and costs three system calls; so
 //! the entry remembers it, and here is when it asks again.
 //!
-//! The settings belong to the open file, which other descriptors may share (`try_clone`). What is
-//! set goes through the runtime, which hears of it unless the program has the descriptor's number. So
-//! the entry of a descriptor that this process has just made knows them. That of one that may share
-//! its file asks the kernel once more after a setting of any descriptor anywhere, which a counter
+//! The settings belong to the open file, which other descriptors may share (`try_clone`). What is set
+//! goes through the runtime, which hears of it unless the program has the descriptor's number. So the
+//! entry of a descriptor that this process has just made knows them. For a file that others may
+//! share, the kernel is asked once more after a setting of any descriptor anywhere, which a counter
 //! tells, and after each time that the program was lent the number. What the program sets later, by a
 //! number that it has kept, is seen after the next of these.
 

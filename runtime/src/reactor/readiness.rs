@@ -18,7 +18,7 @@
 //!
 //! So a stream that was read short is EMPTY, and the next read waits without a system call.
 //!
-//! A word never comes again: what a caller has seen of an earlier file, or before the descriptor was
+//! A word never comes again. So what a caller has seen of an earlier file, or before the descriptor was
 //! announced once more, is never taken for the present state. (The tick wraps, after more edges than
 //! there are between a look and what follows it.)
 

@@ -26,12 +26,12 @@
 //! | 500 µs | it computes, or blocks | a spare takes the core, which goes on as one that has nothing to do |
 //!
 //! The first is done also for a run that gets no further since its OS thread waits for a processor. The
-//! second takes 100 µs of a processor's time, which is more than a run takes that only sees to a socket or
-//! a lock. Nor is it done where it is of no use: while other tasks wait their turn on the core, unless
-//! another core sleeps; and while as many runs go on without a core as there are cores. So at most two OS
-//! threads compute for each processor, and the kernel shares the processors among them as among threads of
-//! any kind, with those first that have slept: the cores, which attend to events. Beyond that it is as
-//! `monitor` says, after 10 ms.
+//! second takes 100 µs of a processor's time, which is more than a run takes that only sees to a socket or a
+//! lock. Nor is it done where it is of no use: while other tasks wait their turn on the core, unless another
+//! core sleeps; and while as many runs go on without a core as there are cores. So at most two OS threads
+//! compute for each processor. The kernel shares the processors among them as among any threads, and prefers
+//! those that have slept: the cores, which attend to events. Beyond that it is as `monitor` says, after 10
+//! ms.
 //!
 //! Where neither is done, since all processors are busy, the worker is asked to look at its event loop
 //! after the run, and not after the many that it would otherwise let pass.
@@ -41,12 +41,13 @@
 //!
 //! # The event loop of a core that is somebody else's
 //!
-//! The monitor may look at it at any time: an event is dispatched under the entry's lock, and an alarm rung
-//! under the shard's, whoever does it, and what it makes runnable goes to a shared queue. One thing is
-//! for the core alone: that somebody ends its wait. If the monitor has found that, and the same run went on
+//! The monitor may look at it at any time. An event is dispatched under the entry's lock, and an alarm rung
+//! under the shard's, whoever does it. What it makes runnable goes to a shared queue. One thing is for the
+//! core alone: that somebody ends its wait. If the monitor has found that, and the same run went on
 //! afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which is over.
-//! If that run was over, be it that no other had begun, the monitor ends the core's wait, or the next one,
-//! once more: who ends a wait has seen that the core is asleep, and so the monitor sees that the run is over.
+//! If that run was over, and even if no other had begun, the monitor ends the core's wait, or the next one,
+//! once more. A thread that ends a wait has seen that the core is asleep, and so the monitor sees that the
+//! run is over.
 //!
 //! # How often it looks
 //!

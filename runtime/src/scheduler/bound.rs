@@ -30,9 +30,10 @@
 //! # Others' children
 //!
 //! To the kernel the parent of a child is an OS thread, and a child may have asked for a signal at its
-//! parent's end (`PR_SET_PDEATHSIG`). So a thread takes none for itself from which another one has started
-//! a child that lives, for it would end with this one: it gives the core to a new OS thread, yields, and
-//! goes on on that one, or on another one's. There are at most as many workers to avoid as cores.
+//! parent's end (`PR_SET_PDEATHSIG`). So a thread takes no OS thread for itself that another one has
+//! started a child from which lives, for it would end with this thread. It gives the core to a new OS
+//! thread, yields, and goes on on that one, or on another one's. There are at most as many workers to
+//! avoid as cores.
 //!
 //! # Who is above
 //!

@@ -1,8 +1,8 @@
 //! What the workers have done, period by period, for `crowd` to say how many cores may be awake.
 //!
-//! The kernel tells of each OS thread for how long it has run, and for how long it has waited for a
-//! processor while it could have run; the lease of a core tells the number of its runs. A core that has
-//! got another worker since the last count says nothing in this period. Where the kernel does not tell
+//! For each OS thread the kernel tells how long it has run, and how long it has waited for a processor
+//! while it could have run. The lease of a core tells the number of its runs. A core that has got
+//! another worker since the last count says nothing in this period. Where the kernel does not tell
 //! nothing is ever concluded, and all cores may be awake.
 
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
 //! How many cores may be awake, where the machine has fewer processors to give than there are cores.
 //!
-//! Where other programs want the processors too, a second worker that is awake is not more work done:
-//! the two get in each other's way, sleep and wake thousands of times a second, and take each other's
-//! tasks, whose data is in the other processor's caches. One worker that stays awake does as much, or
-//! more. So the monitor looks at how long the workers, while they could run, had to wait for a
-//! processor, and when that is a good part of their time it tries with one core less. What becomes of a
-//! core that is one too many is in `idle`.
+//! Where other programs want the processors too, a second worker that is awake does not mean more work
+//! done. The two get in each other's way: they sleep and wake thousands of times a second, and take
+//! each other's tasks, whose data is in the other processor's caches. One worker that stays awake does
+//! as much, or more. So the monitor looks at how long the workers, while they could run, had to wait
+//! for a processor. When that is a good part of their time, it tries with one core less. What becomes
+//! of a core that is one too many is in `idle`.
 //!
 //! ```text
 //!             the workers wait             they wait less, and do as much
@@ -19,9 +19,9 @@
 //!                                               else: another one
 //! ```
 //!
-//! How much they do is told by the number of runs. The waiting alone would not do: beside programs that
-//! compute all the time the workers wait as well, but there each of them gets its share of the
-//! processors, and with one worker less the program gets less.
+//! How much they do is told by the number of runs. The waiting alone is not enough to go by. Beside
+//! programs that compute all the time the workers wait as well, but there each of them gets its share
+//! of the processors, and with one worker less the program gets less.
 //!
 //! Where runs are long all cores are allowed at once: a task that waits behind another one waits for
 //! long then. It is only short runs of which one worker has done as many before another one has

@@ -1,7 +1,7 @@
 //! Which blocking sections are going to last, by how others of their kind did.
 //!
 //! A section keeps its worker's core until the monitor has seen that it lasts (`sections`). That is
-//! right for one that does not block, and a loss for one that does: for some 50 µs, or longer beside
+//! right for one that does not block, and a loss for one that does. For some 50 µs, or longer beside
 //! many short ones, nobody uses the core, and each look takes time from somebody. So where sections
 //! of a kind have lasted, the next one hands the core on before it makes its call.
 //!
@@ -14,9 +14,9 @@
 //! | handed it on, and took long | one more |
 //! | kept its core, or handed it on in vain | one less |
 //!
-//! From two on a section hands its core on. So it takes two in a row to begin with; where fewer than
-//! half of them last it does not stay so; and one that a machine with too much to do has kept from
-//! the processor makes no difference.
+//! From two on a section hands its core on. So it takes two in a row to begin with. Where fewer than
+//! half of them last it does not stay so. A call that only waited for a processor, on a machine with
+//! too much to do, makes no difference.
 //!
 //! Two kinds may share a number, and two sections change it at the same time: it is no more than a
 //! guess, and orders nothing.

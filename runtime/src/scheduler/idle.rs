@@ -6,10 +6,10 @@
 //!
 //! # Waking
 //!
-//! Who has made a task visible calls [`Idle::pick`]. It names a sleeper only if there is one and
-//! nobody searches: a searcher will find the task. The one that is woken counts as a searcher from
-//! that moment on, so that a burst of tasks wakes one core; and a searcher that finds something
-//! picks the next one, so that a burst spreads.
+//! Who has made a task visible calls [`Idle::pick`]. It names a sleeper only if there is one and nobody
+//! searches: a searcher will find the task. The one that is woken counts as a searcher from that moment
+//! on, so a burst of tasks wakes one core. A searcher that finds something picks the next one, so a burst
+//! spreads.
 //!
 //! # Sleeping
 //!
@@ -21,7 +21,7 @@
 //!    searcher that everybody relies on.
 //! 3. It looks at every queue once more.
 //! 4. If there is nothing it waits in its reactor, which a wake-up ends, early ones included.
-//! 5. It leaves the list. If somebody has picked it, it is a searcher; and it is one again if it was
+//! 5. It leaves the list. If somebody has picked it, it is a searcher. It is a searcher again if it was
 //!    one before step 1 and step 3 has found something, for which nobody may have been woken.
 //!
 //! # While a run lasts
@@ -48,10 +48,10 @@
 //!
 //! On a crowded machine (`crowd`) the monitor allows fewer of them. [`Idle::pick`] then names nobody
 //! while as many are awake. A core that is awake all the same, or that its event loop has woken, is a
-//! *surplus*: it hands over what it has and what its event loop gives to the shared queue, neither takes
-//! from there nor searches, and goes to sleep. In step 3 it looks only at its inbox and at what was laid
-//! aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it moves to
-//! the event loops of the others when it is next waited for.
+//! *surplus*. It hands over what it has, and what its event loop gives, to the shared queue. It neither
+//! takes from there nor searches, and goes to sleep. In step 3 it looks only at its inbox and at what was
+//! laid aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it
+//! moves to the event loops of the others when it is next waited for.
 //!
 //! # Why nothing is lost
 //!
@@ -59,14 +59,14 @@
 //! inbox of a core that sleeps. Pushes to both, both counts here, the flag of a sleeping core, and
 //! the looks of step 3 are sequentially consistent.
 //!
-//! Suppose a pusher wakes nobody. Either it read a positive `searching`: that searcher's step 1
-//! comes after the read, hence after the push, and its step 3 sees the task. Or it read `searching`
-//! as zero and `sleeping` as zero: then whoever goes to sleep later has its step 2 after that read,
-//! hence after the push, and its step 3 sees the task.
+//! Suppose a pusher wakes nobody. Either it read a positive `searching`: that searcher's step 1 comes
+//! after the read, hence after the push, and its step 3 sees the task. Or it read `searching` as zero and
+//! `sleeping` as zero. Then whoever goes to sleep later has its step 2 after that read, hence after the
+//! push, and its step 3 sees the task.
 //!
-//! Where it read that as many are awake as may be, one at least, take of those who were awake then, or
-//! woke up since, the last one to enter the list: that is after the read, hence after the push, and when
-//! it enters it finds nobody else awake, so that its step 3 looks at every queue. A surplus that hands
+//! Or it read that as many are awake as may be, one at least. Take those who were awake then, or woke up
+//! since, and of them the last one to enter the list. It enters after the read, hence after the push.
+//! When it enters it finds nobody else awake, so its step 3 looks at every queue. A surplus that hands
 //! over is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
 //!
 //! What was laid aside on a core, in the shared mode, is like its inbox, but that the monitor may take

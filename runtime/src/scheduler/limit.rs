@@ -19,7 +19,7 @@
 //! # Who may exceed the limit
 //!
 //! - Whoever finds room, by the survey.
-//! - Whoever is to take a core from what has blocked for 20 ms, room or not: so a core stands still
+//! - Whoever is to take a core from what has blocked for 20 ms, room or not. So a core stands still
 //!   for 20 ms and some looks at most, however many of the others compute.
 //!
 //! # How fast they come

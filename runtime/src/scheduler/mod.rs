@@ -26,13 +26,18 @@
 //!
 //! # What a worker runs next
 //!
-//! The last task that was woken from the run before, if it was that run that woke it (up to a limit
-//! in a row, so that two that keep waking each other do not shut out the rest); else the oldest of
-//! those that an event has woken or of the others, in fair turns (`turns`); else its share of the
-//! shared queue; else what can be stolen; else what the event loop and the deadlines have, or will
-//! have. Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the
-//! shared queue come first; the first two no sooner than 20 µs after the last look, so that runs as
-//! short as a `yield` do not pay for them.
+//! In this order:
+//!
+//! 1. The last task that was woken from the run before, if that run itself woke it (up to a limit in a
+//!    row, so that two that keep waking each other do not shut out the rest).
+//! 2. The oldest of those that an event has woken or of the others, in fair turns (`turns`).
+//! 3. Its share of the shared queue.
+//! 4. What can be stolen.
+//! 5. What the event loop and the deadlines have, or will have.
+//!
+//! Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the shared queue come
+//! first. The first two come no sooner than 20 µs after the last look, so that runs as short as a `yield` do
+//! not pay for them.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
 //! gives way when 10 ms have passed (`give_way`). So does, in the shared mode, one that takes locks while
@@ -40,12 +45,22 @@
 //!
 //! # Files
 //!
-//! `beside` sees to what waits for a core whose run lasts. `owner` says who has a core (and `task::lease` how it is held), `idle` who sleeps and whom to
-//! wake, `crowd` how many may be awake (and `census` what that rests on), `monitor` what is stuck
-//! (with `sections` that block, and `pace` for how often it looks), `habit` which sections are going
-//! to block, `turns` who is next, `relay` how one run follows another, `watch` what somebody is to be
-//! warned of, `spare` which OS threads can take over, `limit` how many there may be, `bound` which
-//! threads take one for themselves, `record` what of all this is recorded, `wardrobe` which signal masks they put on, `start` how all begins.
+//! | file | says |
+//! |---|---|
+//! | `owner` | who has a core (and `task::lease` how it is held) |
+//! | `idle` | who sleeps and whom to wake |
+//! | `crowd`, `census` | how many cores may be awake, and what that rests on |
+//! | `turns`, `relay` | who is next, and how one run follows another |
+//! | `monitor`, `pace` | what is stuck, and how often to look |
+//! | `beside` | what is done for those who wait for a core whose run lasts |
+//! | `sections`, `habit` | which sections block, and which are going to |
+//! | `watch` | what somebody is to be warned of |
+//! | `spare`, `limit` | which OS threads can take over, and how many there may be |
+//! | `bound` | which threads take an OS thread for themselves |
+//! | `wardrobe` | which signal masks they put on |
+//! | `record` | what of all this is recorded |
+//! | `start` | how all begins |
+//!
 //! `inbox`, `queue` and `inject` hold tasks.
 
 mod beside;

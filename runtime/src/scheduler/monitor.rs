@@ -11,8 +11,8 @@
 //! is stuck (below) and anything else waits for the core; otherwise nothing is gained, and the worker
 //! keeps it. How it slows down and misses nothing is in `pace`.
 //!
-//! In between it sees to what waits for a core whose run lasts (`beside`), and polls the event loops of
-//! such cores instead of waiting at its word: a blocking section that begins meanwhile is heard of within
+//! In between it serves what waits for a core whose run lasts (`beside`), and polls the event loops of
+//! such cores instead of waiting at its word. It hears of a blocking section that begins meanwhile within
 //! a millisecond.
 //!
 //! # What is stuck
@@ -27,15 +27,14 @@
 //! | less | waits, in the kernel | it blocks: stuck |
 //! | less | would run | it waits for a processor: left alone |
 //!
-//! Nearly all runs that a look finds are over by the next one, so the first look at a run asks
-//! nothing, and a second one, for the first time, only whether it blocks. If it does not, the next
-//! looks are brisk (below): they find out whether it computes within a millisecond or a few.
+//! Nearly all runs that a look finds are over by the next one. So the first look at a run asks nothing,
+//! and the second one asks only whether it blocks. If it does not, the next looks are brisk (below): they
+//! find out whether it computes within a millisecond or a few.
 //!
-//! 500 µs is more than a run takes that only sees to a socket or a lock, so that it is not taken for
-//! one that computes when it loses its processor in the middle. And it is less than the kernel's
-//! usual turn, about 3 ms: one that computes has used as much after the first turn that it gets, and
-//! does not hold up the rest for as many turns as would make up 10 ms. Where the system tells
-//! nothing the run is stuck.
+//! A run that only serves a socket or a lock takes less than 500 µs. So it is not taken for one that
+//! computes when it loses its processor in the middle. And 500 µs is less than the kernel's usual turn,
+//! about 3 ms. A thread that computes has used as much after its first turn, and does not hold up the rest
+//! for as many turns as would make up 10 ms. Where the system tells nothing the run is stuck.
 //!
 //! # How many may be awake
 //!
@@ -43,18 +42,18 @@
 //!
 //! # One after the other
 //!
-//! Where one thread blocks in a way that the runtime does not see, others of its kind often queue
-//! behind it, and each would cost the rest another slow period or two. So after a core was taken
-//! from a run the looks at runs are brisk for a while, at every millisecond, and a run that blocks,
-//! and has hardly used the processor between two of them, loses its core too. A run that computes
-//! does not. After each that does the next looks come in half the time, down to 50 µs, and after each look
-//! without one in twice the time: so thousands that queue up come within a second or two.
+//! Where one thread blocks in a way that the runtime does not see, others of its kind often queue behind
+//! it, and each would cost the rest another slow period or two. So after a core was taken from a run, the
+//! monitor looks at runs every millisecond for a while. A run that blocks, and has hardly used the
+//! processor between two looks, loses its core too. A run that computes does not. After each look that
+//! finds one, the next looks come in half the time, down to 50 µs; after each look that finds none, in
+//! twice the time. So thousands that queue up come within a second or two.
 //!
 //! # Where OS threads run short
 //!
-//! A core that may not be taken from its run, for want of an OS thread, is asked for again at the next
-//! looks, and in between there is a survey of the threads (`limit`). While somebody waits for one the
-//! monitor is not parked.
+//! If a core may not be taken from its run, for want of an OS thread, the monitor asks again at the next
+//! looks. In between there is a survey of the threads (`limit`). While somebody waits for one the monitor
+//! is not parked.
 
 use std::mem;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 //!
 //! The shape is Go's. `tail` is the owner's, `head` is everybody's: who advances it by
 //! compare-exchange owns the tasks that it passed. The owner never overwrites a slot that lies
-//! between the two, and a thief reads slots before it knows whether they are its own: when `head`
-//! has moved in the meantime, it forgets what it read.
+//! between the two. A thief reads slots before it knows whether they are its own; if `head` has
+//! moved in the meantime, it forgets what it read.
 //!
 //! Why not a growing deque: the ring allocates nothing, keeps nothing alive for late readers, and
 //! what does not fit goes to the queue that all share, where idle cores look anyway.

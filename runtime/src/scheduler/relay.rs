@@ -1,9 +1,9 @@
 //! A relay: runs that follow each other at once, while the next task is at hand.
 //!
-//! In the own mode each task runs with the thread pointer at its own block, and what a worker does
-//! between two runs may need the worker's. To move the pointer takes as long as the rest of a switch, or
-//! longer. So as long as the next task is one that has started, and comes from the core's own queues, the
-//! pointer goes from the one block to the next, and the worker's is left out.
+//! In the own mode each task runs with the thread pointer at its own block, and what a worker does between
+//! two runs may need the worker's. To move the pointer takes as long as the rest of a switch, or longer. So
+//! as long as the next task has started, and comes from the core's own queues, the pointer goes from the one
+//! block to the next, and the worker's block is left out.
 //!
 //! # Whose block it is
 //!
@@ -27,8 +27,9 @@
 //!
 //! By the one rule of `context` nothing that touches a thread-local: queues of the core, state words, the
 //! clock. For all else the worker goes back to its own block: for a task that starts or has ended (stacks,
-//! the heap), or wears something else (`wardrobe`), a look at the event loop or at the shared queue, another core that is to be woken, the list
-//! of `watch`, and the loss of the core. The functions that do these things are not inlined here.
+//! the heap) or wears something else (`wardrobe`); for a look at the event loop or at the shared queue; to
+//! wake another core; for the list of `watch`; and when it has lost the core. The functions that do these
+//! things are not inlined here.
 //!
 //! # Runs that are seen
 //!

@@ -13,8 +13,8 @@
 //!
 //! A core is taken from a section that lasts if anything waits for the core, and after a millisecond
 //! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some 40 µs
-//! if it is the first one or sections last; for twice as long as it was alone, if others come to wait
-//! later; and for a millisecond at most beside many short ones. Where all of its kind last it has
+//! if it is the first one, or if sections last. If others come to wait later, it is twice as long as
+//! it was alone. Beside many short ones it is a millisecond at most. Where all of its kind last it has
 //! handed on its core before (`habit`).
 
 use std::mem;

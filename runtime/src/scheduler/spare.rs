@@ -31,10 +31,10 @@
 //!
 //! # Where the kernel refuses one
 //!
-//! A warning says so. In the own mode a core stays where it is, until one that blocks comes back: it
-//! is an OS thread that is missing, and nothing can run without one. In the shared mode the workers
-//! are there: a job that would wait for threads of which there are none, or none has come back since
-//! the last survey, is *declined*, one after the other, and whoever wants it makes the call itself.
+//! A warning says so. In the own mode a core stays where it is, until one that blocks comes back: it is
+//! an OS thread that is missing, and nothing can run without one. In the shared mode the workers are
+//! there. A job that would wait for threads of which there are none, or none has come back since the
+//! last survey, is *declined*, one after the other, and its thread makes the call itself.
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,8 +1,8 @@
 //! The start: all of it or nothing.
 //!
 //! What can be refused comes first, and is in use by nobody: the event loops, and the OS threads, which
-//! wait at a gate. If anything is refused the gate is shut for good, the threads that are there already
-//! have ended, and the event loops are closed: it is as if there had been no start, and the next one may
+//! wait at a gate. If anything is refused, the gate is shut for good, the threads that are there already
+//! have ended, and the event loops are closed. It is as if there had been no start, and the next one may
 //! have other settings. Else all is put in its place, the gate opens, and each thread goes to its work.
 
 use std::io;

@@ -1,9 +1,9 @@
 //! Whose turn it is on a core: tasks that an event has woken (a descriptor, a deadline), or others.
 //!
 //! One queue for both would be unfair to events. Forty threads that compute for 5 ms and yield go
-//! round in 100 ms on two cores, and a thread that wakes up every 2 ms would wait for a whole round
-//! each time. So there are two queues, and while both have something they share the core's time,
-//! half and half.
+//! round in 100 ms on two cores. A thread that wakes up every 2 ms would wait for a whole round each
+//! time. So there are two queues, and while both have something they share the core's time, half and
+//! half.
 //!
 //! Not turn by turn: a hundred connections that take 10 µs each would then wait for a hundred
 //! threads that take 5 ms each. What is counted is time, by a look at the clock before each run, and
@@ -12,12 +12,12 @@
 //! # Why neither starves
 //!
 //! Let both have something all the time. The balance is the time of the woken less that of the
-//! others; the woken go first while it is below a head start of 1 ms. So it falls only by runs of
-//! the others, which begin at 1 ms or above, and rises only by runs of the woken, which begin below
-//! that: it stays within one run of the head start. A run counts for 10 ms at most; one that lasts
-//! longer loses its core. So either kind gets half of the time, give or take 11 ms, and a task
-//! waits for at most twice the time of those of its kind that are before it, and these 11 ms,
-//! however many there are of the other kind.
+//! others; the woken go first while it is below a head start of 1 ms. So it falls only by runs of the
+//! others, which begin at 1 ms or above, and rises only by runs of the woken, which begin below that.
+//! It stays within one run of the head start. A run counts for 10 ms at most; one that lasts longer
+//! loses its core. So either kind gets half of the time, give or take 11 ms. A task waits for at most
+//! twice the time of those of its kind that are before it, and these 11 ms, however many there are of
+//! the other kind.
 //!
 //! The head start lets a handful of short runs, a ticker's say, all go before the next long one. A
 //! queue that runs dry keeps its balance, which says what has come before, and gains nothing by it.

@@ -2,12 +2,12 @@
 //!
 //! `task::dress` says what there is to wear. The rule that makes signals go where POSIX wants them:
 //!
-//! *Once somebody in the process has changed a mask, an OS thread of the runtime wears the mask of a thread
-//! that lives and is its own at the moment, or it is covered: all is blocked.*
+//! *Once somebody in the process has changed a mask, an OS thread of the runtime either wears the mask of a
+//! thread that lives and is its own at the moment, or is covered: it blocks all signals.*
 //!
-//! So a signal that is sent to the process finds the threads of the program and nobody else: those that
-//! run, that block in the kernel, or wait in `sigwait`, and ordinary OS threads. One for which only
-//! threads are open that are parked, or wait for their turn, is left pending until one of them runs.
+//! So a signal for the process finds the threads of the program and nobody else: those that run, that block
+//! in the kernel, or that wait in `sigwait`, and ordinary OS threads. One for which only threads are open
+//! that are parked, or wait for their turn, is left pending until one of them runs.
 //!
 //! ```text
 //!             next one wears the same              thread ends (before anybody can hear of it)
@@ -23,21 +23,21 @@
 //!   It lets go of the last one when it has entered the next, so the mask is that of either, all the time.
 //! - Otherwise `turn` calls `end_run` before it lets go of the last one: the worker puts on what the next
 //!   one wears, which it has found and nobody else has, or covers itself.
-//! - A thread that ends does so itself, on its own stack, before its handle says DONE: whoever joins it, and
-//!   then counts on being the only one to get a signal, is right.
+//! - A thread that ends does so itself, on its own stack, before its handle says DONE. So a thread that joins
+//!   it may count on being the only one to get a signal.
 //! - A thread that changes its mask does so for its OS thread and for itself, in one go.
 //! - The monitor, and spares that are idle, are covered from their first instruction: new OS threads are
 //!   started with all blocked.
 //!
 //! # While nobody has changed a mask
 //!
-//! Then all threads wear the same, and a worker keeps it on between runs and while it sleeps: there is
-//! nobody that a signal had better gone to. What this saves are two system calls each time that there is
-//! nothing at hand. Whoever changes a mask as the first says so (CHANGED) and then waits for those that
-//! have not seen it (`cover_workers`): a worker looks at CHANGED after its lease says SCHEDULING, the other
-//! side looks at the leases after it has set CHANGED, and between both is a barrier. So the worker has
-//! seen it, or is found between runs; then it is waited for until it begins another run, or is covered. One
-//! that sleeps is woken for that.
+//! Then all threads wear the same, and a worker keeps it on between runs and while it sleeps: there is nobody
+//! that a signal had better gone to. What this saves are two system calls each time that there is nothing at
+//! hand. The first one to change a mask says so (CHANGED) and then waits for those that have not seen it
+//! (`cover_workers`). A worker looks at CHANGED after its lease says SCHEDULING. The other side looks at the
+//! leases after it has set CHANGED. Between the two is a barrier. So the worker has seen it, or is found
+//! between runs; then it is waited for until it begins another run, or is covered. One that sleeps is woken
+//! for that.
 //!
 //! A process of one thread that changes its mask before the runtime starts, as servers do, does not count:
 //! what it wears when the runtime starts is the first mask.

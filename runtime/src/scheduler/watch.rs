@@ -1,9 +1,9 @@
 //! Who holds a worker for how long: for those who have asked to be told (`SYLVAN_WARN_BLOCKING`).
 //!
 //! A worker enters its run in a list when it begins and takes it out when it ends. The monitor looks
-//! through the list every 10 ms and tells of each run that lasts longer than the limit, once, and
-//! the worker tells in the end how long it was in all. The list goes by runs, not by cores: a run
-//! that has lost its core holds an OS thread all the same, and a loop without an end is told of, too.
+//! through the list every 10 ms and tells, once, of each run that lasts longer than the limit. In the
+//! end the worker tells how long it was in all. The list goes by runs, not by cores: a run that has
+//! lost its core holds an OS thread all the same, and a loop without an end is told of, too.
 //!
 //! A blocking section does not count, for it is how a thread says that it blocks: a run that leaves
 //! one counts anew from there. Nor is a run told of that merely waits for a processor (`monitor`).

@@ -14,12 +14,11 @@
 //!
 //! # Reserving and taking
 //!
-//! A thread *reserves* a stack when it is spawned, so that running out is an error of `spawn`, and
-//! *takes* one when it first runs, so that a thousand short threads share a few hot stacks. The
-//! reservation is a count: `reserved <= slots` holds per class, so a take always finds a slot. A
-//! stack that a core keeps for the next thread keeps its reservation.
-//! Where guards cost a mapping each (before Linux 6.13 and elsewhere) a slot counts only after its
-//! guard is in place, because it is then that the kernel may refuse.
+//! A thread *reserves* a stack when it is spawned, so running out is an error of `spawn`. It *takes* one when
+//! it first runs, so a thousand short threads share a few hot stacks. The reservation is a count: `reserved
+//! <= slots` holds per class, so a take always finds a slot. A stack that a core keeps for the next thread
+//! keeps its reservation. Where guards cost a mapping each (before Linux 6.13 and elsewhere) a slot counts
+//! only after its guard is in place, because it is then that the kernel may refuse.
 
 mod overflow;
 mod pool;

@@ -8,9 +8,9 @@
 //!
 //! # In whole programs
 //!
-//! There the handler that was there before is the program's own business, as that of a virtual machine
+//! There the handler that was there before is the program's own business, such as that of a virtual machine
 //! that grows its stacks by faults, and it gets overflows, too. (std's knows its threads by their stacks, and
-//! reports.) If there is none the overflow is reported, and the process ends by the signal, as it does on OS
+//! reports.) If there is none, the overflow is reported, and the process ends by the signal, as it does on OS
 //! threads. Who installs a handler later takes the place of this one.
 
 use std::ffi::CStr;

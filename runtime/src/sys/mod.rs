@@ -1,9 +1,9 @@
 //! The kernel: what the runtime asks of an operating system, and the backends that give it.
 //!
 //! Everything here goes straight to the kernel: on Linux `rustix` and `kernel` make raw system calls. A
-//! program, or the layer that makes whole programs green, has functions of its own under names of
-//! libc's, and none of those may be called from a worker's own stack: there a green thread that has run
-//! last still seems to be the caller. `tests/tests/rt_symbols.rs` has the names that are used.
+//! program, or the layer that makes whole programs green, has functions of its own under libc's names. None
+//! of those may be called from a worker's own stack: there a green thread that has run last still seems to be
+//! the caller. `tests/tests/rt_symbols.rs` has the names that are used.
 //!
 //! Required of a backend:
 //!

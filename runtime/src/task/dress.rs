@@ -20,10 +20,10 @@
 //! # The table
 //!
 //! It holds each mask that a thread has had, once, and only grows, so that a number means the same
-//! forever. An entry is free until somebody writes a mask to it, by an exchange; who comes second finds
-//! the mask of the first, and either that is the same or the search goes on behind it. So the entries in
-//! use are the first ones, and no mask is there twice: whoever looks for it passes the
-//! place where it was entered.
+//! forever. An entry is free until somebody writes a mask to it, by an exchange. Who comes second finds
+//! the mask of the first: either it is the same, or the search goes on behind it. So the entries in use
+//! are the first ones, and no mask is there twice: whoever looks for it passes the place where it was
+//! entered.
 //!
 //! A number comes with whatever hands a task from one thread to the next. An entry never changes, and so
 //! its readers need no order but that.

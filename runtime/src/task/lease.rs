@@ -51,9 +51,9 @@
 //!
 //! # Memory ordering
 //!
-//! What the worker did to the core is released by each store to its word, and acquired by who looks at
-//! the word, to take the core or to have it taken; what the taker hands on goes through the worker
-//! that it gives the core to.
+//! What the worker did to the core is released by each store to its word. It is acquired by whoever
+//! looks at the word, to take the core or to have it taken. What the taker hands on goes through the
+//! worker that it gives the core to.
 
 use std::mem::offset_of;
 

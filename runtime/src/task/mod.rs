@@ -6,9 +6,9 @@
 //! # References
 //!
 //! - A [`Runnable`] is *the* right to run a green thread. There is one, from the spawn until the
-//!   function has returned: it sits in a queue, with the worker that runs the task, or, while the
-//!   task is parked, nowhere: then `state` says PARKED, and whoever turns that into NOTIFIED gets
-//!   it. It stands for one count, the task's own.
+//!   function has returned. It sits in a queue, or with the worker that runs the task, or, while
+//!   the task is parked, nowhere. Then `state` says PARKED, and whoever turns that into NOTIFIED
+//!   gets it. It stands for one count, the task's own.
 //! - A [`TaskRef`] is counted and gives access to what never changes or is atomic.
 //! - A waker holds a plain pointer, under the rule of `park`: a wait returns only after each of its
 //!   wakers has finished with the task.

@@ -1,8 +1,8 @@
 //! What few tasks have, and what is looked at seldom: behind one word of the header.
 //!
 //! A task that is spawned with a name has it from the start. Others get it when they first need it, from
-//! their own run or from whoever spawns them, and so does it stay until the task is freed: there is one
-//! who makes it, and others that find it see all of it.
+//! their own run or from their spawner, and keep it until the task is freed. One thread makes it, and
+//! others that find it see all of it.
 
 use std::mem::offset_of;
 

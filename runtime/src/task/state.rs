@@ -8,27 +8,27 @@
 //!   NOTIFIED: the next commit fails, the task runs on  ------>+--> RUNNING
 //! ```
 //!
-//! A task parks in two steps. On its own stack it publishes itself to its wakers and switches off;
-//! then its worker *commits*, on the worker's stack, with the registers saved. A waker *claims*.
-//! Whichever comes second sees the other: a claim before the commit leaves NOTIFIED behind, and the
-//! commit fails; a claim after it finds PARKED, and may hand the task to any worker at once.
+//! A task parks in two steps. On its own stack it publishes itself to its wakers and switches off; then its
+//! worker *commits*, on the worker's stack, with the registers saved. A waker *claims*. Whichever comes
+//! second sees the other. A claim before the commit leaves NOTIFIED behind, and the commit fails. A claim
+//! after it finds PARKED, and may hand the task to any worker at once.
 //!
 //! Several wakers may claim; one of them at most finds PARKED.
 //!
 //! # After a fork
 //!
-//! PARKED is the number of the runtime's life, another one in each. So in a child of a fork nobody who comes upon a
-//! thread of its parent (by its handle, or as the receiver of a channel) gets the right to run it: it is
-//! not there any more.
+//! PARKED is the number of the runtime's life, another one in each. So in a child of a fork nobody who comes
+//! upon a thread of its parent (by its handle, or as the receiver of a channel) gets the right to run it. It
+//! is not there any more.
 //!
 //! # Memory ordering
 //!
 //! `claim` releases what the waker has written, and `resume` acquires it, through the chain of
 //! read-modify-writes on the word. The commit releases the saved context to the claimer.
 //!
-//! With one waker a claim is followed by nothing but the run that it causes: a commit that fails
-//! acquires it, or the task comes to its worker through a queue, from the claimer. So that run may
-//! begin with a plain store, `resume_claimed`.
+//! With one waker a claim is followed by nothing but the run that it causes. Either a commit that fails
+//! acquires it, or the task comes to its worker through a queue, from the claimer. So that run may begin
+//! with a plain store, `resume_claimed`.
 
 use crate::life;
 use crate::primitive::{AtomicU32, Ordering};

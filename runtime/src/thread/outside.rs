@@ -1,19 +1,18 @@
 //! Threads that are OS threads from their start: those of a spawner whose attributes the runtime's OS
 //! threads have not (`attributes`).
 //!
-//! Such a thread has the same task as a green one, so that handles, names and numbers are the same; the
-//! task is never scheduled, and the OS thread says that it is its own (`current`). The OS thread is
-//! started by the spawner, so the kernel hands on all there is.
+//! Such a thread has the same task as a green one, so handles, names and numbers are the same. The task
+//! is never scheduled, and the OS thread says that it is its own (`current`). The OS thread is started by
+//! the spawner, so the kernel hands on all there is.
 //!
 //! # Its end
 //!
 //! `join` is to return when the destructors of the thread's thread-locals have run. So the task is done
-//! in the last of them: a value of a pthread key, which all platforms have, is destroyed after the
-//! thread-locals of Rust and C++; and it comes back as often as POSIX grants, behind the values of other
-//! keys.
+//! in the last of them. On all platforms a value of a pthread key is destroyed after the thread-locals of
+//! Rust and C++. It comes back as often as POSIX grants, behind the values of other keys.
 //!
 //! Then the OS thread is still there for a moment, as that of a bound thread is, with all that it had set
-//! for itself; and libc's `setuid` and its like, which call for every OS thread, abort where one answers
+//! for itself. But libc's `setuid` and its like, which call for every OS thread, abort where one answers
 //! otherwise than the caller. `pthread_join` returns when it is gone, and so does `join`.
 
 use std::cell::Cell;

@@ -16,12 +16,12 @@
 //! # Who writes where
 //!
 //! A worker has a ring by its lease, from when it takes a core until it ends: also in a run that has lost its
-//! core, and in a blocking section. So a ring has one writer at a time, which fills a slot and then counts it,
-//! by plain stores. All others (OS threads of the program's, the monitor) share one ring, where each takes a
-//! number first; and so do names, which go to a ring of their own, so that they outlast the events.
+//! core, and in a blocking section. So a ring has one writer at a time, which fills a slot and then counts
+//! it, by plain stores. All others (OS threads of the program's, the monitor) share one ring, where each
+//! takes a number first. Names have a ring of their own, so that they outlast the events.
 //!
-//! An event takes no lock, no memory, no system call and no thread-local. A handler of a signal that wakes a
-//! thread while the worker below it fills a slot may spoil that one event, or lose its own: whoever reads a
+//! An event takes no lock, no memory, no system call and no thread-local. If a signal handler wakes a thread
+//! while the worker below it fills a slot, it may spoil that one event, or lose its own. So a reader of a
 //! ring takes no event for granted.
 //!
 //! # Memory ordering

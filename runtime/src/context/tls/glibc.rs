@@ -12,12 +12,12 @@
 //! aarch64  base | struct pthread | tcb (thread pointer here) | static thread-locals … | top
 //! ```
 //!
-//! It lies in the headroom of a stack, so that what every thread touches is in as few pages as can be
-//! ([`Own::place`]), and stays there when the stack goes back to the pool: making
-//! one takes a heap allocation (its `dtv`, see `dtv`), reusing one does not. On reuse the thread-locals of the
-//! program and its libraries are set to their initial image (`segments`). Those of libc itself stay, so
-//! that the allocator's cache stays warm, and is bounded by the largest number of threads at a time; what
-//! a program would see of them is put right (`leftovers`).
+//! It lies in the headroom of a stack, so that what every thread touches is in as few pages as possible
+//! ([`Own::place`]). It stays there when the stack goes back to the pool: to make one takes a heap allocation
+//! (its `dtv`, see `dtv`), to reuse one does not. On reuse the thread-locals of the program and its libraries
+//! are set to their initial image (`segments`). Those of libc itself stay, so that the allocator's cache
+//! stays warm, and is bounded by the largest number of threads at a time. What a program would see of them is
+//! put right (`leftovers`).
 //!
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
 //! first access; they are freed at its end, so that the next thread begins anew. An object loaded
@@ -34,8 +34,8 @@
 //! - `res`, the resolver's state, and the thread-local of libc that points to it: without it all
 //!   threads would use that of the main thread, at the same time.
 //! - `robust_head`, the list of robust mutexes: it is empty, which is to say points to itself.
-//! - the `rseq` area, of which the kernel knows the worker's alone: it says "no processor known",
-//!   so that whoever reads it asks the kernel, and no OS thread begins to use its own because of it.
+//! - the `rseq` area, of which the kernel knows only the worker's: it says "no processor known". So whoever
+//!   reads it asks the kernel, and no OS thread begins to use its own because of it.
 
 mod broadcast;
 mod dtv;

@@ -13,10 +13,10 @@
 //!
 //! # A number that comes in while others wait
 //!
-//! The program may have made a second owner of the same number, so the file is most likely the same:
-//! it is registered anew, which is an edge if there is something, and whoever waits does so where it is. One
-//! that this process has *just made* is another file than that of those who wait: its number was
-//! closed without a word. They are told so.
+//! The program may have made a second owner of the same number, so the file is most likely the same. It is
+//! registered anew, which is an edge if there is something, and threads wait where it is registered. One that
+//! this process has *just made* is another file than that of those who wait: its number was closed without a
+//! word. They are told so.
 //!
 //! # A number that goes out while others wait
 //!

@@ -2,9 +2,9 @@
 //!
 //! A [`Post`] is such a place, as it was before the kernel was asked. The thread has a waiter at each, and
 //! as many wakers as posts, beside a timer and whoever interrupts it. The rule of wakers (`park`) holds for
-//! any number of them: the waiters are in one frame, and before it ends the lock of each entry is taken
-//! and what is still queued there taken out; only then does the thread settle. So whoever has claimed it
-//! is finished with it by then.
+//! any number of them. The waiters are in one frame. Before it ends, the lock of each entry is taken, and
+//! what is still queued there is taken out. Only then does the thread settle. So whoever has claimed it is
+//! finished with it by then.
 //!
 //! 1. Look at all posts ([`Post::look`]).
 //! 2. Ask the kernel.
@@ -12,10 +12,10 @@
 //!    compared with the one seen in step 1: an edge since then ends the wait before it begins, and one from
 //!    then on wakes. So no edge is missed, though no two posts are looked at at the same time.
 //!
-//! Whoever waits here only asks: what it was woken for it leaves to those who wait behind it. It is to
-//! pass that on ([`Post::pass_on`]) when its call ends. Where it finds nothing and waits on, those behind it
-//! would have found nothing either, if a post stands for all that a direction's edges tell: reading for
-//! what can be read, writing for room.
+//! Whoever waits here only asks: what it was woken for it leaves to those who wait behind it. It is to pass
+//! that on ([`Post::pass_on`]) when its call ends. Where it finds nothing and waits on, those behind it
+//! would have found nothing either. That holds if a post stands for all that a direction's edges tell:
+//! reading for what can be read, writing for room.
 
 use std::cell::OnceCell;
 use std::io;

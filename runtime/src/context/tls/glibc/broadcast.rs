@@ -1,11 +1,11 @@
 //! Broadcasts of glibc's, which meet an OS thread while it is at a green thread's block.
 //!
 //! For POSIX a process has one user and one group; for the kernel each OS thread has its own. So glibc's
-//! `setuid`, `setgid`, `setgroups` and their like go to all of them: it marks each thread that it has
+//! `setuid`, `setgid`, `setgroups` and their like go to all of them. glibc marks each thread that it has
 //! made, in its `struct pthread`, sends each a signal that no program uses (33), and waits. The handler
 //! makes the system call, clears the mark and counts. It takes its `struct pthread` from the thread
-//! pointer: at a green thread's block it would clear a mark that was never set, and neither would that
-//! call ever return nor the OS thread ever end.
+//! pointer. At a green thread's block it would clear a mark that was never set; then that call would never
+//! return, and the OS thread would never end.
 //!
 //! So there is a handler in front of glibc's. It moves the thread pointer to the OS thread's own block,
 //! calls glibc's handler, and moves it back.

@@ -1,9 +1,9 @@
 //! The `dtv` of a block: where the thread-locals of each loaded object are.
 //!
 //! It is the one part of a block that is on the heap, and on the program's: `ld.so` makes it longer by
-//! `realloc`. The program's allocator may wait for a green thread. So a worker, which makes a block on its own
-//! stack when a new stack runs for the first time, finds one here that was *provided* by somebody who
-//! spawns, when more threads than ever before were about to be there at a time (`stack::reserve`).
+//! `realloc`. The program's allocator may wait for a green thread. A worker makes a block on its own stack
+//! when a new stack runs for the first time. It finds a `dtv` here that a spawner has *provided*, when more
+//! threads than ever before were about to be there at a time (`stack::reserve`).
 //!
 //! How long one is `ld.so` alone knows. So it makes the first of each lot, in a block that is not used
 //! otherwise, and the rest are made like that one. If libraries were loaded meanwhile, it makes it longer

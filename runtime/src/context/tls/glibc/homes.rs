@@ -1,5 +1,5 @@
-//! The OS threads that may be at a green thread's block, and the thread pointers of their own: for a
-//! handler of a signal, which cannot ask the thread pointer where it would otherwise be.
+//! The OS threads that may be at a green thread's block, and the thread pointers of their own. A signal
+//! handler needs them, since it cannot ask the thread pointer where it would otherwise be.
 //!
 //! A list that only grows, as long as there were such OS threads at a time. An entry is free, or its
 //! `os_thread` is the kernel's number of the one that has it, from when that first asks for its home to

@@ -1,14 +1,14 @@
 //! What `ld.so` knows of the static block, and what it is told of it.
 //!
 //! A library that is loaded later has its thread-locals outside the static block, unless it was built
-//! to have them in it. For the latter glibc keeps a *surplus* in each thread's block, 1,664 bytes, of
-//! which 288 are reckoned for the libraries of the program, and the rest for those of further
+//! to have them in it. For the latter glibc keeps a *surplus* in each thread's block, 1,664 bytes. Of
+//! these, 288 are reckoned for the libraries of the program, and the rest for those of further
 //! namespaces (`dlmopen`) and for the following.
 //!
 //! # Libraries that can do without
 //!
 //! `ld.so` uses 512 bytes of the surplus to make thread-locals faster that are reached by TLS
-//! descriptors, as is usual on aarch64: a small library that is loaded later gets a part of each
+//! descriptors, as is usual on aarch64. A small library that is loaded later gets a part of each
 //! thread's block, which `ld.so` initializes in the threads that it knows. It does not know the green
 //! ones. So that use is taken away, as the tunable `glibc.rtld.optional_static_tls=0` does.
 //!
