@@ -23,8 +23,12 @@ tests::on_std_and_in_each_mode! {
         const BURSTS: usize = 21;
 
         fn compute() {
+            compute_for(BURST);
+        }
+
+        fn compute_for(burst: Duration) {
             let begin = Instant::now();
-            while begin.elapsed() < BURST {
+            while begin.elapsed() < burst {
                 ::std::hint::spin_loop();
             }
         }
@@ -53,6 +57,56 @@ tests::on_std_and_in_each_mode! {
             let machine = delay(os_thread, |other| other.join().unwrap());
             println!("delayed by {delay_here:?}, an OS thread by {machine:?}");
             delay_here < BOUND + machine
+        }
+
+        /// Whether nine of ten exchanges beside a thread that computes most of the time, and that the
+        /// runtime has come to know, take hardly longer than those of OS threads.
+        fn exchanges_go_on() -> bool {
+            const EXCHANGES: usize = 400;
+            const KNOWN: usize = 100;
+            const PAUSE: Duration = Duration::from_millis(2);
+            macro_rules! nine_of_ten_within {
+                ($thread:path, $stream:path) => {{
+                    use $stream as Stream;
+                    use $thread as thread;
+                    let is_over = ::std::sync::Arc::new(::std::sync::atomic::AtomicBool::new(false));
+                    let until = is_over.clone();
+                    let busy = thread::spawn(move || {
+                        while !until.load(::std::sync::atomic::Ordering::Relaxed) {
+                            compute_for(Duration::from_millis(1));
+                            thread::sleep(Duration::from_micros(250));
+                        }
+                    });
+                    let (mut near, mut far) = Stream::pair().unwrap();
+                    let echo = thread::spawn(move || {
+                        let mut word = [0; 8];
+                        while far.read_exact(&mut word).is_ok() {
+                            far.write_all(&word).unwrap();
+                        }
+                    });
+                    let asking = thread::spawn(move || {
+                        let ask = |_| {
+                            let due = Instant::now() + PAUSE;
+                            thread::sleep(PAUSE);
+                            near.write_all(&[1; 8]).unwrap();
+                            near.read_exact(&mut [0; 8]).unwrap();
+                            due.elapsed()
+                        };
+                        let mut took: Vec<_> = (0..EXCHANGES).map(ask).skip(KNOWN).collect();
+                        took.sort_unstable();
+                        took[took.len() * 9 / 10]
+                    });
+                    let within = asking.join().unwrap();
+                    is_over.store(true, ::std::sync::atomic::Ordering::Relaxed);
+                    busy.join().unwrap();
+                    echo.join().unwrap();
+                    within
+                }};
+            }
+            let here = nine_of_ten_within!(thread, UnixStream);
+            let machine = nine_of_ten_within!(::std::thread, ::std::os::unix::net::UnixStream);
+            println!("nine of ten within {here:?}, those of OS threads within {machine:?}");
+            here < Duration::from_micros(250) + 2 * machine
         }
 
         fn is_done_beside(process: &Process, start: fn() -> thread::JoinHandle<Duration>) {
@@ -133,6 +187,16 @@ tests::on_std_and_in_each_mode! {
                     due
                 });
                 other
+            });
+        }
+    }
+
+    fn those_that_compute_again_and_again_hold_up_no_exchange(process) {
+        if holds(process) {
+            let _turn = super::TURN.lock();
+            // So that what comes waits for the one worker.
+            process.env("SYLVAN_WORKERS", "1").passes(|| {
+                assert!((0..8).any(|_| exchanges_go_on()), "each time");
             });
         }
     }

@@ -36,6 +36,8 @@
 //! Where neither is done, since all processors are busy, the worker is asked to look at its event loop
 //! after the run, and not after the many that it would otherwise let pass.
 //!
+//! A thread that was found so has its next runs `apart` from cores: then nothing waits for them.
+//!
 //! Threads that have to stay on a core (the shared mode) wait for the run in any case. What was laid aside
 //! there, or is in a queue, does not.
 //!
@@ -219,6 +221,10 @@ impl Run {
         }
         let purpose =
             if own && lasted >= TAKEN { self.is_stuck(core, first_ns, lasted) } else { None };
+        if purpose == Some(Purpose::Computes) {
+            self.seen.note_lasting();
+            core.ask_to_look();
+        }
         if let Some(purpose) = purpose
             && scheduler.may_stray(core, purpose, may_wake)
             && scheduler.take_from(core, self.seen, purpose)

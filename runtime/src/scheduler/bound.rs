@@ -56,6 +56,7 @@ use crate::current;
 use crate::primitive::Ordering;
 use crate::sys;
 use crate::task::Header;
+use crate::task::lease::Lease;
 
 impl Scheduler {
     /// Binds the calling green thread.
@@ -77,6 +78,9 @@ impl Scheduler {
             task.exit().suspend(Switch::Yielded);
         }
         self.give_core(task, false)?;
+        if task.lease.get().is_some_and(Lease::is_apart) {
+            self.spares.end_apart();
+        }
         self.spares.leave();
         if let Some(watch) = &self.watch {
             watch.forget(task);

@@ -186,6 +186,11 @@ impl Core {
         !self.queue.is_empty() || !self.woken.is_empty()
     }
 
+    /// Whether there is more than one such thing.
+    pub(super) fn has_several(&self) -> bool {
+        self.queue.len() + self.woken.len() > 1
+    }
+
     /// Says whether tasks are on their way to the shared queue.
     pub(super) fn set_any_left(&self, any: bool) {
         // For the monitor, which comes again: it orders nothing.

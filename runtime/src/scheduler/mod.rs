@@ -53,6 +53,7 @@
 //! | `turns`, `relay` | who is next, and how one run follows another |
 //! | `monitor`, `pace` | what is stuck, and how often to look |
 //! | `beside` | what is done for those who wait for a core whose run lasts |
+//! | `apart` | how the next runs of such a thread go on without a core |
 //! | `sections`, `habit` | which sections block, and which are going to |
 //! | `watch` | what somebody is to be warned of |
 //! | `spare`, `limit` | which OS threads can take over, and how many there may be |
@@ -63,6 +64,7 @@
 //!
 //! `inbox`, `queue` and `inject` hold tasks.
 
+mod apart;
 mod beside;
 mod bound;
 mod census;

@@ -31,6 +31,11 @@ impl Sighting {
         ptr::eq(self.lease, other.lease) && self.doing.is_same_run(other.doing)
     }
 
+    /// It is a long one, as its worker is to hear after it.
+    pub(crate) fn note_lasting(self) {
+        self.lease.note_lasting(self.doing);
+    }
+
     /// Whether both are of one state of one run: of one blocking section.
     pub(crate) fn is_same_section(self, other: Self) -> bool {
         ptr::eq(self.lease, other.lease) && self.doing == other.doing

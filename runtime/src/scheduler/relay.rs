@@ -27,7 +27,7 @@
 //!
 //! By the one rule of `context` nothing that touches a thread-local: queues of the core, state words, the
 //! clock. For all else the worker goes back to its own block: for a task that starts or has ended (stacks,
-//! the heap) or wears something else (`wardrobe`); for a look at the event loop or at the shared queue; to
+//! the heap), goes `apart`, or wears something else (`wardrobe`); for a look at the event loop or at the shared queue; to
 //! wake another core; for the list of `watch`; and when it has lost the core. The functions that do these
 //! things are not inlined here.
 //!
@@ -46,8 +46,11 @@
 //! relay: its run is to count.
 
 use super::Scheduler;
+use super::apart;
 use super::core::Core;
-use super::worker::{self, LOOK_EVERY};
+use super::turns;
+use super::worker::LOOK_EVERY;
+use crate::clock;
 use crate::context::{Home, Switch};
 use crate::current::Place;
 use crate::primitive::Ordering;
@@ -177,6 +180,39 @@ impl Scheduler {
         }
     }
 
+    /// Runs a task that has started, once, `apart`: the worker has no core to lose.
+    ///
+    /// # Safety
+    ///
+    /// The caller is on its own stack, with its own thread pointer, and has the lease for itself.
+    #[inline(never)]
+    pub(super) unsafe fn run_one(&'static self, worker: &Worker, mut task: Runnable) {
+        let begin_ns = clock::now_ns();
+        let seen = trace::are_runs_seen();
+        // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
+        unsafe { worker.enter(&mut task) };
+        if seen {
+            worker.record_run(&task, trace::now_ns());
+        }
+        worker.lease.run_apart();
+        // SAFETY: it was just entered, and so it has started.
+        let switch = unsafe { task.context().as_mut().unwrap_unchecked().resume() };
+        if seen {
+            worker.record_stop(&task, switch);
+        }
+        if clock::now_ns().saturating_sub(begin_ns) >= apart::LASTS_NS {
+            worker.lease.note_lasting(worker.lease.look());
+        }
+        let kept = worker.lease.stop();
+        // SAFETY: this is the worker.
+        unsafe { worker.home.enter() };
+        if let Some(watch) = &self.watch {
+            watch.end(&task);
+        }
+        // SAFETY: it has its own thread pointer again; there is no core, and so no reference to one.
+        unsafe { self.turn(worker, task, switch, kept, None) };
+    }
+
     /// Who is next after a run of `last` that has ended so.
     ///
     /// # Safety
@@ -187,7 +223,7 @@ impl Scheduler {
     unsafe fn at_hand(&self, core: &Core, last: &Header, switch: Switch) -> Next {
         // SAFETY: as the caller promises; the reference is not used beyond this call.
         let local = unsafe { core.local() };
-        let events_wait = worker::events_wait(core, local);
+        let events_wait = turns::events_wait(core, local);
         let yielded = match switch {
             Switch::Yielded if events_wait => return Next::Unknown,
             Switch::Yielded => true,
@@ -210,7 +246,7 @@ impl Scheduler {
         }
         local.tick = tick;
         let Some(next) = next else { return Next::Same };
-        // It has started, too, and neither is attended.
+        // It has started, too, does not go apart, and neither is attended.
         let is_ready = next.dress.get() == last.dress.get();
         if is_share_due || !is_ready { Next::Later(next) } else { Next::Other(next) }
     }

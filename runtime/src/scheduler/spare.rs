@@ -1,5 +1,5 @@
-//! Spare OS threads: they wait for a core that was taken from a stuck worker, or for a job that
-//! blocks, whichever the mode calls for.
+//! Spare OS threads: they wait for a core that was taken from a stuck worker, for a task that is to run
+//! without a core (`apart`), or for a job that blocks, whichever the mode calls for.
 //!
 //! ```text
 //!            start                   assign
@@ -49,11 +49,16 @@ use crate::lock::{Guard, Lock};
 use crate::primitive::{AtomicBool, AtomicU32, Ordering};
 use crate::report;
 use crate::sys::{futex, thread};
+use crate::task::Runnable;
 use crate::task::lease::Lease;
+use crate::task::list::List;
 
 /// How long a spare stays idle before it ends; and above the limit.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 const IDLE_MAX_ABOVE: Duration = Duration::from_millis(100);
+
+/// Looks of the monitor's, 10 ms apart, after which one more run may go on without a core.
+const LOOKS_APART: u32 = 5;
 
 /// What a spare is given to do.
 pub(super) enum Assignment {
@@ -61,6 +66,8 @@ pub(super) enum Assignment {
     Core(&'static Core),
     /// To take this core from the run that was seen, and then the same.
     Take(&'static Core, Sighting),
+    /// To run this task, once, without a core.
+    Apart(Runnable),
     /// To run a function that blocks.
     Job(Job),
 }
@@ -101,6 +108,13 @@ struct State {
     idle: Vec<*const Seat>,
     /// Jobs for which there was no thread.
     jobs: VecDeque<Job>,
+    /// Tasks whose next run is to go apart, in the order in which they came.
+    apart: List,
+    /// How many do, and may do.
+    n_apart: usize,
+    n_apart_max: usize,
+    /// Looks of the monitor's since one has begun to.
+    n_looks_apart: u32,
     /// Threads that are through with their work and will be idle in a moment.
     n_returning: usize,
     /// How many have been.
@@ -121,7 +135,8 @@ pub(super) struct Spares {
     state: Lock<State>,
     /// The threads that were there before the first spare.
     n_workers: usize,
-    /// A section has looked for an idle one in vain. A hint, which orders nothing.
+    /// A section, or a run that is to go apart, has looked for an idle one in vain. A hint, which orders
+    /// nothing.
     wanted: AtomicBool,
     warned_of_limit: AtomicBool,
     warned_of_kernel: AtomicBool,
@@ -134,6 +149,10 @@ impl Spares {
             state: Lock::new(State {
                 idle: Vec::new(),
                 jobs: VecDeque::new(),
+                apart: List::new(),
+                n_apart: 0,
+                n_apart_max: n_workers,
+                n_looks_apart: 0,
                 n_returning: 0,
                 n_returns: 0,
                 n_returns_then: 0,
@@ -247,6 +266,55 @@ impl Spares {
         })
     }
 
+    /// Leaves a task, whose next run is to be without a core, to an idle spare, or to the next one that
+    /// returns. Gives it back if there is none; then one is there the next time (`provide`).
+    pub(super) fn run_apart(&self, task: Runnable) -> Option<Runnable> {
+        let mut state = self.state.lock();
+        // Those that return take one each.
+        let is_room = state.n_apart < state.n_apart_max && state.n_returning <= state.apart.len();
+        if is_room && state.idle.is_empty() {
+            self.wanted.store(true, Ordering::Relaxed);
+            return Some(task);
+        }
+        state.apart.push_back(task);
+        if is_room {
+            state.assign_apart();
+        }
+        None
+    }
+
+    /// A run without a core has ended, or has its OS thread for itself from now on.
+    pub(super) fn end_apart(&self) {
+        self.state.lock().n_apart -= 1;
+    }
+
+    /// For the monitor, at each slow look: sees to those that wait for a run without a core where none has begun for
+    /// long: one more may have an OS thread, or else, where there is none to be had, a core.
+    pub(super) fn attend_apart(&self) -> Option<Runnable> {
+        let mut state = self.state.lock();
+        if state.apart.is_empty() {
+            state.n_apart_max = self.n_workers;
+            state.n_looks_apart = 0;
+            return None;
+        }
+        state.n_looks_apart += 1;
+        if state.n_looks_apart < LOOKS_APART {
+            return None;
+        }
+        state.n_looks_apart = 0;
+        if state.n_apart < state.n_apart_max {
+            // There is no OS thread for it.
+            return state.apart.pop_front();
+        }
+        state.n_apart_max += 1;
+        if state.idle.is_empty() {
+            self.wanted.store(true, Ordering::Relaxed);
+        } else {
+            state.assign_apart();
+        }
+        None
+    }
+
     /// Starts the spare that a section has looked for in vain.
     pub(super) fn provide(&'static self, work: Work) {
         if !self.wanted.load(Ordering::Relaxed) {
@@ -338,6 +406,9 @@ impl Spares {
         if let Some(job) = state.jobs.pop_front() {
             return Some(Assignment::Job(job));
         }
+        if let Some(task) = state.take_apart() {
+            return Some(Assignment::Apart(task));
+        }
         state.idle.push(&seat);
         let mut is_above = state.limit.is_exceeded();
         drop(state);
@@ -377,7 +448,7 @@ impl Spares {
     /// For the monitor: whether somebody waits for a thread who was refused one.
     pub(super) fn is_short(&self) -> bool {
         let state = self.state.lock();
-        state.limit.is_met() || !state.jobs.is_empty()
+        state.limit.is_met() || !state.jobs.is_empty() || !state.apart.is_empty()
     }
 
     /// For the monitor: all threads.
@@ -450,6 +521,26 @@ impl State {
         // SAFETY: out of the list, the seat waits for this assignment.
         unsafe { (*seat).assign(Assignment::Job(job)) };
         None
+    }
+
+    /// The next task that is to run without a core, if one more may.
+    fn take_apart(&mut self) -> Option<Runnable> {
+        let task = if self.n_apart < self.n_apart_max { self.apart.pop_front() } else { None };
+        if task.is_some() {
+            self.n_apart += 1;
+            self.n_looks_apart = 0;
+        }
+        task
+    }
+
+    /// Gives it to an idle spare, which there is.
+    fn assign_apart(&mut self) {
+        if let Some(task) = self.take_apart()
+            && let Some(seat) = self.idle.pop()
+        {
+            // SAFETY: out of the list, the seat waits for this assignment.
+            unsafe { (*seat).assign(Assignment::Apart(task)) };
+        }
     }
 
     /// The calling OS thread leaves.

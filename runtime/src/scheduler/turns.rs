@@ -117,6 +117,29 @@ pub(super) fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
     unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
 }
 
+/// Appends a task to those that events have woken, or leaves it for the shared queue.
+pub(super) fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
+    if task.pinned.get() {
+        local.pinned_woken.push_back(task);
+    // SAFETY: the calling worker has the core.
+    } else if let Err(task) = unsafe { core.woken.push(task) } {
+        leave(core, local, task);
+    }
+}
+
+/// Leaves a task for the shared queue.
+#[cold]
+pub(super) fn leave(core: &Core, local: &mut Local, task: Runnable) {
+    local.left.push_back(task);
+    core.set_any_left(true);
+}
+
+/// Whether there are tasks that an event has woken.
+#[inline(always)]
+pub(super) fn events_wait(core: &Core, local: &Local) -> bool {
+    !core.woken.is_empty() || !local.pinned_woken.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;

@@ -137,7 +137,7 @@ pub(super) fn cover(lease: &Lease) {
 /// The worker, which has this task, makes ready for its run.
 #[cold]
 pub(super) fn put_on(lease: &Lease, task: &Header) {
-    let dress = task.dress.get().started();
+    let dress = task.dress.get().running();
     if let Some(mask) = dress.mask() {
         if lease.wears() != dress {
             signal::set_mask(mask);

@@ -75,6 +75,13 @@ impl Scheduler {
     pub(super) fn work(&'static self, assignment: Assignment) -> bool {
         match assignment {
             Assignment::Core(core) => return self.run(core),
+            Assignment::Apart(task) => {
+                self.run_apart(task);
+                if TAKEN.get() {
+                    return false;
+                }
+                self.spares.end_apart();
+            }
             Assignment::Take(core, seen) => {
                 if core.owner.take(seen) {
                     return self.run(core);
@@ -157,6 +164,9 @@ impl Scheduler {
             self.retire(core, last, kept);
         } else {
             wardrobe::end_run(worker.lease, &last, found.as_deref());
+            if worker.lease.has_lasted() {
+                last.dress.set(last.dress.get().lasting());
+            }
             // SAFETY: as the caller promises, if it was kept.
             let local = kept.then(|| unsafe { core.local() });
             self.let_go(core, local, last, switch);
@@ -176,21 +186,29 @@ impl Scheduler {
         let core = worker.core;
         // SAFETY: as the caller promises.
         let mut task = unsafe { self.choose(worker, found) };
-        while !task.has_started() {
-            if let Err(error) = self.prepare(core, &mut task) {
-                self.put_off(task, &error);
-                // SAFETY: as the caller promises.
-                task = unsafe { self.choose(worker, None) };
-                continue;
+        loop {
+            while !task.has_started() {
+                if let Err(error) = self.prepare(core, &mut task) {
+                    self.put_off(task, &error);
+                    // SAFETY: as the caller promises.
+                    task = unsafe { self.choose(worker, None) };
+                    continue;
+                }
+                task.dress.set(task.dress.get().running());
+                if worker.place.is_some() {
+                    task.pinned.set(true);
+                    core.set_n_pinned(core.n_pinned() + 1);
+                }
             }
-            task.dress.set(task.dress.get().started());
-            if worker.place.is_some() {
-                task.pinned.set(true);
-                core.set_n_pinned(core.n_pinned() + 1);
+            if task.dress.get() == worker.lease.wears() {
+                break;
             }
-        }
-        if task.dress.get() != worker.lease.wears() {
-            wardrobe::put_on(worker.lease, &task);
+            if !task.dress.get().lasts() {
+                wardrobe::put_on(worker.lease, &task);
+                break;
+            }
+            // SAFETY: as the caller promises.
+            task = unsafe { self.pass_lasting(worker, task) };
         }
         if let Some(watch) = &self.watch {
             watch.begin(&task, core.worker());
@@ -219,7 +237,7 @@ impl Scheduler {
             return;
         }
         match local {
-            Some(local) if parked => enqueue_woken(core, local, task),
+            Some(local) if parked => turns::enqueue_woken(core, local, task),
             Some(local) => {
                 self.enqueue(core, local, task);
             }
@@ -298,7 +316,7 @@ impl Scheduler {
                 Err(task) => task,
             }
         };
-        leave(core, local, task);
+        turns::leave(core, local, task);
         false
     }
 
@@ -350,15 +368,17 @@ impl Scheduler {
     /// As for `next`.
     #[inline(always)]
     unsafe fn choose(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
-        let Some(task) = found else {
-            // SAFETY: as the caller promises.
-            return unsafe { self.next(worker) };
-        };
         let core = worker.core;
-        // SAFETY: as the caller promises.
-        let local = unsafe { core.local() };
-        self.share_if_due(core, local);
-        self.found(core, local, task)
+        match found {
+            Some(task) => {
+                // SAFETY: as the caller promises.
+                let local = unsafe { core.local() };
+                self.share_if_due(core, local);
+                self.found(core, local, task)
+            }
+            // SAFETY: as the caller promises.
+            None => unsafe { self.next(worker) },
+        }
     }
 
     /// The next task to run: waits for one if need be.
@@ -367,7 +387,7 @@ impl Scheduler {
     ///
     /// The calling worker has the core and is between runs.
     #[inline(always)]
-    unsafe fn next(&'static self, worker: &Worker) -> Runnable {
+    pub(super) unsafe fn next(&'static self, worker: &Worker) -> Runnable {
         let core = worker.core;
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
         // `take_on`, which would make its own, is not among it.
@@ -390,11 +410,15 @@ impl Scheduler {
                 }
             }
             self.collect_ready(core, local);
-            let events_wait = events_wait(core, local);
+            let events_wait = turns::events_wait(core, local);
             let youngest = self.collect(core, local, events_wait);
             self.share_if_due(core, local);
             if let Some(task) = youngest {
                 return self.found(core, local, task);
+            }
+            if self.idle.any_sleeps() && core.has_several() {
+                // Before this one takes any: the kernel may put the other OS thread in its place.
+                self.wake_one();
             }
             if let Some(task) = self.pop(core, local, events_wait) {
                 local.streak = 0;
@@ -441,7 +465,7 @@ impl Scheduler {
                 // It waited for a descriptor that this core watches, together with others.
                 self.send_home(task);
             } else {
-                enqueue_woken(core, local, task);
+                turns::enqueue_woken(core, local, task);
             }
         }
     }
@@ -659,27 +683,4 @@ impl Scheduler {
                 other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())
             })
     }
-}
-
-/// Appends a task to those that events have woken, or leaves it for the shared queue.
-pub(super) fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
-    if task.pinned.get() {
-        local.pinned_woken.push_back(task);
-    // SAFETY: the calling worker has the core.
-    } else if let Err(task) = unsafe { core.woken.push(task) } {
-        leave(core, local, task);
-    }
-}
-
-/// Leaves a task for the shared queue.
-#[cold]
-fn leave(core: &Core, local: &mut Local, task: Runnable) {
-    local.left.push_back(task);
-    core.set_any_left(true);
-}
-
-/// Whether there are tasks that an event has woken.
-#[inline(always)]
-pub(super) fn events_wait(core: &Core, local: &Local) -> bool {
-    !core.woken.is_empty() || !local.pinned_woken.is_empty()
 }

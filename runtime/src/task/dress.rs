@@ -7,10 +7,11 @@
 //!
 //! | byte of a task | |
 //! |---|---|
-//! | up to 125 | the number of its mask in a table (below): `FIRST` is that of who started the runtime, and `COVERED` blocks all there is to block |
+//! | up to 61 | the number of its mask in a table (below): `FIRST` is that of who started the runtime, and `COVERED` blocks all there is to block |
 //! | `ATTENDED` | each of its runs begins and ends the slow way, where its mask is put on, if the table has no room for it, and its processor time counted, if it has asked for that |
 //! | `IN_RUN` | the same while it runs: no task that waits has an equal byte |
 //! | with `UNSTARTED` | it has not started: no task that runs has an equal byte |
+//! | with `LASTS` | its last run was a long one, and its next goes `apart`: no task that runs has an equal byte |
 //!
 //! The lease of a worker has such a byte, too: what the worker wears, `IN_RUN` being the mask of one that
 //! is attended.
@@ -32,7 +33,7 @@ use crate::primitive::{AtomicU64, Ordering, global};
 
 /// Masks that have a number.
 #[cfg(not(sylvan_loom))]
-const N_MASKS: usize = 126;
+const N_MASKS: usize = 62;
 #[cfg(sylvan_loom)]
 const N_MASKS: usize = 2;
 
@@ -49,8 +50,8 @@ pub(crate) struct Dress(u8);
 impl Dress {
     pub(crate) const FIRST: Self = Self(0);
     pub(crate) const COVERED: Self = Self(1);
-    pub(crate) const ATTENDED: Self = Self(0x7e);
-    pub(crate) const IN_RUN: Self = Self(0xff);
+    pub(crate) const ATTENDED: Self = Self(0x3e);
+    pub(crate) const IN_RUN: Self = Self(0x3f);
 
     /// That of a thread with this mask; `None` if the table is full of others.
     pub(crate) fn of(mask: u64) -> Option<Self> {
@@ -59,7 +60,7 @@ impl Dress {
 
     /// The mask, where it says which.
     pub(crate) fn mask(self) -> Option<u64> {
-        MASKS.get(self.0 & !UNSTARTED)
+        MASKS.get(self.running().0)
     }
 
     /// The same for a thread that has not started.
@@ -67,9 +68,19 @@ impl Dress {
         Self(self.0 | UNSTARTED)
     }
 
-    /// The same for a thread that starts.
-    pub(crate) fn started(self) -> Self {
-        Self(self.0 & !UNSTARTED)
+    /// The same for a thread that runs.
+    pub(crate) fn running(self) -> Self {
+        Self(self.0 & !(UNSTARTED | LASTS))
+    }
+
+    /// The same for a thread whose next run is expected to be a long one.
+    pub(crate) fn lasting(self) -> Self {
+        Self(self.0 | LASTS)
+    }
+
+    /// Of a thread that waits for its turn: whether it is `lasting`.
+    pub(crate) fn lasts(self) -> bool {
+        self.0 & LASTS != 0
     }
 
     pub(crate) fn to_byte(self) -> u8 {
@@ -82,6 +93,7 @@ impl Dress {
 }
 
 const UNSTARTED: u8 = 0x80;
+const LASTS: u8 = 0x40;
 
 /// `FIRST` and `COVERED` are that mask. Before anybody wears anything.
 #[cfg(all(not(sylvan_loom), target_os = "linux"))]
@@ -147,8 +159,11 @@ mod tests {
         assert_eq!(table.number(1 << 40), None);
         let numbers = (0..N_MASKS as u8).map(Dress::from_byte);
         for dress in numbers.chain([Dress::ATTENDED]) {
-            for of_one_that_waits in [dress, dress.unstarted()] {
-                assert_eq!(of_one_that_waits.started(), dress);
+            assert!(!Dress::IN_RUN.lasts());
+            for of_one_that_waits in [dress, dress.unstarted(), dress.lasting()] {
+                assert_eq!(of_one_that_waits.running(), dress);
+                assert_eq!(of_one_that_waits.mask(), dress.mask());
+                assert_eq!(of_one_that_waits.lasts(), of_one_that_waits == dress.lasting());
                 assert!(of_one_that_waits != Dress::IN_RUN);
             }
         }

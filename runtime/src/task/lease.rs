@@ -62,7 +62,7 @@ use sylvan_sight::table;
 use super::dress::Dress;
 #[cfg(not(sylvan_loom))]
 use crate::primitive::AtomicPtr;
-use crate::primitive::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::barrier;
 #[cfg(not(sylvan_loom))]
 use crate::trace::{self, Ring};
@@ -75,6 +75,9 @@ const STATE: u64 = 3;
 const SECTION: u64 = STATE + 1;
 const SECTIONS: u64 = 0xffff * SECTION;
 const RUN: u64 = SECTIONS + SECTION;
+
+/// No number of a run.
+const NO_RUN: u64 = u64::MAX;
 
 const FREE: u64 = 0;
 /// No word: its state is none.
@@ -92,6 +95,10 @@ pub(crate) struct Lease {
     worker: AtomicU32,
     /// The core that this one has taken.
     core: AtomicU32,
+    /// The number of the last run that somebody has seen to be a long one.
+    lasting: AtomicU64,
+    /// The run goes on apart from its beginning. By the worker.
+    apart: AtomicBool,
     /// What its worker does is recorded there; null where nothing ever was.
     #[cfg(not(sylvan_loom))]
     ring: AtomicPtr<Ring>,
@@ -143,6 +150,8 @@ impl Lease {
             wears: AtomicU8::new(Dress::COVERED.to_byte()),
             worker: AtomicU32::new(0),
             core: AtomicU32::new(0),
+            lasting: AtomicU64::new(NO_RUN),
+            apart: AtomicBool::new(false),
             #[cfg(not(sylvan_loom))]
             ring: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -222,6 +231,30 @@ impl Lease {
         self.set(run * RUN + RUNNING);
     }
 
+    /// A run begins that has no core to lose (`scheduler::apart`): nobody else has the lease in sight.
+    pub(crate) fn run_apart(&self) {
+        // Orders nothing: who counts runs without a core may be late.
+        self.claim.store(REVOKED, Ordering::Relaxed);
+        self.apart.store(true, Ordering::Relaxed);
+        self.run();
+    }
+
+    /// For the worker, in a run: whether it has begun so.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed)
+    }
+
+    /// That run is a long one: by whoever has seen it. A hint, which orders nothing, here and below.
+    pub(crate) fn note_lasting(&self, seen: Doing) {
+        self.lasting.store(seen.run(), Ordering::Relaxed);
+    }
+
+    /// For the worker, after a run: whether somebody has seen that it was a long one.
+    #[inline]
+    pub(crate) fn has_lasted(&self) -> bool {
+        self.lasting.load(Ordering::Relaxed) == self.word() / RUN
+    }
+
     /// The run ends; `false` if the core was taken in the meantime. Then the lease is as new.
     #[inline]
     #[must_use]
@@ -231,6 +264,7 @@ impl Lease {
         let kept = self.is_kept();
         if !kept {
             self.claim.store(FREE, Ordering::Relaxed);
+            self.apart.store(false, Ordering::Relaxed);
         }
         kept
     }
