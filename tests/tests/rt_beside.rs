@@ -10,9 +10,11 @@ static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 tests::on_std_and_in_each_mode! {
     items {
+        use std::fs;
         use std::io::{Read, Write};
         use std::os::unix::net::UnixStream;
-        use std::sync::mpsc;
+        use std::panic;
+        use std::sync::{Arc, Mutex, mpsc};
         use std::thread;
         use std::time::{Duration, Instant};
 
@@ -57,6 +59,66 @@ tests::on_std_and_in_each_mode! {
             let machine = delay(os_thread, |other| other.join().unwrap());
             println!("delayed by {delay_here:?}, an OS thread by {machine:?}");
             delay_here < BOUND + machine
+        }
+
+        const THREADS: usize = 16;
+        const TURNS: usize = 24;
+
+        /// Many threads compute for a millisecond, do one of the things that end or stop a run, and so on. How
+        /// many turns they have had.
+        fn do_everything() -> usize {
+            let n_done = Arc::new(Mutex::new(0));
+            let threads = (0..THREADS).map(|number| {
+                let n_done = Arc::clone(&n_done);
+                thread::spawn(move || {
+                    let (mut near, mut far) = UnixStream::pair().unwrap();
+                    let (sender, receiver) = mpsc::channel();
+                    let echo = thread::spawn(move || {
+                        let mut byte = [0];
+                        while far.read_exact(&mut byte).is_ok() {
+                            far.write_all(&byte).unwrap();
+                        }
+                    });
+                    for turn in 0..TURNS {
+                        compute_for(Duration::from_millis(1));
+                        match (number + turn) % 8 {
+                            0 => thread::yield_now(),
+                            1 => thread::sleep(Duration::from_micros(300)),
+                            2 => {
+                                near.write_all(&[1]).unwrap();
+                                near.read_exact(&mut [0]).unwrap();
+                            }
+                            3 => {
+                                let sender = sender.clone();
+                                let other = thread::spawn(move || sender.send(turn).unwrap());
+                                assert_eq!(receiver.recv(), Ok(turn));
+                                other.join().unwrap();
+                            }
+                            4 => {
+                                // In a blocking section.
+                                assert!(fs::metadata("/proc/self/status").unwrap().is_file());
+                            }
+                            5 => {
+                                let held = n_done.lock().unwrap();
+                                compute_for(Duration::from_micros(200));
+                                drop(held);
+                            }
+                            6 => thread::park_timeout(Duration::from_micros(100)),
+                            _ => {
+                                let caught = panic::catch_unwind(|| panic::resume_unwind(Box::new(turn)));
+                                assert_eq!(*caught.unwrap_err().downcast::<usize>().unwrap(), turn);
+                            }
+                        }
+                        *n_done.lock().unwrap() += 1;
+                    }
+                    drop(near);
+                    echo.join().unwrap();
+                })
+            });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            let n_done = *n_done.lock().unwrap();
+            n_done
         }
 
         /// Whether nine of ten exchanges beside a thread that computes most of the time, and that the
@@ -197,6 +259,17 @@ tests::on_std_and_in_each_mode! {
             // So that what comes waits for the one worker.
             process.env("SYLVAN_WORKERS", "1").passes(|| {
                 assert!((0..8).any(|_| exchanges_go_on()), "each time");
+            });
+        }
+    }
+
+    fn those_that_compute_do_all_else_that_threads_do(process) {
+        let _turn = super::TURN.lock();
+        for (workers, os_threads) in [("1", "2"), ("2", "64"), ("3", "4")] {
+            let process = process.env("SYLVAN_WORKERS", workers).env("SYLVAN_MAX_THREADS", os_threads);
+            process.passes(|| {
+                let done = do_everything();
+                assert_eq!(done, THREADS * TURNS);
             });
         }
     }
