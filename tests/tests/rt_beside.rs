@@ -117,8 +117,7 @@ tests::on_std_and_in_each_mode! {
             });
             let threads: Vec<_> = threads.collect();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
-            let n_done = *n_done.lock().unwrap();
-            n_done
+            *n_done.lock().unwrap()
         }
 
         /// Whether nine of ten exchanges beside a thread that computes most of the time, and that the
