@@ -1,8 +1,9 @@
 //! What a program with the runtime in it shows of itself, and how to read it.
 //!
-//! The runtime and those who look at it from outside share this package, so that both mean the same by
-//! what lies in memory or in a file. It knows of no system call: who looks brings a [`Memory`] of a process
-//! that runs, of one that has left a core file, or of its own, and what the kernel says of it ([`Procfs`]).
+//! The runtime and those who look at it from outside share this package, so that both mean the same by what
+//! lies in memory or in a file. It knows of no system call. Its user brings a [`Memory`], of a process that
+//! runs, of one that has left a core file, or of its own, and what the kernel says of the process
+//! ([`Procfs`]).
 //!
 //! - [`memory`]: how another one's memory is read;
 //! - [`procfs`]: what the kernel says of it, in files;

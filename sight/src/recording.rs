@@ -21,7 +21,7 @@
 //! process that records from its start, since the environment
 //! says so, goes on.
 //!
-//! A reader copies the slots while writers go on, so it reads `n` before and after: of what it has copied,
+//! A reader copies the slots while writers go on, so it reads `n` before and after. Of what it has copied,
 //! number n is whole if it lies within `capacity - SLACK` of the `n` afterwards.
 
 /// A recording, as a static of the runtime's.

@@ -7,7 +7,7 @@
 //! # How it is found
 //!
 //! By a note of the object that the runtime is in, of the type [`NOTE`] (`.note.sylvan`, loaded with the
-//! object, and kept when that is stripped): its four bytes are the distance from there to the table. So it is
+//! object, and kept when that is stripped). Its four bytes are the distance from there to the table. So it is
 //! found in a program, in a library that a program was started with, in memory, and in a file.
 //!
 //! # Versions

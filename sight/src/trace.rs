@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Each worker has a ring of its own, so an event does not say where it was: whoever reads the ring knows.
-//! A ring belongs to an OS thread between `Take` and `Leave`, and to one at a time; what OS threads record
+//! A ring belongs to an OS thread between `Take` and `Leave`, and to one at a time. What OS threads record
 //! that have no core and never had one is in a ring that they share.
 //!
 //! Half a number is enough to tell threads apart, for a ring does not reach back over four thousand million

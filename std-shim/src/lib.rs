@@ -1,9 +1,9 @@
 //! `std`, name for name, in which everything that blocks is green.
 //!
-//! A program of threads, locks, channels and sockets, written against this crate as it would be
-//! against `std`, runs on an event loop: each of its threads is a green one, and waiting costs a
-//! switch in user space instead of an OS thread. Signatures, error kinds, messages, poisoning,
-//! panics and the order of drops are std's, from a green thread and from an ordinary one alike.
+//! A program of threads, locks, channels and sockets, written against this crate as it would be against
+//! `std`, runs on an event loop. Each of its threads is a green one, and waiting costs a switch in user
+//! space instead of an OS thread. Signatures, error kinds, messages, poisoning, panics and the order of
+//! drops are std's, from a green thread and from an ordinary one alike.
 //!
 //! # Adoption
 //!

@@ -1,10 +1,10 @@
 //! Is a program an event loop? Its system calls say.
 //!
-//! The program runs under `strace` (Linux) or `dtruss` (macOS). If asked to, this connects
-//! echo clients to it, which then sit idle between their messages, so that a handler that reads
-//! has nothing to read. An OS thread that waits for its client shows in the trace as a call that
-//! took long; a green thread shows as a read that said `EAGAIN` and an event loop that waits for
-//! all of them at once.
+//! The program runs under `strace` (Linux) or `dtruss` (macOS). If asked to, this connects echo
+//! clients to it, which then sit idle between their messages, so that a handler that reads has
+//! nothing to read. An OS thread that waits for its client shows in the trace as a call that took
+//! long. A green thread shows as a read that said `EAGAIN`, and an event loop that waits for all
+//! of them at once.
 //!
 //! 1. [`Traced`] starts the program under the tracer and stops it.
 //! 2. [`Clients`] connect, send, and compare each byte that comes back.

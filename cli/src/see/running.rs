@@ -1,8 +1,9 @@
 //! The stack of a thread that an OS thread runs.
 //!
-//! It takes that one's registers, and so a stop, as of a debugger's, that lasts some microseconds. Who is in a call of
-//! the kernel's is stopped only if the kernel goes on with the call afterwards by itself; of others there is what it
-//! says of each call, which leads to the frames as long as these need no frame pointer.
+//! It takes that one's registers, and so a stop, as of a debugger's, that lasts some microseconds. A thread
+//! that is in a call of the kernel's is stopped only if the kernel goes on with the call afterwards by
+//! itself. Of others there is what the kernel says of each call, which leads to the frames as long as these
+//! need no frame pointer.
 //!
 //! The OS thread is seized by an OS thread of ours that ends with the look. So the kernel lets it go whatever
 //! happens here, a stop that comes too late included. One that another debugger has cannot be seized.

@@ -1,7 +1,7 @@
 //! Files and directories, with which a green thread holds nobody up.
 //!
 //! This corresponds to [`std::fs`]. A file gives no notice of when it could be read, so every call
-//! that asks the kernel for something is a blocking section: the OS thread waits for the disk, and
+//! that asks the kernel for something is a blocking section. The OS thread waits for the disk, and
 //! its green threads go on elsewhere meanwhile. What only says something about a file
 //! ([`Metadata`], [`Permissions`], [`FileType`], [`FileTimes`]) is std's own.
 //!

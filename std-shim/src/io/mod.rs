@@ -12,9 +12,9 @@
 //!
 //! # Standard output beside `println!`
 //!
-//! A bare `println!` is real std's, so the mirror keeps no buffer of its own: what is written here
-//! goes into the buffer that `println!` writes to, line-buffered as ever, and comes out in order.
-//! A `print!("…")` before a flush of [`Stdout`] is flushed with it.
+//! A bare `println!` is real std's, so the mirror keeps no buffer of its own. What is written here
+//! goes into the buffer that `println!` writes to, line-buffered as ever, and comes out in order. A
+//! `print!("…")` before a flush of [`Stdout`] is flushed with it.
 //!
 //! The lock is the mirror's: [`Stdout::lock`] keeps out all who write through the mirror, however
 //! long the holder parks. Real std's lock is held inside each call only. So a bare `println!` on

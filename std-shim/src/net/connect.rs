@@ -1,8 +1,8 @@
 //! Connecting from a green thread.
 //!
 //! The socket is made non-blocking, `connect` started, and the thread parked until the socket is
-//! writable; then the socket has either its peer or an error, and is made a blocking one again,
-//! as std's is, before the caller has it.
+//! writable. Then the socket has either its peer or an error. It is made a blocking one again, as
+//! std's is, before the caller has it.
 
 use std::io;
 use std::net::SocketAddr;

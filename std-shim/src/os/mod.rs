@@ -1,8 +1,8 @@
 //! What belongs to one operating system.
 //!
-//! This corresponds to [`std::os`] and is the same, but for the sockets of [`unix::net`] and the
-//! functions of [`unix::fs`], which are green, and for the traits of std that only std's own types
-//! can implement ([`unix::process::CommandExt`], `os::linux::net::TcpStreamExt`), which have a
+//! This corresponds to [`std::os`] and is the same, with two exceptions. The sockets of
+//! [`unix::net`] and the functions of [`unix::fs`] are green. The traits of std that only std's
+//! own types can implement ([`unix::process::CommandExt`], `os::linux::net::TcpStreamExt`) have a
 //! twin here.
 
 pub mod fd;

@@ -2,8 +2,8 @@
 //!
 //! std lets one thread go through with an exit: another one that comes meanwhile waits for ever, and the
 //! same one, from a handler (`atexit`), is an abort. It knows threads by `pthread_self`, and has the others
-//! wait in the kernel. Where green threads share their worker's thread-locals that is one for all of a
-//! worker: if a handler waits, the next one of the same worker would be taken for the first. So the mirror
+//! wait in the kernel. Where green threads share their worker's thread-locals, that is one for all of a
+//! worker. If a handler waits, the next one of the same worker would be taken for the first. So the mirror
 //! lets one through by its own number, and parks the others.
 
 use std::sync::atomic::{AtomicU64, Ordering};

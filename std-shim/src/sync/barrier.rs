@@ -6,7 +6,7 @@
 //!
 //! # Memory ordering
 //!
-//! All that was done before a thread's arrival is visible to the last one through the lock; the
+//! All that was done before a thread's arrival is visible to the last one through the lock. The
 //! last one's store of the round releases it, together with its own, to the others' loads.
 
 use std::cell::UnsafeCell;

@@ -1,10 +1,10 @@
 //! `Condvar`: a counter of notifications that waiting threads watch.
 //!
 //! A waiter reads the counter with the mutex held, unlocks the mutex, and parks unless the counter
-//! has moved. A notifier moves the counter and wakes. Whoever changes the condition under the
-//! mutex and notifies afterwards does so after the waiter's read, so the waiter either sees the
-//! counter moved or is parked already and is woken: no notification gets lost between the unlock
-//! and the park.
+//! has moved. A notifier moves the counter and wakes. A thread that changes the condition under
+//! the mutex and notifies afterwards does so after the waiter's read. So the waiter either sees
+//! the counter moved, or is parked already and is woken. No notification gets lost between the
+//! unlock and the park.
 //!
 //! A waiter can miss that the counter moved only if it moves 2^32 times in that gap.
 //!

@@ -1,7 +1,7 @@
 //! Green `std::sync`.
 //!
 //! Everything here that waits does so in one way: by [`bridge::wait`] on a 32-bit word, until
-//! another thread changes the word and calls [`bridge::wake`]. That is a futex in user space, so
+//! another thread changes the word and calls [`bridge::wake`]. That is a futex in user space. So
 //! the types need what std's need with the kernel's futex: a few words, a `const fn new`, no
 //! allocation, no registration, nothing to tear down. A green thread that waits gives its worker
 //! to the others; an ordinary thread that waits blocks. Both may use the same object at once.

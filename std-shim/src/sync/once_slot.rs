@@ -13,8 +13,8 @@
 //! nobody else can look on, it is a plain enum. So the owner needs no `unsafe`, there is no `Drop`
 //! to write, and the drop check sees what std's sees: a value that contains a `T`.
 //!
-//! The owner never meets `RUNNING`, nor the bit for waiting threads: who runs or waits is inside a
-//! call on a shared reference, and as long as there is one, there is no owner.
+//! The owner never meets `RUNNING`, nor the bit for waiting threads. A thread that runs or waits
+//! is inside a call on a shared reference, and as long as there is one, there is no owner.
 //!
 //! # Layout
 //!

@@ -1,7 +1,7 @@
 //! Poisoning: a lock remembers that a thread panicked while it had the data in hand.
 //!
 //! A [`Flag`] lives in the lock, a [`Guard`] in the lock's guard. The guard notes whether its
-//! thread was panicking already when it took the lock; if it is panicking at the end and was not
+//! thread was panicking already when it took the lock. If it is panicking at the end and was not
 //! at the beginning, the panic happened in between, and the flag goes up.
 //!
 //! # Memory ordering

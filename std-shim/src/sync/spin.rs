@@ -5,9 +5,9 @@
 //! change the word meanwhile:
 //!
 //! - An ordinary thread pays two system calls and two switches of the OS, some microseconds, and
-//!   the holder runs on another processor or is about to: 100 looks, as std does.
+//!   the holder runs on another processor or is about to. So 100 looks, as std does.
 //! - A green thread pays some hundred nanoseconds, and the holder may be a green thread that waits
-//!   for this very worker, which no look will ever see finish: a handful of looks.
+//!   for this very worker, which no look will ever see finish. So a handful of looks.
 //!
 //! Both are bounded: who still finds the word unsettled then parks.
 

@@ -1,9 +1,9 @@
 //! Green threads behind the names of [`std::thread`].
 //!
 //! A thread started here is green: a stack of its own, scheduled in user space. Waiting, in
-//! whatever way, costs it a switch and no OS thread. What `std::thread` promises holds: a panic
-//! ends its own thread and is handed to whoever joins, names appear in panic messages, `unpark`
-//! leaves a token, a scope outlives all it started, and the process ends when `main` returns.
+//! whatever way, costs it a switch and no OS thread. What `std::thread` promises holds. A panic
+//! ends its own thread and is handed to whoever joins. Names appear in panic messages. `unpark`
+//! leaves a token. A scope outlives all it started. The process ends when `main` returns.
 //!
 //! Everything here may be called from ordinary OS threads too, the main thread included; they
 //! block where a green thread parks. A handle says nothing of which kind its thread is: an

@@ -1,8 +1,8 @@
 //! `sylvan trace view FILE -o PAGE`: the picture of a run, as one page that needs nothing else.
 //!
 //! The page is `page/page.html` with its style, its scripts and the run put in (`page`). The run goes into
-//! it as bytes in base64 (`picture`), for a million events make a page of some 10 MB; its scripts make
-//! of these what they show, so that all that is shown is there however far a reader zooms in.
+//! it as bytes in base64 (`picture`), for a million events make a page of some 10 MB. Its scripts make of
+//! these what they show, so that all is there however far a reader zooms in.
 
 mod picture;
 

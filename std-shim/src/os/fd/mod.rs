@@ -2,7 +2,7 @@
 //!
 //! This corresponds to [`std::os::fd`] and is the same: the types and the traits are std's own,
 //! and the green types implement them. A descriptor that goes out (`into_raw_fd`, `OwnedFd::from`)
-//! is a plain blocking one, whatever the runtime did with it before; one that comes in
+//! is a plain blocking one, whatever the runtime did with it before. One that comes in
 //! (`from_raw_fd`, `From<OwnedFd>`) may have any flags and any duplicates.
 //!
 //! Beyond std, each green type converts from and into std's type of the same name.

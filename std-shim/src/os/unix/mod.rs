@@ -1,8 +1,8 @@
 //! What belongs to Unix.
 //!
-//! This corresponds to [`std::os::unix`] and is the same, but for the sockets of [`net`] and the
-//! functions of [`mod@fs`], which are green, and for [`process::CommandExt`], which only types of
-//! std can implement and which has a twin here.
+//! This corresponds to [`std::os::unix`] and is the same, with two exceptions. The sockets of
+//! [`net`] and the functions of [`mod@fs`] are green. [`process::CommandExt`], which only types
+//! of std can implement, has a twin here.
 
 pub mod fs;
 pub mod net;

@@ -1,8 +1,8 @@
 //! The gate of a bounded channel: it lets senders in as long as there is room.
 //!
 //! `free` counts the room that is left. A sender takes one off before it enters, the receiver puts
-//! one back for each message that it takes out. Below zero, `free` counts the senders that found
-//! no room; the receiver that puts one back then owes one of them an admission, and `admissions`
+//! one back for each message that it takes out. Below zero, `free` counts the senders that found no
+//! room. The receiver that puts one back then owes one of them an admission, and `admissions`
 //! counts those that are owed and not used yet. Senders that found no room park until there is one.
 //!
 //! ```text
@@ -18,8 +18,8 @@
 //!
 //! # Memory ordering
 //!
-//! Putting back releases and getting in acquires, by `free` or by `admissions`: what the receiver
-//! did before it took a message out is visible to the sender that gets in for it.
+//! Putting back releases and getting in acquires, by `free` or by `admissions`. So what the
+//! receiver did before it took a message out is visible to the sender that gets in for it.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 

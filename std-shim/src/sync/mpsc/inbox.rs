@@ -19,10 +19,10 @@
 //!   PARKED ------------------+                          EMPTY
 //! ```
 //!
-//! A letter is in or it is not: there is no state in between that another thread would have to
-//! wait out, and none of the operations here can be held up by a thread that stops in the middle.
-//! The receiver takes all letters out in one step and turns the chain round, so each letter is
-//! touched twice, and no list is shared.
+//! A letter is in or it is not. There is no state in between that another thread would have to wait
+//! out, and none of the operations here can be held up by a thread that stops in the middle. The
+//! receiver takes all letters out in one step and turns the chain round, so each letter is touched
+//! twice, and no list is shared.
 //!
 //! # Parking
 //!
@@ -39,15 +39,15 @@
 //!    that can be the receiver itself.
 //!
 //! One turn of the word decides who wakes, and exactly one does. A ring of the doorbell may come
-//! late, when the receiver has found the letter on its own and parks anew; it then looks at the
+//! late, when the receiver has found the letter on its own and parks anew. It then looks at the
 //! word, finds `PARKED`, and parks again on the doorbell as it was before that look.
 //!
 //! # Memory ordering
 //!
 //! `put` and `hang_up` release on `latest`, `collect` acquires: each put is a read-modify-write, so
 //! the last one carries on what those before it released. Step 2 releases and step 4 acquires, so
-//! the doorbell moves after it has been read; step 4 moves it with a release, and the receiver reads
-//! it with an acquire before it looks at `latest`, so a move that it has seen is one whose cause it
+//! the doorbell moves after it has been read. Step 4 moves it with a release, and the receiver reads
+//! it with an acquire before it looks at `latest`. So a move that it has seen is one whose cause it
 //! sees. `receipt` is released with what became of the letter and acquired by its sender.
 
 use std::mem::{self, ManuallyDrop};

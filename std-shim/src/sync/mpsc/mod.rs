@@ -15,13 +15,13 @@
 //!                 +------ one more may enter -------+
 //! ```
 //!
-//! A message costs a sender one atomic operation (two if bounded), and the receiver less than one:
-//! it takes all that is in the inbox at once and works off this backlog on its own.
+//! A message costs a sender one atomic operation (two if bounded), and the receiver less than one.
+//! It takes all that is in the inbox at once and works off this backlog on its own.
 //!
 //! # Who drops what
 //!
 //! The receiver, when dropped, closes the inbox for good, in the same atomic operation that takes
-//! out what is in it; it drops these messages, or hands them back to the senders that wait for
+//! out what is in it. It drops these messages, or hands them back to the senders that wait for
 //! receipts. So no message is ever left in a channel that nobody will read: it has been received,
 //! dropped by the receiver, or handed back by `send` as an error.
 

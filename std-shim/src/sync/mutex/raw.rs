@@ -27,11 +27,11 @@
 //! it first. That is fast, for who unlocks and locks again need not switch in between, and what
 //! std's does. It is also unfair: one that is woken too late each time waits for ever.
 //!
-//! So there is a limit. The queue keeps the order in which threads have begun to wait, and one that
-//! was woken in vain goes back to its place. If the first in it has waited for a millisecond, the
-//! unlock does not free the lock but hands it over: the word is `AWAITED` again, and the one that is
-//! granted the lock has it from then on, though it does not run yet. Nobody else gets in between.
-//! Then follow all the others that have waited for so long; when the first has not, it is as before.
+//! So there is a limit. The queue keeps the order in which threads have begun to wait, and one that was
+//! woken in vain goes back to its place. If the first in it has waited for a millisecond, the unlock does
+//! not free the lock but hands it over. The word is `AWAITED` again, and the one that is granted the lock
+//! has it from then on, though it does not run yet. Nobody else gets in between. Then follow all the
+//! others that have waited for so long; when the first has not, it is as before.
 //!
 //! Hence, from its first millisecond on, a thread waits for those that came before it, one hold each, and
 //! for the time until each of them runs. If it was woken in vain it also waits until it runs, before it
@@ -45,8 +45,8 @@
 //!
 //! Each way to take the lock acquires on the word, `unlock` releases on it. A grant orders as much:
 //! `pass_on` releases to the one it tells. Nothing else is needed: `wait_turn` compares the word under
-//! the lock of its queue and `pass_on` changes it under the same lock, so a thread that is about to
-//! park either sees the word changed or is found.
+//! the lock of its queue, and `pass_on` changes it under the same lock. So a thread that is about to park
+//! either sees the word changed or is found.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;

@@ -45,10 +45,10 @@
 //!
 //! # Memory ordering
 //!
-//! Each way to take the lock acquires on `state`; each way to give it up, and `downgrade`, releases
-//! on it. The last reader of step 5 acquires for the writer that it is, so that it passes on what all
+//! Each way to take the lock acquires on `state`; each way to give it up, and `downgrade`, releases on
+//! it. The last reader of step 5 acquires for the writer that it is, so that it passes on what all
 //! readers have released; a grant releases to the one it tells. `turn` is read before `state` in step 2
-//! and moved after `state` in step 4: the move releases and the read acquires, so a writer that reads
+//! and moved after `state` in step 4. The move releases and the read acquires, so a writer that reads
 //! the moved value sees the cleared bit.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

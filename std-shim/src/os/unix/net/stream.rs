@@ -1,7 +1,7 @@
 //! The two ends of a connection within the host.
 //!
-//! On a green thread a connect is tried without blocking; the kernel takes it at once or says
-//! `EAGAIN`, after which no event tells when to try again: then a blocking section waits.
+//! On a green thread a connect is tried without blocking. The kernel takes it at once or says
+//! `EAGAIN`, after which no event tells when to try again. Then a blocking section waits.
 
 use std::io;
 use std::net::Shutdown;
