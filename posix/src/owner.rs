@@ -131,6 +131,8 @@ fn find() -> isize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Barrier};
+
     #[test]
     fn an_os_thread_has_the_kernels_number() {
         // SAFETY: asks a question.
@@ -139,9 +141,14 @@ mod tests {
 
     #[test]
     fn green_threads_have_their_own() {
+        // A number may be used again: both are there at the same time.
+        let both = Arc::new(Barrier::new(2));
         let of_green = || {
-            sylvan::spawn(|| {
-                (super::me(), std::thread::sleep(std::time::Duration::from_millis(10))).0
+            let both = Arc::clone(&both);
+            sylvan::spawn(move || {
+                let me = super::me();
+                both.wait();
+                me
             })
         };
         let (first, second) = (of_green(), of_green());
