@@ -28,6 +28,7 @@ use crate::park::Interrupt;
 use crate::primitive::{AtomicU32, Ordering, global};
 use crate::reactor::{self, Call, Heir, Seen, block_until_ready};
 use crate::scheduler;
+use crate::sys::socket;
 use crate::task::Header;
 
 /// How an attempt is to call the kernel.
@@ -601,8 +602,7 @@ pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
 ///
 /// On macOS a connection inherits `O_NONBLOCK`: it is taken back if it is the runtime's own.
 pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
-    #[cfg(target_vendor = "apple")]
-    {
+    if socket::inherits_nonblocking(fd, listener) {
         let of = reactor::entry(listener);
         if of.is_none_or(|of| of.is_nonblocking_by_program(listener).unwrap_or(true)) {
             return attach(fd, Origin::Adopted);

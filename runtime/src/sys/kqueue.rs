@@ -2,7 +2,8 @@
 //!
 //! The system refuses a write filter of a pipe whose reader is gone (`EPIPE`). It is no error: whoever
 //! reads is to find the end, and whoever writes is to be told. So the direction is told to be over by a
-//! user event of the descriptor's own, once.
+//! user event of the descriptor's own, once. It is added, and then triggered: FreeBSD forgets a trigger that comes
+//! with the event itself.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -182,13 +183,13 @@ impl Poller {
             // A descriptor that can only be read (the end of a pipe) has no such filter.
             Err(Errno::INVAL) => Ok(()),
             Err(Errno::PIPE) => {
-                let filter = EventFilter::User {
-                    ident: WAKE + 1 + fd as isize,
-                    flags: UserFlags::TRIGGER,
-                    user_flags: UserDefinedFlags::new(0),
-                };
-                let flags = EventFlags::ADD | EventFlags::ONESHOT;
-                self.change(&[KEvent::new(filter, flags, udata)])
+                let ident = WAKE + 1 + fd as isize;
+                let user_flags = UserDefinedFlags::new(0);
+                let once = EventFlags::ADD | EventFlags::ONESHOT;
+                let steps = [(UserFlags::NOINPUT, once), (UserFlags::TRIGGER, EventFlags::empty())];
+                self.change(&steps.map(|(flags, how)| {
+                    KEvent::new(EventFilter::User { ident, flags, user_flags }, how, udata)
+                }))
             }
             other => Ok(other?),
         }
@@ -253,4 +254,97 @@ fn wake_event(user_flags: UserDefinedFlags, flags: EventFlags) -> KEvent {
         flags,
         ptr::null_mut(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write, pipe};
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    const SHORTLY: Duration = Duration::from_millis(50);
+
+    /// What is told of `token` until nothing is any more.
+    fn told(poller: &Poller, token: u64) -> Vec<Event> {
+        let (mut events, mut told) = (Events::new(), Vec::new());
+        loop {
+            poller.wait(&mut events, Some(SHORTLY)).expect("a wait");
+            let found = events.iter().filter(|event| event.token == token).count();
+            told.extend(events.iter().filter(|event| event.token == token));
+            if found == 0 {
+                return told;
+            }
+        }
+    }
+
+    #[test]
+    fn a_wake_ends_the_next_wait_and_no_other() {
+        let poller = Poller::new().expect("a queue");
+        let mut events = Events::new();
+        poller.wake().expect("a wake");
+        poller.wait(&mut events, None).expect("a wait");
+        assert!(events.any_wake());
+        poller.wait(&mut events, Some(Duration::ZERO)).expect("a wait");
+        assert!(!events.any_wake());
+    }
+
+    #[test]
+    fn who_writes_to_a_pipe_that_nobody_reads_is_told_once() {
+        let poller = Poller::new().expect("a queue");
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        poller.add(writer.as_fd(), 7).expect("a registration");
+        let told = told(&poller, 7);
+        let closed = told.iter().filter(|event| event.writable && event.write_closed);
+        assert_eq!(closed.count(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn the_end_of_a_stream_is_told_whatever_is_left() {
+        for left in [&b""[..], b"left"] {
+            let poller = Poller::new().expect("a queue");
+            let (near, mut far) = UnixStream::pair().expect("two sockets");
+            poller.add(near.as_fd(), 7).expect("a registration");
+            assert!(told(&poller, 7).iter().all(|event| event.writable && !event.write_closed));
+            far.write_all(left).expect("room");
+            drop(far);
+            let told = told(&poller, 7);
+            assert!(told.iter().any(|event| event.read_closed), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_direction_that_is_ready_when_it_is_added_is_told_and_then_when_more_comes() {
+        let poller = Poller::new().expect("a queue");
+        let (near, mut far) = UnixStream::pair().expect("two sockets");
+        far.write_all(b"a").expect("room");
+        poller.add(near.as_fd(), 7).expect("a registration");
+        let readable = |told: &[Event]| told.iter().filter(|event| event.readable).count();
+        assert_eq!(readable(&told(&poller, 7)), 1);
+        far.write_all(b"b").expect("room");
+        assert_eq!(readable(&told(&poller, 7)), 1);
+    }
+
+    #[test]
+    fn what_is_told_of_a_number_after_it_was_closed_says_whose_it_was() {
+        let poller = Poller::new().expect("a queue");
+        let (near, mut far) = UnixStream::pair().expect("two sockets");
+        let (next, mut next_far) = UnixStream::pair().expect("two sockets");
+        let number = near.as_raw_fd();
+        poller.add(near.as_fd(), 7).expect("a registration");
+        let kept = near.try_clone().expect("a duplicate");
+        drop(told(&poller, 7));
+        // SAFETY: a descriptor of this test's own takes the number over.
+        assert_eq!(unsafe { libc::dup2(next.as_raw_fd(), number) }, number);
+        poller.add(near.as_fd(), 8).expect("a registration");
+        assert!(told(&poller, 8).iter().all(|event| event.writable));
+        far.write_all(b"for the first").expect("room");
+        next_far.write_all(b"for the second").expect("room");
+        assert!(told(&poller, 8).iter().any(|event| event.readable));
+        drop(kept);
+        poller.remove(near.as_fd()).expect("it is there");
+        next_far.write_all(b"more").expect("room");
+        assert_eq!(told(&poller, 8).len(), 0);
+    }
 }

@@ -33,6 +33,16 @@ pub(crate) fn timeouts(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
     })
 }
 
+/// Whether `fd`, which std has just accepted at `listener`, has that one's `O_NONBLOCK`. It has by `accept`, as
+/// std does on Apple's systems, and has not by `accept4`.
+#[cfg(not(sylvan_kqueue))]
+pub(crate) fn inherits_nonblocking(_: BorrowedFd<'_>, _listener: BorrowedFd<'_>) -> bool {
+    cfg!(target_vendor = "apple")
+}
+
+#[cfg(sylvan_kqueue)]
+pub(crate) use super::kqueue_model::inherits_nonblocking;
+
 /// An option of a socket; `None` where there is no such thing.
 fn ask<T: Plain>(fd: BorrowedFd<'_>, option: libc::c_int, mut value: T) -> Option<T> {
     let mut len = mem::size_of_val(&value) as libc::socklen_t;

@@ -23,17 +23,21 @@
 //! | `EV_CLEAR`: told once, until there is more | edge-triggered |
 //! | without it: told as long as it is so | level-triggered |
 //! | `EV_DELETE` of what is not there | `ENOENT` |
-//! | a descriptor that is closed leaves all queues | what epoll still tells of the file is dropped: the number is not the file's any more |
-//! | `EV_EOF`: with what is left to read | on hang-ups, with the event |
+//! | a descriptor that is closed leaves all queues | see [`Ways`] |
+//! | `EV_EOF` on hang-ups | see [`Ways`] |
 //! | `EVFILT_WRITE` of a pipe whose reader is gone | `EPIPE` |
-//! | `EVFILT_WRITE` of what is open for reading alone | see [`System`] |
+//! | `EVFILT_WRITE` of what is open for reading alone | see [`Ways`] |
 //! | `EVFILT_WRITE` of a queue | `EINVAL` |
-//! | `EVFILT_USER` with `NOTE_TRIGGER`, `EV_CLEAR` or `EV_ONESHOT` | a set of those triggered |
+//! | `EVFILT_USER` with `NOTE_TRIGGER`, `EV_CLEAR` or `EV_ONESHOT` | a set of those triggered; see [`Ways`] |
 //! | a queue is not inherited by a child of a fork | closed there |
+//!
+//! What is not here cannot be used: the backend would not compile. So it relies neither on the `data` of
+//! an event, such as a listener's, nor on `EVFILT_PROC` (`NOTE_EXIT`), nor on vnodes and timers.
 //!
 //! # Where the systems differ
 //!
-//! `SYLVAN_KQUEUE=freebsd|macos` says which one is played; [`System`] says what that changes.
+//! [`Ways`] are switches. `SYLVAN_KQUEUE` has the name of a system, `freebsd` or `macos`, which sets all of them,
+//! and may have words behind it, after commas, each of which turns one.
 //!
 //! # What it cannot play
 //!
@@ -52,27 +56,85 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
 
 use crate::lock::{Guard, Lock};
 
-/// Which system is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum System {
-    /// A pipe has both directions, whatever a descriptor of it is open for. A FIFO that is open for reading
-    /// alone has no write filter: `EINVAL`. Urgent data is told as any other.
-    FreeBsd,
-    /// A descriptor that is open for reading alone has no write filter: `EINVAL`. Urgent data is marked: `EV_OOBAND`.
-    MacOs,
+/// What differs: between the systems, or between what a manual leaves open and what they do.
+#[derive(Clone, Copy, Debug)]
+struct Ways {
+    /// A pipe has both directions, whatever a descriptor of it is open for. Else one that is open for reading
+    /// alone has no write filter: `EINVAL`.
+    pipes_write_both_ways: bool,
+    /// Urgent data is marked: `EV_OOBAND`. Else it is told as any other.
+    urgent_is_marked: bool,
+    /// The end of a stream is told in an event of its own, after that of what is left to read. Else it is a
+    /// flag of that one. Turned by `eof-apart`.
+    eof_is_apart: bool,
+    /// `EV_ADD` of what is there tells what is so. Else it tells what is new from then on. Turned by
+    /// `again-silent`.
+    adding_again_tells: bool,
+    /// Who closes a number takes its filters out. Else they leave with the last descriptor of the file,
+    /// and until then there are events under a number that is not its any more. Turned by `last-close`.
+    closing_deletes: bool,
+    /// `NOTE_TRIGGER` counts in the change that adds a user event. Else only in a later one.
+    adding_triggers: bool,
+    /// A connection has the `O_NONBLOCK` of its listener.
+    accepted_inherits: bool,
 }
 
-fn system() -> System {
-    static SYSTEM: OnceLock<System> = OnceLock::new();
-    *SYSTEM.get_or_init(|| match std::env::var("SYLVAN_KQUEUE").as_deref() {
-        Ok("macos") => System::MacOs,
-        Ok("freebsd") | Err(_) => System::FreeBsd,
-        Ok(other) => panic!("SYLVAN_KQUEUE is {other}, which is neither freebsd nor macos"),
+impl Ways {
+    const FREEBSD: Self = Self {
+        pipes_write_both_ways: true,
+        urgent_is_marked: false,
+        eof_is_apart: false,
+        adding_again_tells: true,
+        closing_deletes: true,
+        adding_triggers: false,
+        accepted_inherits: false,
+    };
+    const MACOS: Self = Self {
+        pipes_write_both_ways: false,
+        urgent_is_marked: true,
+        adding_triggers: true,
+        accepted_inherits: true,
+        ..Self::FREEBSD
+    };
+
+    fn from_words(words: &str) -> Self {
+        let mut words = words.split(',');
+        let mut ways = match words.next() {
+            Some("freebsd") => Self::FREEBSD,
+            Some("macos") => Self::MACOS,
+            other => panic!("SYLVAN_KQUEUE is {other:?}, which is neither freebsd nor macos"),
+        };
+        for word in words {
+            match word {
+                "eof-apart" => ways.eof_is_apart = true,
+                "again-silent" => ways.adding_again_tells = false,
+                "last-close" => ways.closing_deletes = false,
+                other => panic!("SYLVAN_KQUEUE has {other}, which turns nothing"),
+            }
+        }
+        ways
+    }
+}
+
+fn ways() -> &'static Ways {
+    static WAYS: OnceLock<Ways> = OnceLock::new();
+    WAYS.get_or_init(|| {
+        Ways::from_words(std::env::var("SYLVAN_KQUEUE").as_deref().unwrap_or("freebsd"))
     })
+}
+
+/// In the place of that of `sys::socket`. Linux hands nothing on, so the connection gets here what it
+/// inherits.
+pub(crate) fn inherits_nonblocking(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> bool {
+    let inherits = ways().accepted_inherits;
+    if inherits && fcntl_getfl(listener).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)) {
+        ioctl_fionbio(fd, true).expect("a socket");
+    }
+    inherits
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,15 +236,22 @@ enum Direction {
 
 /// A filter that is in a queue.
 struct Knote {
+    fd: RawFd,
     flags: EventFlags,
     udata: usize,
     /// Which file the number meant: its device and its inode.
     file: (u64, u64),
+    /// What was left to read is told, and the end is to be.
+    owes_eof: bool,
 }
 
 #[derive(Default)]
 struct State {
-    knotes: HashMap<(RawFd, Direction), Knote>,
+    /// By what epoll has of them.
+    knotes: HashMap<u64, Knote>,
+    /// Those of a number: the last that was added.
+    of_number: HashMap<(RawFd, Direction), u64>,
+    n_added: u64,
     users: HashMap<isize, (EventFlags, usize)>,
     triggered: HashSet<isize>,
 }
@@ -369,12 +438,13 @@ impl Queue {
                     state.triggered.remove(&ident);
                     return state.users.remove(&ident).map(drop).ok_or(Errno::NOENT);
                 }
+                let is_new = !state.users.contains_key(&ident);
                 if change.flags.contains(EventFlags::ADD) {
                     state.users.insert(ident, (change.flags, change.udata.expose_provenance()));
-                } else if !state.users.contains_key(&ident) {
+                } else if is_new {
                     return Err(Errno::NOENT);
                 }
-                if flags == UserFlags::TRIGGER {
+                if flags == UserFlags::TRIGGER && (!is_new || ways().adding_triggers) {
                     state.triggered.insert(ident);
                     rustix::io::write(&self.user, &1_u64.to_ne_bytes())?;
                 }
@@ -401,7 +471,8 @@ impl Queue {
         let epoll = self.epoll(direction);
         if change.flags.contains(EventFlags::DELETE) {
             file_of(borrowed)?;
-            let known = state.knotes.remove(&key).ok_or(Errno::NOENT)?;
+            let id = state.of_number.remove(&key).ok_or(Errno::NOENT)?;
+            let known = state.knotes.remove(&id).ok_or(Errno::NOENT)?;
             // What was closed has left.
             let is_same = file_of(borrowed) == Ok(known.file);
             let taken_out = epoll::delete(epoll, borrowed);
@@ -411,28 +482,39 @@ impl Queue {
         if direction == Direction::Write {
             may_write(borrowed)?;
         }
-        let known = state.knotes.get(&key).is_some_and(|known| known.file == file);
-        if !known && !change.flags.contains(EventFlags::ADD) {
+        let id = state.of_number.get(&key).copied();
+        let known = id.filter(|id| state.knotes.get(id).is_some_and(|known| known.file == file));
+        if known.is_none() && !change.flags.contains(EventFlags::ADD) {
             return Err(Errno::NOENT);
         }
-        let mut wanted = match direction {
-            Direction::Read => epoll::EventFlags::IN | epoll::EventFlags::RDHUP,
-            Direction::Write => epoll::EventFlags::OUT,
-        };
-        if direction == Direction::Read && system() == System::MacOs {
-            wanted |= epoll::EventFlags::PRI;
+        if let Some(id) = id.filter(|_| known.is_none() && ways().closing_deletes) {
+            state.knotes.remove(&id);
         }
-        if change.flags.contains(EventFlags::CLEAR) {
-            wanted |= epoll::EventFlags::ET;
-        }
-        let data = epoll::EventData::new_u64(u64::from(fd.cast_unsigned()));
+        let wanted = wanted(direction, change.flags);
+        let id = known.unwrap_or_else(|| {
+            state.n_added += 1;
+            state.n_added
+        });
+        let data = epoll::EventData::new_u64(id);
         match epoll::add(epoll, borrowed, data, wanted) {
+            Err(Errno::EXIST) if known.is_some() && !ways().adding_again_tells => {}
             Err(Errno::EXIST) => epoll::modify(epoll, borrowed, data, wanted)?,
             other => other?,
         }
         let udata = change.udata.expose_provenance();
-        state.knotes.insert(key, Knote { flags: change.flags, udata, file });
+        let knote = Knote { fd, flags: change.flags, udata, file, owes_eof: false };
+        state.knotes.insert(id, knote);
+        state.of_number.insert(key, id);
         Ok(())
+    }
+
+    /// A filter for reading tells what is so once more.
+    fn tell_again(&self, id: u64, state: &State) -> Result<(), Errno> {
+        let knote = &state.knotes[&id];
+        // SAFETY: as in `State::event`.
+        let fd = unsafe { BorrowedFd::borrow_raw(knote.fd) };
+        let wanted = wanted(Direction::Read, knote.flags);
+        epoll::modify(&self.read, fd, epoll::EventData::new_u64(id), wanted)
     }
 
     /// What there is to tell now.
@@ -467,10 +549,13 @@ impl Queue {
             let epoll = self.epoll(direction);
             epoll::wait(epoll, rustix::buffer::spare_capacity(&mut found), Some(&at_once))?;
             for told in found {
-                let fd = told.data.u64() as RawFd;
-                if let Some(event) = state.event(fd, direction, told.flags) {
-                    events.put(event);
-                    n += 1;
+                let id = told.data.u64();
+                let Some(event) = state.event(id, direction, told.flags) else { continue };
+                events.put(event);
+                n += 1;
+                if state.knotes.get(&id).is_some_and(|knote| knote.owes_eof) {
+                    // One more edge.
+                    self.tell_again(id, &state)?;
                 }
             }
         }
@@ -479,11 +564,13 @@ impl Queue {
 }
 
 impl State {
-    fn event(&self, fd: RawFd, direction: Direction, told: epoll::EventFlags) -> Option<Event> {
-        let knote = self.knotes.get(&(fd, direction))?;
+    fn event(&mut self, id: u64, direction: Direction, told: epoll::EventFlags) -> Option<Event> {
+        let knote = self.knotes.get_mut(&id)?;
+        let fd = knote.fd;
         // SAFETY: registered, so not -1; if it is closed by now the kernel says so.
         let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-        if file_of(borrowed) != Ok(knote.file) {
+        let is_its = file_of(borrowed) == Ok(knote.file);
+        if !is_its && ways().closing_deletes {
             return None;
         }
         let hung_up = epoll::EventFlags::HUP;
@@ -494,7 +581,14 @@ impl State {
                 told.intersects(hung_up) || is_pipe && told.intersects(epoll::EventFlags::ERR)
             }
         };
-        let eof = if eof { EventFlags::EOF } else { EventFlags::empty() };
+        let is_left = || ioctl_fionread(borrowed).is_ok_and(|n| n > 0);
+        knote.owes_eof = ways().eof_is_apart
+            && eof
+            && is_its
+            && direction == Direction::Read
+            && !knote.owes_eof
+            && is_left();
+        let eof = if eof && !knote.owes_eof { EventFlags::EOF } else { EventFlags::empty() };
         let urgent = told.intersects(epoll::EventFlags::PRI);
         let urgent = if urgent { EventFlags::OOBAND } else { EventFlags::empty() };
         let filter = match direction {
@@ -504,6 +598,21 @@ impl State {
         let udata = ptr::with_exposed_provenance_mut(knote.udata);
         Some(Event::new(filter, knote.flags | eof | urgent, udata))
     }
+}
+
+/// What epoll is asked for.
+fn wanted(direction: Direction, flags: EventFlags) -> epoll::EventFlags {
+    let mut wanted = match direction {
+        Direction::Read => epoll::EventFlags::IN | epoll::EventFlags::RDHUP,
+        Direction::Write => epoll::EventFlags::OUT,
+    };
+    if direction == Direction::Read && ways().urgent_is_marked {
+        wanted |= epoll::EventFlags::PRI;
+    }
+    if flags.contains(EventFlags::CLEAR) {
+        wanted |= epoll::EventFlags::ET;
+    }
+    wanted
 }
 
 /// Which file a number means.
@@ -525,12 +634,11 @@ fn may_write(fd: BorrowedFd<'_>) -> Result<(), Errno> {
     if !is_pipe(fd) {
         return Ok(());
     }
-    match system() {
-        System::MacOs if reads_alone => Err(Errno::INVAL),
-        // Both have it of a pipe whose other end is closed.
-        _ if hung_up(fd) => Err(Errno::PIPE),
-        _ => Ok(()),
+    if reads_alone && !ways().pipes_write_both_ways {
+        return Err(Errno::INVAL);
     }
+    // Both have it of a pipe whose other end is closed.
+    if hung_up(fd) { Err(Errno::PIPE) } else { Ok(()) }
 }
 
 /// Whether the other end of a pipe is closed.

@@ -251,6 +251,10 @@ pub(crate) mod sys {
             false
         }
 
+        pub(crate) fn inherits_nonblocking(_: BorrowedFd<'_>, _: BorrowedFd<'_>) -> bool {
+            false
+        }
+
         /// Nobody has set any.
         pub(crate) fn timeouts(_: BorrowedFd<'_>) -> [Option<Duration>; 2] {
             [None; 2]

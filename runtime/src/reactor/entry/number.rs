@@ -395,7 +395,6 @@ impl Entry {
     }
 
     /// Whether the program has set `O_NONBLOCK`.
-    #[cfg(target_vendor = "apple")]
     pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         self.state.lock().flag.is_programs(fd)
     }
