@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use sylvan_sight::Who;
 use sylvan_sight::account::{Account, Row};
+use sylvan_sight::deadlock::Edge;
 
 use crate::json::{list, or_null, text};
 use crate::see::{self, Process, Refusal};
@@ -21,11 +23,14 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
   threads     `id`, `name` (or null), `state` (`not started`, `running`, `blocking`,
               `bound`, `runnable`, `parked`), `core`, `os_thread`, `stack` (its lowest
               address and the one behind its highest), `stack_pointer`, and `waits`:
-              null, or `reason`, `descriptor`, `file`, `address`, `holders` (the
+              null, or `reason`, `descriptor`, `file`, `address`, `owner` (the number
+              of who has the lock, where SYLVAN_DEADLOCK has it noted), `holders` (the
               numbers of those who most likely have the lock), `joins` (a number),
               `left_s`, and `words`, what `sylvan ps` says; and `call`, in a blocking
               section the call of the kernel that it is in
   deadlocks   the numbers of threads that wait for each other in a circle
+
+A thread is called by its number; one of the system is an object of `os_thread`.
 
 Addresses are numbers. What is not known is null.
 
@@ -52,9 +57,7 @@ fn json(process: &Process) -> Result<String, Refusal> {
             )
         });
         let threads = account.rows.iter().map(|row| thread(&account, row));
-        let ids = |circle: &Vec<usize>| {
-            list(circle.iter().map(|at| account.rows[*at].thread.id.to_string()))
-        };
+        let ids = |circle: &Vec<Edge>| list(circle.iter().map(|edge| who(edge.who)));
         runtimes.push(format!(
             "{{\"object\":{},\"workers\":{},\"threads\":{},\"deadlocks\":{}}}",
             text(&runtime.object.to_string_lossy()),
@@ -70,6 +73,14 @@ fn json(process: &Process) -> Result<String, Refusal> {
     ))
 }
 
+/// A number, or of an OS thread an object.
+fn who(who: Who) -> String {
+    match who {
+        Who::Thread(id) => id.to_string(),
+        Who::OsThread(os_thread) => format!("{{\"os_thread\":{os_thread}}}"),
+    }
+}
+
 fn thread(account: &Account, row: &Row) -> String {
     let thread = &row.thread;
     let name = or_null(thread.name.as_deref().map(text));
@@ -77,11 +88,12 @@ fn thread(account: &Account, row: &Row) -> String {
     let waits = thread.reason.map(|reason| {
         let wait = &row.wait;
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"holders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             or_null(wait.descriptor),
             or_null(row.file.as_deref().map(text)),
             or_null(wait.address),
+            or_null(wait.owner.map(who)),
             list(wait.holders.iter().map(u64::to_string)),
             or_null(wait.joins),
             or_null(row.left.map(|left| left.as_secs_f64())),

@@ -42,11 +42,7 @@ const REAL_TIME: std::ops::Range<i32> = 34..64;
 ///
 /// Where that is none, or one that no program may handle.
 pub(crate) fn from_env(name: &str) -> io::Result<Option<i32>> {
-    let signal = env::parsed(name, "a signal such as `SIGQUIT` or `SIGUSR1`", parse)?;
-    if signal.is_some() && !cfg!(target_os = "linux") {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{name}` takes Linux")));
-    }
-    Ok(signal)
+    env::on_linux_alone(name, env::parsed(name, "a signal such as `SIGQUIT` or `SIGUSR1`", parse)?)
 }
 
 fn parse(text: &str) -> Option<i32> {
@@ -57,18 +53,18 @@ fn parse(text: &str) -> Option<i32> {
     named.or_else(|| text.parse().ok().filter(|number| REAL_TIME.contains(number)))
 }
 
-#[cfg(target_os = "linux")]
-pub(crate) use handler::attend;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use handler::{attend, attended};
 
 /// As where there are handlers: `from_env` has said that there are none.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn attend(_: &str, _: i32, _: bool, _: impl FnMut() + Send + 'static) {}
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod handler {
     use std::mem::{self, MaybeUninit};
     use std::ptr;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
     use crate::report;
     use crate::scheduler;
@@ -76,6 +72,13 @@ mod handler {
 
     /// How often each has come.
     static COUNTS: [AtomicU32; 64] = [const { AtomicU32::new(0) }; 64];
+
+    static ATTENDED: AtomicU64 = AtomicU64::new(0);
+
+    /// Those that are attended: a bit for each, the lowest for signal 1.
+    pub(crate) fn attended() -> u64 {
+        ATTENDED.load(Ordering::Relaxed)
+    }
 
     extern "C" fn on_signal(signal: i32) {
         let count = &COUNTS[signal as usize];
@@ -87,7 +90,12 @@ mod handler {
     /// Has an OS thread of this name `act` whenever the signal comes. One that `ends` the process where nobody
     /// handles it (`SIGINT`, `SIGTERM`, `SIGHUP`, `SIGQUIT`) still does, after that, if it would have; and not
     /// where it is not to.
-    pub(crate) fn attend(name: &str, signal: i32, ends: bool, act: impl FnMut() + Send + 'static) {
+    pub(crate) fn attend(
+        name: &str,
+        signal: i32,
+        ends: bool,
+        mut act: impl FnMut() + Send + 'static,
+    ) {
         let mut before = MaybeUninit::uninit();
         // SAFETY: zero is a valid `sigaction`; the handler does no more than a handler may.
         let before: libc::sigaction = unsafe {
@@ -97,11 +105,11 @@ mod handler {
             libc::sigaction(signal, &raw const action, before.as_mut_ptr());
             before.assume_init()
         };
+        ATTENDED.fetch_or(1 << (signal - 1), Ordering::Relaxed);
         let fatal = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
         let ends = ends && before.sa_sigaction == libc::SIG_DFL && fatal.contains(&signal);
         let count = &COUNTS[signal as usize];
         let mut seen = count.load(Ordering::Relaxed);
-        let mut act = act;
         let attend = move || {
             signal::set_mask(signal::cover() & !(1 << (signal - 1)));
             loop {

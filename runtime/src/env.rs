@@ -32,6 +32,18 @@ pub(crate) fn parsed<T>(
     })
 }
 
+/// A value that means something on Linux alone.
+///
+/// # Errors
+///
+/// Where there is one elsewhere.
+pub(crate) fn on_linux_alone<T>(name: &str, value: Option<T>) -> io::Result<Option<T>> {
+    if value.is_some() && cfg!(not(any(target_os = "linux", target_os = "android"))) {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, format!("`{name}` takes Linux")));
+    }
+    Ok(value)
+}
+
 /// A number above zero.
 pub(crate) fn positive(name: &str) -> io::Result<Option<usize>> {
     parsed(name, "a positive integer", |value| value.parse().ok().filter(|n| *n > 0))

@@ -61,6 +61,7 @@ use std::ptr;
 use crate::context::tls;
 use crate::current;
 use crate::life;
+use crate::owners;
 use crate::park;
 use crate::primitive::{AtomicBool, AtomicPtr, Ordering};
 use crate::reactor;
@@ -115,6 +116,7 @@ pub(crate) unsafe fn begin_anew() {
     }
     life::begin_anew();
     id::begin_anew();
+    owners::forget();
     // SAFETY: as the caller promises.
     unsafe {
         scheduler::forget(task);

@@ -167,6 +167,8 @@ mod signal;
 #[cfg(not(sylvan_loom))]
 mod look;
 #[cfg(not(sylvan_loom))]
+mod owners;
+#[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "runs where there is one thread, in a child of a fork")]
 mod runtime;
 #[cfg(not(sylvan_loom))]

@@ -150,6 +150,7 @@ impl Config {
             None => env::duration("SYLVAN_WARN_BLOCKING")?,
         };
         let dump = look::Settings::from_env()?;
+        let deadlock = look::Reaction::from_env()?;
         let trace = trace::Settings::from_env(workers)?;
         fork::watch(in_child)?;
         attributes::note_start();
@@ -165,6 +166,9 @@ impl Config {
         panic::install_panic_hook();
         stack::install_handler(crate::thread::interrupted);
         prepared.begin(|| {
+            if let Some(reaction) = deadlock {
+                reaction.attend();
+            }
             if let Some(settings) = dump {
                 settings.attend();
             }

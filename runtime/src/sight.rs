@@ -26,6 +26,7 @@ use crate::context::{self, tls};
 use crate::current;
 use crate::fork;
 use crate::life;
+use crate::owners;
 use crate::park;
 use crate::reactor;
 use crate::scheduler::{self, Scheduler};
@@ -90,6 +91,7 @@ static TABLE: Table<Address> = Table {
         entries: Address::of(&reactor::table::CHUNKS),
         clock_base_ns: Address::of(&clock::BASE_NS),
         recording: Address::of(&trace::CONTROL),
+        owners: Address::of(&owners::PLACES),
     },
     slab: stack::Slab::LAYOUT,
     task: Header::LAYOUT,
@@ -136,7 +138,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_4"]
+    #[link_name = "__sylvan_sight_5"]
     static NOTE: [u32; 6];
 }
 

@@ -6,8 +6,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::deadlock::{self, Edge};
 use crate::files::Files;
 use crate::memory::Unreadable;
+use crate::owners::{self, Who};
 use crate::procfs::{Call, Procfs};
 use crate::reason::Reason;
 use crate::table::Table;
@@ -21,8 +23,10 @@ pub struct Account {
     pub workers: Vec<Worker>,
     /// The threads, in the order of their numbers.
     pub rows: Vec<Row>,
-    /// Circles of threads that wait for each other, by their places among these.
-    pub circles: Vec<Vec<usize>>,
+    /// Circles of threads that wait for each other.
+    pub circles: Vec<Vec<Edge>>,
+    /// The OS thread that the process has begun with.
+    main: Option<u32>,
 }
 
 /// A thread, with what it waits for.
@@ -49,8 +53,11 @@ impl Account {
     pub fn of(process: &dyn Procfs, table: &Table) -> Result<Self, Unreadable> {
         let threads = threads::threads(process, table)?;
         let mut waits = waits::waits(process, table, &threads)?;
-        waits::find_holders(process, &threads, &mut waits, |thread| live(process, thread));
-        let circles = waits::circles(&threads, &waits);
+        owners::find(process, table, &threads, &mut waits.of_threads);
+        let live = |thread: &Thread| live(process, thread);
+        waits::find_holders(process, &threads, &mut waits.of_threads, live);
+        let circles = deadlock::circles(&deadlock::edges(process, table, &threads, &waits));
+        let waits = waits.of_threads;
         let now_ns = match process.now_ns() {
             Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),
             None => None,
@@ -75,7 +82,8 @@ impl Account {
             Row { thread, wait, file, left, call }
         });
         let workers = threads::workers(process, table)?;
-        Ok(Self { workers, rows: rows.collect(), circles })
+        let main = process.text("stat").and_then(|stat| stat.split(' ').next()?.parse().ok());
+        Ok(Self { workers, rows: rows.collect(), circles, main })
     }
 
     /// All of it as text: a line on the process, which is called `whose`, and its runtime, which is in `object`;
@@ -87,7 +95,7 @@ impl Account {
         let _ =
             writeln!(text, "{whose}: {n} green threads, {n_workers} workers (runtime in {object})");
         for circle in &self.circles {
-            let _ = writeln!(text, "{}", self.circle(circle));
+            let _ = writeln!(text, "{}", deadlock::words(circle, |who| self.who(who)));
         }
         let _ = writeln!(
             text,
@@ -110,28 +118,28 @@ impl Account {
         Some(&self.rows[at].thread)
     }
 
-    /// How a thread is called: its name, if it has one, and its number.
+    /// How a thread is called.
     #[must_use]
-    pub fn who(&self, id: u64) -> String {
-        match self.by_id(id).and_then(|thread| thread.name.as_deref()) {
-            Some(name) => format!("'{name}' ({id})"),
-            None => id.to_string(),
-        }
+    pub fn who(&self, who: Who) -> String {
+        called(who, self.main, |id| self.by_id(id))
     }
 
     /// What a thread waits for, in words.
     #[must_use]
     pub fn words(&self, row: &Row) -> String {
         let Row { thread, wait, file, left, call } = row;
-        let Some(reason) = thread.reason else { return call.clone().unwrap_or_default() };
-        let mut words = match (file, wait.joins, wait.address) {
-            (Some(file), ..) => file.clone(),
-            (_, Some(joined), _) => format!("join of {}", self.who(joined)),
-            (.., Some(address)) => format!("{} {address:#x}", reason.text()),
-            _ => reason.text().to_owned(),
+        if thread.reason.is_none() {
+            return call.clone().unwrap_or_default();
+        }
+        let mut words = match file {
+            Some(file) => file.clone(),
+            None => waits_for(thread, wait, |who| self.who(who)),
         };
-        if !wait.holders.is_empty() {
-            let holders: Vec<_> = wait.holders.iter().map(|id| self.who(*id)).collect();
+        if let Some(owner) = wait.owner {
+            words += &format!(", held by {}", self.who(owner));
+        } else if !wait.holders.is_empty() {
+            let holders = wait.holders.iter().map(|id| self.who(Who::Thread(*id)));
+            let holders: Vec<_> = holders.collect();
             words += &format!(", most likely held by {}", holders.join(" or "));
         }
         if let Some(left) = left {
@@ -139,26 +147,33 @@ impl Account {
         }
         words
     }
+}
 
-    /// A circle, in words.
-    #[must_use]
-    pub fn circle(&self, circle: &[usize]) -> String {
-        let rows: Vec<_> = circle.iter().map(|at| &self.rows[*at]).collect();
-        let waits_for = |row: &Row| match (row.wait.joins, row.wait.address) {
-            (Some(joined), _) => format!("waits for the end of {}", self.who(joined)),
-            (None, address) => format!("waits for {:#x}", address.unwrap_or(0)),
-        };
-        // Who waits for this one says what it holds.
-        let line = |(at, row): (usize, &&Row)| {
-            let before = rows[(at + rows.len() - 1) % rows.len()];
-            let holds = before.wait.address.filter(|_| before.wait.joins.is_none());
-            let holds = holds.map(|lock| format!("holds {lock:#x} and ")).unwrap_or_default();
-            format!("{} {holds}{}", self.who(row.thread.id), waits_for(row))
-        };
-        let lines: Vec<_> = rows.iter().enumerate().map(line).collect();
-        let how_sure =
-            if rows.iter().all(|row| row.wait.joins.is_some()) { "" } else { "most likely a " };
-        format!("{how_sure}deadlock: {}", lines.join("; "))
+/// What a parked thread waits for, in words, but for a descriptor; by how threads are called.
+pub fn waits_for(thread: &Thread, wait: &Wait, name: impl Fn(Who) -> String) -> String {
+    let reason = thread.reason.map_or("", Reason::text);
+    match (wait.joins, wait.address) {
+        (Some(joined), _) => format!("join of {}", name(Who::Thread(joined))),
+        (None, Some(address)) => format!("{reason} {address:#x}"),
+        (None, None) => reason.to_owned(),
+    }
+}
+
+/// How a thread is called, in a process whose first OS thread is `main`: by its name, if it has one, and its number.
+pub fn called<'a>(
+    who: Who,
+    main: Option<u32>,
+    by_id: impl FnOnce(u64) -> Option<&'a Thread>,
+) -> String {
+    match who {
+        Who::Thread(id) => match by_id(id).and_then(|thread| thread.name.as_deref()) {
+            Some(name) => format!("'{name}' ({id})"),
+            None => id.to_string(),
+        },
+        Who::OsThread(os_thread) if Some(os_thread) == main => {
+            format!("main (OS thread {os_thread})")
+        }
+        Who::OsThread(os_thread) => format!("OS thread {os_thread}"),
     }
 }
 

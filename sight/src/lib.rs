@@ -12,6 +12,8 @@
 //! - [`stacks`]: what lies on the stack of one;
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
+//! - [`owners`]: who has a lock, where that is noted;
+//! - [`deadlock`]: circles of threads that wait for each other;
 //! - [`account`]: all of this in words, for people;
 //! - [`trace`]: the events of a run, 16 bytes each;
 //! - [`recording`]: how they lie in the memory of the process;
@@ -22,11 +24,13 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod deadlock;
 pub mod file;
 mod files;
 pub mod gdb;
 pub mod history;
 pub mod memory;
+pub mod owners;
 pub mod procfs;
 pub mod reason;
 pub mod recording;
@@ -39,5 +43,6 @@ pub mod waits;
 
 pub use account::Account;
 pub use memory::{Memory, Unreadable};
+pub use owners::Who;
 pub use procfs::Procfs;
 pub use reason::Reason;

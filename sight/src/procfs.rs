@@ -38,6 +38,10 @@ pub struct Call {
     pub number: i64,
     /// Its first argument.
     pub first: u64,
+    /// Its second one, and its fourth.
+    pub second: u64,
+    /// See there.
+    pub fourth: u64,
     /// The stack pointer of who has called.
     pub stack_pointer: u64,
 }
@@ -50,7 +54,23 @@ impl Call {
         let mut words = text.split_whitespace();
         let number = words.next()?.parse().ok()?;
         let mut hex = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
-        Some(Self { number, first: hex.next()??, stack_pointer: hex.nth(5)?? })
+        let (first, second) = (hex.next()??, hex.next()??);
+        let fourth = hex.nth(1)??;
+        Some(Self { number, first, second, fourth, stack_pointer: hex.nth(2)?? })
+    }
+
+    /// The address of the word at which it waits in the kernel, without a deadline.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn futex_for_ever(self) -> Option<u64> {
+        let operation = self.second as libc::c_int & libc::FUTEX_CMD_MASK;
+        let waits = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET].contains(&operation);
+        (self.number == libc::SYS_futex && waits && self.fourth == 0).then_some(self.first)
+    }
+
+    /// Nobody can tell.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn futex_for_ever(self) -> Option<u64> {
+        None
     }
 }
 
@@ -107,7 +127,8 @@ mod tests {
     #[test]
     fn a_call_is_parsed_and_who_runs_is_in_none() {
         let text = "35 0x7ff0 0x2 0x3 0x4 0x5 0x6 0x7ffe1234 0x7f00\n";
-        let call = Call { number: 35, first: 0x7ff0, stack_pointer: 0x7ffe_1234 };
+        let (first, stack_pointer) = (0x7ff0, 0x7ffe_1234);
+        let call = Call { number: 35, first, second: 2, fourth: 4, stack_pointer };
         assert_eq!(Call::parse(text), Some(call));
         assert_eq!(Call::parse("running\n"), None);
     }

@@ -21,8 +21,10 @@ pub const NAME: &[u8] = b"sylvan";
 pub const NOTE: u32 = 2;
 /// What the table begins with.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
+/// What tells an OS thread's [`Sleeper`] from something else.
+pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -93,6 +95,9 @@ words! {
         clock_base_ns,
         /// What is recorded, and where a recording is asked for ([`Control`](crate::recording::Control)).
         recording,
+        /// A pointer to a pointer to places that say who has a lock ([`Place`](crate::owners::Place)); null where
+        /// it is not noted.
+        owners,
     }
 
     /// A slab of stacks.
@@ -258,6 +263,8 @@ words! {
         task,
         /// When it came, by the runtime's clock; all bits if that does not matter.
         since_ns,
+        /// 4 bytes: where an OS thread waits.
+        os_word,
         /// A pointer to the one behind it; from the last to the first.
         next,
         /// The size of this.
@@ -322,6 +329,10 @@ words! {
     Sleeper {
         /// A pointer to the task; null for an OS thread.
         task,
+        /// 4 bytes: where an OS thread waits.
+        os_word,
+        /// 4 bytes: of an OS thread, [`SLEEPER`].
+        tag,
     }
 }
 
@@ -451,7 +462,7 @@ mod tests {
         let Head { magic, version, n_words } = Head::THIS;
         let words = [magic, version, n_words].into_iter().chain(3..n_words);
         let table = Table::parse(&bytes(words)).expect("a table");
-        assert_eq!((table.roots.slabs, table.sleeper.task), (3, n_words - 1));
+        assert_eq!((table.roots.slabs, table.sleeper.tag), (3, n_words - 1));
     }
 
     #[test]

@@ -6,20 +6,26 @@
 //!
 //! # Who has a lock
 //!
-//! No lock says so: to take one that is free is one step, which is to stay so. But who has one has a guard, which
-//! leads to it, most often on its stack. So the live parts of stacks are searched for the addresses of locks that
-//! somebody waits for. A thread may have such an address for another reason, so the answer is a likely one.
+//! No lock says so: to take one that is free is one step, which is to stay so. It is noted where somebody wants to
+//! hear of deadlocks ([`owners`](crate::owners)). Elsewhere who has one has a guard, which leads to it, most often
+//! on its stack. So the live parts of stacks are searched for the addresses of locks that somebody waits for. A
+//! thread may have such an address for another reason, so the answer is a likely one.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::memory::{Memory, Unreadable};
+use crate::owners::Who;
+use crate::procfs::Procfs;
 use crate::reason::Reason;
-use crate::table::Table;
+use crate::table::{self, Table};
 use crate::threads::{Copies, Record, State, Thread};
 
 /// As many elements of rings are looked at.
 const ELEMENTS_MAX: usize = 1 << 24;
+
+/// What a waiter says of its time that does not wait for its turn.
+const NO_TURN: u64 = u64::MAX;
 
 /// What a thread waits for, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,8 +38,58 @@ pub struct Wait {
     pub deadline_ns: Option<u64>,
     /// The end of the thread of this number.
     pub joins: Option<u64>,
-    /// The numbers of those who most likely have the lock, one of them. None: nobody was found.
+    /// Who has the lock, where that was noted.
+    pub owner: Option<Who>,
+    /// Else the numbers of those who most likely have it, one of them. None: nobody was found.
     pub holders: Vec<u64>,
+    /// What is the same as long as it is the same wait, at an address or for an end.
+    pub begun: u64,
+}
+
+/// What an OS thread waits for, without a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OsWait {
+    /// A word, by its address: of a lock, most often; 0 where it waits for an end.
+    pub address: u64,
+    /// The end of the thread of this number.
+    pub joins: Option<u64>,
+    /// What is the same as long as it is the same wait.
+    pub begun: u64,
+}
+
+/// What all wait for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Green threads, in their order.
+    pub of_threads: Vec<Wait>,
+    /// OS threads, by the word at which each waits in the kernel.
+    os_words: HashMap<u64, OsWait>,
+}
+
+impl Waits {
+    /// What an OS thread waits for, if it is known, and there is no deadline.
+    pub fn of_os_thread<P: Procfs + ?Sized>(&self, process: &P, os_thread: u32) -> Option<OsWait> {
+        self.os_words.get(&process.call(os_thread)?.futex_for_ever()?).copied()
+    }
+
+    /// Whether an OS thread waits in a way that only another thread ends, by the runtime.
+    pub fn is_left_to_others<P: Procfs + ?Sized>(
+        &self,
+        process: &P,
+        table: &Table,
+        os_thread: u32,
+    ) -> bool {
+        let layout = &table.sleeper;
+        let waits_at = process.call(os_thread).and_then(|call| call.futex_for_ever());
+        waits_at.is_some_and(|word| {
+            let sleeper = word.wrapping_sub(layout.os_word);
+            let copies = Copies::read(process, &[sleeper], layout.tag + 4);
+            let is_sleeper = copies.iter().flatten().next().is_some_and(|it| {
+                it.word(layout.task) == 0 && it.half(layout.tag) == table::SLEEPER
+            });
+            self.os_words.contains_key(&word) || is_sleeper
+        })
+    }
 }
 
 /// What each of these threads waits for, in their order.
@@ -45,29 +101,36 @@ pub fn waits<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
     threads: &[Thread],
-) -> Result<Vec<Wait>, Unreadable> {
+) -> Result<Waits, Unreadable> {
     let of_task: HashMap<_, _> =
         threads.iter().enumerate().map(|(index, thread)| (thread.task, index)).collect();
     let mut waits = vec![Wait::default(); threads.len()];
+    let mut os_words = HashMap::new();
     let parked = |task: u64| {
         let index = *of_task.get(&task)?;
         (threads[index].state == State::Parked).then_some(index)
     };
     let descriptors = descriptors(memory, table)?;
     let layout = &table.entry_waiter;
-    follow(memory, descriptors, layout.next, layout.size, |descriptor, waiter| {
+    follow(memory, descriptors, layout.next, layout.size, |descriptor, _, waiter| {
         if let Some(index) = parked(waiter.word(layout.task)) {
             waits[index].descriptor = Some(descriptor);
         }
     });
     let layout = &table.waiter;
-    follow(memory, buckets(memory, table)?, layout.next, layout.size, |(), waiter| {
-        if let Some(index) = parked(waiter.word(layout.task)) {
-            waits[index].address = Some(waiter.word(layout.address));
+    follow(memory, buckets(memory, table)?, layout.next, layout.size, |(), at, waiter| {
+        let (address, task) = (waiter.word(layout.address), waiter.word(layout.task));
+        let since_ns = waiter.word(layout.since_ns);
+        let begun = if since_ns == NO_TURN { at } else { since_ns };
+        if task == 0 {
+            os_words.insert(at + layout.os_word, OsWait { address, joins: None, begun });
+        } else if let Some(index) = parked(task) {
+            waits[index].address = Some(address);
+            waits[index].begun = begun;
         }
     });
     let layout = &table.alarm;
-    follow(memory, slots(memory, table)?, layout.next, layout.size, |(), alarm| {
+    follow(memory, slots(memory, table)?, layout.next, layout.size, |(), _, alarm| {
         if let Some(index) = parked(alarm.word(layout.task)) {
             waits[index].deadline_ns = Some(alarm.word(layout.deadline_ns));
         }
@@ -81,12 +144,18 @@ pub fn waits<M: Memory + ?Sized>(
     for thread in threads {
         let Some(joiner) = thread.joiner else { continue };
         let after = stacks.partition_point(|(stack, _)| stack.start <= joiner);
-        let Some((stack, index)) = after.checked_sub(1).map(|at| &stacks[at]) else { continue };
-        if stack.contains(&joiner) && threads[*index].reason == Some(Reason::Join) {
-            waits[*index].joins = Some(thread.id);
+        let before = after.checked_sub(1).map(|at| &stacks[at]);
+        if let Some((_, index)) = before.filter(|(stack, _)| stack.contains(&joiner)) {
+            if threads[*index].reason == Some(Reason::Join) {
+                waits[*index].joins = Some(thread.id);
+                waits[*index].begun = joiner;
+            }
+        } else {
+            let wait = OsWait { address: 0, joins: Some(thread.id), begun: joiner };
+            os_words.insert(joiner + table.sleeper.os_word, wait);
         }
     }
-    Ok(waits)
+    Ok(Waits { of_threads: waits, os_words })
 }
 
 /// Follows rings by their first elements, each with what is told of all of its elements. Where a ring changes
@@ -96,7 +165,7 @@ fn follow<M: Memory + ?Sized, T: Copy>(
     firsts: Vec<(T, u64)>,
     next_at: u64,
     size: u64,
-    mut each: impl FnMut(T, Record<'_>),
+    mut each: impl FnMut(T, u64, Record<'_>),
 ) {
     let mut front = firsts;
     let mut seen: HashSet<_> = front.iter().map(|(_, first)| *first).collect();
@@ -104,9 +173,9 @@ fn follow<M: Memory + ?Sized, T: Copy>(
         let places: Vec<_> = front.iter().map(|(_, at)| *at).collect();
         let copies = Copies::read(memory, &places, size);
         let mut further = Vec::new();
-        for ((tag, _), element) in front.iter().zip(copies.iter()) {
+        for ((tag, at), element) in front.iter().zip(copies.iter()) {
             let Some(element) = element else { continue };
-            each(*tag, element);
+            each(*tag, *at, element);
             let next = element.word(next_at);
             if next != 0 && seen.insert(next) {
                 further.push((*tag, next));
@@ -187,7 +256,7 @@ pub fn find_holders<M: Memory + ?Sized>(
     const MOST: u64 = 256 << 10;
     let lock_of = |thread: &Thread, wait: &Wait| {
         let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
-        wait.address.filter(|_| is_lock)
+        wait.address.filter(|_| is_lock && wait.owner.is_none())
     };
     let mut waiters: HashMap<u64, HashSet<u64>> = HashMap::new();
     for (thread, wait) in threads.iter().zip(&*waits) {
@@ -224,38 +293,6 @@ pub fn find_holders<M: Memory + ?Sized>(
     }
 }
 
-/// Circles of threads each of which waits for the next, by their places among these: for its end, or for the one
-/// that most likely has a lock.
-#[must_use]
-pub fn circles(threads: &[Thread], waits: &[Wait]) -> Vec<Vec<usize>> {
-    let of_id: HashMap<_, _> =
-        threads.iter().enumerate().map(|(index, thread)| (thread.id, index)).collect();
-    let next = |index: usize| {
-        let wait: &Wait = &waits[index];
-        let holder = match wait.holders[..] {
-            [holder] => Some(holder),
-            _ => None,
-        };
-        of_id.get(&wait.joins.or(holder)?).copied()
-    };
-    let mut seen = vec![usize::MAX; threads.len()];
-    let mut found = Vec::new();
-    for begin in 0..threads.len() {
-        let mut path = Vec::new();
-        let mut at = Some(begin);
-        while let Some(index) = at.filter(|index| seen[*index] == usize::MAX) {
-            seen[index] = begin;
-            path.push(index);
-            at = next(index);
-        }
-        if let Some(index) = at.filter(|index| seen[*index] == begin) {
-            let from = path.iter().position(|it| *it == index).unwrap_or(0);
-            found.push(path.split_off(from));
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,32 +304,7 @@ mod tests {
         let bytes = [8_u64, 16, 8].map(u64::to_ne_bytes).concat();
         let mut seen = Vec::new();
         let memory = Copied { start: 0, bytes };
-        follow(&memory, vec![((), 0)], 0, 8, |(), element| seen.push(element.word(0)));
+        follow(&memory, vec![((), 0)], 0, 8, |(), _, element| seen.push(element.word(0)));
         assert_eq!(seen, [8, 16, 8]);
-    }
-
-    fn thread(id: u64) -> Thread {
-        Thread {
-            id,
-            name: None,
-            state: State::Parked,
-            reason: Some(Reason::Mutex),
-            core: None,
-            os_thread: None,
-            stack: None,
-            stack_pointer: None,
-            first_frame: None,
-            task: id,
-            joiner: None,
-        }
-    }
-
-    #[test]
-    fn a_circle_is_found_once_without_those_that_wait_for_it() {
-        let threads: Vec<_> = (1..=5).map(thread).collect();
-        let on = |holders: &[u64]| Wait { holders: holders.to_vec(), ..Wait::default() };
-        let join = Wait { joins: Some(2), ..Wait::default() };
-        let waits = [on(&[2]), on(&[3]), join, on(&[4]), on(&[1, 2])];
-        assert_eq!(circles(&threads, &waits), [vec![1, 2], vec![3]]);
     }
 }

@@ -122,7 +122,7 @@ fn a_dump_says_the_same() {
     let lock = u64::from_str_radix(&lock[2..], 16).unwrap();
     let second =
         said.stdout.split("{\"id\":").find(|it| it.contains("\"name\":\"second\"")).unwrap();
-    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptor\":null,\"file\":null,\"address\":{lock},\"holders\":[")), "{second}");
+    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptor\":null,\"file\":null,\"address\":{lock},\"owner\":null,\"holders\":[")), "{second}");
     assert!(!said.stdout.contains("\"deadlocks\":[]"), "{}", said.stdout);
 }
 

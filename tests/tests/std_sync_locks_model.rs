@@ -11,6 +11,7 @@
 #[path = "."]
 mod sync {
     pub(crate) mod primitive {
+        use std::cell::RefCell;
         use std::sync::atomic::Ordering;
         use std::sync::{LazyLock, OnceLock};
         use std::time::{Duration, Instant};
@@ -121,13 +122,48 @@ mod sync {
             LATE.store(late, Relaxed);
         }
 
+        thread_local! {
+            /// Whether owners are noted, and the locks that somebody has noted to have. Loom has all threads of a
+            /// model on one.
+            static NOTED: RefCell<Option<Vec<usize>>> = const { RefCell::new(None) };
+        }
+
+        /// From now on owners are noted.
+        pub(crate) fn set_noted() {
+            NOTED.set(Some(Vec::new()));
+        }
+
+        /// How many locks somebody has noted to have.
+        pub(crate) fn n_noted() -> usize {
+            NOTED.with_borrow(|noted| noted.as_ref().map_or(0, Vec::len))
+        }
+
         pub(crate) fn is_pressed() -> bool {
-            false
+            notes_owners()
         }
 
         pub(crate) fn step_aside() {}
 
-        /// How many are parked.
+        pub(crate) fn notes_owners() -> bool {
+            NOTED.with_borrow(Option::is_some)
+        }
+
+        pub(crate) fn note_owner(word: &AtomicU32) {
+            NOTED.with_borrow_mut(|noted| {
+                let Some(noted) = noted else { return };
+                assert!(!noted.contains(&address(word)), "two have it");
+                noted.push(address(word));
+            });
+        }
+
+        pub(crate) fn forget_owner(word: &AtomicU32) {
+            NOTED.with_borrow_mut(|noted| {
+                if let Some(noted) = noted {
+                    noted.retain(|it| *it != address(word));
+                }
+            });
+        }
+
         pub(crate) fn n_parked() -> usize {
             QUEUE.lock().unwrap().waiters.len()
         }
@@ -278,7 +314,7 @@ use std::sync::Arc;
 use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
 
-use sync::primitive::{n_parked, set_late};
+use sync::primitive::{n_noted, n_parked, set_late, set_noted};
 use sync::{mutex, rwlock};
 
 /// Runs `model` in all interleavings in which threads are interrupted `n_max` times at most,
@@ -517,5 +553,56 @@ fn no_newcomer_goes_before_a_writer_or_reader_that_has_waited_for_too_long() {
             unsafe { rwlock.lock.read_unlock() };
         }
         join([reader]);
+    });
+}
+
+/// Who has the lock by `lock` or `write` has noted it, and nobody else has.
+#[test]
+fn a_note_is_taken_back_before_anybody_else_has_the_mutex() {
+    check(2, || {
+        set_noted();
+        let mutex = new_mutex();
+        let (theirs, other) = (Arc::clone(&mutex), locks(&mutex, 1));
+        let tries = thread::spawn(move || {
+            if theirs.lock.try_lock() {
+                assert_eq!(n_noted(), 0);
+                // SAFETY: it has just been locked.
+                unsafe { theirs.lock.unlock() };
+            }
+        });
+        mutex.lock.lock();
+        assert_eq!(n_noted(), 1);
+        // SAFETY: as above.
+        unsafe { mutex.lock.unlock() };
+        join([other, tries]);
+        assert!(mutex.lock.try_lock());
+        assert_eq!((mutex.get(), n_noted()), (1, 0));
+    });
+}
+
+#[test]
+fn a_note_is_taken_back_before_anybody_else_has_the_readers_writer_lock() {
+    check(2, || {
+        set_noted();
+        let rwlock = new_rwlock();
+        let theirs = Arc::clone(&rwlock);
+        let tries = thread::spawn(move || {
+            if theirs.lock.try_read() {
+                assert_eq!(n_noted(), 0);
+                // SAFETY: it has just been locked for reading.
+                unsafe { theirs.lock.read_unlock() };
+            }
+        });
+        let writer = writes(&rwlock);
+        rwlock.lock.write();
+        assert_eq!(n_noted(), 1);
+        // SAFETY: it has just been locked for writing.
+        unsafe { rwlock.lock.downgrade() };
+        assert_eq!(n_noted(), 0);
+        // SAFETY: it has been locked for reading since.
+        unsafe { rwlock.lock.read_unlock() };
+        join([tries, writer]);
+        assert!(rwlock.lock.try_write());
+        assert_eq!((rwlock.get(), n_noted()), (1, 0));
     });
 }

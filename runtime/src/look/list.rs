@@ -27,7 +27,7 @@ pub(super) fn list(asker: Option<u64>) -> io::Result<String> {
 }
 
 /// The runtime's table, read as somebody else would.
-fn table() -> io::Result<Table> {
+pub(super) fn table() -> io::Result<Table> {
     let mut bytes = vec![0; table::LEN];
     let n = Own.read_raw(&mut [Piece { at: sight::table_at(), into: &mut bytes }])?;
     let table = Table::parse(&bytes[..n]);

@@ -6,10 +6,13 @@
 //! looks at, so what it knows of a lock is found on no green thread's.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
+mod deadlock;
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod list;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[allow(unsafe_code, reason = "has the kernel read the memory of this process")]
 mod own;
+mod reaction;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +26,7 @@ use crate::scheduler;
 use crate::sys::file::{File, Stderr};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use list::list;
+pub(crate) use reaction::Reaction;
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn list(_: Option<u64>) -> io::Result<String> {

@@ -78,14 +78,21 @@ struct Spot {
     /// The task to claim; null for an OS thread, which waits at `os_word`.
     task: *const Header,
     os_word: AtomicU32,
+    /// By which those who look know it for what it is; 0 for a green thread.
+    tag: u32,
 }
 
 impl Spot {
-    const LAYOUT: table::Sleeper = table::Sleeper { task: offset_of!(Self, task) as u64 };
+    const LAYOUT: table::Sleeper = table::Sleeper {
+        task: offset_of!(Self, task) as u64,
+        os_word: offset_of!(Self, os_word) as u64,
+        tag: offset_of!(Self, tag) as u64,
+    };
 
     #[inline]
     fn new(task: *const Header) -> Self {
-        Self { task, os_word: AtomicU32::new(ASLEEP) }
+        let tag = if task.is_null() { table::SLEEPER } else { 0 };
+        Self { task, os_word: AtomicU32::new(ASLEEP), tag }
     }
 }
 

@@ -147,6 +147,7 @@ impl Waiter {
         address: offset_of!(Self, address) as u64,
         task: offset_of!(Self, task) as u64,
         since_ns: offset_of!(Self, since_ns) as u64,
+        os_word: offset_of!(Self, state) as u64,
         next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
         size: size_of::<Self>() as u64,
     };

@@ -115,7 +115,7 @@ use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
 use crate::os_thread::{self, OsThread};
-use crate::primitive::{AtomicBool, AtomicU32, Ordering};
+use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::reactor;
 use crate::report;
 use crate::sys::{self, futex};
@@ -200,24 +200,33 @@ pub(crate) fn give_way(task: &Header) {
     }
 }
 
-/// Some thread has run for long in the shared mode, where nobody takes its core. A hint: it orders
-/// nothing.
-static PRESSED: AtomicBool = AtomicBool::new(false);
+/// Why who takes a lock goes the long way: some of the bits below. A hint: it orders nothing.
+static PRESSED: AtomicU8 = AtomicU8::new(0);
+/// Some thread has run for long in the shared mode, where nobody takes its core.
+const LASTS: u8 = 1;
+/// Owners of locks are noted (`owners`).
+const NOTES: u8 = 2;
 
-/// Whether a thread that takes a lock should let others run first, if it has run for long ([`step_aside`]).
+/// Whether a thread that takes a lock is to go the long way: it should let others run first, if it has run for
+/// long ([`step_aside`]), or note that it has the lock ([`note_owner`](crate::owners::note_owner)).
 ///
-/// One load of a word that changes seldom. Never where green threads have their own thread-locals: there
-/// a thread that runs for long loses its core.
+/// One load of a word that changes seldom. Never for the first reason where green threads have their own
+/// thread-locals: there a thread that runs for long loses its core.
 #[inline]
 pub fn is_pressed() -> bool {
-    PRESSED.load(Ordering::Relaxed)
+    PRESSED.load(Ordering::Relaxed) != 0
 }
 
-/// Lets others run first, if the calling green thread has run for long and [`is_pressed`].
+/// Owners of locks are noted from now on.
+pub(crate) fn press_to_note() {
+    PRESSED.fetch_or(NOTES, Ordering::Relaxed);
+}
+
+/// Lets others run first, if the calling green thread has run for long and that is a reason.
 #[cold]
 pub fn step_aside() {
     // Not while it unwinds: std counts panics in a thread-local, which would be the others', too.
-    let is_due = is_pressed() && !std::thread::panicking();
+    let is_due = PRESSED.load(Ordering::Relaxed) & LASTS != 0 && !std::thread::panicking();
     if let Some(task) = current::green().filter(|_| is_due)
         && get().core_of(task).is_asked_to_look()
     {
@@ -247,6 +256,7 @@ pub(crate) unsafe fn forget(task: Option<&Header>) {
         unsafe { watch.forget_all() };
     }
     worker::forget();
+    PRESSED.store(0, Ordering::Relaxed);
     if let Some(task) = task {
         // Its OS thread is a new one, and so is that one's clock.
         if let Some(rare) = task.rare() {
@@ -374,7 +384,10 @@ impl Scheduler {
 
     /// For the monitor: whether any run lasts.
     fn press(&self, any_lasts: bool) {
-        PRESSED.store(any_lasts && self.tls_mode == TlsMode::Shared, Ordering::Relaxed);
+        let is_due = any_lasts && self.tls_mode == TlsMode::Shared;
+        if is_due != (PRESSED.load(Ordering::Relaxed) & LASTS != 0) {
+            PRESSED.fetch_xor(LASTS, Ordering::Relaxed);
+        }
     }
 
     /// For the monitor: whether anything waits for this core.

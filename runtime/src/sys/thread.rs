@@ -61,7 +61,7 @@ pub(crate) fn process() -> u32 {
 }
 
 /// Sends a signal to this process.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn signal_process(signal: i32) {
     // SAFETY: what comes of it is the process's to say.
     let _ =

@@ -252,6 +252,7 @@ impl Once {
                     match self.state.compare_exchange_weak(word, claimed, Acquire, Acquire) {
                         Err(now) => word = now,
                         Ok(_) => {
+                            bridge::note_owner(&self.state);
                             let mut completion = Completion { once: self, state: POISONED };
                             f(&OnceState { poisoned: state == POISONED, not_sync: PhantomData });
                             completion.state = COMPLETE;
@@ -297,6 +298,7 @@ struct Completion<'a> {
 
 impl Drop for Completion<'_> {
     fn drop(&mut self) {
+        bridge::forget_owner(&self.once.state);
         // Pairs with every acquire of the word.
         if self.once.state.swap(self.state, Release) & AWAITED != 0 {
             bridge::wake(&self.once.state, usize::MAX);

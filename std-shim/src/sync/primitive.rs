@@ -8,6 +8,6 @@ pub(super) use std::sync::Arc;
 pub(super) use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicUsize};
 
 pub(super) use crate::bridge::{
-    Sleeper, Turn, Wait, WaitReason, grant, is_green, is_pressed, overdue, pass_on, step_aside,
-    wait, wait_turn, wake,
+    Sleeper, Turn, Wait, WaitReason, forget_owner, grant, is_green, is_pressed, note_owner,
+    notes_owners, overdue, pass_on, step_aside, wait, wait_turn, wake,
 };

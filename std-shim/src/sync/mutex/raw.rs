@@ -41,6 +41,9 @@
 //! others of its worker from running, those that it has woken, too. So it lets them run first, before
 //! it takes a lock, when the runtime says that it is time (`is_pressed`).
 //!
+//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `lock` go by `lock_slow`, which notes the
+//! owner and leaves `AWAITED`, so that each such unlock passes the lock on, and takes back the note first.
+//!
 //! # Memory ordering
 //!
 //! Each way to take the lock acquires on the word, `unlock` releases on it. A grant orders as much:
@@ -52,7 +55,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::super::primitive::{
-    AtomicU32, Turn, WaitReason, is_pressed, pass_on, step_aside, wait_turn,
+    AtomicU32, Turn, WaitReason, forget_owner, is_pressed, note_owner, notes_owners, pass_on,
+    step_aside, wait_turn,
 };
 use super::super::spin;
 
@@ -86,10 +90,17 @@ impl RawMutex {
     #[cold]
     fn lock_slow(&self) {
         step_aside();
+        self.take();
+        note_owner(&self.word);
+    }
+
+    fn take(&self) {
+        // What is noted its unlock takes back, the long way.
+        let held = if notes_owners() { AWAITED } else { HELD };
         // Others parked already: no use to look on, whoever unlocks wakes one of them.
         let mut seen = spin::until(&self.word, |word| word != HELD);
         if seen == FREE {
-            match self.word.compare_exchange(FREE, HELD, Acquire, Relaxed) {
+            match self.word.compare_exchange(FREE, held, Acquire, Relaxed) {
                 Ok(_) => return,
                 Err(word) => seen = word,
             }
@@ -123,6 +134,7 @@ impl RawMutex {
 
     #[cold]
     fn unlock_awaited(&self) {
+        forget_owner(&self.word);
         pass_on(&self.word, FREE, AWAITED);
     }
 }

@@ -43,6 +43,10 @@
 //!    grant to readers turns the writer's hold into theirs, counts them and clears their bit, under the
 //!    lock of their queue: one that is about to park finds `state` changed.
 //!
+//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `write` go by `write_slow`, which notes the
+//! owner and leaves `WRITERS_WAIT`, for nobody perhaps, as step 3 does: so each such unlock goes the long way, and
+//! takes back the note first. Readers note nothing.
+//!
 //! # Memory ordering
 //!
 //! Each way to take the lock acquires on `state`; each way to give it up, and `downgrade`, releases on
@@ -55,7 +59,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::super::primitive::{
-    AtomicU32, Turn, WaitReason, grant, is_pressed, overdue, step_aside, wait_turn, wake,
+    AtomicU32, Turn, WaitReason, forget_owner, grant, is_pressed, note_owner, notes_owners,
+    overdue, step_aside, wait_turn, wake,
 };
 use super::super::spin;
 
@@ -185,8 +190,13 @@ impl RawRwLock {
     #[cold]
     fn write_slow(&self) {
         step_aside();
-        // Step 3: what to leave in `state` on behalf of others.
-        let mut others = 0;
+        self.take_to_write();
+        note_owner(&self.state);
+    }
+
+    fn take_to_write(&self) {
+        // Step 3: what to leave in `state` on behalf of others. What is noted its unlock takes back, the long way.
+        let mut others = if notes_owners() { WRITERS_WAIT } else { 0 };
         let mut since = None;
         let mut state = self.look_for_writing();
         loop {
@@ -231,6 +241,7 @@ impl RawRwLock {
     pub(super) unsafe fn write_unlock(&self) {
         // Releases to whoever comes next.
         if self.state.compare_exchange(WRITER, 0, Release, Relaxed).is_err() {
+            forget_owner(&self.state);
             self.pass_on();
         }
     }
@@ -243,6 +254,7 @@ impl RawRwLock {
     pub(super) unsafe fn downgrade(&self) {
         // Releases to the readers that come next.
         if self.state.compare_exchange(WRITER, READER, Release, Relaxed).is_err() {
+            forget_owner(&self.state);
             self.grant_to_readers(READER);
         }
     }

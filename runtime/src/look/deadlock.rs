@@ -1,0 +1,183 @@
+//! Deadlocks that the process tells of itself (`SYLVAN_DEADLOCK=warn` or `abort`), on standard error.
+//!
+//! An OS thread looks every half second, and uses a processor for no more than a fiftieth of the time. There are no false alarms: what
+//! is told is proved.
+//!
+//! - *A circle*: each waits for a lock that the next one has, or for its end, and nobody else can end these waits
+//!   (`sylvan_sight::deadlock`). Two looks have found it, with the same waits. Owners are noted for this (`owners`);
+//!   of a lock whose owner is not known, as one that is held by readers, nothing is told.
+//! - *All wait*: between two looks no OS thread of the process has used a processor, but the one that looks, by the
+//!   kernel's account; so the second look has seen all threads as they were at one moment. Each green thread is
+//!   parked, and neither at a descriptor nor until some time. Each OS thread that is not the runtime's waits for a
+//!   wake-up by the runtime, until it comes. And no signal has a handler that could wake anybody.
+//!
+//! Each is told once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::CStr;
+use std::time::Duration;
+
+use rustix::fs::{Dir, Mode, OFlags};
+use sylvan_sight::account::{called, waits_for};
+use sylvan_sight::deadlock::{self, Edge, Look};
+use sylvan_sight::table::Table;
+use sylvan_sight::threads::{State, Thread};
+use sylvan_sight::waits::Wait;
+use sylvan_sight::{Procfs, Reason, Who};
+
+use super::list::table;
+use super::own::Own;
+use super::reaction::Reaction;
+use crate::at_signal;
+use crate::primitive::AtomicU32;
+use crate::report;
+use crate::sys::file::Stderr;
+use crate::sys::{futex, signal, thread};
+
+/// From one look to the next.
+const PERIOD: Duration = Duration::from_millis(500);
+/// A look has used a processor for this part of the time until the next, at most.
+const SHARE: u32 = 50;
+
+/// Threads that are named where all wait.
+const NAMED_MAX: usize = 16;
+
+/// For how long each OS thread of the process has used a processor, but the one that looks.
+type Used = BTreeMap<u32, u64>;
+
+struct Watch {
+    reaction: Reaction,
+    table: Table,
+    /// What the last look has found.
+    circles: Vec<Vec<Edge>>,
+    used: Option<Used>,
+    /// What was told.
+    told: HashSet<Vec<Edge>>,
+    has_told_of_all: bool,
+}
+
+/// Looks for deadlocks, and tells of them.
+pub(super) fn watch(reaction: Reaction) {
+    let table = match table() {
+        Ok(table) => table,
+        Err(error) => {
+            return report::say(format_args!("sylvan: nobody looks for deadlocks: {error}\n"));
+        }
+    };
+    let (circles, told) = (Vec::new(), HashSet::new());
+    let mut watch = Watch { reaction, table, circles, used: None, told, has_told_of_all: false };
+    loop {
+        let before_ns = thread::own_processor_time_ns();
+        watch.look();
+        let used_ns = thread::own_processor_time_ns().saturating_sub(before_ns);
+        let pause = PERIOD.max(Duration::from_nanos(used_ns) * SHARE);
+        // Nobody wakes this word.
+        futex::wait(&AtomicU32::new(0), 0, Some(pause));
+    }
+}
+
+impl Watch {
+    fn look(&mut self) {
+        // What cannot be read now may be next time.
+        let Ok(look) = deadlock::look(&Own, &self.table) else { return };
+        let mut said = Vec::new();
+        for circle in &look.circles {
+            if self.circles.contains(circle) && self.told.insert(circle.clone()) {
+                said.push(deadlock::words(circle, |who| name(&look, who)));
+            }
+        }
+        let used = if look.circles.is_empty() { self.used_if_all_wait(&look) } else { None };
+        if used.is_some() && used == self.used && !self.has_told_of_all {
+            self.has_told_of_all = true;
+            let os_threads = used.iter().flat_map(Used::keys);
+            let n_os_threads = os_threads.filter(|it| name_of_runtime(**it).is_none()).count();
+            said.push(all_wait(&look, n_os_threads));
+        }
+        self.circles = look.circles;
+        self.used = used;
+        for words in &said {
+            let _ = Stderr.write_patiently(format!("sylvan: {words}\n").as_bytes());
+        }
+        if matches!(self.reaction, Reaction::Abort) && !said.is_empty() {
+            report::fatal(format_args!("a deadlock"));
+        }
+    }
+
+    /// The processor times, if all wait and nothing outside can wake any.
+    fn used_if_all_wait(&self, look: &Look) -> Option<Used> {
+        let waits = |(thread, wait): (&Thread, &Wait)| {
+            let events = [Reason::Sleep, Reason::Read, Reason::Write, Reason::Blocking];
+            let is_for_others = thread.reason.is_some_and(|reason| !events.contains(&reason));
+            let is_open = wait.descriptor.is_none() && wait.deadline_ns.is_none();
+            thread.state == State::Parked && is_for_others && is_open
+        };
+        let mut threads = look.threads.iter().zip(&look.waits.of_threads);
+        if look.threads.is_empty() || !threads.all(waits) || any_handler()? {
+            return None;
+        }
+        let me = thread::id();
+        let mut used = Used::new();
+        for os_thread in os_threads()?.into_iter().filter(|it| *it != me) {
+            let waits = match name_of_runtime(os_thread) {
+                // It wakes threads at signals without handlers (`sigwait`).
+                Some(name) => name.trim() != "sylvan-signals",
+                None => look.waits.is_left_to_others(&Own, &self.table, os_thread),
+            };
+            if !waits {
+                return None;
+            }
+            used.insert(os_thread, thread::ran_and_waited_ns(os_thread)?.0);
+        }
+        Some(used)
+    }
+}
+
+/// How a thread is called.
+fn name(look: &Look, who: Who) -> String {
+    let by_id = |id| look.threads.iter().find(|thread| thread.id == id);
+    called(who, Some(thread::process()), by_id)
+}
+
+fn all_wait(look: &Look, n_os_threads: usize) -> String {
+    let n = look.threads.len() + n_os_threads;
+    let name = |who| name(look, who);
+    let line = |(thread, wait): (&Thread, &Wait)| {
+        format!("{} at {}", name(Who::Thread(thread.id)), waits_for(thread, wait, name))
+    };
+    let lines = look.threads.iter().zip(&look.waits.of_threads).take(NAMED_MAX).map(line);
+    let lines: Vec<_> = lines.collect();
+    let rest = n - lines.len();
+    let rest = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+    format!(
+        "deadlock: all {n} threads wait for each other, and nothing outside can wake any: {}{rest}",
+        lines.join("; ")
+    )
+}
+
+/// The OS threads of this process.
+fn os_threads() -> Option<Vec<u32>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let tasks = rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).ok()?;
+    let number = |name: &CStr| name.to_str().ok()?.parse::<u32>().ok();
+    let mut found = Vec::new();
+    for task in Dir::new(tasks).ok()? {
+        found.extend(number(task.ok()?.file_name()));
+    }
+    Some(found)
+}
+
+/// The name of an OS thread, if it is one that the runtime has started.
+fn name_of_runtime(os_thread: u32) -> Option<String> {
+    Own.text(&format!("task/{os_thread}/comm")).filter(|name| name.starts_with("sylvan-"))
+}
+
+/// Whether a signal has a handler that is not the runtime's, std's or libc's; `None` where nobody can tell.
+fn any_handler() -> Option<bool> {
+    const FAULTS: u64 = 1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1);
+    const OF_LIBC: u64 = 1 << 31 | 1 << 32;
+    let status = Own.text("status")?;
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+    let of_layer = signal::ALL & !signal::cover();
+    Some(caught & !(FAULTS | OF_LIBC | of_layer | at_signal::attended()) != 0)
+}

@@ -1,0 +1,65 @@
+//! Who has a lock: noted where somebody wants to hear of deadlocks (`SYLVAN_DEADLOCK`), and nowhere else.
+//!
+//! A lock that is free is taken by one step, which knows nothing of its owner; so it is to stay. But before that
+//! step the mirror looks at a word of the scheduler's (`is_pressed`), which sends those who take locks the long
+//! way. There they note that they have the lock, and leave it as if others waited for it, so that the unlock goes
+//! the long way, too, and takes back the note. Who gets a lock in another way (`try_lock`) notes nothing. So what
+//! is noted is so: the thread has taken the lock, and has not given it up.
+//!
+//! Notes are in places of one word (`sylvan_sight::owners`), so nobody reads half of one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sylvan_sight::owners::{N_PLACES, Place, Who};
+
+use crate::current;
+use crate::life::PerLife;
+use crate::primitive::AtomicU32;
+use crate::sys::thread;
+
+/// A pointer to them, and their number.
+pub(crate) struct Places(Box<[AtomicU64]>);
+
+pub(crate) static PLACES: PerLife<Places> = PerLife::new();
+
+/// Owners are noted from now on.
+pub(crate) fn begin() {
+    PLACES.begin(Places((0..N_PLACES).map(|_| AtomicU64::new(0)).collect()));
+}
+
+/// In a child of a fork: nobody notes anything.
+pub(crate) fn forget() {
+    let _ = PLACES.forget();
+}
+
+/// Whether who takes a lock by the long way is to note it, and to leave it so that its unlock goes the long way.
+#[inline]
+pub fn notes_owners() -> bool {
+    PLACES.get().is_some()
+}
+
+/// The calling thread has taken the lock with this word, if [`notes_owners`].
+pub fn note_owner(word: &AtomicU32) {
+    let Some((places, place)) = place_of(word) else { return };
+    let who = match current::green() {
+        Some(task) => Who::Thread(task.id.get()),
+        None => Who::OsThread(thread::id()),
+    };
+    // It orders nothing: who reads it compares it with what it reads later.
+    places.0[place.index].store(place.word(who), Ordering::Relaxed);
+}
+
+/// The calling thread, which has the lock with this word, is about to give it up.
+pub fn forget_owner(word: &AtomicU32) {
+    let Some((places, place)) = place_of(word) else { return };
+    let it = &places.0[place.index];
+    let noted = it.load(Ordering::Relaxed);
+    if place.is_of(noted) {
+        // Unless it was taken for another lock meanwhile.
+        let _ = it.compare_exchange(noted, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+fn place_of(word: &AtomicU32) -> Option<(&'static Places, Place)> {
+    Some((PLACES.get()?, Place::of(std::ptr::from_ref(word).addr() as u64)?))
+}
