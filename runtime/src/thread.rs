@@ -229,6 +229,7 @@ unsafe fn run<F: FnOnce() -> T, T>(header: NonNull<Header>) {
         task.header.core.store(sys::thread::id(), Ordering::Relaxed);
     }
     wardrobe::end(&task.header);
+    scheduler::record_end(&task.header);
     join::finish(&task.header.join, || {
         // SAFETY: nobody will ask for it: it is the thread's to drop, if that has not been done.
         unsafe { drop_result::<F, T>(header) };

@@ -91,8 +91,6 @@ fn a_life_is_in_the_file_from_the_spawn_to_the_end(process: &Process) {
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
         outer.join().unwrap();
-        // A join returns before the worker has noted the end.
-        std::thread::sleep(Duration::from_millis(200));
     });
     assert_eq!(run.about.why, Why::Exit);
     assert!(run.about.program.contains("rt_trace"), "{}", run.about.program);

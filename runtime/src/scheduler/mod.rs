@@ -105,6 +105,7 @@ use self::inject::Inject;
 use self::limit::{Purpose, Survey};
 use self::monitor::Monitor;
 use self::owner::{Leases, Sighting};
+pub(crate) use self::record::record_end;
 use self::record::record_section;
 use self::spare::{Fate, Job, Spares};
 pub(crate) use self::start::{Settings, prepare};

@@ -34,12 +34,20 @@ impl Worker {
     pub(super) fn record_stop(&self, task: &Header, switch: Switch) -> u64 {
         let at_ns = trace::now_ns();
         if let Some(ring) = self.lease.ring().filter(|_| trace::is_on()) {
-            let (kind, reason) = match switch {
-                Switch::Parked => (Kind::Park, task.reason.load(Ordering::Relaxed)),
-                Switch::Yielded => (Kind::Yield, 0),
-                Switch::Returned => (Kind::End, 0),
-            };
-            ring.push(at_ns, kind, reason, number(task), 0);
+            match switch {
+                Switch::Parked => {
+                    ring.push(
+                        at_ns,
+                        Kind::Park,
+                        task.reason.load(Ordering::Relaxed),
+                        number(task),
+                        0,
+                    );
+                }
+                Switch::Yielded => ring.push(at_ns, Kind::Yield, 0, number(task), 0),
+                // `record_end` was before.
+                Switch::Returned => {}
+            }
         }
         at_ns
     }
@@ -95,6 +103,12 @@ fn record_section_now(task: &Header, kind: Kind) {
     if let Some(lease) = task.lease.get() {
         record(lease, kind, 0, number(task), task.core.load(Ordering::Relaxed));
     }
+}
+
+/// The calling thread ends. Before anybody can hear of it: who joins it may end the process.
+#[inline]
+pub(crate) fn record_end(task: &Header) {
+    record_section(task, Kind::End);
 }
 
 /// A task has become runnable: it was spawned, or has waited.
