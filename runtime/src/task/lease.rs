@@ -62,7 +62,7 @@ use sylvan_sight::table;
 use super::dress::Dress;
 #[cfg(not(sylvan_loom))]
 use crate::primitive::AtomicPtr;
-use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::sys::barrier;
 #[cfg(not(sylvan_loom))]
 use crate::trace::{self, Ring};
@@ -97,8 +97,8 @@ pub(crate) struct Lease {
     core: AtomicU32,
     /// The number of the last run that somebody has seen to be a long one.
     lasting: AtomicU64,
-    /// The run goes on apart from its beginning. By the worker.
-    apart: AtomicBool,
+    /// Whether the run goes on apart from its beginning: 1 or 0. By the worker.
+    apart: AtomicU8,
     /// What its worker does is recorded there; null where nothing ever was.
     #[cfg(not(sylvan_loom))]
     ring: AtomicPtr<Ring>,
@@ -151,7 +151,7 @@ impl Lease {
             worker: AtomicU32::new(0),
             core: AtomicU32::new(0),
             lasting: AtomicU64::new(NO_RUN),
-            apart: AtomicBool::new(false),
+            apart: AtomicU8::new(0),
             #[cfg(not(sylvan_loom))]
             ring: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -235,13 +235,13 @@ impl Lease {
     pub(crate) fn run_apart(&self) {
         // Orders nothing: who counts runs without a core may be late.
         self.claim.store(REVOKED, Ordering::Relaxed);
-        self.apart.store(true, Ordering::Relaxed);
+        self.apart.store(1, Ordering::Relaxed);
         self.run();
     }
 
     /// For the worker, in a run: whether it has begun so.
     pub(crate) fn is_apart(&self) -> bool {
-        self.apart.load(Ordering::Relaxed)
+        self.apart.load(Ordering::Relaxed) != 0
     }
 
     /// That run is a long one: by whoever has seen it. A hint, which orders nothing, here and below.
@@ -264,7 +264,7 @@ impl Lease {
         let kept = self.is_kept();
         if !kept {
             self.claim.store(FREE, Ordering::Relaxed);
-            self.apart.store(false, Ordering::Relaxed);
+            self.apart.store(0, Ordering::Relaxed);
         }
         kept
     }
