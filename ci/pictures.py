@@ -8,6 +8,7 @@ Redis of its own.
 import contextlib
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -69,9 +70,8 @@ def redis(folder):
         it.wait()
 
 
-def picture(driver, folder, name, height, command, asked=""):
-    """Records runs of an example on two workers, and takes a picture of the page of one."""
-    page = folder / f"{name}.html"
+def picture(driver, folder, name, height, command):
+    """Records runs of an example on two workers, and takes a picture of the page of one, all groups open."""
     program, *arguments = command
 
     def record(n):
@@ -83,10 +83,38 @@ def picture(driver, folder, name, height, command, asked=""):
         return max(int(n_os_threads), 2), float(lasts) * UNITS_MS[unit], trace
 
     *_, trace = min(record(n) for n in range(RUNS))
+    take(driver, trace, name, height, "&open=all")
+
+
+def picture_of_stuck(driver, folder, name, height):
+    """Records a second of a server in trouble from outside, and takes a picture of its page."""
+    trace = folder / f"{name}.trace"
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    environment = {**os.environ, "SYLVAN_WORKERS": "2"}
+    stuck = subprocess.Popen(
+        [PROGRAMS / "stuck", "10000"],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+    )
+    try:
+        stuck.stdout.readline()
+        command = [PROGRAMS / "sylvan", "trace", str(stuck.pid), "--seconds", "1", "-o", trace]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    finally:
+        stuck.kill()
+        stuck.wait()
+    take(driver, trace, name, height)
+
+
+def take(driver, trace, name, height, asked=""):
+    """Takes a picture of the page of a trace."""
+    page = trace.with_suffix(".html")
     subprocess.run([PROGRAMS / "sylvan", "trace", "view", trace, "-o", page], check=True)
     size = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    open_page(driver, page, f"&open=all{asked}")
+    open_page(driver, page, f"&panel=off{asked}")
     driver.save_screenshot(str(PICTURES / f"{name}.png"))
 
 
@@ -99,9 +127,10 @@ def main():
         driver = stack.enter_context(browser())
         urls = [f"http://localhost:{port}/{{}}/{n}" for n in range(30)]
         after = lambda ms: [url.format(ms) for url in urls]
-        picture(driver, folder, "three-fetches", 400, ["fetch", "3", *after(1)[:3]], "&panel=off")
-        picture(driver, folder, "three-at-redis", 400, ["redis_unix", socket, "3", "10"], "&panel=off")
-        picture(driver, folder, "three-of-thirty", 970, ["fetch", "3", *after(10)], "&panel=off")
+        picture(driver, folder, "three-fetches", 400, ["fetch", "3", *after(1)[:3]])
+        picture(driver, folder, "three-at-redis", 400, ["redis_unix", socket, "3", "10"])
+        picture(driver, folder, "three-of-thirty", 970, ["fetch", "3", *after(10)])
+        picture_of_stuck(driver, folder, "ten-thousand-clients", 400)
 
 
 main()

@@ -3,7 +3,11 @@
 //! What is done in the process is a wish, two words in its memory (`sylvan_sight::recording`). The runtime
 //! there makes rings and records; this reads them when the time is over, and the names of the threads that
 //! are there. The wish is written by `/proc/PID/mem`: the kernel says who may, as for a debugger.
+//!
+//! Nothing is recorded of a thread that does the same all the time: waits, or computes. What that is is seen by
+//! two looks, in the beginning and afterwards, and becomes an event at the beginning.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -16,7 +20,7 @@ use std::time::Duration;
 use sylvan_sight::file::{About, Why, Writer};
 use sylvan_sight::recording::{Control, FROM_START, OFF, Ring};
 use sylvan_sight::table::Table;
-use sylvan_sight::threads::{self, Thread};
+use sylvan_sight::threads::{self, State, Thread};
 use sylvan_sight::trace::{Event, Kind};
 use sylvan_sight::{Memory, Unreadable};
 
@@ -26,7 +30,7 @@ use crate::see::{self, Process, Reason};
 /// How long it records, unless it is said otherwise.
 const SECONDS: f64 = 5.0;
 
-/// How long the process may take to see that the time is over, if it does anything.
+/// How long the process may take to see that it is to begin, or that the time is over, if it does anything.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Rings at most: what is read is not to be trusted.
@@ -70,7 +74,8 @@ struct Target {
 /// What was recorded.
 struct Recorded {
     about: About,
-    names: Vec<(u32, String)>,
+    /// The threads that are there in the end.
+    threads: Vec<Thread>,
     rings: Vec<(Ring, u64, Vec<Event>)>,
 }
 
@@ -116,6 +121,12 @@ impl Target {
             self.wish(offset_of!(Control, n_events), n_events)?;
             self.wish(offset_of!(Control, until_ns), end_ns)?;
         }
+        let patience_ns = PATIENCE.as_nanos() as u64;
+        let begun_ns = end_ns.min(begin_ns + patience_ns);
+        while self.control()?.state == OFF && monotonic_ns() < begun_ns {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let before = self.threads()?;
         while monotonic_ns() < end_ns {
             let left = Duration::from_nanos(end_ns.saturating_sub(monotonic_ns()));
             thread::sleep(left.min(Duration::from_millis(100)));
@@ -123,7 +134,6 @@ impl Target {
             self.control()?;
         }
         let over_ns = monotonic_ns();
-        let patience_ns = PATIENCE.as_nanos() as u64;
         let mut control = self.control()?;
         while control.state != OFF
             && control.state != FROM_START
@@ -135,7 +145,7 @@ impl Target {
         let has_begun =
             control.began_ns > 0 && (control.state == FROM_START || control.began_ns >= begin_ns);
         if !has_begun {
-            eprintln!("note: nothing has run in process {} meanwhile", self.pid);
+            eprintln!("note: no run has begun in process {} meanwhile", self.pid);
             control.rings = 0;
             control.began_ns = begin_ns;
         }
@@ -149,16 +159,16 @@ impl Target {
             program: program.display().to_string(),
         };
         let ago_ns = over_ns - begin_ns.max(control.began_ns).min(over_ns);
-        let rings = self.rings(&control, about.ended_ns, ago_ns)?;
-        Ok(Recorded { rings, names: self.names()?, about })
+        let threads = self.threads()?;
+        let mut rings = self.rings(&control, about.ended_ns, ago_ns)?;
+        rings.extend(constant(&before, &threads, &rings, about.ended_ns - ago_ns));
+        Ok(Recorded { rings, threads, about })
     }
 
-    /// The names of the threads that are there.
-    fn names(&self) -> Result<Vec<(u32, String)>, see::Refusal> {
+    /// The threads that are there.
+    fn threads(&self) -> Result<Vec<Thread>, see::Refusal> {
         let threads = threads::threads(&self.process, &self.table);
-        let threads = threads.map_err(|error| self.process.unreadable(error))?;
-        let name = |thread: Thread| Some((thread.id as u32, thread.name?));
-        Ok(threads.into_iter().filter_map(name).collect())
+        threads.map_err(|error| self.process.unreadable(error))
     }
 
     /// Its rings, each with how many events it has lost, and those of the last `ago_ns`.
@@ -205,12 +215,56 @@ impl Target {
     }
 }
 
+/// Rings for the threads that have done the same `before` and `after`, and of which nothing was recorded in
+/// between: from `at_ns` on they do that.
+fn constant(
+    before: &[Thread],
+    after: &[Thread],
+    recorded: &[(Ring, u64, Vec<Event>)],
+    at_ns: u64,
+) -> Vec<(Ring, u64, Vec<Event>)> {
+    let does = |thread: &Thread| (thread.state, thread.reason, thread.os_thread);
+    let before: HashMap<u64, _> = before.iter().map(|it| (it.id, does(it))).collect();
+    let events = recorded.iter().flat_map(|(_, _, events)| events);
+    let others = events.filter(|event| event.kind() != Some(Kind::Name));
+    let has_events: HashSet<u32> = others.map(|event| event.thread()).collect();
+    let mut waiting = Vec::new();
+    let mut rings = Vec::new();
+    for thread in after {
+        let number = thread.id as u32;
+        if before.get(&thread.id) != Some(&does(thread)) || has_events.contains(&number) {
+            continue;
+        }
+        let event = |kind, detail| Event::new(at_ns, kind, detail, number, 0);
+        match (thread.state, thread.reason) {
+            (State::Parked, Some(reason)) => waiting.push(event(Kind::Park, reason as u8)),
+            (State::NotStarted | State::Runnable, _) => waiting.push(event(Kind::Wake, 0)),
+            (State::Running | State::Blocking | State::Bound, _) => {
+                let (run, section) = (event(Kind::Run, 0), event(Kind::Section, 0));
+                let n = if thread.state == State::Running { 1 } else { 2 };
+                let os_thread = thread.os_thread.unwrap_or_default();
+                let core = thread.core.unwrap_or_default();
+                rings.push((os_thread, core, [run, section][..n].to_vec()));
+            }
+            (State::Parked, None) => {}
+        }
+    }
+    rings.push((0, 0, waiting));
+    let ring = |(os_thread, core, events)| {
+        let place = u64::from(os_thread) | u64::from(core) << 32;
+        (Ring { next: 0, slots: 0, capacity: 0, n: 0, from: 0, place }, 0, events)
+    };
+    rings.into_iter().map(ring).collect()
+}
+
 impl Recorded {
     fn write(self, out: impl Write) -> io::Result<()> {
         let mut writer = Writer::new(out, &self.about)?;
         writer.reasons(sylvan_sight::Reason::ALL.iter().map(|reason| reason.text()))?;
-        for (thread, name) in &self.names {
-            writer.name(*thread, name)?;
+        for thread in &self.threads {
+            if let Some(name) = &thread.name {
+                writer.name(thread.id as u32, name)?;
+            }
         }
         for (ring, n_lost, events) in self.rings {
             let (os_thread, core) = (ring.place as u32, (ring.place >> 32) as u32);

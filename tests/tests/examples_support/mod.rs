@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 #[allow(unused_imports, reason = "each file of tests uses its part")]
-pub(crate) use {client::Client, program::Program, web::Web};
+pub(crate) use {client::Client, program::Program, program::path, web::Web};
 
 /// How long anything may take before it counts as stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

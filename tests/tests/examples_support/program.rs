@@ -50,11 +50,8 @@ impl Program {
         input: &str,
         environment: &[(&str, &OsStr)],
     ) -> Program {
-        let name = match build {
-            Build::Shim => name.to_owned(),
-            Build::OsThreads => format!("{name}-os"),
-        };
-        let path = directory().join(&name).with_extension(std::env::consts::EXE_EXTENSION);
+        let path = path(build, name);
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let mut child = Command::new(&path)
             .args(arguments)
             .envs(environment.iter().copied())
@@ -193,6 +190,15 @@ fn lines(from: impl Read + Send + 'static) -> Mutex<Receiver<String>> {
         }
     });
     Mutex::new(lines)
+}
+
+/// Where an example is, which is built by now.
+pub(crate) fn path(build: Build, name: &str) -> PathBuf {
+    let name = match build {
+        Build::Shim => name.to_owned(),
+        Build::OsThreads => format!("{name}-os"),
+    };
+    directory().join(name).with_extension(std::env::consts::EXE_EXTENSION)
 }
 
 /// Where the programs are, for the profile and target that this test was built for.

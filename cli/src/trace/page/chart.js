@@ -89,7 +89,7 @@ class Chart {
     context.globalAlpha = 1;
     context.strokeStyle = colors.mark;
     context.strokeRect(Math.max(0.5, a), 0.5, Math.min(width - 0.5, b) - Math.max(0.5, a), height - 1);
-    this.element('peak').textContent = `up to ${Math.ceil(run.density.peak - 1e-6).toLocaleString('en')}`;
+    this.element('peak').textContent = `up to ${whole(run.density.peak).toLocaleString('en')}`;
   }
 
   drawAxis() {
@@ -351,10 +351,15 @@ function wordsOn(run, span, isOs) {
 }
 
 // What stands in small print beside the name of a row.
+// How many threads, of a sum of shares of time.
+function whole(shares) {
+  return Math.max(0, Math.ceil(shares - 1e-6));
+}
+
 function factOf(run, row) {
   if (row.kind === 'group') {
-    const peak = Math.ceil(row.group.density.peak - 1e-6);
-    return `${plural(row.group.threads.length, 'thread')}, up to ${peak.toLocaleString('en')} at once`;
+    const peak = whole(row.group.density.peak);
+    return plural(row.group.threads.length, 'thread') + (peak ? `, up to ${peak.toLocaleString('en')} at once` : '');
   }
   if (row.kind === 'osThread') {
     return run.ended > 0 ? `${Math.round(100 * run.busy[row.index] / run.ended)} %` : '';
