@@ -72,3 +72,169 @@ macro_rules! write_by {
         }
     };
 }
+
+/// Methods that several sockets have, by their names, of a type that wraps std's: inside its `impl`. What stands
+/// above a name is added to the method's documentation.
+macro_rules! socket_methods {
+    ($std:ty: $($(#[$more:meta])* $name:ident;)+) => {
+        $(socket_method! { $name $std, $(#[$more])* })+
+    };
+}
+
+/// One of them.
+macro_rules! socket_method {
+    (local_addr $std:ty, $($more:tt)*) => {
+        /// Returns the address of this end.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::local_addr`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn local_addr(&self) -> ::std::io::Result<SocketAddr> {
+            self.0.local_addr()
+        }
+    };
+    (peer_addr $std:ty, $($more:tt)*) => {
+        /// Returns the address of the other end.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::peer_addr`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says: `NotConnected` if there is none, or none any more.
+        ///
+        $($more)*
+        pub fn peer_addr(&self) -> ::std::io::Result<SocketAddr> {
+            self.0.peer_addr()
+        }
+    };
+    (try_clone $std:ty, $($more:tt)*) => {
+        /// Makes a second handle of this socket, with the same timeouts and blocking mode.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::try_clone`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says: no more descriptors, say.
+        ///
+        $($more)*
+        pub fn try_clone(&self) -> ::std::io::Result<Self> {
+            self.0.try_clone(<$std>::try_clone).map(Self)
+        }
+    };
+    (set_read_timeout $std:ty, $($more:tt)*) => {
+        /// Sets how long a call that reads, or receives, may wait before it returns `WouldBlock`.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::set_read_timeout`].")]
+        ///
+        /// # Errors
+        ///
+        /// `InvalidInput` if the duration is zero.
+        ///
+        $($more)*
+        pub fn set_read_timeout(&self, timeout: Option<::std::time::Duration>) -> ::std::io::Result<()> {
+            $crate::bridge::io::set_timeout(::std::os::fd::AsFd::as_fd(&*self.0), $crate::bridge::Interest::Read, timeout)
+        }
+    };
+    (set_write_timeout $std:ty, $($more:tt)*) => {
+        /// Sets how long a call that writes, or sends, may wait before it returns `WouldBlock`.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::set_write_timeout`].")]
+        ///
+        /// # Errors
+        ///
+        /// `InvalidInput` if the duration is zero.
+        ///
+        $($more)*
+        pub fn set_write_timeout(&self, timeout: Option<::std::time::Duration>) -> ::std::io::Result<()> {
+            $crate::bridge::io::set_timeout(::std::os::fd::AsFd::as_fd(&*self.0), $crate::bridge::Interest::Write, timeout)
+        }
+    };
+    (read_timeout $std:ty, $($more:tt)*) => {
+        /// Returns how long a call that reads, or receives, may wait.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::read_timeout`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn read_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
+            self.0.read_timeout()
+        }
+    };
+    (write_timeout $std:ty, $($more:tt)*) => {
+        /// Returns how long a call that writes, or sends, may wait.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::write_timeout`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn write_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
+            self.0.write_timeout()
+        }
+    };
+    (set_ttl $std:ty, $($more:tt)*) => {
+        /// Sets how many hops a packet may take (`IP_TTL`).
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::set_ttl`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn set_ttl(&self, ttl: u32) -> ::std::io::Result<()> {
+            self.0.set_ttl(ttl)
+        }
+    };
+    (ttl $std:ty, $($more:tt)*) => {
+        /// Returns how many hops a packet may take.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::ttl`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn ttl(&self) -> ::std::io::Result<u32> {
+            self.0.ttl()
+        }
+    };
+    (take_error $std:ty, $($more:tt)*) => {
+        /// Takes the pending error of the socket, if there is one.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::take_error`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says of the question itself.
+        ///
+        $($more)*
+        pub fn take_error(&self) -> ::std::io::Result<Option<::std::io::Error>> {
+            self.0.take_error()
+        }
+    };
+    (set_nonblocking $std:ty, $($more:tt)*) => {
+        /// Sets whether calls return `WouldBlock` where they would wait.
+        ///
+        #[doc = concat!("This corresponds to [`", stringify!($std), "::set_nonblocking`].")]
+        ///
+        /// # Errors
+        ///
+        /// What the kernel says.
+        ///
+        $($more)*
+        pub fn set_nonblocking(&self, nonblocking: bool) -> ::std::io::Result<()> {
+            $crate::bridge::io::set_nonblocking(::std::os::fd::AsFd::as_fd(&*self.0), nonblocking)
+        }
+    };
+}

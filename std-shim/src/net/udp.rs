@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use rustix::net::{RecvFlags, SocketAddrAny};
 
@@ -11,7 +10,6 @@ use super::ToSocketAddrs;
 use super::connect::{for_kernel, from_kernel};
 use super::socket_addr::each_addr;
 use super::transfer;
-use crate::bridge::{self, Interest};
 use crate::os::fd::Attached;
 
 /// A socket that sends and receives datagrams.
@@ -242,94 +240,30 @@ impl UdpSocket {
         transfer::recv(self.0.as_fd(), buf, RecvFlags::PEEK)
     }
 
-    /// Returns the address of the peer.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::peer_addr`].
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if there is none.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Returns the address to which it is bound.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Makes a second handle of this socket, with the same timeouts and blocking mode.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    pub fn try_clone(&self) -> io::Result<UdpSocket> {
-        self.0.try_clone(::std::net::UdpSocket::try_clone).map(Self)
-    }
-
-    /// Sets how long receiving may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std_shim::io::ErrorKind;
-    /// use std_shim::net::UdpSocket;
-    /// use std_shim::time::Duration;
-    ///
-    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
-    /// socket.set_read_timeout(Some(Duration::from_millis(5)))?;
-    /// assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
-    }
-
-    /// Sets how long sending may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, dur)
-    }
-
-    /// Returns how long receiving may wait.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.read_timeout()
-    }
-
-    /// Returns how long sending may wait.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.write_timeout()
+    socket_methods! { std::net::UdpSocket:
+        peer_addr;
+        local_addr;
+        try_clone;
+        /// # Examples
+        ///
+        /// ```
+        /// use std_shim::io::ErrorKind;
+        /// use std_shim::net::UdpSocket;
+        /// use std_shim::time::Duration;
+        ///
+        /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+        /// socket.set_read_timeout(Some(Duration::from_millis(5)))?;
+        /// assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        set_read_timeout;
+        set_write_timeout;
+        read_timeout;
+        write_timeout;
+        set_ttl;
+        ttl;
+        take_error;
+        set_nonblocking;
     }
 
     /// Sets whether it may send to a broadcast address (`SO_BROADCAST`).
@@ -420,28 +354,6 @@ impl UdpSocket {
         self.0.multicast_loop_v6()
     }
 
-    /// Sets how many hops a packet may take (`IP_TTL`).
-    ///
-    /// This corresponds to [`std::net::UdpSocket::set_ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.0.set_ttl(ttl)
-    }
-
-    /// Returns how many hops a packet may take.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.0.ttl()
-    }
-
     /// Joins an IPv4 group on the interface that has the address `interface`.
     ///
     /// This corresponds to [`std::net::UdpSocket::join_multicast_v4`].
@@ -484,28 +396,6 @@ impl UdpSocket {
     /// What the kernel says.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.0.leave_multicast_v6(multiaddr, interface)
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Sets whether calls return `WouldBlock` where they would wait.
-    ///
-    /// This corresponds to [`std::net::UdpSocket::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 

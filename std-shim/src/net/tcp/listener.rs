@@ -5,7 +5,7 @@ use std::iter::FusedIterator;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::bridge::{self, attempt_accept};
+use crate::bridge::attempt_accept;
 use crate::net::socket_addr::each_addr;
 use crate::net::{TcpStream, ToSocketAddrs};
 use crate::os::fd::Attached;
@@ -64,26 +64,24 @@ impl TcpListener {
         Ok(Self(Attached::fresh(listener)))
     }
 
-    /// Returns the address at which it listens.
-    ///
-    /// This corresponds to [`std::net::TcpListener::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Makes a second handle of this listener.
-    ///
-    /// This corresponds to [`std::net::TcpListener::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    pub fn try_clone(&self) -> io::Result<TcpListener> {
-        self.0.try_clone(::std::net::TcpListener::try_clone).map(Self)
+    socket_methods! { std::net::TcpListener:
+        local_addr;
+        try_clone;
+        set_ttl;
+        ttl;
+        take_error;
+        /// # Examples
+        ///
+        /// ```
+        /// use std_shim::io::ErrorKind;
+        /// use std_shim::net::TcpListener;
+        ///
+        /// let listener = TcpListener::bind("127.0.0.1:0")?;
+        /// listener.set_nonblocking(true)?;
+        /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        set_nonblocking;
     }
 
     /// Accepts a connection.
@@ -143,28 +141,6 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// Sets how many hops a packet may take (`IP_TTL`).
-    ///
-    /// This corresponds to [`std::net::TcpListener::set_ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.0.set_ttl(ttl)
-    }
-
-    /// Returns how many hops a packet may take.
-    ///
-    /// This corresponds to [`std::net::TcpListener::ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.0.ttl()
-    }
-
     /// Sets whether only IPv6 connects here (`IPV6_V6ONLY`).
     ///
     /// This corresponds to [`std::net::TcpListener::set_only_v6`].
@@ -189,40 +165,6 @@ impl TcpListener {
     pub fn only_v6(&self) -> io::Result<bool> {
         #[allow(deprecated, reason = "the twin of this function")]
         self.0.only_v6()
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::net::TcpListener::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Sets whether `accept` returns `WouldBlock` where it would wait.
-    ///
-    /// This corresponds to [`std::net::TcpListener::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std_shim::io::ErrorKind;
-    /// use std_shim::net::TcpListener;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// listener.set_nonblocking(true)?;
-    /// assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::net::RecvFlags;
 
 use crate::bridge::calls::Kind;
-use crate::bridge::{self, Interest, is_green};
+use crate::bridge::is_green;
 use crate::net::ToSocketAddrs;
 use crate::net::connect;
 use crate::net::socket_addr::each_addr;
@@ -101,26 +101,63 @@ impl TcpStream {
         Self(Attached::fresh(stream))
     }
 
-    /// Returns the address of the other end.
-    ///
-    /// This corresponds to [`std::net::TcpStream::peer_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: `NotConnected` once the connection is gone.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Returns the address of this end.
-    ///
-    /// This corresponds to [`std::net::TcpStream::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+    socket_methods! { std::net::TcpStream:
+        peer_addr;
+        local_addr;
+        /// # Examples
+        ///
+        /// ```
+        /// use std_shim::io::{self, Write};
+        /// use std_shim::net::{Shutdown, TcpListener, TcpStream};
+        /// use std_shim::thread;
+        ///
+        /// let listener = TcpListener::bind("127.0.0.1:0")?;
+        /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+        /// // One thread reads while another one writes.
+        /// let reader = client.try_clone()?;
+        /// let reads = thread::spawn(move || io::read_to_string(reader));
+        /// let (mut server, _) = listener.accept()?;
+        /// client.write_all(b"hello")?;
+        /// client.shutdown(Shutdown::Write)?;
+        /// io::copy(&mut server.try_clone()?, &mut server)?;
+        /// drop(server);
+        /// assert_eq!(reads.join().unwrap()?, "hello");
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        try_clone;
+        /// # Examples
+        ///
+        /// ```
+        /// use std_shim::io::{ErrorKind, Read};
+        /// use std_shim::net::{TcpListener, TcpStream};
+        /// use std_shim::time::Duration;
+        ///
+        /// let listener = TcpListener::bind("127.0.0.1:0")?;
+        /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+        /// client.set_read_timeout(Some(Duration::from_millis(5)))?;
+        /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        set_read_timeout;
+        set_write_timeout;
+        read_timeout;
+        write_timeout;
+        set_ttl;
+        ttl;
+        take_error;
+        /// # Examples
+        ///
+        /// ```
+        /// use std_shim::io::{ErrorKind, Read};
+        /// use std_shim::net::{TcpListener, TcpStream};
+        ///
+        /// let listener = TcpListener::bind("127.0.0.1:0")?;
+        /// let mut client = TcpStream::connect(listener.local_addr()?)?;
+        /// client.set_nonblocking(true)?;
+        /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
+        set_nonblocking;
     }
 
     /// Ends reading, writing or both; whoever waits for what is ended returns.
@@ -146,98 +183,6 @@ impl TcpStream {
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)
-    }
-
-    /// Makes a second handle of this connection, with the same timeouts and blocking mode.
-    ///
-    /// This corresponds to [`std::net::TcpStream::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std_shim::io::{self, Write};
-    /// use std_shim::net::{Shutdown, TcpListener, TcpStream};
-    /// use std_shim::thread;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
-    /// // One thread reads while another one writes.
-    /// let reader = client.try_clone()?;
-    /// let reads = thread::spawn(move || io::read_to_string(reader));
-    /// let (mut server, _) = listener.accept()?;
-    /// client.write_all(b"hello")?;
-    /// client.shutdown(Shutdown::Write)?;
-    /// io::copy(&mut server.try_clone()?, &mut server)?;
-    /// drop(server);
-    /// assert_eq!(reads.join().unwrap()?, "hello");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn try_clone(&self) -> io::Result<TcpStream> {
-        self.0.try_clone(::std::net::TcpStream::try_clone).map(Self)
-    }
-
-    /// Sets how long a read may wait.
-    ///
-    /// This corresponds to [`std::net::TcpStream::set_read_timeout`]. A read that waited so long
-    /// returns `WouldBlock`.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std_shim::io::{ErrorKind, Read};
-    /// use std_shim::net::{TcpListener, TcpStream};
-    /// use std_shim::time::Duration;
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
-    /// client.set_read_timeout(Some(Duration::from_millis(5)))?;
-    /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, dur)
-    }
-
-    /// Sets how long a write may wait.
-    ///
-    /// This corresponds to [`std::net::TcpStream::set_write_timeout`]. A write that waited so long
-    /// returns what it could write, or `WouldBlock` if that is nothing.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, dur)
-    }
-
-    /// Returns how long a read may wait.
-    ///
-    /// This corresponds to [`std::net::TcpStream::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.read_timeout()
-    }
-
-    /// Returns how long a write may wait.
-    ///
-    /// This corresponds to [`std::net::TcpStream::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.write_timeout()
     }
 
     /// Reads without taking: the next read brings the same bytes again.
@@ -302,63 +247,6 @@ impl TcpStream {
     /// What the kernel says.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.nodelay()
-    }
-
-    /// Sets how many hops a packet may take (`IP_TTL`).
-    ///
-    /// This corresponds to [`std::net::TcpStream::set_ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.0.set_ttl(ttl)
-    }
-
-    /// Returns how many hops a packet may take.
-    ///
-    /// This corresponds to [`std::net::TcpStream::ttl`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.0.ttl()
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::net::TcpStream::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
-    }
-
-    /// Sets whether calls return `WouldBlock` where they would wait.
-    ///
-    /// This corresponds to [`std::net::TcpStream::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std_shim::io::{ErrorKind, Read};
-    /// use std_shim::net::{TcpListener, TcpStream};
-    ///
-    /// let listener = TcpListener::bind("127.0.0.1:0")?;
-    /// let mut client = TcpStream::connect(listener.local_addr()?)?;
-    /// client.set_nonblocking(true)?;
-    /// assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
     }
 }
 

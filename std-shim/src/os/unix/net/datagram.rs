@@ -9,13 +9,12 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::addr::{for_kernel, from_kernel};
-use crate::bridge::{self, Interest, blocking, is_green};
+use crate::bridge::{blocking, is_green};
 use crate::net::transfer;
 use crate::os::fd::Attached;
 
@@ -297,103 +296,16 @@ impl UnixDatagram {
         transfer::send(self.0.as_fd(), buf)
     }
 
-    /// Makes a second handle of this socket, with the same timeouts and blocking mode.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    pub fn try_clone(&self) -> io::Result<UnixDatagram> {
-        self.0.try_clone(net::UnixDatagram::try_clone).map(Self)
-    }
-
-    /// Returns the address of this end.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Returns the address of the other end.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::peer_addr`].
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if there is none.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Sets how long receiving may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, timeout)
-    }
-
-    /// Sets how long sending may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, timeout)
-    }
-
-    /// Returns how long receiving may wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.read_timeout()
-    }
-
-    /// Returns how long sending may wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.write_timeout()
-    }
-
-    /// Sets whether calls return `WouldBlock` where they would wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixDatagram::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
+    socket_methods! { std::os::unix::net::UnixDatagram:
+        try_clone;
+        local_addr;
+        peer_addr;
+        set_read_timeout;
+        set_write_timeout;
+        read_timeout;
+        write_timeout;
+        set_nonblocking;
+        take_error;
     }
 
     /// Ends reading, writing or both; whoever waits for what is ended returns.

@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::UnixStream;
+use crate::bridge::attempt_accept;
 use crate::bridge::calls::transfer::is_over;
-use crate::bridge::{self, attempt_accept};
 use crate::os::fd::Attached;
 
 /// A socket that accepts connections from within this host.
@@ -121,48 +121,11 @@ impl UnixListener {
         Ok((UnixStream(self.0.accepted(stream)), from))
     }
 
-    /// Makes a second handle of this listener.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixListener::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    pub fn try_clone(&self) -> io::Result<UnixListener> {
-        self.0.try_clone(net::UnixListener::try_clone).map(Self)
-    }
-
-    /// Returns the address at which it listens.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixListener::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Sets whether `accept` returns `WouldBlock` where it would wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixListener::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixListener::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
+    socket_methods! { std::os::unix::net::UnixListener:
+        try_clone;
+        local_addr;
+        set_nonblocking;
+        take_error;
     }
 
     /// Returns an iterator that accepts connections for ever.

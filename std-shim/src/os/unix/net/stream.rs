@@ -8,14 +8,13 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::AddressFamily;
 
 use super::addr::for_kernel;
 use crate::bridge::calls::Kind;
-use crate::bridge::{self, Interest, blocking, is_green};
+use crate::bridge::{self, blocking, is_green};
 use crate::net::{begin_connect, nonblocking_socket, transfer};
 use crate::os::fd::Attached;
 
@@ -142,103 +141,16 @@ impl UnixStream {
         Self(Attached::fresh(stream))
     }
 
-    /// Makes a second handle of this connection, with the same timeouts and blocking mode.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::try_clone`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says: no more descriptors, say.
-    pub fn try_clone(&self) -> io::Result<UnixStream> {
-        self.0.try_clone(net::UnixStream::try_clone).map(Self)
-    }
-
-    /// Returns the address of this end.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::local_addr`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    /// Returns the address of the other end.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::peer_addr`].
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if there is none.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    /// Sets how long a read may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::set_read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Read, timeout)
-    }
-
-    /// Sets how long a write may wait before it returns `WouldBlock`.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::set_write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if the duration is zero.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        bridge::io::set_timeout(self.0.as_fd(), Interest::Write, timeout)
-    }
-
-    /// Returns how long a read may wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::read_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.read_timeout()
-    }
-
-    /// Returns how long a write may wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::write_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        self.0.write_timeout()
-    }
-
-    /// Sets whether calls return `WouldBlock` where they would wait.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::set_nonblocking`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        bridge::io::set_nonblocking(self.0.as_fd(), nonblocking)
-    }
-
-    /// Takes the pending error of the socket, if there is one.
-    ///
-    /// This corresponds to [`std::os::unix::net::UnixStream::take_error`].
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says of the question itself.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.0.take_error()
+    socket_methods! { std::os::unix::net::UnixStream:
+        try_clone;
+        local_addr;
+        peer_addr;
+        set_read_timeout;
+        set_write_timeout;
+        read_timeout;
+        write_timeout;
+        set_nonblocking;
+        take_error;
     }
 
     /// Ends reading, writing or both; whoever waits for what is ended returns.
