@@ -9,8 +9,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::failure::{Failure, failed};
 use crate::peer::Peer;
-use crate::scene::{Failure, failed};
 use crate::sys::{self, CpuClock};
 
 /// The exit code by which a peer says that it has no such scene.

@@ -3,7 +3,7 @@
 //! Peers are compared within a round, where they ran in turns: a ratio is the median of the ratios
 //! of single rounds, not the ratio of medians.
 
-use crate::scene::{Column, Role, Sample};
+use crate::column::{Column, Role, Sample};
 
 /// What a case has shown.
 #[derive(Clone, Debug)]

@@ -6,7 +6,8 @@ use std::fs::read_to_string;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{peer, sys};
+use crate::peer;
+use crate::sys;
 
 /// Names and values, in order.
 pub(crate) type Facts = Vec<(String, String)>;

@@ -5,7 +5,11 @@
 //! round all of them several times ([`run`]) and shows medians, spread and ratios ([`report`]).
 
 mod args;
+mod bench;
+mod case;
 mod child;
+mod column;
+mod failure;
 mod finding;
 mod load;
 mod machine;
@@ -14,19 +18,21 @@ mod report;
 mod run;
 mod scene;
 mod sys;
+mod turns;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use args::Args;
+use bench::Bench;
+use case::{Case, Scene};
 use finding::Finding;
 use load::Span;
 use machine::Facts;
 use peer::Peer;
 use report::page::Page;
 use run::Budget;
-use scene::{Bench, Case, Scene};
 
 /// A shorter measurement inside a peer would be one of its start.
 const TARGET_LEAST: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::scene::Failure;
+use crate::failure::Failure;
 
 /// One row of the tables.
 #[derive(Debug)]

@@ -7,10 +7,14 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bench::Bench;
+use crate::case::{Case, Run};
+use crate::column::Sample;
+use crate::failure::Failure;
 use crate::finding::{Finding, Row};
 use crate::machine::Meter;
 use crate::peer::Peer;
-use crate::scene::{Bench, Case, Failure, Run, Sample};
+use crate::turns::order;
 
 /// How long to go on.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +27,6 @@ pub(crate) struct Budget {
 
 /// The part of the time after which no case begins any more: it has to end, too.
 const LAST_START: f64 = 0.9;
-
-/// Who comes first, second and so on in a round, of so many: another one begins in every other round,
-/// and the round after that goes backwards. So nobody always follows the same one, and with thousands
-/// of connections it is an advantage to start late.
-pub(crate) fn order(count: usize, round: usize) -> Vec<usize> {
-    let forwards = (0..count).map(|place| (place + round / 2) % count);
-    if round.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
-}
 
 /// One case, round after round.
 struct Track<'a> {
@@ -148,9 +144,10 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::column::{Column, Role};
+    use crate::failure::failed;
     use crate::load::Span;
     use crate::peer;
-    use crate::scene::{Column, Role, failed};
 
     const COLUMNS: &[Column] =
         &[Column { title: std::borrow::Cow::Borrowed("ns"), role: Role::Cost }];
@@ -169,14 +166,6 @@ mod tests {
     }
 
     const BUDGET: Budget = Budget { rounds: 3, time: Duration::from_secs(100) };
-
-    #[test]
-    fn everybody_begins_and_nobody_always_follows_the_same_one() {
-        assert_eq!(order(3, 0), [0, 1, 2]);
-        assert_eq!(order(3, 1), [2, 1, 0]);
-        assert_eq!(order(3, 2), [1, 2, 0]);
-        assert_eq!(order(3, 5), [1, 0, 2]);
-    }
 
     #[test]
     fn peers_begin_in_turn_and_a_case_has_no_more_rounds_than_it_wants() {

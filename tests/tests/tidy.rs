@@ -181,3 +181,41 @@ fn each_script_of_ci_stops_at_the_first_error() {
         assert!(file.text.contains("\nset -euo pipefail\n"), "{}", file.path);
     }
 }
+
+#[test]
+fn modules_of_the_bench_suite_import_each_other_in_no_circle() {
+    const SRC: &str = "benches/src/";
+    let files = files(&["rs"]);
+    let modules: Vec<(String, &str)> = files
+        .iter()
+        .filter_map(|file| Some((file.path.strip_prefix(SRC)?.strip_suffix(".rs")?, &file.text)))
+        .map(|(path, text)| (path.trim_end_matches("/mod").replace('/', "::"), text.as_str()))
+        .collect();
+    assert!(modules.len() > 20, "{} modules in {SRC}", modules.len());
+    // Who imports whom; one of a folder may import what stands above it there.
+    let mut left: Vec<(&str, Vec<&str>)> = modules
+        .iter()
+        .map(|(name, text)| {
+            let above = name.rsplit_once("::").map_or("", |(above, _)| above);
+            let imports = text.lines().filter_map(|line| line.strip_prefix("use "));
+            let paths = imports.filter_map(|path| {
+                let within = path.strip_prefix("super::").map(|path| format!("{above}::{path}"));
+                within.or_else(|| Some(path.strip_prefix("crate::")?.to_owned()))
+            });
+            let imported = paths.filter_map(|path| {
+                let is_it = |module: &&(String, &str)| {
+                    path.strip_prefix(&module.0).is_some_and(|rest| rest.starts_with("::"))
+                };
+                let most = modules.iter().filter(is_it).max_by_key(|module| module.0.len())?;
+                Some(most.0.as_str()).filter(|module| module != name)
+            });
+            (name.as_str(), imported.collect())
+        })
+        .collect();
+    // Takes out who imports nobody that is left, until nobody is.
+    while !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|(name, _)| *name).collect();
+        left.retain(|(_, imports)| imports.iter().any(|module| names.contains(module)));
+        assert!(left.len() < names.len(), "a circle is among these: {left:#?}");
+    }
+}

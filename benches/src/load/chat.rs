@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::fleet::{Transport, receive_in_time};
 use super::{Outcome, Span, Watch, now_or_later};
 use crate::child::Server;
-use crate::scene::{Failure, failed};
+use crate::failure::{Failure, failed};
 use crate::sys::{Epoll, Socket};
 
 /// The size of a message; the servers know it too.

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::{Outcome, Span, Watch, now_or_later};
 use crate::child::Server;
-use crate::scene::{Failure, failed};
+use crate::failure::{Failure, failed};
 use crate::sys::{Epoll, Socket};
 
 struct Visit {

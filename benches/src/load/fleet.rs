@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Histogram, Outcome, Span, Watch, now_or_later};
 use crate::child::Server;
-use crate::scene::{Failure, failed};
+use crate::failure::{Failure, failed};
 use crate::sys::{Epoll, Socket};
 
 /// Connections opened at a time. Each has had a reply before more are opened, so no listener's

@@ -18,7 +18,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::child::Server;
-use crate::scene::{Failure, failed};
+use crate::failure::{Failure, failed};
 pub(crate) use histogram::Histogram;
 
 /// How long a load may see no reply at all before the run counts as failed.

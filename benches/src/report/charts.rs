@@ -1,8 +1,8 @@
 //! Which charts there are. One whose cases were not run is left out, or has fewer panels.
 
 use super::svg::{Dots, Panel, dots, panels};
+use crate::column::Role;
 use crate::finding::Finding;
-use crate::scene::Role;
 
 /// One drawing.
 #[derive(Debug)]

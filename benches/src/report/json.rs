@@ -9,9 +9,9 @@
 
 use serde_json::{Value, json};
 
+use crate::column::{Column, Role, Sample};
 use crate::finding::{Finding, Row};
 use crate::machine::Facts;
-use crate::scene::{Column, Role, Sample};
 
 const ROLES: [(&str, Role); 3] =
     [("cost", Role::Cost), ("yield", Role::Yield), ("aside", Role::Aside)];

@@ -5,9 +5,9 @@
 
 use super::table::{QUIET, aligned, failure, spread};
 use super::{charts, is_limit, is_peer, number, targets};
+use crate::column::Role;
 use crate::finding::{Finding, Row};
 use crate::machine::Facts;
-use crate::scene::Role;
 
 const BEGIN: &str = "<!-- results: begin; the suite's `--report` writes what follows -->\n";
 const END: &str = "<!-- results: end -->\n";

@@ -1,8 +1,8 @@
 //! Tables for a terminal, and for a Markdown page: they are both.
 
 use super::number;
+use crate::column::Role;
 use crate::finding::{Finding, Row, Summary};
-use crate::scene::Role;
 
 /// The share of the machine that others may use without a word about it.
 pub(crate) const QUIET: f64 = 0.02;

@@ -198,8 +198,8 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column::Role;
     use crate::finding::tests::finding;
-    use crate::scene::Role;
 
     #[test]
     fn a_number_is_met_or_not() {

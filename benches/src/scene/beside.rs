@@ -1,7 +1,9 @@
 //! Latency beside work: an idle processor is to help a busy one.
 
 use super::micro::{on, per_operation};
-use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
+use crate::column::{Column, aside, cost};
 use crate::peer::Peer;
 
 pub(super) const BESIDE: Scene = Scene {

@@ -1,8 +1,11 @@
 //! A chat room: fan-out from every speaker to every member.
 
-use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost, gain, served};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
+use crate::column::{Column, aside, cost, gain};
 use crate::load::chat;
 use crate::peer::Peer;
+use crate::turns::served;
 
 pub(super) const CHAT: Scene = Scene {
     name: "chat",

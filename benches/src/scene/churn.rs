@@ -1,9 +1,11 @@
 //! Short connections: accept, one request, close.
 
-use super::turns::{Standing, Turns};
-use super::{Bench, Case, Column, EVERY, Run, Scene, aside, cost, gain};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
+use crate::column::{Column, aside, cost, gain};
 use crate::load::churn;
 use crate::peer::Peer;
+use crate::turns::{Standing, Turns};
 
 pub(super) const CHURN: Scene = Scene {
     name: "accept",

@@ -1,6 +1,8 @@
 //! Work for all processors: what the scheduler adds to it, and whether it spreads it.
 
-use super::{Bench, Case, Column, EVERY, Run, Scene, cost};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
+use crate::column::{Column, cost};
 use crate::peer::Peer;
 
 pub(super) const CPU: Scene = Scene {

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Bench, Case, Column, EVERY, ONCE, Run, Sample, Scene, aside, cost};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, ONCE, Run, Scene};
 use crate::child::Start;
+use crate::column::{Column, Sample, aside, cost};
 use crate::peer::Peer;
 
 macro_rules! scenes {

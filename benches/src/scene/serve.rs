@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use super::turns::{Standing, Turns};
-use super::{
-    Bench, Case, Column, EVERY, Failure, Run, SERVED, Sample, Scene, aside, cost, gain, served,
-};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
 use crate::child::{Scratch, Server};
+use crate::column::{Column, Sample, aside, cost, gain};
+use crate::failure::Failure;
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
 use crate::peer::Peer;
+use crate::turns::{SERVED, served};
+use crate::turns::{Standing, Turns};
 
 pub(super) const ECHO_TCP: Scene = Scene {
     name: "echo-tcp",

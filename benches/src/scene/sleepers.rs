@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Bench, Case, Column, EVERY, Failure, ONCE, Run, Sample, Scene, aside, cost};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, ONCE, Run, Scene};
 use crate::child::Start;
+use crate::column::{Column, Sample, aside, cost};
+use crate::failure::Failure;
 use crate::machine;
 use crate::peer::Peer;
 

@@ -8,8 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::{Bench, Case, Column, Failure, ONCE, Run, Sample, Scene, aside, cost, failed};
+use crate::bench::Bench;
+use crate::case::{Case, ONCE, Run, Scene};
 use crate::child::{Scratch, Server};
+use crate::column::{Column, Sample, aside, cost};
+use crate::failure::{Failure, failed};
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
 use crate::peer::Peer;

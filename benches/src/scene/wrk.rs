@@ -6,9 +6,13 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::{Bench, Case, EVERY, Failure, Run, SERVED, Sample, Scene, failed};
+use crate::bench::Bench;
+use crate::case::{Case, EVERY, Run, Scene};
 use crate::child::{Scratch, Server, last_words};
+use crate::column::Sample;
+use crate::failure::{Failure, failed};
 use crate::peer::Peer;
+use crate::turns::SERVED;
 
 pub(super) const HTTP_WRK: Scene = Scene {
     name: "http-wrk",

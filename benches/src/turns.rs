@@ -12,11 +12,47 @@
 
 use std::time::Duration;
 
-use super::{Bench, Failure, Sample, served};
+use crate::bench::Bench;
 use crate::child::Server;
+use crate::column::{Column, Sample, aside, cost, gain};
+use crate::failure::{Failure, failed};
 use crate::load::{Outcome, Span};
 use crate::peer::Peer;
-use crate::run::order;
+
+/// What is said of a server under load.
+pub(crate) const SERVED: &[Column] = &[
+    cost("CPU/req µs"),
+    gain("req/s"),
+    aside("p50 µs"),
+    aside("p99 µs"),
+    aside("max ms"),
+    aside("server %"),
+];
+
+/// The numbers of [`SERVED`].
+pub(crate) fn served(outcome: &Outcome) -> Result<Sample, Failure> {
+    if outcome.done == 0 {
+        return Err(failed("no request was completed in the interval"));
+    }
+    let (done, elapsed) = (outcome.done as f64, outcome.elapsed.as_secs_f64());
+    let cpu = outcome.server_cpu.as_secs_f64();
+    Ok(vec![
+        cpu / done * 1e6,
+        done / elapsed,
+        outcome.latency.quantile(0.5) as f64 / 1e3,
+        outcome.latency.quantile(0.99) as f64 / 1e3,
+        outcome.latency.max() as f64 / 1e6,
+        cpu / elapsed * 100.0,
+    ])
+}
+
+/// Who comes first, second and so on in a round, of so many: another one begins in every other round,
+/// and the round after that goes backwards. So nobody always follows the same one, and with thousands
+/// of connections it is an advantage to start late.
+pub(crate) fn order(count: usize, round: usize) -> Vec<usize> {
+    let forwards = (0..count).map(|place| (place + round / 2) % count);
+    if round.is_multiple_of(2) { forwards.collect() } else { forwards.rev().collect() }
+}
 
 /// A turn is measured for at least as long.
 const TURN_LEAST: Duration = Duration::from_millis(50);
@@ -50,7 +86,7 @@ pub(crate) struct Standing {
 
 impl Turns {
     /// Turns of servers with `workers` and so many busy `connections`.
-    pub(super) fn new(
+    pub(crate) fn new(
         bench: &Bench,
         workers: usize,
         connections: usize,
@@ -87,7 +123,7 @@ impl Turns {
 
 impl Standing {
     /// A `server`, and what puts it under load for a turn.
-    pub(super) fn new(
+    pub(crate) fn new(
         server: Server,
         load: impl FnMut(&Server, Span) -> Result<Outcome, Failure> + 'static,
     ) -> Standing {
@@ -133,5 +169,13 @@ mod tests {
     fn where_descriptors_are_short_each_server_stands_alone() {
         assert_eq!(turns(1, 30_000).2, 1);
         assert_eq!(turns(1, 0).2, 19_800);
+    }
+
+    #[test]
+    fn everybody_begins_and_nobody_always_follows_the_same_one() {
+        assert_eq!(order(3, 0), [0, 1, 2]);
+        assert_eq!(order(3, 1), [2, 1, 0]);
+        assert_eq!(order(3, 2), [1, 2, 0]);
+        assert_eq!(order(3, 5), [1, 0, 2]);
     }
 }
