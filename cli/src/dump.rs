@@ -25,7 +25,8 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               address and the one behind its highest), `stack_pointer`, and `waits`:
               null, or `reason`, `descriptor`, `file`, `address`, `owner` (the number
               of who has the lock, where SYLVAN_DEADLOCK has it noted), `holders` (the
-              numbers of those who most likely have the lock), `joins` (a number),
+              numbers of those who most likely have the lock), `senders` (how many,
+              of a channel that a receiver waits for), `joins` (a number),
               `left_s`, and `words`, what `sylvan ps` says; and `call`, in a blocking
               section the call of the kernel that it is in
   deadlocks   the numbers of threads that wait for each other in a circle
@@ -88,13 +89,14 @@ fn thread(account: &Account, row: &Row) -> String {
     let waits = thread.reason.map(|reason| {
         let wait = &row.wait;
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             or_null(wait.descriptor),
             or_null(row.file.as_deref().map(text)),
             or_null(wait.address),
             or_null(wait.owner.map(who)),
-            list(wait.holders.iter().map(u64::to_string)),
+            list(wait.holders.iter().map(|holder| who(*holder))),
+            or_null(wait.senders),
             or_null(wait.joins),
             or_null(row.left.map(|left| left.as_secs_f64())),
             text(&account.words(row)),

@@ -17,6 +17,11 @@ pub use crate::scheduler::{is_pressed, step_aside};
 pub use crate::sys::kernel::enter as enter_kernel;
 pub use crate::turnstile::Turnstile;
 
+/// What those who look at a channel of the mirror's count upon.
+pub mod channels {
+    pub use sylvan_sight::channels::{PARKED, SENDERS_AT};
+}
+
 /// Calls on descriptors, and what the runtime has to hear of them.
 pub mod io {
     pub use crate::io::*;

@@ -2,12 +2,13 @@
 //! the process says of itself.
 
 use std::fmt::Write as _;
-use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::channels;
 use crate::deadlock::{self, Edge};
 use crate::files::Files;
+use crate::holders;
 use crate::memory::Unreadable;
 use crate::owners::{self, Who};
 use crate::procfs::{Call, Procfs};
@@ -54,8 +55,8 @@ impl Account {
         let threads = threads::threads(process, table)?;
         let mut waits = waits::waits(process, table, &threads)?;
         owners::find(process, table, &threads, &mut waits.of_threads);
-        let live = |thread: &Thread| live(process, thread);
-        waits::find_holders(process, &threads, &mut waits.of_threads, live);
+        holders::find(process, &threads, &mut waits);
+        channels::find(process, table, &threads, &mut waits.of_threads);
         let circles = deadlock::circles(&deadlock::edges(process, table, &threads, &waits));
         let waits = waits.of_threads;
         let now_ns = match process.now_ns() {
@@ -138,8 +139,7 @@ impl Account {
         if let Some(owner) = wait.owner {
             words += &format!(", held by {}", self.who(owner));
         } else if !wait.holders.is_empty() {
-            let holders = wait.holders.iter().map(|id| self.who(Who::Thread(*id)));
-            let holders: Vec<_> = holders.collect();
+            let holders: Vec<_> = wait.holders.iter().map(|who| self.who(*who)).collect();
             words += &format!(", most likely held by {}", holders.join(" or "));
         }
         if let Some(left) = left {
@@ -154,7 +154,11 @@ pub fn waits_for(thread: &Thread, wait: &Wait, name: impl Fn(Who) -> String) -> 
     let reason = thread.reason.map_or("", Reason::text);
     match (wait.joins, wait.address) {
         (Some(joined), _) => format!("join of {}", name(Who::Thread(joined))),
-        (None, Some(address)) => format!("{reason} {address:#x}"),
+        (None, Some(address)) => match wait.senders {
+            Some(1) => format!("{reason} {address:#x}, empty, 1 sender"),
+            Some(n) => format!("{reason} {address:#x}, empty, {n} senders"),
+            None => format!("{reason} {address:#x}"),
+        },
         (None, None) => reason.to_owned(),
     }
 }
@@ -204,19 +208,4 @@ fn name(process: &dyn Procfs, call: Call) -> String {
 #[cfg(not(target_os = "linux"))]
 fn name(_: &dyn Procfs, call: Call) -> String {
     format!("system call {}", call.number)
-}
-
-/// The part of a thread's stack that is in use: from where its registers are saved, or from where its OS thread
-/// has called the kernel. Of one that computes, the part in which what it has longest lies.
-fn live(process: &dyn Procfs, thread: &Thread) -> Option<Range<u64>> {
-    const OLDEST: u64 = 16 << 10;
-    let stack = thread.stack.clone()?;
-    let called =
-        || Some(process.call(thread.os_thread?)?.stack_pointer).filter(|at| stack.contains(at));
-    let from = match thread.state {
-        State::NotStarted => return None,
-        _ => thread.stack_pointer.or_else(called),
-    };
-    let from = from.unwrap_or(stack.end.saturating_sub(OLDEST).max(stack.start));
-    Some(from & !7..stack.end)
 }

@@ -3,8 +3,8 @@
 //! # How sure it is
 //!
 //! A wait is *certain* if nobody but one other thread can end it: a join, and a wait without a deadline for a lock
-//! whose owner was noted ([`owners`](crate::owners)). Where the owner was found on a stack ([`waits`](crate::waits))
-//! it is a likely one.
+//! whose owner was noted ([`owners`](crate::owners)). Where the owner was found on a stack it
+//! is a likely one.
 //!
 //! A look at a process that runs sees each thread at another moment. Who looks twice and finds the same circle of
 //! certain waits, each begun at the same time ([`Edge::begun`]), has proof: between the looks all have waited
@@ -74,7 +74,7 @@ fn of_thread((thread, wait): (&Thread, &Wait)) -> Option<Edge> {
     let (whom, what, is_certain) = match (wait.joins, wait.address, wait.owner, &wait.holders[..]) {
         (Some(joined), ..) => (Who::Thread(joined), What::End, true),
         (None, Some(lock), Some(owner), _) => (owner, What::Lock(lock), true),
-        (None, Some(lock), None, [holder]) => (Who::Thread(*holder), What::Lock(lock), false),
+        (None, Some(lock), None, [holder]) => (*holder, What::Lock(lock), false),
         _ => return None,
     };
     Some(Edge { who: Who::Thread(thread.id), whom, what, is_certain, begun: wait.begun })

@@ -13,6 +13,7 @@
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
 //! - [`owners`]: who has a lock, where that is noted;
+//! - [`channels`]: which one a receiver waits for;
 //! - [`deadlock`]: circles of threads that wait for each other;
 //! - [`account`]: all of this in words, for people;
 //! - [`trace`]: the events of a run, 16 bytes each;
@@ -24,11 +25,13 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod channels;
 pub mod deadlock;
 pub mod file;
 mod files;
 pub mod gdb;
 pub mod history;
+mod holders;
 pub mod memory;
 pub mod owners;
 pub mod procfs;

@@ -7,7 +7,7 @@ use crate::memory::Memory;
 
 /// A process that is looked at: its memory, and what the kernel says of it.
 ///
-/// Of what is left of one, in a core file, there is the memory alone: the methods return `None`.
+/// Of what is left of one, in a core file, there is the memory alone: the methods return nothing.
 pub trait Procfs: Memory {
     /// Opens a file, by its name below `/proc/PID`.
     fn open(&self, name: &str) -> Option<Box<dyn Read + '_>>;
@@ -17,6 +17,9 @@ pub trait Procfs: Memory {
 
     /// What the clock says that never jumps (`CLOCK_MONOTONIC`).
     fn now_ns(&self) -> Option<u64>;
+
+    /// The numbers of its OS threads.
+    fn os_threads(&self) -> Vec<u32>;
 
     /// All of a file.
     fn text(&self, name: &str) -> Option<String> {

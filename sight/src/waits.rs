@@ -3,16 +3,8 @@
 //! Who waits lies on its stack and hangs in a ring: of the queue of an address, of a descriptor, of a slot of the
 //! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
 //! joins a thread, that thread's task says it.
-//!
-//! # Who has a lock
-//!
-//! No lock says so: to take one that is free is one step, which is to stay so. It is noted where somebody wants to
-//! hear of deadlocks ([`owners`](crate::owners)). Elsewhere who has one has a guard, which leads to it, most often
-//! on its stack. So the live parts of stacks are searched for the addresses of locks that somebody waits for. A
-//! thread may have such an address for another reason, so the answer is a likely one.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use crate::memory::{Memory, Unreadable};
 use crate::owners::Who;
@@ -40,8 +32,10 @@ pub struct Wait {
     pub joins: Option<u64>,
     /// Who has the lock, where that was noted.
     pub owner: Option<Who>,
-    /// Else the numbers of those who most likely have it, one of them. None: nobody was found.
-    pub holders: Vec<u64>,
+    /// Else those who most likely have it, one of them. None: nobody was found.
+    pub holders: Vec<Who>,
+    /// Of a channel that a receiver waits for: how many senders it has.
+    pub senders: Option<u64>,
     /// What is the same as long as it is the same wait, at an address or for an end.
     pub begun: u64,
 }
@@ -239,58 +233,6 @@ fn slots<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<((), u64)>
         }
     }
     Ok(rings)
-}
-
-/// Finds who most likely has the locks that are waited for, and says so in `waits`.
-///
-/// `live` is the part of a thread's stack that is in use, if it is known.
-pub fn find_holders<M: Memory + ?Sized>(
-    memory: &M,
-    threads: &[Thread],
-    waits: &mut [Wait],
-    live: impl Fn(&Thread) -> Option<Range<u64>>,
-) {
-    /// From a word of a lock down to where the lock begins.
-    const BEFORE: u64 = 16;
-    /// So much of a stack is searched.
-    const MOST: u64 = 256 << 10;
-    let lock_of = |thread: &Thread, wait: &Wait| {
-        let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
-        wait.address.filter(|_| is_lock && wait.owner.is_none())
-    };
-    let mut waiters: HashMap<u64, HashSet<u64>> = HashMap::new();
-    for (thread, wait) in threads.iter().zip(&*waits) {
-        if let Some(lock) = lock_of(thread, wait) {
-            waiters.entry(lock).or_default().insert(thread.id);
-        }
-    }
-    if waiters.is_empty() {
-        return;
-    }
-    let mut locks: Vec<_> = waiters.keys().copied().collect();
-    locks.sort_unstable();
-    let mut holders: HashMap<u64, Vec<u64>> = HashMap::new();
-    for thread in threads {
-        let Some(Range { start, end }) = live(thread) else { continue };
-        let mut bytes = vec![0; usize::try_from(end.saturating_sub(start).min(MOST)).unwrap_or(0)];
-        if memory.read(start, &mut bytes).is_err() {
-            continue;
-        }
-        for word in Record(&bytes).words(0, bytes.len() as u64) {
-            let from = locks.partition_point(|lock| *lock < word);
-            for lock in locks[from..].iter().take_while(|lock| **lock <= word + BEFORE) {
-                let found = holders.entry(*lock).or_default();
-                if !waiters[lock].contains(&thread.id) && !found.contains(&thread.id) {
-                    found.push(thread.id);
-                }
-            }
-        }
-    }
-    for (thread, wait) in threads.iter().zip(waits) {
-        if let Some(lock) = lock_of(thread, wait) {
-            wait.holders = holders.get(&lock).cloned().unwrap_or_default();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The only file that names what is below: the runtime, and the calls that wait.
 #![allow(unused_imports, reason = "each module takes what it needs")]
+pub(crate) use sylvan::contract::channels;
 pub(crate) use sylvan::contract::io::{
     self, Attempt, Interest, Mode, Origin, attempt, attempt_accept, attempt_unflagged, detach,
     ready,

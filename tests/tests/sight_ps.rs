@@ -26,6 +26,7 @@ fn ps(scene: &Scene) -> Said {
 /// Threads of the scene, with their states and how it begins what they wait for, in which `{lock}` is an address.
 fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
     let said = |what: &str, n: usize| &scene.said[what][n];
+    let main = scene.pid();
     let rows = [
         ("reader", format!("TCP {} <- {}, read", said("tcp", 0), said("tcp", 1))),
         ("acceptor", format!("TCP {}, accept", said("listener", 0))),
@@ -36,6 +37,10 @@ fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("parked", "park".to_owned()),
         ("writer", "park".to_owned()),
         ("second", format!("mutex {}, most likely held by 'writer' (", said("mutex", 0))),
+        (
+            "third",
+            format!("mutex {}, most likely held by main (OS thread {main})", said("of-main", 0)),
+        ),
         ("a", "mutex 0x".to_owned()),
         ("b", "mutex 0x".to_owned()),
         ("read-locks", "park".to_owned()),
@@ -44,7 +49,7 @@ fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("barrier", "barrier 0x".to_owned()),
         ("initializes", "park".to_owned()),
         ("once", "once 0x".to_owned()),
-        ("receiver", "channel".to_owned()),
+        ("receiver", "channel 0x".to_owned()),
         ("sender", "channel".to_owned()),
         ("joined", "park".to_owned()),
         ("joiner", "join of 'joined' (".to_owned()),
@@ -81,6 +86,8 @@ fn assert_shows_all(said: &Said, threads: &[(&str, &str, String)]) {
         assert!(waits_for.starts_with(words), "{name}, {words}:\n{}", said.stdout);
         assert_eq!(waits_for.is_empty(), words.is_empty(), "{name}:\n{}", said.stdout);
     }
+    let [.., receives] = line(&said.stdout, "receiver");
+    assert!(receives.ends_with(", empty, 2 senders"), "{receives}");
     let [[a, _, a_waits], [b, _, b_waits]] = ["a", "b"].map(|name| line(&said.stdout, name));
     let lock = |words: &str| words.split([' ', ',']).nth(1).unwrap().to_owned();
     let (a_lock, b_lock) = (lock(a_waits), lock(b_waits));
@@ -148,7 +155,9 @@ fn a_core_file_is_shown() {
         // Descriptors are known by their numbers alone, and it is no time.
         let is_file =
             ["TCP", "UDP", "unix", "pipe", "child"].iter().any(|of| words.starts_with(of));
-        let known = if is_file { "descriptor " } else { words.split(", 9").next().unwrap() };
+        // Nor is it known where OS threads are.
+        let until = if words.contains("main") { ", " } else { ", 9" };
+        let known = if is_file { "descriptor " } else { words.split(until).next().unwrap() };
         *words = known.to_owned();
     }
     if let Some(core) = core_of(scene, &folder) {

@@ -16,6 +16,9 @@ use loom::thread;
 
 /// `std-shim`'s module of this name, made of loom.
 mod primitive {
+    /// Nobody looks.
+    pub(crate) const SEEN: Option<(u64, u64)> = None;
+
     use std::time::Instant;
 
     pub(crate) use loom::sync::Arc;

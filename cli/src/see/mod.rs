@@ -240,6 +240,12 @@ impl Procfs for Process {
         Some(link.to_string_lossy().into_owned())
     }
 
+    fn os_threads(&self) -> Vec<u32> {
+        let Some(pid) = self.pid() else { return Vec::new() };
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+    }
+
     fn now_ns(&self) -> Option<u64> {
         self.pid()?;
         let now = clock_gettime(ClockId::Monotonic);

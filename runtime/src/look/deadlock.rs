@@ -14,10 +14,8 @@
 //! Each is told once.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::CStr;
 use std::time::Duration;
 
-use rustix::fs::{Dir, Mode, OFlags};
 use sylvan_sight::account::{called, waits_for};
 use sylvan_sight::deadlock::{self, Edge, Look};
 use sylvan_sight::table::Table;
@@ -117,7 +115,7 @@ impl Watch {
         }
         let me = thread::id();
         let mut used = Used::new();
-        for os_thread in os_threads()?.into_iter().filter(|it| *it != me) {
+        for os_thread in Own.os_threads().into_iter().filter(|it| *it != me) {
             let waits = match name_of_runtime(os_thread) {
                 // It wakes threads at signals without handlers (`sigwait`).
                 Some(name) => name.trim() != "sylvan-signals",
@@ -152,18 +150,6 @@ fn all_wait(look: &Look, n_os_threads: usize) -> String {
         "deadlock: all {n} threads wait for each other, and nothing outside can wake any: {}{rest}",
         lines.join("; ")
     )
-}
-
-/// The OS threads of this process.
-fn os_threads() -> Option<Vec<u32>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let tasks = rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).ok()?;
-    let number = |name: &CStr| name.to_str().ok()?.parse::<u32>().ok();
-    let mut found = Vec::new();
-    for task in Dir::new(tasks).ok()? {
-        found.extend(number(task.ok()?.file_name()));
-    }
-    Some(found)
 }
 
 /// The name of an OS thread, if it is one that the runtime has started.

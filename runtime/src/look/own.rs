@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 
 use libc::iovec;
+use rustix::fs::{Dir, Mode, OFlags};
 use sylvan_sight::memory::{Piece, read_in_batches};
 use sylvan_sight::procfs::Procfs;
 use sylvan_sight::{Memory, Unreadable};
@@ -60,6 +61,13 @@ impl Procfs for Own {
     fn link(&self, name: &str) -> Option<String> {
         let link = rustix::fs::readlink(format!("/proc/self/{name}"), Vec::new()).ok()?;
         Some(link.to_string_lossy().into_owned())
+    }
+
+    fn os_threads(&self) -> Vec<u32> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let tasks = rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).and_then(Dir::new);
+        let tasks = tasks.into_iter().flatten().map_while(Result::ok);
+        tasks.filter_map(|task| task.file_name().to_str().ok()?.parse().ok()).collect()
     }
 
     fn now_ns(&self) -> Option<u64> {

@@ -62,6 +62,11 @@ fn main() {
     held.wait();
     println!("mutex {:p}", &*lock);
     named("second", move || drop(lock.lock()));
+    let of_main = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&of_main);
+    println!("of-main {:p}", &*of_main);
+    let guard = of_main.lock();
+    named("third", move || drop(theirs.lock()));
     let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
     let both = Arc::new(Barrier::new(2));
     for (name, first, second) in [("a", &a, &b), ("b", &b, &a)] {
@@ -141,6 +146,6 @@ fn main() {
     thread::sleep(Duration::from_millis(200));
     println!("ready");
     let _ = std::io::stdin().read(&mut [0]);
-    drop((kept, mine, right, into, receiver));
+    drop((kept, mine, right, into, receiver, guard));
     std::process::exit(0);
 }

@@ -17,12 +17,13 @@ enum Bound {
     Receipt,
 }
 
-/// A channel, as its handles share it.
+/// A channel, as its handles share it. Those who look from outside find the number of senders behind the inbox.
+#[repr(C)]
 pub(super) struct Channel<T> {
     inbox: Inbox<T>,
-    bound: Bound,
     /// How many `Tx` there are.
-    senders: AtomicUsize,
+    pub(super) senders: AtomicUsize,
+    bound: Bound,
 }
 
 /// Creates a channel without bound; its first `Tx` is to be made by the caller.
@@ -37,7 +38,7 @@ pub(super) fn bounded<T>(bound: usize) -> Arc<Channel<T>> {
 
 impl<T> Channel<T> {
     fn new(bound: Bound) -> Arc<Self> {
-        Arc::new(Self { inbox: Inbox::new(), bound, senders: AtomicUsize::new(0) })
+        Arc::new(Self { inbox: Inbox::new(), senders: AtomicUsize::new(0), bound })
     }
 
     pub(super) fn inbox(&self) -> &Inbox<T> {

@@ -81,7 +81,7 @@ const RETURNED: u32 = 3;
 /// Values of `latest` that are no letters; letters and sleepers are aligned to 8.
 const EMPTY: usize = 0;
 const HUNG_UP: usize = 1;
-const PARKED: usize = 2;
+pub(super) const PARKED: usize = 2;
 const CLOSED: usize = 4;
 
 /// Why a message did not get in.
@@ -104,6 +104,7 @@ pub(super) enum Mail<T> {
 }
 
 /// Messages on their way to one receiver.
+#[repr(C)]
 pub(super) struct Inbox<T> {
     latest: AtomicPtr<Letter<T>>,
     doorbell: AtomicU32,

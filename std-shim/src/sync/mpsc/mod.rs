@@ -31,7 +31,14 @@ mod inbox;
 mod receiver;
 mod sender;
 
+use std::mem::offset_of;
+
 use super::primitive;
+
+const _: () = if let Some((parked, senders_at)) = primitive::SEEN {
+    assert!(inbox::PARKED as u64 == parked);
+    assert!(offset_of!(channel::Channel<u8>, senders) as u64 == senders_at);
+};
 
 pub use ::std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
