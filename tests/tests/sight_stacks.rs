@@ -281,7 +281,7 @@ fn what_cannot_be_looked_at_is_told_as_by_ps() {
     refused(&["stacks"], 2, "expected the number of a process");
     let scene = scene("own");
     let pid = scene.pid().to_string();
-    refused(&["stacks", &pid, "--thread", "nobody"], 119, "`nobody`: no green thread");
+    refused(&["stacks", &pid, "--thread", "nobody"], 116, "`nobody`: no green thread");
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -16,7 +16,7 @@ pub(crate) enum Reason {
 
 /// Each with its status, and what it means.
 const REASONS: [(Reason, u8, &str); 7] = [
-    (Reason::NoThread, 119, "no green thread in it has this number or name"),
+    (Reason::NoThread, 116, "no green thread in it has this number or name"),
     (Reason::NoProcess, 120, "there is no such process, or no longer"),
     (Reason::NoRight, 121, "the kernel allows no look at it: it is somebody else's, or has rights"),
     (Reason::NoRuntime, 122, "there is no runtime of sylvan in it"),
