@@ -99,8 +99,13 @@ fn items(path: &str, text: &str) -> Vec<Item> {
             docs += "\n";
             continue;
         }
+        // A macro that documents methods of several types says so with the type's name.
+        if let Some(doc) = code.strip_prefix("#[doc = concat!(") {
+            docs += &doc.replace("\", stringify!($std), \"", "std::");
+            continue;
+        }
         is_deprecated |= code.starts_with("#[deprecated");
-        if code.starts_with("#[") || code.starts_with("//") {
+        if code.starts_with("#[") || code.starts_with("//") || code == "$($more)*" {
             continue;
         }
         let is_top = code.len() == line.len();
