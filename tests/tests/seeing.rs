@@ -11,10 +11,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::time::Instant;
 
-use examples_support::{Build, path};
+use examples_support::{Build, PATIENCE, path};
 use rustix::process::{Resource, Signal, getrlimit};
-use tests::look::{Scene, core_of};
+use tests::look::{Scene, core_of, look};
+
+const LOOK: &str = env!("CARGO_BIN_EXE_look");
 
 const N_CLIENTS: u64 = 10_000;
 /// Descriptors that the server has beside those of clients, and more.
@@ -99,7 +102,7 @@ impl Place {
         }
         let folder = env::temp_dir().join(format!("sylvan-seeing-{}", process::id()));
         fs::create_dir_all(folder.join("core")).unwrap();
-        symlink(env!("CARGO_BIN_EXE_look"), folder.join("sylvan")).unwrap();
+        symlink(LOOK, folder.join("sylvan")).unwrap();
         Self { folder, program: path(Build::Shim, "stuck"), n_clients }
     }
 
@@ -114,7 +117,16 @@ impl Place {
         let mut command = Command::new("sh");
         command.args(["-c", limits]).arg(&self.program).arg(self.n_clients.to_string());
         command.env("SYLVAN_WORKERS", "2").env("SYLVAN_TLS", "own");
-        Scene::start_until("ready:", command.current_dir(self.core()))
+        let scene = Scene::start_until("ready:", command.current_dir(self.core()));
+        let begin = Instant::now();
+        let all_are_there = || {
+            let said = look(LOOK, &["ps", &scene.pid().to_string()]).stdout;
+            !["not started", "runnable"].iter().any(|state| said.contains(state))
+        };
+        while !all_are_there() {
+            assert!(begin.elapsed() < PATIENCE, "some threads do not get to where they wait");
+        }
+        scene
     }
 
     /// Runs a command of the page, with this process or core file, and compares what it prints.
@@ -138,8 +150,10 @@ impl Place {
             .env("PATH", paths)
             .output();
         let output = output.unwrap();
-        let printed =
-            String::from_utf8(output.stdout).unwrap().replace(pid, PID).replace(core, "core");
+        let printed = String::from_utf8(output.stdout)
+            .unwrap()
+            .replace(&format!("process {pid}"), &format!("process {PID}"))
+            .replace(core, "core");
         let n = |beside: i64| (self.n_clients.cast_signed() + beside).to_string();
         let expected = [("10003", n(3)), ("10000", n(0)), ("9992", n(-8))];
         let expected = expected.iter().fold(shown.printed.clone(), replace);
