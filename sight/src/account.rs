@@ -39,6 +39,8 @@ pub struct Row {
     pub wait: Wait,
     /// The descriptor in words.
     pub file: Option<String>,
+    /// For how long it has waited, for a lock.
+    pub waited: Option<Duration>,
     /// How long it waits yet, at most.
     pub left: Option<Duration>,
     /// In a blocking section: the call that its OS thread is in.
@@ -72,6 +74,8 @@ impl Account {
                     format!("descriptor {descriptor}, {}", thread.reason.map_or("", Reason::text))
                 }
             });
+            let waited = wait.since_ns.zip(now_ns);
+            let waited = waited.map(|(begin, now)| Duration::from_nanos(now.saturating_sub(begin)));
             let left = wait.deadline_ns.zip(now_ns);
             let left = left.map(|(end, now)| Duration::from_nanos(end.saturating_sub(now)));
             let call = match thread.state {
@@ -80,7 +84,7 @@ impl Account {
                 }
                 _ => None,
             };
-            Row { thread, wait, file, left, call }
+            Row { thread, wait, file, waited, left, call }
         });
         let workers = threads::workers(process, table)?;
         let main = process.text("stat").and_then(|stat| stat.split(' ').next()?.parse().ok());
@@ -128,7 +132,7 @@ impl Account {
     /// What a thread waits for, in words.
     #[must_use]
     pub fn words(&self, row: &Row) -> String {
-        let Row { thread, wait, file, left, call } = row;
+        let Row { thread, wait, file, waited, left, call } = row;
         if thread.reason.is_none() {
             return call.clone().unwrap_or_default();
         }
@@ -141,6 +145,9 @@ impl Account {
         } else if !wait.holders.is_empty() {
             let holders: Vec<_> = wait.holders.iter().map(|who| self.who(*who)).collect();
             words += &format!(", most likely held by {}", holders.join(" or "));
+        }
+        if let Some(waited) = waited {
+            words += &format!(", for {:.1} s", waited.as_secs_f64());
         }
         if let Some(left) = left {
             words += &format!(", {:.1} s left", left.as_secs_f64());

@@ -26,6 +26,8 @@ pub struct Wait {
     pub descriptor: Option<u32>,
     /// A word, by its address: of a lock, most often.
     pub address: Option<u64>,
+    /// Since when, by the runtime's clock: of a lock alone.
+    pub since_ns: Option<u64>,
     /// Until when at most, by the runtime's clock.
     pub deadline_ns: Option<u64>,
     /// The end of the thread of this number.
@@ -120,6 +122,7 @@ pub fn waits<M: Memory + ?Sized>(
             os_words.insert(at + layout.os_word, OsWait { address, joins: None, begun });
         } else if let Some(index) = parked(task) {
             waits[index].address = Some(address);
+            waits[index].since_ns = Some(since_ns).filter(|since_ns| *since_ns != NO_TURN);
             waits[index].begun = begun;
         }
     });

@@ -41,7 +41,7 @@ fn list(_: Option<u64>) -> io::Result<String> {
 ///       ID  NAME                  STATE         CORE  WAITS FOR
 ///        1  acceptor              parked           0  TCP 127.0.0.1:80, accept
 ///        2  writer                parked           1  sleep, 1.2 s left
-///        3  reader                parked           0  mutex 0x7f1c40000b70, most likely held by 'writer' (2)
+///        3  reader                parked           0  mutex 0x7f1c40000b70, most likely held by 'writer' (2), for 2.1 s
 /// ```
 ///
 /// The text is for people, and changes with releases; `sylvan dump PID` has the same for programs. Nobody is stopped
