@@ -23,8 +23,25 @@ for program in redis-server memcached /usr/sbin/mariadbd /usr/lib/postgresql/*/b
         echo "$program is missing: its tests will skip (see ci/install.sh)"
     fi
 done
+sylvan=(cargo run --quiet --locked --package sylvan-cli --bin cargo-sylvan -- sylvan)
+# A program that is linked statically has the shared mode alone, and is to say so: once, unless it was
+# asked for.
+tells_at_its_start() {
+    local program
+    program=$(mktemp -d)
+    trap 'rm -rf "$program"' RETURN
+    mkdir "$program/src"
+    printf '[workspace]\n[package]\nname = "told"\nedition = "2024"\n' >"$program/Cargo.toml"
+    echo 'fn main() { (0..2).for_each(|_| std::thread::spawn(|| ()).join().unwrap()) }' >"$program/src/main.rs"
+    local run=("${sylvan[@]}" run --quiet --manifest-path "$program/Cargo.toml")
+    local words='^sylvan: green threads cannot have thread-locals of their own here: .* SYLVAN_TLS=shared leaves'
+    export RUSTFLAGS=-Ctarget-feature=+crt-static
+    [ "$("${run[@]}" 2>&1 | grep -c "$words")" = 1 ]
+    [ "$(SYLVAN_TLS=shared "${run[@]}" 2>&1 | grep -c "$words")" = 0 ]
+}
+echo "telling of shared thread-locals"
+(tells_at_its_start)
 for mode in "${modes[@]}"; do
     echo "testing crates${mode:+ with SYLVAN_TLS=$mode}"
-    env ${mode:+"SYLVAN_TLS=$mode"} cargo run --quiet --locked --package sylvan-cli --bin cargo-sylvan -- \
-        sylvan test --locked --manifest-path crates/Cargo.toml "$@"
+    env ${mode:+"SYLVAN_TLS=$mode"} "${sylvan[@]}" test --locked --manifest-path crates/Cargo.toml "$@"
 done

@@ -10,12 +10,14 @@
 //! 3. those of the registry, in this program's own version.
 //!
 //! The folder is below that of `CARGO_TARGET_DIR`, or the checkout's `target`, or the user's cache. What is
-//! built for one version of this program is not another's.
+//! built for one version of this program is not another's, nor is what was built with other flags: a program
+//! that is being compiled against one mirror goes on with it while another one is built.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
@@ -68,13 +70,20 @@ impl Workshop {
         Ok(Self { folder, is_of_checkout: checkout.is_some() })
     }
 
-    /// Returns a library that was built for this machine, where it cannot have changed since: nobody has to
-    /// ask cargo.
+    /// Where cargo builds with these flags.
+    fn target_dir(&self, flags: &[OsString]) -> PathBuf {
+        let mut hasher = DefaultHasher::new();
+        flags.hash(&mut hasher);
+        self.folder.join("target").join(format!("{:016x}", hasher.finish()))
+    }
+
+    /// Returns a library that was built for this machine without flags, where it cannot have changed since:
+    /// nobody has to ask cargo.
     pub(crate) fn built(&self, file: &str) -> Option<PathBuf> {
         if self.is_of_checkout {
             return None;
         }
-        let targets = fs::read_dir(self.folder.join("target")).ok()?;
+        let targets = fs::read_dir(self.target_dir(&[])).ok()?;
         let mut libraries =
             targets.flatten().map(|target| target.path().join("release").join(file));
         libraries.find(|library| library.is_file())
@@ -92,7 +101,8 @@ impl Workshop {
         compiler: &Compiler,
     ) -> Result<PathBuf, String> {
         let Library { file, packages, target, flags } = library;
-        let built = self.folder.join("target").join(target).join("release");
+        let target_dir = self.target_dir(flags);
+        let built = target_dir.join(target).join("release");
         let what = format!("{} for {target}", packages[0]);
         let cargo = cargo();
         let mut command = Command::new(&cargo);
@@ -104,7 +114,7 @@ impl Workshop {
             .args(["--config", "profile.release.panic='unwind'"])
             .args(["--target", target])
             .arg("--target-dir")
-            .arg(self.folder.join("target"))
+            .arg(&target_dir)
             .arg("--manifest-path")
             .arg(self.folder.join("Cargo.toml"))
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join(OsStr::new("\x1f")))
@@ -113,20 +123,11 @@ impl Workshop {
 
         // What it was built by says whether cargo is going to take its time.
         let stamp = built.join(format!("{file}.built-by"));
-        let by = format!("{}\n{}\n", compiler.version, flags.join(OsStr::new(" ")).display());
-        let before = fs::read_to_string(&stamp).ok();
-        match before.filter(|_| built.join(file).is_file()) {
-            Some(before) if before == by => {
-                command.arg("--quiet");
-            }
-            Some(before) => {
-                let was = before.lines().next().unwrap_or_default();
-                let why = if was == compiler.version {
-                    "other flags for the compiler".to_owned()
-                } else {
-                    format!("it was built by {was}, and this is {}", compiler.version)
-                };
-                eprintln!("sylvan: building {what} anew: {why}");
+        let is = &compiler.version;
+        match fs::read_to_string(&stamp).ok().filter(|_| built.join(file).is_file()) {
+            Some(was) if was == *is => drop(command.arg("--quiet")),
+            Some(was) => {
+                eprintln!("sylvan: building {what} anew: it was built by {was}, and this is {is}");
             }
             None => eprintln!("sylvan: building {what}, once"),
         }
@@ -134,7 +135,7 @@ impl Workshop {
         if !status.success() {
             return Err(format!("{what} could not be built"));
         }
-        fs::write(&stamp, by).map_err(|error| format!("no way to {}: {error}", stamp.display()))?;
+        fs::write(&stamp, is).map_err(|error| format!("no way to {}: {error}", stamp.display()))?;
         Ok(built)
     }
 }

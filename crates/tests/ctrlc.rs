@@ -1,4 +1,4 @@
-//! `ctrlc`, whose thread waits at a pipe by libc's `read`.
+//! `ctrlc`, whose thread waits by libc's `sem_wait`.
 
 use std::sync::mpsc::channel;
 use std::thread;

@@ -37,6 +37,8 @@ impl Mirror {
         let mut flags = without_lints(flags);
         // A program may want link-time optimization.
         flags.push("-Cembed-bitcode=yes".into());
+        // So that it tells the program of what its dependencies cannot know.
+        flags.push("--cfg=sylvan_in_place_of_std".into());
         let built = Workshop::open()?.build(
             Library { file: FILE, packages: &["std-shim", "sylvan"], target, flags: &flags },
             compiler,

@@ -34,7 +34,7 @@ mod unsupported;
 )))]
 pub(crate) use unsupported::Own;
 
-use crate::primitive::{AtomicPtr, Ordering};
+use crate::primitive::{AtomicBool, AtomicPtr, Ordering};
 use std::io;
 use std::ptr;
 
@@ -74,9 +74,27 @@ pub(crate) fn choose(wanted: Option<TlsMode>) -> io::Result<TlsMode> {
             Ok(TlsMode::Own)
         }
         Err(error) if error.kind() == io::ErrorKind::Unsupported && wanted.is_none() => {
+            if cfg!(sylvan_in_place_of_std) {
+                tell(&error);
+            }
             Ok(TlsMode::Shared)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Says, once, what a program has to expect that was built by `cargo sylvan`: its dependencies know nothing of
+/// green threads. Who asks for the mode knows.
+#[cold]
+fn tell(why: &io::Error) {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    // Orders nothing: starts come one after the other.
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        crate::report::say(format_args!(
+            "sylvan: {why}; they share those of their worker. Crates that keep there who they are \
+             (tokio, rayon, tracing) panic, and what waits by other means than std's may hang: see \
+             docs/crates.md. SYLVAN_TLS=shared leaves this unsaid.\n"
+        ));
     }
 }
 
