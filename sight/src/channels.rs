@@ -4,7 +4,7 @@
 //! has the sleeper and a pointer to the channel on its stack. So what says for sure that it is this channel is in
 //! its memory already, and a wait costs nothing for it.
 
-use std::collections::HashSet;
+use crate::hash::HashSet;
 
 use crate::memory::Memory;
 use crate::reason::Reason;

@@ -10,7 +10,7 @@
 //! certain waits, each begun at the same time ([`Edge::begun`]), has proof: between the looks all have waited
 //! without a break, and the owners were read in that time.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 
 use crate::memory::Unreadable;
 use crate::owners::{self, Who};
@@ -51,7 +51,7 @@ pub fn edges<P: Procfs + ?Sized>(
     waits: &Waits,
 ) -> Vec<Edge> {
     let mut edges: Vec<_> = threads.iter().zip(&waits.of_threads).filter_map(of_thread).collect();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut new: Vec<_> = edges.iter().map(|edge| edge.whom).collect();
     while let Some(who) = new.pop() {
         let Who::OsThread(os_thread) = who else { continue };
@@ -126,7 +126,7 @@ pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unre
 #[must_use]
 pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
     let of: HashMap<_, _> = edges.iter().map(|edge| (edge.who, edge)).collect();
-    let mut seen: HashMap<Who, Who> = HashMap::new();
+    let mut seen: HashMap<Who, Who> = HashMap::default();
     let mut found = Vec::new();
     for begin in edges {
         let mut path = Vec::new();

@@ -1,6 +1,6 @@
 //! What a descriptor of a process is, in words: by `/proc`, in the network that the process is in.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -80,7 +80,7 @@ fn sockets<P: Procfs + ?Sized>(process: &P, mut wanted: HashSet<u64>) -> HashMap
         ("tcp", |line| internet(line, "TCP")),
         ("tcp6", |line| internet(line, "TCP")),
     ];
-    let mut found = HashMap::new();
+    let mut found = HashMap::default();
     for (name, parse) in tables {
         if wanted.is_empty() {
             break;

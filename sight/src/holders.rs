@@ -5,7 +5,7 @@
 //! in the kernel. A thread may have such an address for another reason, so the answer is a likely one. Most of all
 //! `main`, which has made what all share: so OS threads come into question where no green thread does.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::owners::Who;
@@ -25,7 +25,7 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
         let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
         wait.address.filter(|_| is_lock && wait.owner.is_none())
     };
-    let mut waiters: HashMap<u64, HashSet<Who>> = HashMap::new();
+    let mut waiters: HashMap<u64, HashSet<Who>> = HashMap::default();
     for (thread, wait) in threads.iter().zip(&waits.of_threads) {
         if let Some(lock) = lock_of(thread, wait) {
             waiters.entry(lock).or_default().insert(Who::Thread(thread.id));
@@ -47,7 +47,7 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
     }
     let mut locks: Vec<_> = waiters.keys().copied().collect();
     locks.sort_unstable();
-    let mut holders: HashMap<u64, Vec<Who>> = HashMap::new();
+    let mut holders: HashMap<u64, Vec<Who>> = HashMap::default();
     for (who, stack) in stacks {
         let bytes = read(process, stack);
         for word in Record(&bytes).words(0, bytes.len() as u64) {

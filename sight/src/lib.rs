@@ -30,6 +30,7 @@ pub mod deadlock;
 pub mod file;
 mod files;
 pub mod gdb;
+pub mod hash;
 pub mod history;
 mod holders;
 pub mod memory;

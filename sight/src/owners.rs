@@ -10,7 +10,7 @@
 //! No two locks have the same place and the same tag. Where two have the same place, the last that was taken is
 //! known, and of the other one nothing is: never a wrong thread.
 
-use std::collections::HashMap;
+use crate::hash::HashMap;
 
 use crate::memory::Memory;
 use crate::reason::Reason;
@@ -129,7 +129,7 @@ pub(crate) fn of<M: Memory + ?Sized>(
         _ => 0,
     };
     if places == 0 {
-        return HashMap::new();
+        return HashMap::default();
     }
     let locks: Vec<_> = locks.filter_map(|lock| Some((lock, Place::of(lock)?))).collect();
     let at = |place: &Place| places + (place.index * size_of::<u64>()) as u64;
@@ -167,7 +167,7 @@ mod tests {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), 1_000_000);
-        let used: std::collections::HashSet<_> = places.iter().map(|(index, _)| index).collect();
+        let used: HashSet<_> = places.iter().map(|(index, _)| index).collect();
         assert!(used.len() > N_PLACES / 2, "they are spread: {}", used.len());
     }
 }

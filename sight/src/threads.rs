@@ -8,7 +8,7 @@
 //! A process that runs goes on meanwhile. What is found was true of each thread at some moment, of different
 //! threads at different ones; a thread that starts or ends meanwhile is found or not.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::memory::{Memory, Piece, Unreadable};
@@ -374,7 +374,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             let is_green = task.byte(layout.class) != 0 && task.word(layout.bottom) == 0;
             is_green && self.is_of_this_life(*at, *task)
         });
-        let none = HashMap::new();
+        let none = HashMap::default();
         let thread = |(at, task): (u64, Record<'_>)| {
             (task.word(layout.rare), self.thread(at, task, None, &none))
         };
@@ -412,7 +412,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
 
     /// Tasks that are linked, up to `n`; where a list changes meanwhile, no further than to where it has been.
     fn follow(&self, mut at: u64, n: u64, into: &mut Vec<u64>) {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for _ in 0..n.min(MANY) {
             if at == 0 || !seen.insert(at) {
                 break;

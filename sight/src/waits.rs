@@ -4,7 +4,7 @@
 //! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
 //! joins a thread, that thread's task says it.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::{HashMap, HashSet};
 
 use crate::memory::{Memory, Unreadable};
 use crate::owners::Who;
@@ -101,7 +101,7 @@ pub fn waits<M: Memory + ?Sized>(
     let of_task: HashMap<_, _> =
         threads.iter().enumerate().map(|(index, thread)| (thread.task, index)).collect();
     let mut waits = vec![Wait::default(); threads.len()];
-    let mut os_words = HashMap::new();
+    let mut os_words = HashMap::default();
     let parked = |task: u64| {
         let index = *of_task.get(&task)?;
         (threads[index].state == State::Parked).then_some(index)

@@ -13,11 +13,12 @@
 //!
 //! Each is told once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sylvan_sight::account::{called, waits_for};
 use sylvan_sight::deadlock::{self, Edge, Look};
+use sylvan_sight::hash::HashSet;
 use sylvan_sight::table::Table;
 use sylvan_sight::threads::{State, Thread};
 use sylvan_sight::waits::Wait;
@@ -62,7 +63,7 @@ pub(super) fn watch(reaction: Reaction) {
             return report::say(format_args!("sylvan: nobody looks for deadlocks: {error}\n"));
         }
     };
-    let (circles, told) = (Vec::new(), HashSet::new());
+    let (circles, told) = (Vec::new(), HashSet::default());
     let mut watch = Watch { reaction, table, circles, used: None, told, has_told_of_all: false };
     loop {
         let before_ns = thread::own_processor_time_ns();
