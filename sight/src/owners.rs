@@ -167,7 +167,7 @@ mod tests {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), 1_000_000);
-        let used: HashSet<_> = places.iter().map(|(index, _)| index).collect();
+        let used: crate::hash::HashSet<_> = places.iter().map(|(index, _)| index).collect();
         assert!(used.len() > N_PLACES / 2, "they are spread: {}", used.len());
     }
 }
