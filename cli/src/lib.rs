@@ -6,6 +6,7 @@
 //! - [`prove`]: whether a program is an event loop;
 //! - [`ps`]: the green threads of a process, and what they wait for;
 //! - [`stacks`]: where each of them is;
+//! - [`top`]: what workers and threads do, in a view that refreshes;
 //! - [`dump`]: all that is known of them, as JSON;
 //! - [`trace`]: how a run went that was recorded.
 //!
@@ -27,6 +28,8 @@ mod see;
 mod sources;
 #[cfg(target_os = "linux")]
 pub mod stacks;
+#[cfg(target_os = "linux")]
+pub mod top;
 pub mod trace;
 
 use std::ffi::OsString;
@@ -48,6 +51,8 @@ const VERBS: &[Verb] = &[
     Verb { name: "ps", what: "lists the green threads of a process", main: ps::main },
     #[cfg(target_os = "linux")]
     Verb { name: "stacks", what: "shows where each of them is", main: stacks::main },
+    #[cfg(target_os = "linux")]
+    Verb { name: "top", what: "shows what workers and threads do, and refreshes", main: top::main },
     #[cfg(target_os = "linux")]
     Verb { name: "dump", what: "writes what is known of them, as JSON", main: dump::main },
     Verb { name: "prove", what: "says whether a program is an event loop", main: prove::main },

@@ -95,7 +95,7 @@ static TABLE: Table<Address> = Table {
     },
     slab: stack::Slab::LAYOUT,
     task: Header::LAYOUT,
-    saved: context::SAVED,
+    saved: context::REGISTERS,
     rare: Rare::LAYOUT,
     lease: Lease::LAYOUT,
     scheduler: Scheduler::LAYOUT,
@@ -138,7 +138,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_5"]
+    #[link_name = "__sylvan_sight_6"]
     static NOTE: [u32; 6];
 }
 

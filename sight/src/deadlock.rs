@@ -3,7 +3,7 @@
 //! # How sure it is
 //!
 //! A wait is *certain* if nobody but one other thread can end it: a join, and a wait without a deadline for a lock
-//! whose owner was noted ([`owners`](crate::owners)). Where the owner was found on a stack it
+//! whose owner was noted ([`owners`]). Where the owner was found on a stack it
 //! is a likely one.
 //!
 //! A look at a process that runs sees each thread at another moment. Who looks twice and finds the same circle of

@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else.
 pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 5;
+pub const VERSION: u64 = 6;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -215,6 +215,10 @@ words! {
         pinned_woken,
         /// As above.
         left,
+        /// 4 bytes: how many tasks were run, and tries found none.
+        tick,
+        /// What else is counted ([`Counts`](crate::threads::Counts)), eight bytes each.
+        counts,
         /// 4 bytes: the number of the OS thread that has it.
         os_thread,
         /// The size of this.

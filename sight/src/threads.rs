@@ -90,6 +90,72 @@ pub struct Worker {
     pub os_thread: Option<u32>,
     /// What it does: `None` between runs, and while it sleeps.
     pub doing: Option<State>,
+    /// How many threads wait there for their turn.
+    pub n_queued: u64,
+    /// What it has done so far.
+    pub counts: Counts,
+}
+
+/// What a core has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    n_ticks: u32,
+    n_sleeps: u64,
+    n_shares: u64,
+    n_looks: u64,
+    n_events: u64,
+    n_steals: u64,
+    n_takes: u64,
+}
+
+/// What a core has done between two looks at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Runs of threads: switches to them.
+    pub n_runs: u64,
+    /// Looks at the event loop.
+    pub n_looks: u64,
+    /// What these have found.
+    pub n_events: u64,
+    /// Searches that found something at another core.
+    pub n_steals: u64,
+    /// Hand-overs of the core to another OS thread.
+    pub n_takes: u64,
+}
+
+impl Counts {
+    /// How many words there are, beside the ticks.
+    const LEN: u64 = 6 * size_of::<u64>() as u64;
+
+    fn of(layout: &table::Core, core: &CoreCopy) -> Self {
+        let mut words = Record(&core.0).words(layout.counts, Self::LEN);
+        let mut next = || words.next().unwrap_or(0);
+        Self {
+            n_ticks: core.half(layout.tick),
+            n_sleeps: next(),
+            n_shares: next(),
+            n_looks: next(),
+            n_events: next(),
+            n_steals: next(),
+            n_takes: next(),
+        }
+    }
+
+    /// What was done since an earlier look.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Done {
+        let n_ticks = u64::from(self.n_ticks.wrapping_sub(earlier.n_ticks));
+        let n_sleeps = self.n_sleeps.wrapping_sub(earlier.n_sleeps);
+        let n_shares = self.n_shares.wrapping_sub(earlier.n_shares);
+        Done {
+            // A tick that found nothing ran nothing.
+            n_runs: n_ticks.saturating_sub(n_sleeps).saturating_sub(n_shares),
+            n_looks: self.n_looks.wrapping_sub(earlier.n_looks).wrapping_add(n_sleeps),
+            n_events: self.n_events.wrapping_sub(earlier.n_events),
+            n_steals: self.n_steals.wrapping_sub(earlier.n_steals),
+            n_takes: self.n_takes.wrapping_sub(earlier.n_takes),
+        }
+    }
 }
 
 /// Finds the green threads, in the order of their numbers.
@@ -110,16 +176,61 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
     let look = Look::new(memory, table)?;
     let cores = look.cores()?;
     let owners: Vec<_> = cores.iter().map(|core| core.word(table.core.owner)).collect();
-    let leases = look.leases(owners.iter().copied());
-    let worker = |(owner, index): (&u64, u32)| {
+    let leases = leases(memory, table, owners.iter().copied());
+    let worker = |((core, owner), index): ((&CoreCopy, &u64), u32)| {
         let lease = leases.get(owner);
         Worker {
             core: index,
             os_thread: lease.map(|lease| lease.os_thread),
             doing: lease.and_then(|lease| lease.doing),
+            n_queued: look.n_queued(core),
+            counts: Counts::of(&table.core, core),
         }
     };
-    Ok(owners.iter().zip(0..).map(worker).collect())
+    Ok(cores.iter().zip(&owners).zip(0..).map(worker).collect())
+}
+
+/// How many threads wait in the queues that all cores share.
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub fn n_shared<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    let scheduler = memory.word(table.roots.scheduler)?;
+    let layout = &table.scheduler;
+    let len = |list| match scheduler {
+        0 => Ok(0),
+        _ => memory.word(scheduler + list + table.list.len),
+    };
+    Ok(len(layout.inject)? + len(layout.woken)?)
+}
+
+/// How many threads were spawned so far.
+///
+/// # Errors
+///
+/// If that cannot be read.
+pub fn n_spawned<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    memory.word(table.roots.next_id)
+}
+
+/// Which of these threads a worker runs just now, by their places among them.
+pub fn running<M: Memory + ?Sized>(memory: &M, table: &Table, threads: &[Thread]) -> Vec<usize> {
+    let places: Vec<_> = threads.iter().map(|thread| thread.task).collect();
+    let tasks = Copies::read(memory, &places, table.task.size);
+    let lease_of = |(at, (thread, task)): (usize, (&Thread, Option<Record<'_>>))| {
+        let task = task.filter(|task| task.word(table.task.id) == thread.id)?;
+        let (stack_pointer, first_frame) = saved(&table.task, task, thread.stack.as_ref()?);
+        let is_on_cpu = stack_pointer.is_none() && first_frame.is_some();
+        is_on_cpu.then(|| (at, task.word(table.task.lease)))
+    };
+    let candidates: Vec<_> =
+        threads.iter().zip(tasks.iter()).enumerate().filter_map(lease_of).collect();
+    let leases = leases(memory, table, candidates.iter().map(|(_, lease)| *lease));
+    let runs = |(_, lease): &(usize, u64)| {
+        leases.get(lease).is_some_and(|lease| lease.doing == Some(State::Running))
+    };
+    candidates.into_iter().filter(runs).map(|(at, _)| at).collect()
 }
 
 /// Pieces of memory of one length, as they were read.
@@ -187,6 +298,30 @@ struct Slot {
 struct Lease {
     os_thread: u32,
     doing: Option<State>,
+}
+
+/// Reads each lease once.
+fn leases<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    places: impl Iterator<Item = u64>,
+) -> HashMap<u64, Lease> {
+    let mut places: Vec<_> = places.filter(|at| *at != 0).collect();
+    places.sort_unstable();
+    places.dedup();
+    let layout = &table.lease;
+    let copies = Copies::read(memory, &places, layout.size);
+    let lease = |record: Record<'_>| {
+        let state = record.word(layout.word) & layout.state_bits;
+        let doing = match state {
+            _ if state == layout.running => Some(State::Running),
+            _ if state == layout.blocking => Some(State::Blocking),
+            _ => None,
+        };
+        Lease { os_thread: record.half(layout.os_thread), doing }
+    };
+    let leases = places.iter().zip(copies.iter());
+    leases.filter_map(|(at, record)| Some((*at, lease(record?)))).collect()
 }
 
 /// A look at a process.
@@ -257,7 +392,11 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             .filter_map(|((slot, at), task)| Some((*slot, *at, task?)))
             .filter(|(slot, at, task)| is_of(slot, *task) && self.is_of_this_life(*at, *task))
             .collect();
-        let leases = self.leases(found.iter().map(|(.., task)| task.word(self.table.task.lease)));
+        let leases = leases(
+            self.memory,
+            self.table,
+            found.iter().map(|(.., task)| task.word(self.table.task.lease)),
+        );
         let thread = |(slot, at, task): &(&Slot, u64, Record<'_>)| {
             let rare = task.word(self.table.task.rare);
             (rare, self.thread(*at, *task, Some(slot), &leases))
@@ -331,26 +470,6 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         }
     }
 
-    /// Reads each lease once.
-    fn leases(&self, places: impl Iterator<Item = u64>) -> HashMap<u64, Lease> {
-        let mut places: Vec<_> = places.filter(|at| *at != 0).collect();
-        places.sort_unstable();
-        places.dedup();
-        let layout = &self.table.lease;
-        let copies = Copies::read(self.memory, &places, layout.size);
-        let lease = |record: Record<'_>| {
-            let state = record.word(layout.word) & layout.state_bits;
-            let doing = match state {
-                _ if state == layout.running => Some(State::Running),
-                _ if state == layout.blocking => Some(State::Blocking),
-                _ => None,
-            };
-            Lease { os_thread: record.half(layout.os_thread), doing }
-        };
-        let leases = places.iter().zip(copies.iter());
-        leases.filter_map(|(at, record)| Some((*at, lease(record?)))).collect()
-    }
-
     /// Copies of the cores; none before there is a scheduler.
     fn cores(&self) -> Result<Vec<CoreCopy>, Unreadable> {
         let scheduler = self.memory.word(self.table.roots.scheduler)?;
@@ -410,6 +529,21 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         Ok(queued)
     }
 
+    /// How many tasks are in the queues of a core.
+    fn n_queued(&self, copy: &CoreCopy) -> u64 {
+        /// Who comes in is taken in before long, most often.
+        const INBOUND_MAX: u64 = 1000;
+        let core = &self.table.core;
+        let mut inbound = Vec::new();
+        for at in [core.inbox, core.aside] {
+            self.follow(copy.word(at), INBOUND_MAX, &mut inbound);
+        }
+        let lists = [core.ready, core.pinned, core.pinned_woken, core.left];
+        let lists = lists.map(|at| copy.word(at + self.table.list.len)).iter().sum::<u64>();
+        let rings = [core.queue, core.woken].map(|at| self.ring_len(copy, at));
+        inbound.len() as u64 + lists + rings.iter().sum::<u64>()
+    }
+
     /// Tasks that are linked, up to `n`; where a list changes meanwhile, no further than to where it has been.
     fn follow(&self, mut at: u64, n: u64, into: &mut Vec<u64>) {
         let mut seen = HashSet::default();
@@ -423,12 +557,18 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         }
     }
 
+    /// How many tasks are in a ring that is at `at` of a core.
+    fn ring_len(&self, core: &CoreCopy, at: u64) -> u64 {
+        let layout = &self.table.queue;
+        let (head, tail) = (core.half(at + layout.head), core.half(at + layout.tail));
+        u64::from(tail.wrapping_sub(head)).min(layout.capacity)
+    }
+
     /// The tasks of a ring that is at `at` of a core.
     fn ring(&self, core: &CoreCopy, at: u64, into: &mut Vec<u64>) {
         let layout = &self.table.queue;
-        let (head, tail) = (core.half(at + layout.head), core.half(at + layout.tail));
+        let (head, len) = (core.half(at + layout.head), self.ring_len(core, at));
         let (slots, n) = (core.word(at + layout.slots), layout.capacity);
-        let len = u64::from(tail.wrapping_sub(head)).min(n);
         let place = |i| slots + (u64::from(head) + i) % n * size_of::<u64>() as u64;
         let places: Vec<_> = (0..len).map(place).collect();
         let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);

@@ -6,6 +6,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tests::look::{Said, Scene, core_of, look};
@@ -136,9 +137,16 @@ fn a_core_file_is_shown() {
 #[test]
 fn equal_stacks_are_one_in_each_form() {
     let scene = Scene::start_until("parked", Command::new(PARKED).arg("1000"));
-    let said = stacks(&scene, &[]);
-    assert_succeeds(&said);
-    assert!(said.stdout.contains(": 1000 green threads, 1 stacks "), "{}", said.stdout);
+    // All have started, and go on to where they park.
+    let begin = Instant::now();
+    let said = loop {
+        let said = stacks(&scene, &[]);
+        assert_succeeds(&said);
+        if said.stdout.contains(": 1000 green threads, 1 stacks ") {
+            break said;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "{}", said.stdout);
+    };
     let head = said.stdout.lines().nth(2).unwrap();
     assert_eq!(head, "1000 parked (park): 2, 3, 4, 5, 6, 7, 8, 9, and 992 more");
 

@@ -260,6 +260,21 @@ pub(crate) fn show(
     help: &str,
     show: impl FnOnce(&Process) -> Result<String, Refusal>,
 ) -> ExitCode {
+    look(args, verb, help, |process| {
+        let text = show(process)?;
+        // Whoever reads it may have seen enough.
+        let _ = io::stdout().write_all(text.as_bytes());
+        Ok(())
+    })
+}
+
+/// The same of one that shows it by itself.
+pub(crate) fn look(
+    args: Vec<OsString>,
+    verb: &str,
+    help: &str,
+    look: impl FnOnce(&Process) -> Result<(), Refusal>,
+) -> ExitCode {
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
         print!("{help}{}", statuses());
         return ExitCode::SUCCESS;
@@ -268,12 +283,8 @@ pub(crate) fn show(
         Ok(target) => target,
         Err(error) => return not_understood(&error, &format!("sylvan {verb} --help")),
     };
-    match Process::open(&target).and_then(|process| show(&process)) {
-        Ok(text) => {
-            // Whoever reads it may have seen enough.
-            let _ = io::stdout().write_all(text.as_bytes());
-            ExitCode::SUCCESS
-        }
+    match Process::open(&target).and_then(|process| look(&process)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
             eprintln!("error: {refusal}");
             ExitCode::from(refusal.status())

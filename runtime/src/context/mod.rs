@@ -59,9 +59,9 @@ pub(crate) type Exit = Yielder<(), Switch>;
 
 /// What `corosensei` leaves at the stack pointer of a context that does not run.
 #[cfg(target_arch = "x86_64")]
-pub(crate) const SAVED: Saved = Saved { pc: 0, frame_pointer: 16, size: 24 };
+pub(crate) const REGISTERS: Saved = Saved { pc: 0, frame_pointer: 16, size: 24 };
 #[cfg(target_arch = "aarch64")]
-pub(crate) const SAVED: Saved = Saved { pc: 16, frame_pointer: 8, size: 32 };
+pub(crate) const REGISTERS: Saved = Saved { pc: 16, frame_pointer: 8, size: 32 };
 
 pub(crate) struct Context {
     coroutine: ManuallyDrop<Coroutine<(), Switch, (), Stack>>,
@@ -143,5 +143,67 @@ impl Home {
             // SAFETY: the OS thread's own, as the caller promises.
             unsafe { thread_pointer::set(self.0) };
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(sylvan_loom)))]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::ops::Range;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::stack::{self, Class};
+
+    /// Where there is code.
+    #[expect(clippy::disallowed_methods, reason = "no green thread reads it")]
+    fn code() -> Vec<Range<usize>> {
+        let maps = fs::read_to_string("/proc/self/maps").expect("it is there");
+        let range = |line: &str| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let number = |text| usize::from_str_radix(text, 16).ok();
+            let range = number(start)?..number(end)?;
+            rest.split(' ').next()?.contains('x').then_some(range)
+        };
+        maps.lines().filter_map(range).collect()
+    }
+
+    #[test]
+    fn what_is_left_at_the_stack_pointer_leads_to_who_has_suspended() {
+        let class = Class::for_size(1 << 16, 0).expect("there are such stacks");
+        stack::reserve(class, |_| Ok(())).expect("there is room");
+        let stack = stack::take(class).expect("it was reserved");
+        let usable = stack.bottom()..stack.top();
+        let local = Rc::new(Cell::new(0));
+        let here = Rc::clone(&local);
+        let mut context = Context::new(stack, move |exit| {
+            let on_stack = 0_u8;
+            here.set((&raw const on_stack).addr());
+            exit.suspend(Switch::Parked);
+            std::hint::black_box(&on_stack);
+        });
+        // SAFETY: this thread has made it, and it keeps no thread-local.
+        assert_eq!(unsafe { context.resume() }, Switch::Parked);
+        let (at, len) = Context::SAVED;
+        let words = (at..at + len).step_by(size_of::<usize>()).map(|at| {
+            let word = (&raw const context).cast::<usize>().wrapping_byte_add(at);
+            // SAFETY: the word is one of the context's, and each was written.
+            unsafe { word.read_unaligned() }
+        });
+        let saved = words.filter(|word| usable.contains(word)).min().expect("it does not run");
+        let word = |at: u64| {
+            // SAFETY: it lies on the stack of the context, which does not run.
+            unsafe { ((saved + at as usize) as *const usize).read() }
+        };
+        let pc = word(REGISTERS.pc);
+        assert!(code().iter().any(|code| code.contains(&pc)), "{pc:#x} is no code");
+        // Who has suspended is above, and not far.
+        let stack_pointer = saved + REGISTERS.size as usize;
+        assert!((stack_pointer..stack_pointer + 4096).contains(&local.get()));
+        // SAFETY: as above.
+        assert_eq!(unsafe { context.resume() }, Switch::Returned);
+        stack::release(context.into_stack());
     }
 }

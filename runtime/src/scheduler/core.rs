@@ -51,10 +51,29 @@ pub(crate) struct Core {
     local: UnsafeCell<Local>,
 }
 
+/// What is counted for those who look from outside: beside the way from one run to the next, which counts ticks alone.
+#[derive(Default)]
+#[repr(C)]
+pub(super) struct Counts {
+    /// Ticks that found nothing to run, and waited in the event loop unless there was something at last.
+    pub(super) n_sleeps: u64,
+    /// Ticks that found nothing to run but what is shared.
+    pub(super) n_shares: u64,
+    /// Other looks at the event loop.
+    pub(super) n_looks: u64,
+    /// What all looks have found, calls from other OS threads included.
+    pub(super) n_events: u64,
+    /// Searches that found something at another core.
+    pub(super) n_steals: u64,
+    /// Workers that took the core.
+    pub(super) n_takes: u64,
+}
+
 /// What only the worker that has the core touches, between runs.
 pub(super) struct Local {
-    /// Counts tasks that were run.
+    /// Counts tasks that were run, and tries that found none.
     pub(super) tick: u32,
+    pub(super) counts: Counts,
     /// When it has last looked at the event loop between two runs.
     pub(super) looked_ns: u64,
     /// Tasks run in a row because they were the last to be woken.
@@ -100,6 +119,8 @@ impl Core {
             pinned: (local + offset_of!(Local, pinned)) as u64,
             pinned_woken: (local + offset_of!(Local, pinned_woken)) as u64,
             left: (local + offset_of!(Local, left)) as u64,
+            tick: (local + offset_of!(Local, tick)) as u64,
+            counts: (local + offset_of!(Local, counts)) as u64,
             os_thread: offset_of!(Self, worker) as u64,
             size: size_of::<Self>() as u64,
         }
@@ -122,6 +143,7 @@ impl Core {
             n_pinned: AtomicUsize::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
+                counts: Counts::default(),
                 looked_ns: 0,
                 streak: 0,
                 pinned_first: false,

@@ -123,6 +123,7 @@ impl Scheduler {
         worker.record_turn(trace::Kind::Take);
         // SAFETY: this worker has the core, and this is between runs, on its own stack.
         unsafe {
+            core.local().counts.n_takes += 1;
             let first = self.turn_to(&worker, None);
             self.relay(&worker, first);
         }
@@ -425,6 +426,7 @@ impl Scheduler {
                 return self.found(core, local, task);
             }
             if self.take_share(core, local) {
+                local.counts.n_shares += 1;
                 continue;
             }
             if let Some(task) = self.search(core, local) {
@@ -590,6 +592,8 @@ impl Scheduler {
         if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
             reactor::poll(core.index, now, &mut local.events, &mut local.ready);
+            local.counts.n_looks += 1;
+            local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         }
         timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
@@ -617,6 +621,7 @@ impl Scheduler {
                 // SAFETY: as above.
                 let stolen = woken.or_else(|| unsafe { victim.queue.steal_into(&core.queue) });
                 if stolen.is_some() {
+                    local.counts.n_steals += 1;
                     if trace::is_on() {
                         record::record_on(core, trace::Kind::Steal, victim.index as u32);
                     }
@@ -630,6 +635,7 @@ impl Scheduler {
                     }
                     self.share_left(core, local);
                     if youngest.is_some() {
+                        local.counts.n_steals += 1;
                         return youngest;
                     }
                 }
@@ -644,6 +650,7 @@ impl Scheduler {
     fn sleep(&self, worker: &Worker, local: &mut Local) {
         let core = worker.core;
         let deadlines = timer::shard(core.index);
+        local.counts.n_sleeps += 1;
         if wardrobe::any_changed() {
             wardrobe::cover(worker.lease);
         }
@@ -662,6 +669,7 @@ impl Scheduler {
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Awake, 0);
             }
+            local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         };
         local.searching =

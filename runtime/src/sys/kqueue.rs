@@ -95,6 +95,12 @@ impl Events {
         Self(Vec::with_capacity(BATCH))
     }
 
+    /// How many the last wait has found, calls of `wake` included.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether the last wait has found that somebody calls `wake`.
     pub(crate) fn any_wake(&self) -> bool {
         self.0.iter().any(|event| matches!(event.filter(), EventFilter::User { .. }))

@@ -1,0 +1,224 @@
+//! `sylvan top`: what it counts of a program whose doings are known, and how it looks at one that was stopped, that has
+//! left a core file, and on a terminal.
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{self, Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use std_shim::sync::Arc;
+use std_shim::thread;
+use tests::look::{Said, Scene, core_of, look};
+
+const LOOK: &str = env!("CARGO_BIN_EXE_look");
+const SCENE: &str = env!("CARGO_BIN_EXE_scene");
+const PARKED: &str = env!("CARGO_BIN_EXE_parked");
+
+fn scene() -> Scene {
+    Scene::start(&mut Command::new(SCENE))
+}
+
+fn top(pid: u32) -> Said {
+    let said = look(LOOK, &["top", "--once", "--interval", "0.5", &pid.to_string()]);
+    assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
+    said
+}
+
+/// What stands below a heading of the workers' table, for each worker.
+fn column(said: &Said, heading: &str) -> Vec<String> {
+    let mut lines = said.stdout.lines().skip_while(|line| !line.starts_with("CORE"));
+    let head = lines.next().unwrap_or_else(|| panic!("{said:?}"));
+    let end = head.find(heading).unwrap_or_else(|| panic!("no {heading}")) + heading.len();
+    let cell = |line: &str| line[..end].split_whitespace().last().unwrap().to_owned();
+    lines.take_while(|line| !line.starts_with("in the queue")).map(cell).collect()
+}
+
+/// The same, as a sum of numbers.
+fn sum(said: &Said, heading: &str) -> u64 {
+    column(said, heading).iter().map(|cell| cell.parse::<u64>().expect("a number")).sum()
+}
+
+/// What the threads of the scene do.
+#[track_caller]
+fn assert_counts(said: &Said) {
+    for count in [
+        "2 parked (channel), ",
+        "1 blocking, ",
+        "1 bound, ",
+        "1 parked (join), ",
+        "1 running",
+        "1 parked (sleep), ",
+    ] {
+        assert!(said.stdout.contains(count), "no {count} in\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn what_threads_do_is_counted_and_who_computes_is_the_busiest() {
+    let said = top(scene().pid());
+    assert_counts(&said);
+    let (_, busiest) = said.stdout.split_once("  WAITS FOR\n").expect("the busiest");
+    let [busiest] = busiest.lines().collect::<Vec<_>>()[..] else { panic!("{}", said.stdout) };
+    assert!(busiest.starts_with("100 % ") && busiest.contains(" computes "), "{}", said.stdout);
+    // It has no core any more, since it computes for long.
+    let beside = said.stdout.lines().find(|line| line.starts_with("OS threads beside"));
+    assert!(beside.is_some_and(|line| line.contains("sylvan-monitor (")), "{}", said.stdout);
+}
+
+#[test]
+fn a_process_that_was_stopped_is_shown() {
+    let scene = scene();
+    scene.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(50));
+    let said = top(scene.pid());
+    assert_counts(&said);
+    assert!(said.stdout.contains("\na second: 0 switches "), "{}", said.stdout);
+}
+
+#[test]
+fn a_core_file_is_shown_without_rates() {
+    let folder = env::temp_dir().join(format!("sylvan-top-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let limit = "ulimit -c unlimited && exec \"$0\"";
+    let mut command = Command::new("sh");
+    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
+    if let Some(core) = core_of(scene, &folder) {
+        let said = look(LOOK, &["top", "--core", core.to_str().unwrap(), SCENE]);
+        assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
+        assert_counts(&said);
+        assert!(column(&said, "SWITCHES").iter().all(|cell| cell == "-"), "{}", said.stdout);
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_thread_that_wakes_up_each_10_ms_is_as_many_switches_and_looks() {
+    let scene = Scene::start_until("parked", Command::new(PARKED).args(["10", "0.01"]));
+    let said = top(scene.pid());
+    let (n_switches, n_looks) = (sum(&said, "SWITCHES"), sum(&said, "LOOKS"));
+    // On a busy machine it wakes up late.
+    assert!((5..=110).contains(&n_switches), "{}", said.stdout);
+    assert!(n_looks >= n_switches, "{}", said.stdout);
+    let line = format!("\na second: {n_switches} switches (0 first ones, {n_switches} after ");
+    assert!(said.stdout.contains(&line), "{}", said.stdout);
+}
+
+/// What `top` says of this process, once it says that there is something.
+fn top_until(what: &str, is_there: impl Fn(&Said) -> bool) {
+    let begin = Instant::now();
+    loop {
+        let said = top(process::id());
+        if is_there(&said) {
+            return;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "no {what}:\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn what_is_spawned_stolen_and_handed_over_is_counted() {
+    let goes_on = Arc::new(AtomicBool::new(true));
+    let theirs = Arc::clone(&goes_on);
+    let blocks = thread::spawn(move || {
+        while theirs.load(Ordering::Relaxed) {
+            sylvan::blocking(|| std::thread::sleep(Duration::from_millis(5)));
+            // For others to take.
+            let computes = || {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_micros(300) {}
+            };
+            let threads: Vec<_> = (0..20).map(|_| thread::spawn(computes)).collect();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+    });
+    top_until("hand-over", |said| sum(said, "HAND-OVERS") > 0);
+    top_until("steal", |said| sum(said, "STEALS") > 0);
+    top_until("event", |said| sum(said, "EVENTS") > 0);
+    top_until("spawn", |said| !said.stdout.contains(" switches (0 first ones, "));
+    goes_on.store(false, Ordering::Relaxed);
+    blocks.join().unwrap();
+}
+
+/// `top` on a terminal.
+struct Terminal {
+    script: Child,
+    stdout: ChildStdout,
+    shown: String,
+}
+
+impl Terminal {
+    fn open(scene: &Scene) -> Self {
+        let command = format!("stty rows 50 cols 200; {LOOK} top --interval 0.2 {}", scene.pid());
+        let mut script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("TERM", "xterm")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script runs");
+        let stdout = script.stdout.take().unwrap();
+        Self { script, stdout, shown: String::new() }
+    }
+
+    /// Waits until it has shown a text twice: the second time it is written over the first.
+    fn shows_twice(&mut self, text: &str) {
+        let mut bytes = [0; 4096];
+        while self.shown.matches(text).count() < 2 {
+            let n = self.stdout.read(&mut bytes).unwrap();
+            assert_ne!(n, 0, "{}", self.shown);
+            self.shown.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
+        assert!(self.shown.contains("\u{1b}[?1049h"), "the screen is another one: {}", self.shown);
+    }
+
+    /// How it ends, and what it shows where it was before.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.stdout.read_to_string(&mut self.shown).unwrap();
+        let status = self.script.wait().unwrap().code();
+        let last = self.shown.rsplit_once("\u{1b}[?1049l").expect("the screen is left").1;
+        (status, last.trim().to_owned())
+    }
+}
+
+#[test]
+fn on_a_terminal_it_goes_on_until_a_key_ends_it() {
+    let scene = scene();
+    let mut terminal = Terminal::open(&scene);
+    terminal.shows_twice(" computes ");
+    terminal.script.stdin.as_mut().unwrap().write_all(b"q").unwrap();
+    assert_eq!(terminal.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_terminal_is_given_back_when_the_process_ends() {
+    let scene = scene();
+    let mut terminal = Terminal::open(&scene);
+    terminal.shows_twice(" computes ");
+    drop(scene);
+    let (status, last) = terminal.end();
+    assert_eq!(status, Some(120));
+    assert!(last.ends_with("there is no such process, or no longer"), "{last}");
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_told_as_by_ps() {
+    let refused = |args: &[&str], status, why: &str| {
+        let said = look(LOOK, args);
+        assert_eq!((said.status, &*said.stdout), (Some(status), ""), "{said:?}");
+        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+        assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
+    };
+    refused(&["top", "4194305"], 120, "there is no such process");
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    refused(&["top", &other.id().to_string()], 122, "no runtime of sylvan");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    refused(&["top", "--core", "/etc/passwd", SCENE], 124, "no core file");
+    refused(&["top", "--interval", "0"], 2, "`--interval` expected");
+    refused(&["top", "me"], 2, "`me`");
+    refused(&["top"], 2, "expected the number of a process");
+}
