@@ -141,6 +141,7 @@ impl Shard {
     );
 
     /// Rings what is due at `now_ns`: the claimed tasks go into `due`. By the core, which is awake.
+    #[inline]
     pub(crate) fn ring(&self, now_ns: u64, due: &mut List) {
         let mut timers = self.0.lock();
         timers.sleeps_until_ns = 0;
@@ -159,6 +160,7 @@ impl Shard {
     }
 
     /// Says that the core sleeps from now on; until when, at most.
+    #[inline]
     pub(crate) fn sleep(&self) -> Option<u64> {
         let mut timers = self.0.lock();
         let next = timers.wheel.next_deadline_ns();
