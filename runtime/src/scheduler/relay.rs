@@ -236,10 +236,14 @@ impl Scheduler {
             return Next::Unknown;
         }
         let youngest = self.collect(core, local, events_wait);
-        let next = youngest.or_else(|| {
-            local.streak = 0;
-            self.pop(core, local, events_wait)
-        });
+        // Not by a closure, which the compiler may leave out of line.
+        let next = match youngest {
+            Some(task) => Some(task),
+            None => {
+                local.streak = 0;
+                self.pop(core, local, events_wait)
+            }
+        };
         let is_share_due = self.is_share_due(local);
         if next.is_none() && (!yielded || is_share_due) {
             return Next::Unknown;
