@@ -23,7 +23,9 @@ for program in redis-server memcached /usr/sbin/mariadbd /usr/lib/postgresql/*/b
         echo "$program is missing: its tests will skip (see ci/install.sh)"
     fi
 done
-sylvan=(cargo run --quiet --locked --package sylvan-cli --bin cargo-sylvan -- sylvan)
+# Built first: what the programs are built with is not for the tool.
+cargo build --quiet --locked --package sylvan-cli --bin cargo-sylvan
+sylvan=("${CARGO_TARGET_DIR:-$PWD/target}/debug/cargo-sylvan" sylvan)
 # A program that is linked statically has the shared mode alone, and is to say so: once, unless it was
 # asked for.
 tells_at_its_start() {
