@@ -178,7 +178,8 @@ tests::on_std_and_in_each_mode! {
                 let computes = |stop: Arc<AtomicBool>, pause: fn()| {
                     move || {
                         while !stop.load(Relaxed) {
-                            (0..1_000).for_each(|_| ::std::hint::spin_loop());
+                            // Some ten microseconds: a run that uses a hundred counts as one that computes.
+                            (0..200).for_each(|_| ::std::hint::spin_loop());
                             pause();
                         }
                     }
