@@ -10,7 +10,7 @@
 //!              the monitor sees a run compute for 500 us, while others wait for its core
 //!        PLAIN --------------------------------------------------------------------> LASTS
 //!          ^                                                                           |
-//!          | its run has taken less than 100 us                                        | its next turn
+//!          | its run has used less than 100 us                                         | its next turn
 //!          +-------------------------- APART, once <-- a spare takes it -- in the list of `spare`
 //!                                        |
 //!                                        +--> LASTS: its run was a long one
@@ -23,11 +23,13 @@
 //! - As many go on so as there are cores, in the order in which they came. The next one takes the OS thread
 //!   of the last one, without a system call.
 //! - One that blocks in the kernel keeps its place. If none has begun for 50 ms while others wait, there is
-//!   a place more, until nobody waits.
+//!   a place more, for as long as the others are held.
 //! - Where no spare is idle the task runs at once, with the core, and the monitor starts a spare. So does one that
 //!   has waited in vain.
 //!
 //! In the shared mode a thread stays with its worker, and there is nothing of this.
+
+use std::time::Instant;
 
 use super::relay::Worker;
 use super::{Scheduler, wardrobe};
@@ -35,7 +37,7 @@ use crate::context::Home;
 use crate::sys;
 use crate::task::Runnable;
 
-/// A run that takes less is no reason for an OS thread of its own.
+/// A run that uses a processor for less is no reason for an OS thread of its own.
 pub(super) const LASTS_NS: u64 = 100_000;
 
 impl Scheduler {
@@ -86,8 +88,8 @@ impl Scheduler {
     }
 
     /// For the monitor, at each slow look.
-    pub(super) fn attend_apart(&'static self) {
-        if let Some(task) = self.spares.attend_apart() {
+    pub(super) fn attend_apart(&'static self, now: Instant) {
+        if let Some(task) = self.spares.attend_apart(now) {
             self.inject(task);
         }
         self.provide_spare();

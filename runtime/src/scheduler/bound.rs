@@ -70,7 +70,7 @@ impl Scheduler {
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         // Each time it may meet another worker that is somebody's parent.
-        for _ in 0..=self.n_cores() {
+        for _ in 0..=2 * self.n_cores() {
             // Where no new one can be had an idle one may be.
             if sys::thread::has_children() != Some(true) || self.give_core(task, true).is_err() {
                 break;
@@ -79,7 +79,7 @@ impl Scheduler {
         }
         self.give_core(task, false)?;
         if task.lease.get().is_some_and(Lease::is_apart) {
-            self.spares.end_apart();
+            self.spares.leave_apart();
         }
         self.spares.leave();
         if let Some(watch) = &self.watch {

@@ -195,8 +195,8 @@ const CALLS_MIN: u32 = 32;
 pub(crate) fn give_way(task: &Header) {
     let core = get().core_of(task);
     let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
-    // It may have been bound by the call.
-    if is_due && task.lease.get().is_some() {
+    // It may have been bound by the call. One that has no core has no event loop to give way to.
+    if is_due && task.lease.get().is_some_and(|lease| !lease.is_revoked()) {
         task.exit().suspend(Switch::Yielded);
     }
 }

@@ -141,7 +141,7 @@ impl Monitor {
                 n_brisk = if again_soon { BRISK_LOOKS } else { n_brisk.saturating_sub(1) };
                 next_slow = now + if n_brisk > 0 { brisk_period } else { SLOW_PERIOD };
                 scheduler.survey(&mut survey, now);
-                scheduler.attend_apart();
+                scheduler.attend_apart(now);
                 if all_sleep {
                     beside.rest();
                 } else {

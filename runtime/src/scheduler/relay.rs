@@ -50,10 +50,10 @@ use super::apart;
 use super::core::Core;
 use super::turns;
 use super::worker::LOOK_EVERY;
-use crate::clock;
 use crate::context::{Home, Switch};
 use crate::current::Place;
 use crate::primitive::Ordering;
+use crate::sys::thread;
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable};
 use crate::trace;
@@ -187,7 +187,7 @@ impl Scheduler {
     /// The caller is on its own stack, with its own thread pointer, and has the lease for itself.
     #[inline(never)]
     pub(super) unsafe fn run_one(&'static self, worker: &Worker, mut task: Runnable) {
-        let begin_ns = clock::now_ns();
+        let before_ns = thread::own_processor_time_ns();
         let seen = trace::are_runs_seen();
         // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
         unsafe { worker.enter(&mut task) };
@@ -200,15 +200,15 @@ impl Scheduler {
         if seen {
             worker.record_stop(&task, switch);
         }
-        if clock::now_ns().saturating_sub(begin_ns) >= apart::LASTS_NS {
-            worker.lease.note_lasting(worker.lease.look());
-        }
-        let kept = worker.lease.stop();
         // SAFETY: this is the worker.
         unsafe { worker.home.enter() };
         if let Some(watch) = &self.watch {
             watch.end(&task);
         }
+        if thread::own_processor_time_ns().saturating_sub(before_ns) >= apart::LASTS_NS {
+            worker.lease.note_lasting(worker.lease.look());
+        }
+        let kept = worker.lease.stop();
         // SAFETY: it has its own thread pointer again; there is no core, and so no reference to one.
         unsafe { self.turn(worker, task, switch, kept, None) };
     }

@@ -57,8 +57,8 @@ use crate::task::list::List;
 const IDLE_MAX: Duration = Duration::from_secs(10);
 const IDLE_MAX_ABOVE: Duration = Duration::from_millis(100);
 
-/// Looks of the monitor's, 10 ms apart, after which one more run may go on without a core.
-const LOOKS_APART: u32 = 5;
+/// After so long without one that begins, one more run may go on without a core.
+const PATIENCE_APART: Duration = Duration::from_millis(50);
 
 /// What a spare is given to do.
 pub(super) enum Assignment {
@@ -113,8 +113,8 @@ struct State {
     /// How many do, and may do.
     n_apart: usize,
     n_apart_max: usize,
-    /// Looks of the monitor's since one has begun to.
-    n_looks_apart: u32,
+    /// Since when any waits while none has begun, as the monitor has seen it.
+    waits_apart_since: Option<Instant>,
     /// Threads that are through with their work and will be idle in a moment.
     n_returning: usize,
     /// How many have been.
@@ -152,7 +152,7 @@ impl Spares {
                 apart: List::new(),
                 n_apart: 0,
                 n_apart_max: n_workers,
-                n_looks_apart: 0,
+                waits_apart_since: None,
                 n_returning: 0,
                 n_returns: 0,
                 n_returns_then: 0,
@@ -283,35 +283,52 @@ impl Spares {
         None
     }
 
-    /// A run without a core has ended, or has its OS thread for itself from now on.
+    /// A run without a core has ended. Its OS thread takes the next one, by `next`.
     pub(super) fn end_apart(&self) {
         self.state.lock().n_apart -= 1;
     }
 
-    /// For the monitor, at each slow look: sees to those that wait for a run without a core where none has begun for
-    /// long: one more may have an OS thread, or else, where there is none to be had, a core.
-    pub(super) fn attend_apart(&self) -> Option<Runnable> {
+    /// A run without a core has its OS thread for itself from now on (`bound`): another one takes the next.
+    pub(super) fn leave_apart(&self) {
         let mut state = self.state.lock();
-        if state.apart.is_empty() {
-            state.n_apart_max = self.n_workers;
-            state.n_looks_apart = 0;
-            return None;
+        state.n_apart -= 1;
+        if !state.apart.is_empty() {
+            self.next_apart(&mut state);
         }
-        state.n_looks_apart += 1;
-        if state.n_looks_apart < LOOKS_APART {
-            return None;
-        }
-        state.n_looks_apart = 0;
-        if state.n_apart < state.n_apart_max {
-            // There is no OS thread for it.
-            return state.apart.pop_front();
-        }
-        state.n_apart_max += 1;
+    }
+
+    /// Has an idle spare begin with those that wait for a run without a core, or sees to it that there is one.
+    fn next_apart(&self, state: &mut State) {
         if state.idle.is_empty() {
             self.wanted.store(true, Ordering::Relaxed);
         } else {
             state.assign_apart();
         }
+    }
+
+    /// For the monitor, at each slow look: sees to those that wait for a run without a core where none has begun for
+    /// long: one more may have an OS thread, or else, where there is none to be had, a core.
+    pub(super) fn attend_apart(&self, now: Instant) -> Option<Runnable> {
+        let mut state = self.state.lock();
+        if state.apart.is_empty() {
+            state.waits_apart_since = None;
+            if state.n_apart < self.n_workers {
+                // Places that were added stay for as long as the runs that hold the others last.
+                state.n_apart_max = self.n_workers;
+            }
+            return None;
+        }
+        let since = *state.waits_apart_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < PATIENCE_APART {
+            return None;
+        }
+        state.waits_apart_since = None;
+        if state.n_apart < state.n_apart_max && state.idle.is_empty() {
+            // There is no OS thread for it.
+            return state.apart.pop_front();
+        }
+        state.n_apart_max = state.n_apart_max.max(state.n_apart + 1);
+        self.next_apart(&mut state);
         None
     }
 
@@ -528,7 +545,7 @@ impl State {
         let task = if self.n_apart < self.n_apart_max { self.apart.pop_front() } else { None };
         if task.is_some() {
             self.n_apart += 1;
-            self.n_looks_apart = 0;
+            self.waits_apart_since = None;
         }
         task
     }
