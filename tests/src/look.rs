@@ -31,6 +31,10 @@ impl Scene {
     ///
     /// As above.
     pub fn start_until(ready: &str, command: &mut Command) -> Self {
+        // As a user gets it, unless a test says otherwise, whatever mode the tests themselves are run in.
+        if !command.get_envs().any(|(name, _)| name == "SYLVAN_TLS") {
+            command.env("SYLVAN_TLS", "own");
+        }
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
