@@ -98,6 +98,37 @@ pub fn look(program: &str, args: &[&str]) -> Said {
     Said { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// Asserts that `sylvan` with these arguments ends with this status, and says in one line why.
+///
+/// # Panics
+///
+/// If it does not.
+#[track_caller]
+pub fn assert_refuses(program: &str, args: &[&str], status: i32, why: &str) {
+    let said = look(program, args);
+    assert_eq!((said.status, &*said.stdout), (Some(status), ""), "{said:?}");
+    assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+    assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
+}
+
+/// Asserts that a verb of `sylvan` refuses what none can look at; `scene` is a program that has the runtime.
+///
+/// # Panics
+///
+/// If it does not.
+#[track_caller]
+pub fn assert_refuses_others(program: &str, verb: &str, scene: &str) {
+    assert_refuses(program, &[verb, "4194305"], 120, "there is no such process");
+    let mut other = Command::new("sleep").arg("1000").spawn().expect("it starts");
+    let pid = other.id().to_string();
+    assert_refuses(program, &[verb, &pid], 122, "no runtime of sylvan");
+    other.kill().expect("it is there");
+    other.wait().expect("it ends");
+    assert_refuses(program, &[verb, "--core", "/etc/passwd", scene], 124, "no core file");
+    assert_refuses(program, &[verb, "me"], 2, "`me`");
+    assert_refuses(program, &[verb], 2, "expected the number of a process");
+}
+
 /// Ends a program by `SIGABRT`, and returns the core file that the kernel has written, below `folder`, in which it
 /// was started with no limit on it; `None`, which says why, where the kernel leaves core files to somebody else.
 ///

@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{self, Command};
@@ -15,15 +14,8 @@ const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sight/src/gdb.py");
 
-/// A program whose threads have thread-locals of their own: one that blocks has an OS thread to show.
-fn own(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(program);
-    command.env("SYLVAN_TLS", "own");
-    command
-}
-
 fn scene() -> Scene {
-    Scene::start(&mut own(SCENE))
+    Scene::start(&mut Command::new(SCENE))
 }
 
 /// What gdb says, of what these arguments name, to these commands.
@@ -139,7 +131,7 @@ fn a_core_file_is_shown() {
     let folder = env::temp_dir().join(format!("sylvan-gdb-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     let limit = "ulimit -c unlimited && exec \"$0\"";
-    let mut command = own("sh");
+    let mut command = Command::new("sh");
     let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
     if let Some(core) = core_of(scene, &folder) {
         let said = gdb(&[SCENE, core.to_str().unwrap()], &["info sylvan", "sylvan bt writer"]);
@@ -166,7 +158,7 @@ fn a_stripped_program_is_shown_with_the_script_from_its_file() {
     let program = env::temp_dir().join(format!("sylvan-gdb-stripped-{}", process::id()));
     fs::copy(SCENE, &program).unwrap();
     assert!(Command::new("strip").arg("-s").arg(&program).status().unwrap().success());
-    let scene = Scene::start(&mut own(&program));
+    let scene = Scene::start(&mut Command::new(&program));
     let pid = scene.pid().to_string();
     let said = gdb(&["-p", &pid, "-x", SCRIPT], &["info sylvan", "sylvan bt writer"]);
     assert_lists(&said, THREADS);

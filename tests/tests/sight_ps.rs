@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
 use rustix::process::Signal;
-use tests::look::{Said, Scene, core_of, look};
+use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
 use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
@@ -171,26 +171,13 @@ fn a_core_file_is_shown() {
 
 #[test]
 fn what_cannot_be_looked_at_is_told_in_a_line() {
-    let refused = |args: &[&str], status, why: &str| {
-        let said = look(LOOK, args);
-        assert_eq!((said.status, &*said.stdout), (Some(status), ""), "{said:?}");
-        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
-        assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
-    };
-    refused(&["ps", "4194305"], 120, "there is no such process");
+    assert_refuses_others(LOOK, "ps", SCENE);
     let mut ended = Command::new("true").spawn().unwrap();
     let pid = ended.id().to_string();
     std::thread::sleep(std::time::Duration::from_millis(200));
-    refused(&["ps", &pid], 120, "there is no such process");
+    assert_refuses(LOOK, &["ps", &pid], 120, "there is no such process");
     ended.wait().unwrap();
-    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
-    refused(&["ps", &other.id().to_string()], 122, "no runtime of sylvan");
-    other.kill().unwrap();
-    other.wait().unwrap();
-    refused(&["ps", "--core", "/etc/passwd", SCENE], 124, "no core file");
-    refused(&["ps", "--core", "/nowhere", SCENE], 124, "/nowhere");
-    refused(&["ps", "me"], 2, "`me`");
-    refused(&["ps"], 2, "expected the number of a process");
+    assert_refuses(LOOK, &["ps", "--core", "/nowhere", SCENE], 124, "/nowhere");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::{self, Command};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tests::look::{Said, Scene, core_of, look};
+use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
 use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
@@ -272,24 +272,8 @@ fn a_thread_that_has_not_started_says_so() {
 
 #[test]
 fn what_cannot_be_looked_at_is_told_as_by_ps() {
-    let refused = |args: &[&str], status, why: &str| {
-        let said = look(LOOK, args);
-        assert_eq!((said.status, &*said.stdout), (Some(status), ""), "{said:?}");
-        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
-        assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
-    };
-    refused(&["stacks", "4194305"], 120, "there is no such process");
-    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
-    refused(&["stacks", &other.id().to_string()], 122, "no runtime of sylvan");
-    other.kill().unwrap();
-    other.wait().unwrap();
-    refused(&["stacks", "--core", "/etc/passwd", SCENE], 124, "no core file");
-    refused(&["stacks", "me"], 2, "`me`");
-    refused(&["stacks", "--thread"], 2, "`--thread` expected");
-    refused(&["stacks"], 2, "expected the number of a process");
-    let scene = scene("own");
-    let pid = scene.pid().to_string();
-    refused(&["stacks", &pid, "--thread", "nobody"], 116, "`nobody`: no green thread");
+    assert_refuses_others(LOOK, "stacks", SCENE);
+    assert_refuses(LOOK, &["stacks", "--thread"], 2, "`--thread` expected");
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use std_shim::sync::Arc;
 use std_shim::thread;
-use tests::look::{Said, Scene, core_of, look};
+use tests::are_thread_locals_shared;
+use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
@@ -140,7 +141,10 @@ fn what_is_spawned_stolen_and_handed_over_is_counted() {
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
     });
-    top_until("hand-over", |said| sum(said, "HAND-OVERS") > 0);
+    // Where they are shared each core stays with its worker.
+    if !are_thread_locals_shared() {
+        top_until("hand-over", |said| sum(said, "HAND-OVERS") > 0);
+    }
     top_until("steal", |said| sum(said, "STEALS") > 0);
     top_until("event", |said| sum(said, "EVENTS") > 0);
     top_until("spawn", |said| !said.stdout.contains(" switches (0 first ones, "));
@@ -211,19 +215,6 @@ fn a_terminal_is_given_back_when_the_process_ends() {
 
 #[test]
 fn what_cannot_be_looked_at_is_told_as_by_ps() {
-    let refused = |args: &[&str], status, why: &str| {
-        let said = look(LOOK, args);
-        assert_eq!((said.status, &*said.stdout), (Some(status), ""), "{said:?}");
-        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
-        assert!(said.stderr.starts_with("error: ") && said.stderr.contains(why), "{said:?}");
-    };
-    refused(&["top", "4194305"], 120, "there is no such process");
-    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
-    refused(&["top", &other.id().to_string()], 122, "no runtime of sylvan");
-    other.kill().unwrap();
-    other.wait().unwrap();
-    refused(&["top", "--core", "/etc/passwd", SCENE], 124, "no core file");
-    refused(&["top", "--interval", "0"], 2, "`--interval` expected");
-    refused(&["top", "me"], 2, "`me`");
-    refused(&["top"], 2, "expected the number of a process");
+    assert_refuses_others(LOOK, "top", SCENE);
+    assert_refuses(LOOK, &["top", "--interval", "0"], 2, "`--interval` expected");
 }
