@@ -1,7 +1,11 @@
 //! How somebody's memory is read.
 
 use std::fmt;
+use std::io;
 use std::iter;
+use std::ptr;
+
+use libc::iovec;
 
 /// What cannot be read: nothing is mapped there, or whoever looks has no right to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +59,50 @@ pub trait Memory {
     }
 }
 
-/// For a memory that is read by calls which take up to `n_max` pieces, read them in their order, and stop at the
-/// first that cannot be read: reads all pieces, each call by `read`, which returns how many bytes it has read. Which
-/// of them could be read.
-pub fn read_in_batches(
+/// A memory that is read by calls which take many pieces, read them in their order, and stop at the first that
+/// cannot be read.
+pub trait Batched {
+    /// Pieces in a call, at most: as many as the kernel takes.
+    const PIECES_MAX: usize = 1024;
+
+    /// Reads up to [`PIECES_MAX`](Self::PIECES_MAX) pieces by one call. How many bytes of them, from the first on.
+    ///
+    /// # Errors
+    ///
+    /// Where none can be read.
+    fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize>;
+}
+
+impl<M: Batched> Memory for M {
+    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        let len = into.len();
+        match self.read_batch(&mut [Piece { at, into }]) {
+            Ok(n) if n == len => Ok(()),
+            _ => Err(Unreadable { at }),
+        }
+    }
+
+    fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
+        read_in_batches(pieces, M::PIECES_MAX, |batch| self.read_batch(batch).unwrap_or(0))
+    }
+}
+
+/// The vectors of a call that reads these pieces: where the bytes go, and whence they come.
+pub fn vectors(pieces: &mut [Piece<'_>]) -> [Vec<iovec>; 2] {
+    let vector = |iov_base, len| iovec { iov_base, iov_len: len };
+    let theirs = pieces
+        .iter()
+        .map(|piece| vector(ptr::with_exposed_provenance_mut(piece.at as usize), piece.into.len()));
+    let theirs = theirs.collect();
+    let ours = pieces.iter_mut().map(|piece| {
+        let len = piece.into.len();
+        vector(piece.into.as_mut_ptr().cast(), len)
+    });
+    [ours.collect(), theirs]
+}
+
+/// Reads all pieces, up to `n_max` by each call of `read`. Which of them could be read.
+fn read_in_batches(
     pieces: &mut [Piece<'_>],
     n_max: usize,
     mut read: impl FnMut(&mut [Piece<'_>]) -> usize,

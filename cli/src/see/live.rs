@@ -3,14 +3,11 @@
 use std::fs;
 use std::io;
 
-use sylvan_sight::memory::{Piece, read_in_batches};
+use sylvan_sight::Unreadable;
+use sylvan_sight::memory::{Batched, Piece, vectors};
 use sylvan_sight::procfs::Mapping;
-use sylvan_sight::{Memory, Unreadable};
 
 use super::{Reason, Refusal};
-
-/// Pieces that the kernel takes in a call.
-const PIECES_MAX: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Live {
@@ -36,7 +33,7 @@ impl Live {
             return Err(reason.with(whose()));
         };
         let mut byte = [0];
-        match live.read_raw(&mut [Piece { at: first.start, into: &mut byte }]) {
+        match live.read_batch(&mut [Piece { at: first.start, into: &mut byte }]) {
             Err(error) => Err(live.refusal(&error)),
             Ok(_) => Ok(live),
         }
@@ -67,23 +64,11 @@ impl Live {
         }
         Reason::Unreadable.with(format!("process {}: {error}", self.pid))
     }
+}
 
-    /// Reads up to [`PIECES_MAX`] pieces, each as a whole; how many bytes of them, from the first on.
-    fn read_raw(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
-        let remote: Vec<_> = pieces
-            .iter()
-            .map(|piece| libc::iovec {
-                iov_base: piece.at as usize as *mut libc::c_void,
-                iov_len: piece.into.len(),
-            })
-            .collect();
-        let local: Vec<_> = pieces
-            .iter_mut()
-            .map(|piece| libc::iovec {
-                iov_base: piece.into.as_mut_ptr().cast(),
-                iov_len: piece.into.len(),
-            })
-            .collect();
+impl Batched for Live {
+    fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
+        let [local, remote] = vectors(pieces);
         let n = local.len() as libc::c_ulong;
         // SAFETY: the local pieces are borrowed uniquely for the call; the kernel looks at the others.
         let n = unsafe {
@@ -93,22 +78,10 @@ impl Live {
     }
 }
 
-impl Memory for Live {
-    fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
-        let len = into.len();
-        match self.read_raw(&mut [Piece { at, into }]) {
-            Ok(n) if n == len => Ok(()),
-            _ => Err(Unreadable { at }),
-        }
-    }
-
-    fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
-        read_in_batches(pieces, PIECES_MAX, |batch| self.read_raw(batch).unwrap_or(0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sylvan_sight::Memory;
+
     use super::*;
 
     #[test]
@@ -116,7 +89,7 @@ mod tests {
         let live = Live { pid: std::process::id(), mappings: Vec::new() };
         let word = 7_u64;
         let at = (&raw const word).addr() as u64;
-        let mut bytes = vec![[0_u8; 8]; 3 * PIECES_MAX];
+        let mut bytes = vec![[0_u8; 8]; 3 * Live::PIECES_MAX];
         let places = [at, 8, at].into_iter().cycle();
         let mut pieces: Vec<_> =
             places.zip(&mut bytes).map(|(at, into)| Piece { at, into }).collect();

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use sylvan_sight::account::Row;
-use sylvan_sight::memory::Piece;
+use sylvan_sight::memory::{Batched, Piece};
 use sylvan_sight::procfs::{Mapping, Procfs};
 use sylvan_sight::table::{self, Table};
 use sylvan_sight::threads::State;
@@ -29,7 +29,7 @@ pub(super) fn list(asker: Option<u64>) -> io::Result<String> {
 /// The runtime's table, read as somebody else would.
 pub(super) fn table() -> io::Result<Table> {
     let mut bytes = vec![0; table::LEN];
-    let n = Own.read_raw(&mut [Piece { at: sight::table_at(), into: &mut bytes }])?;
+    let n = Own.read_batch(&mut [Piece { at: sight::table_at(), into: &mut bytes }])?;
     let table = Table::parse(&bytes[..n]);
     Ok(table.expect("the table is of the version that it was built with"))
 }
