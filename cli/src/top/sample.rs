@@ -1,7 +1,6 @@
 //! What there is to count of a process at a moment.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::time::Instant;
 
 use sylvan_sight::threads::{self, Thread, Worker};
@@ -50,14 +49,11 @@ impl Sample {
             })
         };
         let runtimes: Result<_, _> = process.runtimes.iter().map(|it| runtime(&it.table)).collect();
-        let os_threads = process.pid().map(|pid| os_threads(process, pid)).unwrap_or_default();
-        Ok(Self { at: Instant::now(), runtimes: runtimes?, os_threads })
+        Ok(Self { at: Instant::now(), runtimes: runtimes?, os_threads: os_threads(process) })
     }
 }
 
-fn os_threads(process: &Process, pid: u32) -> BTreeMap<u32, OsThread> {
-    let Ok(folder) = fs::read_dir(format!("/proc/{pid}/task")) else { return BTreeMap::new() };
-    let numbers = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+fn os_threads(process: &Process) -> BTreeMap<u32, OsThread> {
     let os_thread = |number: u32| {
         let text = |name| process.text(&format!("task/{number}/{name}"));
         let name = text("comm")?.trim_end().to_owned();
@@ -67,7 +63,7 @@ fn os_threads(process: &Process, pid: u32) -> BTreeMap<u32, OsThread> {
         let (ran_ns, waited_ns) = (words.next().unwrap_or(0), words.next().unwrap_or(0));
         Some((number, OsThread { name, ran_ns, waited_ns }))
     };
-    numbers.filter_map(os_thread).collect()
+    process.os_threads().into_iter().filter_map(os_thread).collect()
 }
 
 /// Who ran when it was looked.

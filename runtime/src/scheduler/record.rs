@@ -34,20 +34,13 @@ impl Worker {
     pub(super) fn record_stop(&self, task: &Header, switch: Switch) -> u64 {
         let at_ns = trace::now_ns();
         if let Some(ring) = self.lease.ring().filter(|_| trace::is_on()) {
-            match switch {
-                Switch::Parked => {
-                    ring.push(
-                        at_ns,
-                        Kind::Park,
-                        task.reason.load(Ordering::Relaxed),
-                        number(task),
-                        0,
-                    );
-                }
-                Switch::Yielded => ring.push(at_ns, Kind::Yield, 0, number(task), 0),
+            let (kind, reason) = match switch {
+                Switch::Parked => (Kind::Park, task.reason.load(Ordering::Relaxed)),
+                Switch::Yielded => (Kind::Yield, 0),
                 // `record_end` was before.
-                Switch::Returned => {}
-            }
+                Switch::Returned => return at_ns,
+            };
+            ring.push(at_ns, kind, reason, number(task), 0);
         }
         at_ns
     }

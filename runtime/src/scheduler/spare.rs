@@ -299,10 +299,8 @@ impl Spares {
 
     /// Has an idle spare begin with those that wait for a run without a core, or sees to it that there is one.
     fn next_apart(&self, state: &mut State) {
-        if state.idle.is_empty() {
+        if !state.assign_apart() {
             self.wanted.store(true, Ordering::Relaxed);
-        } else {
-            state.assign_apart();
         }
     }
 
@@ -550,14 +548,15 @@ impl State {
         task
     }
 
-    /// Gives it to an idle spare, which there is.
-    fn assign_apart(&mut self) {
-        if let Some(task) = self.take_apart()
-            && let Some(seat) = self.idle.pop()
-        {
+    /// Gives it to an idle spare; whether there is one.
+    fn assign_apart(&mut self) -> bool {
+        let Some(seat) = self.idle.pop() else { return false };
+        match self.take_apart() {
             // SAFETY: out of the list, the seat waits for this assignment.
-            unsafe { (*seat).assign(Assignment::Apart(task)) };
+            Some(task) => unsafe { (*seat).assign(Assignment::Apart(task)) },
+            None => self.idle.push(seat),
         }
+        true
     }
 
     /// The calling OS thread leaves.
