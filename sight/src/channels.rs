@@ -5,7 +5,6 @@
 //! its memory already, and a wait costs nothing for it.
 
 use crate::hash::HashSet;
-
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::table::Table;

@@ -11,7 +11,6 @@
 //! without a break, and the owners were read in that time.
 
 use crate::hash::{HashMap, HashSet};
-
 use crate::memory::Unreadable;
 use crate::owners::{self, Who};
 use crate::procfs::Procfs;

@@ -1,9 +1,9 @@
 //! What a descriptor of a process is, in words: by `/proc`, in the network that the process is in.
 
-use crate::hash::{HashMap, HashSet};
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::hash::{HashMap, HashSet};
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 

@@ -5,11 +5,11 @@
 //! in the kernel. A thread may have such an address for another reason, so the answer is a likely one. Most of all
 //! `main`, which has made what all share: so OS threads come into question where no green thread does.
 
-use crate::hash::{HashMap, HashSet};
 use std::ops::Range;
 
+use crate::hash::{HashMap, HashSet};
 use crate::owners::Who;
-use crate::procfs::{Call, Procfs};
+use crate::procfs::{Call, Procfs, bounds, is_of_runtime};
 use crate::reason::Reason;
 use crate::threads::{Record, State, Thread};
 use crate::waits::{Wait, Waits};
@@ -106,16 +106,10 @@ fn os_stacks(process: &dyn Procfs, threads: &[Thread]) -> Vec<(u32, Range<u64>)>
         threads.iter().any(|thread| thread.stack.as_ref().is_some_and(|it| it.contains(&at)))
     };
     let stack = |os_thread: u32| {
-        let name = process.text(&format!("task/{os_thread}/comm"))?;
+        let name = process.name_of(os_thread)?;
         let Call { stack_pointer: at, .. } = process.call(os_thread)?;
-        let is_other = !name.starts_with("sylvan-") && !is_green(at);
+        let is_other = !is_of_runtime(&name) && !is_green(at);
         Some((os_thread, at & !7..mapping(at).filter(|_| is_other)?.end))
     };
     process.os_threads().into_iter().filter_map(stack).collect()
-}
-
-/// From where to where a line of `/proc/PID/maps` is.
-fn bounds(line: &str) -> Option<Range<u64>> {
-    let (start, end) = line.split(' ').next()?.split_once('-')?;
-    Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
 }

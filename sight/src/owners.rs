@@ -11,11 +11,10 @@
 //! known, and of the other one nothing is: never a wrong thread.
 
 use crate::hash::HashMap;
-
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{Copies, Thread};
+use crate::threads::{Copies, Record, Thread};
 use crate::waits::Wait;
 
 /// How many places there are.
@@ -135,7 +134,7 @@ pub(crate) fn of<M: Memory + ?Sized>(
     let at = |place: &Place| places + (place.index * size_of::<u64>()) as u64;
     let places: Vec<_> = locks.iter().map(|(_, place)| at(place)).collect();
     let words = Copies::read(memory, &places, size_of::<u64>() as u64);
-    let owner = |((lock, place), word): (&(u64, Place), Option<crate::threads::Record<'_>>)| {
+    let owner = |((lock, place), word): (&(u64, Place), Option<Record<'_>>)| {
         Some((*lock, place.who(word?.word(0))?))
     };
     locks.iter().zip(words.iter()).filter_map(owner).collect()
@@ -144,6 +143,7 @@ pub(crate) fn of<M: Memory + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::HashSet;
 
     #[test]
     fn a_place_says_who_has_its_lock_and_nothing_of_others() {
@@ -167,7 +167,7 @@ mod tests {
         places.sort_unstable();
         places.dedup();
         assert_eq!(places.len(), 1_000_000);
-        let used: crate::hash::HashSet<_> = places.iter().map(|(index, _)| index).collect();
+        let used: HashSet<_> = places.iter().map(|(index, _)| index).collect();
         assert!(used.len() > N_PLACES / 2, "they are spread: {}", used.len());
     }
 }

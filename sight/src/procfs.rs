@@ -1,6 +1,7 @@
 //! What the kernel says of a process, in files (`/proc/PID`).
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::memory::Memory;
@@ -28,10 +29,21 @@ pub trait Procfs: Memory {
         Some(text)
     }
 
+    /// The name of an OS thread.
+    fn name_of(&self, os_thread: u32) -> Option<String> {
+        Some(self.text(&format!("task/{os_thread}/comm"))?.trim_end().to_owned())
+    }
+
     /// The call of the kernel that an OS thread is in, if it is in one.
     fn call(&self, os_thread: u32) -> Option<Call> {
         Call::parse(&self.text(&format!("task/{os_thread}/syscall"))?)
     }
+}
+
+/// Whether an OS thread of that name is one that the runtime has started.
+#[must_use]
+pub fn is_of_runtime(name: &str) -> bool {
+    name.starts_with("sylvan-")
 }
 
 /// A call of the kernel.
@@ -94,18 +106,19 @@ impl Mapping {
     /// Parses a line of `/proc/PID/maps`, if it is of a file, or of the object that the kernel maps everywhere.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
+        let Range { start, end } = bounds(line)?;
         let mut fields = line.splitn(6, ' ');
-        let (start, end) = fields.next()?.split_once('-')?;
-        let offset = fields.nth(1)?;
+        let offset = u64::from_str_radix(fields.nth(2)?, 16).ok()?;
         let file = fields.nth(2)?.trim_start();
-        let number = |text| u64::from_str_radix(text, 16).ok();
-        (file.starts_with('/') || file == "[vdso]").then_some(Self {
-            start: number(start)?,
-            end: number(end)?,
-            offset: number(offset)?,
-            file: PathBuf::from(file),
-        })
+        let is_there = file.starts_with('/') || file == "[vdso]";
+        is_there.then(|| Self { start, end, offset, file: PathBuf::from(file) })
     }
+}
+
+/// From where to where a line of `/proc/PID/maps` is.
+pub(crate) fn bounds(line: &str) -> Option<Range<u64>> {
+    let (start, end) = line.split(' ').next()?.split_once('-')?;
+    Some(u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?)
 }
 
 #[cfg(test)]

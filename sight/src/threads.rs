@@ -8,9 +8,9 @@
 //! A process that runs goes on meanwhile. What is found was true of each thread at some moment, of different
 //! threads at different ones; a thread that starts or ends meanwhile is found or not.
 
-use crate::hash::{HashMap, HashSet};
 use std::ops::Range;
 
+use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Piece, Unreadable};
 use crate::reason::Reason;
 use crate::table::{self, Table};

@@ -5,7 +5,6 @@
 //! joins a thread, that thread's task says it.
 
 use crate::hash::{HashMap, HashSet};
-
 use crate::memory::{Memory, Unreadable};
 use crate::owners::Who;
 use crate::procfs::Procfs;

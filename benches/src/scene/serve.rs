@@ -11,8 +11,7 @@ use crate::failure::Failure;
 use crate::load::Span;
 use crate::load::fleet::{Exchange, Fleet, Transport};
 use crate::peer::Peer;
-use crate::turns::{SERVED, served};
-use crate::turns::{Standing, Turns};
+use crate::turns::{SERVED, Standing, Turns, served};
 
 pub(super) const ECHO_TCP: Scene = Scene {
     name: "echo-tcp",

@@ -55,10 +55,9 @@ impl Sample {
 
 fn os_threads(process: &Process) -> BTreeMap<u32, OsThread> {
     let os_thread = |number: u32| {
-        let text = |name| process.text(&format!("task/{number}/{name}"));
-        let name = text("comm")?.trim_end().to_owned();
+        let name = process.name_of(number)?;
         // Where the kernel keeps no account, nothing is known.
-        let account = text("schedstat").unwrap_or_default();
+        let account = process.text(&format!("task/{number}/schedstat")).unwrap_or_default();
         let mut words = account.split_whitespace().map_while(|word| word.parse().ok());
         let (ran_ns, waited_ns) = (words.next().unwrap_or(0), words.next().unwrap_or(0));
         Some((number, OsThread { name, ran_ns, waited_ns }))

@@ -19,6 +19,7 @@ use std::time::Duration;
 use sylvan_sight::account::{called, waits_for};
 use sylvan_sight::deadlock::{self, Edge, Look};
 use sylvan_sight::hash::HashSet;
+use sylvan_sight::procfs::is_of_runtime;
 use sylvan_sight::table::Table;
 use sylvan_sight::threads::{State, Thread};
 use sylvan_sight::waits::Wait;
@@ -119,7 +120,7 @@ impl Watch {
         for os_thread in Own.os_threads().into_iter().filter(|it| *it != me) {
             let waits = match name_of_runtime(os_thread) {
                 // It wakes threads at signals without handlers (`sigwait`).
-                Some(name) => name.trim() != "sylvan-signals",
+                Some(name) => name != "sylvan-signals",
                 None => look.waits.is_left_to_others(&Own, &self.table, os_thread),
             };
             if !waits {
@@ -155,7 +156,7 @@ fn all_wait(look: &Look, n_os_threads: usize) -> String {
 
 /// The name of an OS thread, if it is one that the runtime has started.
 fn name_of_runtime(os_thread: u32) -> Option<String> {
-    Own.text(&format!("task/{os_thread}/comm")).filter(|name| name.starts_with("sylvan-"))
+    Own.name_of(os_thread).filter(|name| is_of_runtime(name))
 }
 
 /// Whether a signal has a handler that is not the runtime's, std's or libc's; `None` where nobody can tell.
