@@ -2,7 +2,6 @@
 //! (`fork`) once more.
 
 use std::io;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::attributes;
@@ -16,7 +15,7 @@ use crate::panic;
 use crate::primitive::{AtomicU8, Ordering};
 use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
-use crate::sys::barrier;
+use crate::sys::{barrier, processors};
 use crate::trace;
 
 /// OS threads at most, unless it is said otherwise.
@@ -30,7 +29,7 @@ const N_THREADS_MAX: usize = 512;
 ///
 /// | method | environment | default |
 /// |---|---|---|
-/// | [`workers`](Self::workers) | `SYLVAN_WORKERS` | [`std::thread::available_parallelism`] |
+/// | [`workers`](Self::workers) | `SYLVAN_WORKERS` | the processors of the affinity, and no more than the quotas of control groups pay for, rounded up |
 /// | [`max_threads`](Self::max_threads) | `SYLVAN_MAX_THREADS` | 512 |
 /// | [`tls`](Self::tls) | `SYLVAN_TLS` (`own` or `shared`) | own where it can be had |
 /// | [`warn_blocking`](Self::warn_blocking) | `SYLVAN_WARN_BLOCKING` (`100ms`, `2s`) | no warnings |
@@ -123,7 +122,7 @@ impl Config {
             Some(n) => n,
             None => match env::positive("SYLVAN_WORKERS")? {
                 Some(n) => n,
-                None => available_parallelism()?.get(),
+                None => processors::usable()?,
             },
         };
         let max_threads = match positive("max_threads", self.max_threads)? {

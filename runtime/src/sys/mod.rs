@@ -65,6 +65,7 @@ pub(crate) mod cache;
 pub(crate) mod file;
 pub(crate) mod high;
 pub(crate) mod memory;
+pub(crate) mod processors;
 pub(crate) mod signal_stack;
 pub(crate) mod socket;
 pub(crate) mod thread;
