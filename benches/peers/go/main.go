@@ -94,6 +94,8 @@ func main() {
 		"park":      park,
 		"timer":     timer,
 		"lookup":    lookup,
+		"beside":    beside,
+		"fork-join": forkJoin,
 		"file":      file,
 		"sleepers":  sleepers,
 		"cpu":       shares,
