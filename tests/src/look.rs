@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A program that has said `ready`, and stays until this is dropped.
 #[derive(Debug)]
@@ -50,6 +51,31 @@ impl Scene {
             said.insert(first, words.collect());
         }
         panic!("the program has ended: {:?}", child.wait());
+    }
+
+    /// Waits until each of its green threads is where it stays, by what `sylvan` says of it, which is at `look`:
+    /// a program that is ready may have threads on their way there, for long on a busy machine.
+    ///
+    /// # Panics
+    ///
+    /// If they do not get there.
+    #[must_use]
+    #[track_caller]
+    pub fn at_rest(self, look: &str) -> Self {
+        let is_on_its_way = |line: &str| {
+            let is = |state| line.contains(state);
+            is(" not started ") || is(" runnable ") || is(" running ") && !is(" computes ")
+        };
+        let begin = Instant::now();
+        loop {
+            let said = self::look(look, &["ps", &self.pid().to_string()]);
+            assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
+            if !said.stdout.lines().any(is_on_its_way) {
+                return self;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "{}", said.stdout);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Its number.

@@ -11,11 +11,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
-use std::time::Instant;
 
-use examples_support::{Build, PATIENCE, path};
+use examples_support::{Build, path};
 use rustix::process::{Resource, Signal, getrlimit};
-use tests::look::{Scene, core_of, look};
+use tests::look::{Scene, core_of};
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
 
@@ -117,16 +116,7 @@ impl Place {
         let mut command = Command::new("sh");
         command.args(["-c", limits]).arg(&self.program).arg(self.n_clients.to_string());
         command.env("SYLVAN_WORKERS", "2").env("SYLVAN_TLS", "own");
-        let scene = Scene::start_until("ready:", command.current_dir(self.core()));
-        let begin = Instant::now();
-        let all_are_there = || {
-            let said = look(LOOK, &["ps", &scene.pid().to_string()]).stdout;
-            !["not started", "runnable"].iter().any(|state| said.contains(state))
-        };
-        while !all_are_there() {
-            assert!(begin.elapsed() < PATIENCE, "some threads do not get to where they wait");
-        }
-        scene
+        Scene::start_until("ready:", command.current_dir(self.core())).at_rest(LOOK)
     }
 
     /// Runs a command of the page, with this process or core file, and compares what it prints.

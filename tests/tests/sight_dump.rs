@@ -116,20 +116,12 @@ fn assert_says_what_ps_says(mode: &str) {
             .env("SYLVAN_TLS", mode)
             .env("SYLVAN_DUMP", "SIGUSR1")
             .env("SYLVAN_DUMP_FILE", &path),
-    );
-    // Where the machine is busy, the last of the scene's threads may still be on their way.
-    let begin = Instant::now();
-    let dump = loop {
-        let _ = fs::remove_file(&path);
-        scene.signal(Signal::USR1);
-        let dump = wait_for(&path, |text| text.ends_with('\n'));
-        let ps = look(LOOK, &["ps", &scene.pid().to_string()]);
-        if without_times(&dump) == without_times(&ps.stdout) {
-            break dump;
-        }
-        let is_late = begin.elapsed() > PATIENCE;
-        assert!(!is_late, "a dump:\n{dump}\nand what ps says:\n{}", ps.stdout);
-    };
+    )
+    .at_rest(LOOK);
+    scene.signal(Signal::USR1);
+    let dump = wait_for(&path, |text| text.ends_with('\n'));
+    let ps = look(LOOK, &["ps", &scene.pid().to_string()]);
+    assert_eq!(without_times(&dump), without_times(&ps.stdout));
     assert!(dump.contains("most likely a deadlock: "), "{dump}");
     assert!(n_threads(&dump) > 20);
 }
@@ -150,7 +142,8 @@ fn a_program_that_was_made_green_dumps_at_a_signal_and_goes_on() {
     let stderr = File::create(&path).unwrap();
     let mut command = Command::new(whole::program("looked_at"));
     let scene =
-        Scene::start(whole::green(&mut command).env("SYLVAN_DUMP", "SIGQUIT").stderr(stderr));
+        Scene::start(whole::green(&mut command).env("SYLVAN_DUMP", "SIGQUIT").stderr(stderr))
+            .at_rest(LOOK);
     let ps = look(LOOK, &["ps", &scene.pid().to_string()]);
     assert!(ps.stdout.contains("reads a pipe"), "{ps:?}");
     for n in 1..=2 {

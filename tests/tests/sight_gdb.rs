@@ -15,7 +15,7 @@ const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../sight/src/gdb.py");
 
 fn scene() -> Scene {
-    Scene::start(&mut Command::new(SCENE))
+    Scene::start(&mut Command::new(SCENE)).at_rest(LOOK)
 }
 
 /// What gdb says, of what these arguments name, to these commands.
@@ -132,7 +132,7 @@ fn a_core_file_is_shown() {
     fs::create_dir_all(&folder).unwrap();
     let limit = "ulimit -c unlimited && exec \"$0\"";
     let mut command = Command::new("sh");
-    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
+    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder)).at_rest(LOOK);
     if let Some(core) = core_of(scene, &folder) {
         let said = gdb(&[SCENE, core.to_str().unwrap()], &["info sylvan", "sylvan bt writer"]);
         assert_lists(&said, THREADS);
@@ -144,7 +144,7 @@ fn a_core_file_is_shown() {
 #[test]
 fn a_program_that_was_made_green_is_shown() {
     let program = whole::program("looked_at");
-    let scene = Scene::start(whole::green(&mut Command::new(&program)));
+    let scene = Scene::start(whole::green(&mut Command::new(&program))).at_rest(LOOK);
     let commands = ["info sylvan", "sylvan bt reads a pipe"];
     let said = gdb(&["-p", &scene.pid().to_string()], &commands);
     assert!(said.contains("reads a pipe          parked        read\n"), "{said}");
@@ -158,7 +158,7 @@ fn a_stripped_program_is_shown_with_the_script_from_its_file() {
     let program = env::temp_dir().join(format!("sylvan-gdb-stripped-{}", process::id()));
     fs::copy(SCENE, &program).unwrap();
     assert!(Command::new("strip").arg("-s").arg(&program).status().unwrap().success());
-    let scene = Scene::start(&mut Command::new(&program));
+    let scene = Scene::start(&mut Command::new(&program)).at_rest(LOOK);
     let pid = scene.pid().to_string();
     let said = gdb(&["-p", &pid, "-x", SCRIPT], &["info sylvan", "sylvan bt writer"]);
     assert_lists(&said, THREADS);

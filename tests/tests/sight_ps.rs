@@ -16,7 +16,7 @@ const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 
 fn scene(mode: &str) -> Scene {
-    Scene::start(Command::new(SCENE).env("SYLVAN_TLS", mode))
+    Scene::start(Command::new(SCENE).env("SYLVAN_TLS", mode)).at_rest(LOOK)
 }
 
 fn ps(scene: &Scene) -> Said {
@@ -146,7 +146,7 @@ fn a_core_file_is_shown() {
     fs::create_dir_all(&folder).unwrap();
     let limit = "ulimit -c unlimited && exec \"$0\"";
     let mut command = Command::new("sh");
-    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
+    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder)).at_rest(LOOK);
     let mut threads = threads(&scene);
     for (_, state, words) in &mut threads {
         if *state == "bound" {
@@ -182,7 +182,8 @@ fn what_cannot_be_looked_at_is_told_in_a_line() {
 
 #[test]
 fn a_program_that_was_made_green_is_shown() {
-    let scene = Scene::start(whole::green(&mut Command::new(whole::program("looked_at"))));
+    let scene =
+        Scene::start(whole::green(&mut Command::new(whole::program("looked_at")))).at_rest(LOOK);
     let said = ps(&scene);
     assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
     let pipe = format!(" pipe {}, read\n", scene.said["descriptor"][0]);

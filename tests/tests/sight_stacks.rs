@@ -6,7 +6,6 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
-use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
@@ -17,7 +16,7 @@ const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 const PARKED: &str = env!("CARGO_BIN_EXE_parked");
 
 fn scene(mode: &str) -> Scene {
-    Scene::start(Command::new(SCENE).env("SYLVAN_TLS", mode))
+    Scene::start(Command::new(SCENE).env("SYLVAN_TLS", mode)).at_rest(LOOK)
 }
 
 fn stacks(scene: &Scene, options: &[&str]) -> Said {
@@ -124,7 +123,7 @@ fn a_core_file_is_shown() {
     let folder = folder("core");
     let limit = "ulimit -c unlimited && exec \"$0\"";
     let mut command = Command::new("sh");
-    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
+    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder)).at_rest(LOOK);
     if let Some(core) = core_of(scene, &folder) {
         let said = look(LOOK, &["stacks", "--core", core.to_str().unwrap(), SCENE]);
         assert_shows_all(&said);
@@ -136,17 +135,10 @@ fn a_core_file_is_shown() {
 
 #[test]
 fn equal_stacks_are_one_in_each_form() {
-    let scene = Scene::start_until("parked", Command::new(PARKED).arg("1000"));
-    // All have started, and go on to where they park.
-    let begin = Instant::now();
-    let said = loop {
-        let said = stacks(&scene, &[]);
-        assert_succeeds(&said);
-        if said.stdout.contains(": 1000 green threads, 1 stacks ") {
-            break said;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(30), "{}", said.stdout);
-    };
+    let scene = Scene::start_until("parked", Command::new(PARKED).arg("1000")).at_rest(LOOK);
+    let said = stacks(&scene, &[]);
+    assert_succeeds(&said);
+    assert!(said.stdout.contains(": 1000 green threads, 1 stacks "), "{}", said.stdout);
     let head = said.stdout.lines().nth(2).unwrap();
     assert_eq!(head, "1000 parked (park): 2, 3, 4, 5, 6, 7, 8, 9, and 992 more");
 
@@ -191,7 +183,7 @@ fn with_all_frames_a_stack_reaches_from_the_switch_to_the_first_function() {
 fn without_debug_information_functions_are_named_by_symbols() {
     let (folder, program) = copy_of(SCENE, "symbols");
     assert!(Command::new("strip").arg("-g").arg(&program).status().unwrap().success());
-    let scene = Scene::start(&mut Command::new(&program));
+    let scene = Scene::start(&mut Command::new(&program)).at_rest(LOOK);
     let said = stacks(&scene, &["--thread", "sleeper"]);
     assert_succeeds(&said);
     let expected = ["std_shim::thread::functions::sleep", "scene::main::{{closure}}"];
@@ -203,7 +195,7 @@ fn without_debug_information_functions_are_named_by_symbols() {
 fn without_symbols_code_is_named_by_its_address_and_its_file() {
     let (folder, program) = copy_of(PARKED, "none");
     assert!(Command::new("strip").arg("-s").arg(&program).status().unwrap().success());
-    let scene = Scene::start_until("parked", Command::new(&program).arg("1"));
+    let scene = Scene::start_until("parked", Command::new(&program).arg("1")).at_rest(LOOK);
     let said = stacks(&scene, &["--json"]);
     assert_succeeds(&said);
     assert!(said.stdout.contains("\"complete\":true,\"frames\":[{\"function\":\"0x"), "{said:?}");
@@ -214,7 +206,7 @@ fn without_symbols_code_is_named_by_its_address_and_its_file() {
 #[test]
 fn a_program_that_has_gone_from_its_folder_is_shown() {
     let (folder, program) = copy_of(SCENE, "gone");
-    let scene = Scene::start(&mut Command::new(&program));
+    let scene = Scene::start(&mut Command::new(&program)).at_rest(LOOK);
     fs::remove_dir_all(&folder).unwrap();
     assert_shows_all(&stacks(&scene, &[]));
 }
@@ -227,7 +219,8 @@ fn names_are_those_of_a_file_that_was_linked_as_what_was_loaded() {
     let mut command = Command::new("sh");
     let cores = folder.join("cores");
     fs::create_dir(&cores).unwrap();
-    let scene = Scene::start(command.args(["-c", limit]).arg(&stripped).current_dir(&cores));
+    let scene =
+        Scene::start(command.args(["-c", limit]).arg(&stripped).current_dir(&cores)).at_rest(LOOK);
     if let Some(core) = core_of(scene, &cores) {
         let of = |program: &Path| {
             let args = ["stacks", "--core", core.to_str().unwrap(), program.to_str().unwrap()];
@@ -250,7 +243,8 @@ fn names_are_those_of_a_file_that_was_linked_as_what_was_loaded() {
 
 #[test]
 fn a_program_that_was_made_green_is_shown() {
-    let scene = Scene::start(whole::green(&mut Command::new(whole::program("looked_at"))));
+    let scene =
+        Scene::start(whole::green(&mut Command::new(whole::program("looked_at")))).at_rest(LOOK);
     let said = stacks(&scene, &[]);
     assert_succeeds(&said);
     let [called, from] = stack(&said.stdout, "reads a pipe")[..] else { panic!("{said:?}") };

@@ -20,7 +20,7 @@ const SCENE: &str = env!("CARGO_BIN_EXE_scene");
 const PARKED: &str = env!("CARGO_BIN_EXE_parked");
 
 fn scene() -> Scene {
-    Scene::start(&mut Command::new(SCENE))
+    Scene::start(&mut Command::new(SCENE)).at_rest(LOOK)
 }
 
 fn top(pid: u32) -> Said {
@@ -86,7 +86,7 @@ fn a_core_file_is_shown_without_rates() {
     fs::create_dir_all(&folder).unwrap();
     let limit = "ulimit -c unlimited && exec \"$0\"";
     let mut command = Command::new("sh");
-    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder));
+    let scene = Scene::start(command.args(["-c", limit, SCENE]).current_dir(&folder)).at_rest(LOOK);
     if let Some(core) = core_of(scene, &folder) {
         let said = look(LOOK, &["top", "--core", core.to_str().unwrap(), SCENE]);
         assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
