@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `lock` | 0: nobody has it; 1: somebody has it; 2: somebody has it and others may wait |
 //! | `count` | how often its owner has locked a recursive one |
-//! | `owner` | the number of who has it (`owner`) |
+//! | `owner` | the number of who has it (`owner`), by which those who look from outside know it, too |
 //! | `n_users` | 1 while somebody has it, or is to get it back from a condition: `destroy` says `EBUSY` |
 //! | `kind` | the type, and what it can do beside |
 //!
@@ -43,7 +43,7 @@ use std::time::Instant;
 
 use libc::{clockid_t, pthread_mutex_t, timespec};
 use sylvan::WaitReason;
-use sylvan::contract::Turn;
+use sylvan::contract::{LockWord, Turn};
 
 use crate::deadline::{self, Deadline};
 use crate::next::call_next;
@@ -210,14 +210,19 @@ impl Mutex {
                 return true;
             }
             let since = *since.get_or_insert_with(Instant::now);
-            let reason = WaitReason::Mutex;
-            match wait::turn(&self.lock, AWAITED, since, deadline, reason, Restart::Always) {
+            let (lock, reason) = (self.word(), WaitReason::Mutex);
+            match wait::turn(lock, AWAITED, since, deadline, reason, Restart::Always) {
                 Ok(Turn::Granted) => return true,
                 Ok(Turn::TimedOut) => return false,
                 _ => {}
             }
             seen = self.look();
         }
+    }
+
+    /// What threads wait at, who say by it who has the lock to those who look at them.
+    fn word(&self) -> LockWord<'_> {
+        LockWord::with_owner(&self.lock, &self.owner)
     }
 
     /// Looks at the word until it says something else than `HELD`, for a short while.

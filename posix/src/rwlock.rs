@@ -40,14 +40,16 @@
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Instant;
 
 use libc::{clockid_t, pthread_rwlock_t, timespec};
-use sylvan::{Wait, WaitReason};
+use sylvan::WaitReason;
+use sylvan::contract::{LockWord, Turn};
 
 use crate::deadline::{self, Deadline};
 use crate::next::call_next;
 use crate::owner::me;
-use crate::wait::{self, Restart};
+use crate::wait::{self, Interrupted, Restart};
 
 const READER: u64 = 1;
 const READERS: u64 = (1 << 20) - 1;
@@ -182,9 +184,9 @@ impl Lock {
             }
             state = self.state.load(Relaxed);
         };
+        let since = Instant::now();
         loop {
-            let end =
-                wait::futex(&self.reader_turn, turn, deadline, WaitReason::RwLock, Restart::Always);
+            let end = self.wait(&self.reader_turn, turn, since, deadline);
             // Pairs with the move that follows a change.
             turn = self.reader_turn.load(Acquire);
             // Acquires what the writer released that has let this one in.
@@ -194,7 +196,7 @@ impl Lock {
             match self.try_read(READER_WAITS) {
                 Look::Taken => return 0,
                 Look::Full if self.give_up_reading(epoch) => return libc::EAGAIN,
-                Look::Wait if end != Ok(Wait::TimedOut) => {}
+                Look::Wait if end != Ok(Turn::TimedOut) => {}
                 Look::Wait if self.give_up_reading(epoch) => return libc::ETIMEDOUT,
                 Look::Full | Look::Wait => return 0,
             }
@@ -229,13 +231,12 @@ impl Lock {
             debug_assert!(state & WRITERS_WAIT == WRITERS_WAIT);
             wait::yield_now();
         }
+        let since = Instant::now();
         loop {
             if self.try_write(WRITER_WAITS) {
                 return 0;
             }
-            let end =
-                wait::futex(&self.writer_turn, turn, deadline, WaitReason::RwLock, Restart::Always);
-            if end == Ok(Wait::TimedOut) {
+            if self.wait(&self.writer_turn, turn, since, deadline) == Ok(Turn::TimedOut) {
                 return self.give_up_writing();
             }
             // Pairs with the move that follows a change.
@@ -266,6 +267,18 @@ impl Lock {
                 Err(now) => state = now,
             }
         }
+    }
+
+    /// Parks at one of the words, in the order in which threads have come.
+    fn wait(
+        &self,
+        word: &AtomicU32,
+        turn: u32,
+        since: Instant,
+        deadline: Deadline,
+    ) -> Result<Turn, Interrupted> {
+        let lock = LockWord::with_owner(word, &self.writer);
+        wait::turn(lock, turn, since, deadline, WaitReason::RwLock, Restart::Always)
     }
 
     /// Moves the word that readers park at, after a change for them.

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use sylvan::contract::io::{Attempt, Interest, Mode};
-use sylvan::contract::{Interrupt, Turn, Turnstile};
+use sylvan::contract::{Interrupt, LockWord, Turn, Turnstile};
 use sylvan::{Wait, WaitReason};
 
 use crate::calls::Waits;
@@ -62,9 +62,9 @@ pub(crate) fn futex(
     })
 }
 
-/// Parks while `*word == expected`, in turn: see [`sylvan::contract::wait_turn`].
+/// Parks while the word of a lock is `expected`, in turn: see [`sylvan::contract::wait_turn`].
 pub(crate) fn turn(
-    word: &AtomicU32,
+    lock: LockWord<'_>,
     expected: u32,
     since: Instant,
     deadline: Option<Instant>,
@@ -72,18 +72,11 @@ pub(crate) fn turn(
     restart: Restart,
 ) -> Result<Turn, Interrupted> {
     interruptibly(restart, |interrupt| {
-        if interrupt.is_none() && deadline.is_none() {
-            return Ok(sylvan::contract::wait_turn(word, expected, since, reason));
-        }
-        loop {
-            let named = interrupt.unwrap_or(&NONE);
-            match sylvan::contract::wait_turn_interruptible(
-                word, expected, since, deadline, reason, named,
-            ) {
-                Turn::Interrupted if interrupt.is_some() => return Err(Interrupted),
-                Turn::Interrupted => {}
-                end => return Ok(end),
-            }
+        match sylvan::contract::wait_turn_interruptible(
+            lock, expected, since, deadline, reason, interrupt,
+        ) {
+            Turn::Interrupted => Err(Interrupted),
+            end => Ok(end),
         }
     })
 }

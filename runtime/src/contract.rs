@@ -8,8 +8,8 @@ pub use crate::local_pointer;
 pub use crate::owners::{forget_owner, note_owner, notes_owners};
 pub use crate::panic::install_panic_hook;
 pub use crate::park::{
-    Interrupt, Sleeper, Turn, grant, overdue, pass_on, sleep_interruptible, wait_interruptible,
-    wait_turn, wait_turn_interruptible,
+    Interrupt, LockWord, Sleeper, Turn, grant, overdue, pass_on, sleep_interruptible,
+    wait_interruptible, wait_turn, wait_turn_interruptible,
 };
 pub use crate::poll::poll_by;
 pub use crate::scheduler::{is_pressed, step_aside};

@@ -43,6 +43,7 @@ static OWNER_BELOW: AtomicU64 = AtomicU64::new(0);
 static BOUND_BELOW: AtomicU64 = AtomicU64::new(0);
 static NAMED_BELOW: AtomicU64 = AtomicU64::new(0);
 static NAME_AT: AtomicU64 = AtomicU64::new(0);
+static NUMBER_BELOW: AtomicU64 = AtomicU64::new(0);
 
 /// Where the calling thread has a pointer to what its name is in.
 pub type NamePlace = fn() -> usize;
@@ -81,6 +82,7 @@ static TABLE: Table<Address> = Table {
         bound_below: Address::of(&BOUND_BELOW),
         named_below: Address::of(&NAMED_BELOW),
         name_at: Address::of(&NAME_AT),
+        number_below: Address::of(&NUMBER_BELOW),
         life: Address::of(&life::NUMBER),
         next_id: Address::of(&id::NEXT),
         first_id: Address::of(&id::FIRST),
@@ -138,7 +140,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_6"]
+    #[link_name = "__sylvan_sight_7"]
     static NOTE: [u32; 6];
 }
 
@@ -156,17 +158,19 @@ pub(crate) fn begin() {
     // So that the object with the note is linked, and the script with it.
     #[cfg(target_os = "linux")]
     std::hint::black_box((&raw const NOTE, &raw const SCRIPT));
-    let [owner, bound, named] = match tls::own() {
+    let [owner, bound, named, number] = match tls::own() {
         Some(own) => {
             let here = own.home();
             let below = |place: usize| own.below_top(place.wrapping_sub(here).cast_signed());
             let [owner, bound] = current::places();
-            [below(owner), below(bound), NAME_PLACE.get().map_or(0, |place| below(place()))]
+            let named = NAME_PLACE.get().map_or(0, |place| below(place()));
+            [below(owner), below(bound), named, own.below_top(own.number_at())]
         }
-        None => [stack::OWNER_BELOW, 0, 0],
+        None => [stack::OWNER_BELOW, 0, 0, 0],
     };
     // They order nothing: who looks from outside takes what is there.
     OWNER_BELOW.store(owner as u64, Ordering::Relaxed);
     BOUND_BELOW.store(bound as u64, Ordering::Relaxed);
     NAMED_BELOW.store(named as u64, Ordering::Relaxed);
+    NUMBER_BELOW.store(number as u64, Ordering::Relaxed);
 }

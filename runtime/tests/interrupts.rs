@@ -61,12 +61,12 @@ fn each_kind_of_wait_is_ended() {
     }
     let end = interrupted(move |i| {
         sylvan::contract::wait_turn_interruptible(
-            &word(),
+            (&word()).into(),
             0,
             Instant::now(),
             None,
             WaitReason::Mutex,
-            i,
+            Some(i),
         )
     });
     assert_eq!(end, Turn::Interrupted);

@@ -56,10 +56,10 @@ impl Account {
     pub fn of(process: &dyn Procfs, table: &Table) -> Result<Self, Unreadable> {
         let threads = threads::threads(process, table)?;
         let mut waits = waits::waits(process, table, &threads)?;
-        owners::find(process, table, &threads, &mut waits.of_threads);
+        owners::find(process, table, &threads, &mut waits);
         holders::find(process, &threads, &mut waits);
         channels::find(process, table, &threads, &mut waits.of_threads);
-        let circles = deadlock::circles(&deadlock::edges(process, table, &threads, &waits));
+        let circles = deadlock::circles(&deadlock::edges(process, &threads, &waits));
         let waits = waits.of_threads;
         let now_ns = match process.now_ns() {
             Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),

@@ -3,8 +3,7 @@
 //! # How sure it is
 //!
 //! A wait is *certain* if nobody but one other thread can end it: a join, and a wait without a deadline for a lock
-//! whose owner was noted ([`owners`]). Where the owner was found on a stack it
-//! is a likely one.
+//! whose owner is known ([`owners`]). Where the owner was found on a stack it is a likely one.
 //!
 //! A look at a process that runs sees each thread at another moment. Who looks twice and finds the same circle of
 //! certain waits, each begun at the same time ([`Edge::begun`]), has proof: between the looks all have waited
@@ -43,12 +42,7 @@ pub enum What {
 }
 
 /// Who waits for whom, as far as it is known.
-pub fn edges<P: Procfs + ?Sized>(
-    process: &P,
-    table: &Table,
-    threads: &[Thread],
-    waits: &Waits,
-) -> Vec<Edge> {
+pub fn edges<P: Procfs + ?Sized>(process: &P, threads: &[Thread], waits: &Waits) -> Vec<Edge> {
     let mut edges: Vec<_> = threads.iter().zip(&waits.of_threads).filter_map(of_thread).collect();
     let mut seen = HashSet::default();
     let mut new: Vec<_> = edges.iter().map(|edge| edge.whom).collect();
@@ -57,9 +51,8 @@ pub fn edges<P: Procfs + ?Sized>(
         if !seen.insert(os_thread) {
             continue;
         }
-        let edge = waits
-            .of_os_thread(process, os_thread)
-            .and_then(|wait| of_os_thread(process, table, who, wait));
+        let wait = waits.of_os_thread(process, os_thread);
+        let edge = wait.and_then(|wait| of_os_thread(who, wait));
         new.extend(edge.map(|edge| edge.whom));
         edges.extend(edge);
     }
@@ -79,20 +72,10 @@ fn of_thread((thread, wait): (&Thread, &Wait)) -> Option<Edge> {
     Some(Edge { who: Who::Thread(thread.id), whom, what, is_certain, begun: wait.begun })
 }
 
-fn of_os_thread<P: Procfs + ?Sized>(
-    process: &P,
-    table: &Table,
-    who: Who,
-    wait: OsWait,
-) -> Option<Edge> {
+fn of_os_thread(who: Who, wait: OsWait) -> Option<Edge> {
     let (whom, what) = match wait {
         OsWait { joins: Some(joined), .. } => (Who::Thread(joined), What::End),
-        OsWait { address, .. } => {
-            // A writer waits at the second word.
-            let at = [address, address.wrapping_sub(4)];
-            let owners = owners::of(process, table, at.into_iter());
-            (at.iter().find_map(|at| owners.get(at).copied())?, What::Lock(address))
-        }
+        OsWait { address, owner, .. } => (owner?, What::Lock(address)),
     };
     Some(Edge { who, whom, what, is_certain: true, begun: wait.begun })
 }
@@ -116,8 +99,8 @@ pub struct Look {
 pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unreadable> {
     let threads = crate::threads::threads(process, table)?;
     let mut waits = crate::waits::waits(process, table, &threads)?;
-    owners::find(process, table, &threads, &mut waits.of_threads);
-    let circles = circles(&edges(process, table, &threads, &waits));
+    owners::find(process, table, &threads, &mut waits);
+    let circles = circles(&edges(process, &threads, &waits));
     Ok(Look { threads, waits, circles })
 }
 

@@ -14,13 +14,13 @@ import struct
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 6
+VERSION = 7
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.
 LAYOUT = """
 head magic version n_words
-roots slabs owner_below bound_below named_below name_at life next_id first_id forked scheduler timers buckets entries clock_base_ns recording owners
+roots slabs owner_below bound_below named_below name_at number_below life next_id first_id forked scheduler timers buckets entries clock_base_ns recording owners
 slab next start stride n_cut class guard_len size
 task next state reason class core lease context context_len bottom join id rare size
 saved pc frame_pointer size

@@ -1,5 +1,15 @@
-//! Who has a lock, as the runtime notes it where somebody wants to hear of deadlocks: a place for each of many
-//! locks, a word that says which lock it is and who has it.
+//! Who has a lock, where that is certain: because the lock says so, or the runtime has noted it.
+//!
+//! # Locks that say it
+//!
+//! A lock of libc's has the number in it by which libc knows its owner, as that has taken it, and until it gives it
+//! up; of a reader-writer lock it is the writer's. Who waits says where it is ([`Waiter`](crate::table::Waiter)). A
+//! green thread has its number on its stack, an OS thread has the kernel's.
+//!
+//! # What is noted
+//!
+//! Other locks do not know. Where somebody wants to hear of deadlocks the runtime notes their owners: in a place for
+//! each of many locks, a word that says which lock it is and who has it.
 //!
 //! ```text
 //!   address of a lock, without its two lowest bits: 46 bits -- times an odd number --> 16 bits: which place
@@ -15,7 +25,7 @@ use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::table::Table;
 use crate::threads::{Copies, Record, Thread};
-use crate::waits::Wait;
+use crate::waits::Waits;
 
 /// How many places there are.
 pub const N_PLACES: usize = 1 << 16;
@@ -93,32 +103,66 @@ pub(crate) fn find<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
     threads: &[Thread],
-    waits: &mut [Wait],
+    waits: &mut Waits,
 ) {
-    let locks = threads.iter().zip(&*waits).enumerate().flat_map(|(at, (thread, wait))| {
-        locks(thread.reason, wait.address).map(move |lock| (at, lock))
+    // Writers wait at the second word of a lock of the mirror's.
+    let second = |at: u64| at.wrapping_sub(4);
+    let of_threads = threads.iter().zip(&mut waits.of_threads).filter_map(|(thread, wait)| {
+        let at = wait.address?;
+        let locks = match thread.reason? {
+            Reason::Mutex | Reason::Once => [Some(at), None],
+            Reason::RwLock => [Some(at), Some(second(at))],
+            _ => return None,
+        };
+        Some((locks, wait.owner_at, &mut wait.owner))
     });
-    let locks: Vec<_> = locks.collect();
-    let owners = of(memory, table, locks.iter().map(|(_, lock)| *lock));
-    for (at, lock) in locks {
-        if let Some(owner) = owners.get(&lock) {
-            waits[at].owner = Some(*owner);
-        }
+    // Why an OS thread waits is not known.
+    let of_os_threads = waits.os_words.values_mut().map(|wait| {
+        ([Some(wait.address), Some(second(wait.address))], wait.owner_at, &mut wait.owner)
+    });
+    let mut wanted: Vec<_> = of_threads.chain(of_os_threads).collect();
+    let noted = noted(memory, table, wanted.iter().flat_map(|(locks, ..)| *locks).flatten());
+    let said = said(memory, table, threads, wanted.iter().filter_map(|(_, owner_at, _)| *owner_at));
+    for (locks, owner_at, owner) in &mut wanted {
+        **owner = match owner_at {
+            Some(owner_at) => said.get(owner_at).copied(),
+            None => locks.iter().flatten().find_map(|lock| noted.get(lock).copied()),
+        };
     }
 }
 
-/// Where a lock may begin at one of whose words somebody waits: writers wait at the second one of theirs.
-fn locks(reason: Option<Reason>, address: Option<u64>) -> impl Iterator<Item = u64> {
-    let (first, second) = match (reason, address) {
-        (Some(Reason::Mutex | Reason::Once), Some(at)) => (Some(at), None),
-        (Some(Reason::RwLock), Some(at)) => (Some(at), at.checked_sub(4)),
-        _ => (None, None),
+/// Who has locks that say it, by where they do.
+fn said<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    threads: &[Thread],
+    places: impl Iterator<Item = u64>,
+) -> HashMap<u64, Who> {
+    /// No OS thread has this number, or one above it.
+    const OF_GREEN: u32 = 1 << 22;
+    let numbers = |places: &[u64]| {
+        let copies = Copies::read(memory, places, size_of::<u32>() as u64);
+        copies.iter().map(|it| it.map_or(0, |it| it.half(0))).collect::<Vec<_>>()
     };
-    first.into_iter().chain(second)
+    let places: Vec<_> = places.collect();
+    let below = memory.word(table.roots.number_below).unwrap_or(0);
+    if places.is_empty() || below == 0 {
+        return HashMap::default();
+    }
+    let started = threads.iter().filter_map(|it| Some((it.id, it.stack.as_ref()?.end - below)));
+    let (ids, stacks): (Vec<_>, Vec<_>) = started.unzip();
+    let green: HashMap<_, _> = numbers(&stacks).into_iter().zip(ids).collect();
+    let who = |number: u32| match green.get(&number) {
+        _ if number == 0 => None,
+        Some(id) => Some(Who::Thread(*id)),
+        None => Some(Who::OsThread(number)).filter(|_| number < OF_GREEN),
+    };
+    let owners = numbers(&places).into_iter().map(who);
+    places.iter().zip(owners).filter_map(|(at, owner)| Some((*at, owner?))).collect()
 }
 
 /// Who has these locks, as far as it was noted.
-pub(crate) fn of<M: Memory + ?Sized>(
+fn noted<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
     locks: impl Iterator<Item = u64>,

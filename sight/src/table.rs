@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else.
 pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 6;
+pub const VERSION: u64 = 7;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -73,6 +73,8 @@ words! {
         named_below,
         /// Where the name is in that: 16 bytes, with a zero behind it.
         name_at,
+        /// As `owner_below`, of the number by which libc knows the thread (4 bytes); 0 where it has none of its own.
+        number_below,
         /// The number of the runtime's life, which is what the state of a parked thread says (4 bytes).
         life,
         /// The number that the next thread gets.
@@ -269,6 +271,9 @@ words! {
         since_ns,
         /// 4 bytes: where an OS thread waits.
         os_word,
+        /// 1 byte: how far above the address the number is of who has the lock, as libc knows it (4 bytes, which are 0
+        /// where that is not known); 0: nowhere.
+        owner_above,
         /// A pointer to the one behind it; from the last to the first.
         next,
         /// The size of this.

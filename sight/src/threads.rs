@@ -278,7 +278,7 @@ impl<'a> Record<'a> {
         u32::from_ne_bytes(self.array(at))
     }
 
-    fn byte(self, at: u64) -> u8 {
+    pub(crate) fn byte(self, at: u64) -> u8 {
         u8::from_ne_bytes(self.array(at))
     }
 

@@ -31,7 +31,9 @@ pub struct Wait {
     pub deadline_ns: Option<u64>,
     /// The end of the thread of this number.
     pub joins: Option<u64>,
-    /// Who has the lock, where that was noted.
+    /// Where the lock says who has it.
+    pub(crate) owner_at: Option<u64>,
+    /// Who has the lock, where that was noted, or the lock says it.
     pub owner: Option<Who>,
     /// Else those who most likely have it, one of them. None: nobody was found.
     pub holders: Vec<Who>,
@@ -48,6 +50,10 @@ pub struct OsWait {
     pub address: u64,
     /// The end of the thread of this number.
     pub joins: Option<u64>,
+    /// Where the lock says who has it.
+    pub(crate) owner_at: Option<u64>,
+    /// Who has the lock, where that was noted, or the lock says it.
+    pub owner: Option<Who>,
     /// What is the same as long as it is the same wait.
     pub begun: u64,
 }
@@ -58,7 +64,7 @@ pub struct Waits {
     /// Green threads, in their order.
     pub of_threads: Vec<Wait>,
     /// OS threads, by the word at which each waits in the kernel.
-    os_words: HashMap<u64, OsWait>,
+    pub(crate) os_words: HashMap<u64, OsWait>,
 }
 
 impl Waits {
@@ -117,10 +123,14 @@ pub fn waits<M: Memory + ?Sized>(
         let (address, task) = (waiter.word(layout.address), waiter.word(layout.task));
         let since_ns = waiter.word(layout.since_ns);
         let begun = if since_ns == NO_TURN { at } else { since_ns };
+        let owner_above = u64::from(waiter.byte(layout.owner_above));
+        let owner_at = (owner_above != 0).then(|| address.wrapping_add(owner_above));
         if task == 0 {
-            os_words.insert(at + layout.os_word, OsWait { address, joins: None, begun });
+            let wait = OsWait { address, joins: None, owner_at, owner: None, begun };
+            os_words.insert(at + layout.os_word, wait);
         } else if let Some(index) = parked(task) {
             waits[index].address = Some(address);
+            waits[index].owner_at = owner_at;
             waits[index].since_ns = Some(since_ns).filter(|since_ns| *since_ns != NO_TURN);
             waits[index].begun = begun;
         }
@@ -147,7 +157,8 @@ pub fn waits<M: Memory + ?Sized>(
                 waits[*index].begun = joiner;
             }
         } else {
-            let wait = OsWait { address: 0, joins: Some(thread.id), begun: joiner };
+            let joins = Some(thread.id);
+            let wait = OsWait { address: 0, joins, owner_at: None, owner: None, begun: joiner };
             os_words.insert(joiner + table.sleeper.os_word, wait);
         }
     }

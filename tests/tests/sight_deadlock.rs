@@ -2,6 +2,8 @@
 
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,6 +13,7 @@ use std_shim::io::{Read, Write};
 use std_shim::net::{TcpListener, TcpStream};
 use std_shim::sync::{Arc, Barrier, Condvar, Mutex, Once, RwLock, mpsc};
 use std_shim::thread::{self, Builder, JoinHandle};
+use tests::look::look;
 use tests::process::{Ended, Process};
 use tests::whole;
 
@@ -203,6 +206,36 @@ fn all_that_wait_in_a_whole_program_are_told() {
         stderr.starts_with("sylvan: deadlock: all 2 threads wait for each other, "),
         "{stderr}"
     );
+}
+
+#[test]
+fn circles_of_libcs_locks_are_told_and_seen_from_outside() {
+    let mut command = Command::new(whole::program("circles"));
+    let command = whole::green(&mut command).env("SYLVAN_DEADLOCK", "warn");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let kinds = ["normal", "checking", "recursive", "tried", "writes", "reads", "with-main"];
+    let expected = kinds.map(|kind| {
+        let second = match kind {
+            "with-main" => "main (#)".to_owned(),
+            kind => format!("'{kind}-b' (#)"),
+        };
+        format!("'{kind}-a' (#) holds 0x# and waits for 0x#; {second} holds 0x# and waits for 0x#")
+    });
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told: BTreeSet<_> = lines.take(kinds.len()).collect();
+    let said = look(env!("CARGO_BIN_EXE_look"), &["ps", &pid.to_string()]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let circles = |lines: &mut dyn Iterator<Item = &str>| {
+        let lines = lines.filter_map(|line| line.strip_prefix("deadlock: "));
+        lines.map(without_numbers).collect::<BTreeSet<_>>()
+    };
+    let expected = BTreeSet::from(expected);
+    let mut told_lines = told.iter().filter_map(|line| line.strip_prefix("sylvan: "));
+    assert_eq!(circles(&mut told_lines), expected, "{told:?}");
+    assert_eq!(circles(&mut said.stdout.lines()), expected, "{}", said.stdout);
+    assert_eq!(said.stdout.matches(", held by ").count(), 2 * kinds.len() - 1, "{}", said.stdout);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub use interrupt::Interrupt;
 pub use sleeper::Sleeper;
 pub use sylvan_sight::Reason as WaitReason;
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
 use crate::clock;
@@ -153,6 +153,30 @@ pub fn wait_interruptible(
     if still_waits { end } else { Wait::Woken }
 }
 
+/// Where threads wait for their turn at a lock: a word of it, and where it says who has it, if it does.
+#[derive(Clone, Copy, Debug)]
+pub struct LockWord<'a> {
+    word: &'a AtomicU32,
+    owner_above: u8,
+}
+
+impl<'a> LockWord<'a> {
+    /// The word of a lock that has, in `owner`, the number by which libc knows who has it, and 0 where it does not
+    /// know: so who looks at those who wait knows it as well. No more than 255 bytes are between them.
+    #[inline]
+    pub fn with_owner(word: &'a AtomicU32, owner: &AtomicU32) -> Self {
+        let above = ptr::from_ref(owner).addr().wrapping_sub(ptr::from_ref(word).addr());
+        Self { word, owner_above: u8::try_from(above).unwrap_or(0) }
+    }
+}
+
+impl<'a> From<&'a AtomicU32> for LockWord<'a> {
+    #[inline]
+    fn from(word: &'a AtomicU32) -> Self {
+        Self { word, owner_above: 0 }
+    }
+}
+
 /// Parks the calling thread while `*word == expected`, until it is woken or granted what the word stands
 /// for; blocks an ordinary thread.
 ///
@@ -176,25 +200,27 @@ pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitRe
 }
 
 /// As [`wait_turn`], until `deadline`, or until `interrupt` is raised: see [`wait_interruptible`]. That of an OS
-/// thread is not looked at: a signal's handler alone ends the wait.
+/// thread is not looked at: if there is one, a signal's handler ends the wait.
 pub fn wait_turn_interruptible(
-    word: &AtomicU32,
+    lock: LockWord<'_>,
     expected: u32,
     since: Instant,
     deadline: Option<Instant>,
     reason: WaitReason,
-    interrupt: &Interrupt,
+    interrupt: Option<&Interrupt>,
 ) -> Turn {
+    let LockWord { word, owner_above } = lock;
     let task = current::green();
-    let waiter = Waiter::new(word, task, clock::ns(since)).that_may_leave();
+    let waiter = Waiter::new(word, task, clock::ns(since));
+    let waiter = waiter.that_may_leave().with_owner_above(owner_above);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
     }
     let end = match task {
-        Some(task) => park_guarded(task, reason, deadline.map(clock::ns), Some(interrupt), || {
-            waiter.is_woken()
-        }),
-        None => block_until_woken(&waiter, deadline, true),
+        Some(task) => {
+            park_guarded(task, reason, deadline.map(clock::ns), interrupt, || waiter.is_woken())
+        }
+        None => block_until_woken(&waiter, deadline, interrupt.is_some()),
     };
     let still_waits = TABLE.dequeue(&waiter);
     if !still_waits {

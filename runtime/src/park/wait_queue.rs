@@ -74,6 +74,8 @@ pub(crate) struct Waiter {
     state: AtomicU32,
     /// Whether it waits for its turn, and may leave before that.
     may_leave: bool,
+    /// How far above the address the lock says who has it: see [`LockWord`](super::LockWord).
+    owner_above: u8,
     links: Links<Waiter>,
 }
 
@@ -90,12 +92,18 @@ impl Waiter {
         let task = task.map_or(ptr::null(), ptr::from_ref);
         let state = AtomicU32::new(WAITING);
         let address = word.addr();
-        Self { address, task, since_ns, state, may_leave: false, links: Links::new() }
+        let (may_leave, owner_above) = (false, 0);
+        Self { address, task, since_ns, state, may_leave, owner_above, links: Links::new() }
     }
 
     /// The same for one that may leave before its turn has come.
     pub(super) fn that_may_leave(self) -> Self {
         Self { may_leave: true, ..self }
+    }
+
+    /// The same at a lock that says so far above the address who has it.
+    pub(super) fn with_owner_above(self, owner_above: u8) -> Self {
+        Self { owner_above, ..self }
     }
 
     /// Whether a waker has taken this waiter out.
@@ -148,6 +156,7 @@ impl Waiter {
         task: offset_of!(Self, task) as u64,
         since_ns: offset_of!(Self, since_ns) as u64,
         os_word: offset_of!(Self, state) as u64,
+        owner_above: offset_of!(Self, owner_above) as u64,
         next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
         size: size_of::<Self>() as u64,
     };

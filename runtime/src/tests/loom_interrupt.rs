@@ -14,8 +14,8 @@ use std::sync::Arc;
 use super::machine::{clock, spawn_green};
 use super::{DEADLINE_NS, explore, ring};
 use crate::park::{
-    Interrupt, Turn, Wait, WaitReason, pass_on, wait, wait_interruptible, wait_turn_interruptible,
-    wake,
+    Interrupt, LockWord, Turn, Wait, WaitReason, pass_on, wait, wait_interruptible,
+    wait_turn_interruptible, wake,
 };
 use crate::primitive::{AtomicU32, Ordering};
 use crate::timer;
@@ -140,12 +140,12 @@ fn who_leaves_its_turn_has_it_or_not() {
             scene.word.store(1, Ordering::Relaxed);
             let (theirs, its) = (Arc::clone(&scene), Arc::clone(&scene));
             let green = spawn_green(move || {
-                let (word, interrupt) = (&theirs.word, &theirs.interrupt);
+                let (word, interrupt) = (&theirs.word, Some(&theirs.interrupt));
                 let mut has_it = false;
                 while !has_it && word.swap(1, Ordering::Acquire) != 0 {
                     let since = clock::at(0);
-                    let turn =
-                        wait_turn_interruptible(word, 1, since, None, WaitReason::Mutex, interrupt);
+                    let (at, why) = (LockWord::from(word), WaitReason::Mutex);
+                    let turn = wait_turn_interruptible(at, 1, since, None, why, interrupt);
                     has_it = turn == Turn::Granted;
                     if turn == Turn::Interrupted {
                         theirs.take();
@@ -173,21 +173,15 @@ fn whose_time_is_over_has_its_turn_or_not() {
         let has_it = Arc::new(std::sync::Mutex::new(false));
         let result = Arc::clone(&has_it);
         let green = spawn_green(move || {
-            let (word, interrupt) = (&theirs.word, &theirs.interrupt);
+            let (word, interrupt) = (&theirs.word, Some(&theirs.interrupt));
             let deadline = Some(clock::at(DEADLINE_NS));
             let has_it = loop {
                 if word.swap(1, Ordering::Acquire) == 0 {
                     break true;
                 }
                 let since = clock::at(0);
-                match wait_turn_interruptible(
-                    word,
-                    1,
-                    since,
-                    deadline,
-                    WaitReason::Mutex,
-                    interrupt,
-                ) {
+                let (at, why) = (LockWord::from(word), WaitReason::Mutex);
+                match wait_turn_interruptible(at, 1, since, deadline, why, interrupt) {
                     Turn::Granted => break true,
                     Turn::TimedOut => break false,
                     _ => {}

@@ -233,7 +233,7 @@ impl Own {
         // Those of another runtime in this process are others.
         NEXT_TID.fetch_add(others::count().min(15) << 26, Ordering::Relaxed);
         // Last, since they stay: from here on nothing can be missing.
-        broadcast::install(own.pthread + own.tid.cast_signed())?;
+        broadcast::install(own.number_at())?;
         if let Some(loader) = loader {
             loader.withhold_optional();
             if let Some(smaller) = smaller(below, above, static_used, own.align)
@@ -266,6 +266,11 @@ impl Own {
         /// Of some stack: their tops are at the ends of pages.
         const TOP: usize = 1 << 30;
         TOP - self.place(TOP).wrapping_add_signed(place)
+    }
+
+    /// Where, from the thread pointer, the number is by which libc knows the thread.
+    pub(crate) fn number_at(&self) -> isize {
+        self.pthread + self.tid.cast_signed()
     }
 
     /// Gives `stack` a block, or its block the initial contents again; its thread pointer.

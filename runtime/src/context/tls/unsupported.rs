@@ -21,6 +21,10 @@ impl Own {
         match self.0 {}
     }
 
+    pub(crate) fn number_at(&self) -> isize {
+        match self.0 {}
+    }
+
     pub(crate) fn prepare(&self, _: &mut Stack) -> usize {
         match self.0 {}
     }
