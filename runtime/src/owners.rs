@@ -3,8 +3,8 @@
 //! A lock that is free is taken by one step, which knows nothing of its owner; so it is to stay. But before that
 //! step the mirror looks at a word of the scheduler's (`is_pressed`), which sends those who take locks the long
 //! way. There they note that they have the lock, and leave it as if others waited for it, so that the unlock goes
-//! the long way, too, and takes back the note. Who gets a lock in another way (`try_lock`) notes nothing. So what
-//! is noted is so: the thread has taken the lock, and has not given it up.
+//! the long way, too, and takes back the note. So what is noted is so: the thread has taken the lock, and has not
+//! given it up. Who reads under a reader-writer lock notes nothing: there may be many, and none knows of the others.
 //!
 //! Notes are in places of one word (`sylvan_sight::owners`), so nobody reads half of one.
 

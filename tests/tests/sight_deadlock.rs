@@ -22,6 +22,7 @@ tests::in_each_mode!(
     main_that_joins_with_a_lock_that_the_other_wants_is_told,
     one_that_waits_for_its_own_lock_is_told,
     writers_and_initializers_are_told,
+    those_who_have_got_a_lock_by_trying_are_told,
     a_thread_that_joins_itself_by_others_is_told,
     a_deadlock_aborts_if_it_is_to,
     a_healthy_busy_program_is_not_told,
@@ -153,6 +154,25 @@ fn writers_and_initializers_are_told(process: &Process) {
     });
     let writes = "'writes' (#) holds 0x# and waits for 0x#";
     assert_eq!(line, format!("{writes}; 'initializes' (#) holds 0x# and waits for 0x#"));
+}
+
+fn those_who_have_got_a_lock_by_trying_are_told(process: &Process) {
+    let line = deadlock(process, || {
+        let locks = Arc::new((Mutex::new(()), RwLock::new(()), Barrier::new(2)));
+        let theirs = Arc::clone(&locks);
+        spawn("locks", move || {
+            let _guard = locks.0.try_lock().unwrap();
+            locks.2.wait();
+            drop(locks.1.read());
+        });
+        spawn("writes", move || {
+            let _guard = theirs.1.try_write().unwrap();
+            theirs.2.wait();
+            drop(theirs.0.lock());
+        });
+    });
+    let locks = "'locks' (#) holds 0x# and waits for 0x#";
+    assert_eq!(line, format!("{locks}; 'writes' (#) holds 0x# and waits for 0x#"));
 }
 
 fn a_thread_that_joins_itself_by_others_is_told(process: &Process) {

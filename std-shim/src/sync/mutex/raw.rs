@@ -41,8 +41,8 @@
 //! others of its worker from running, those that it has woken, too. So it lets them run first, before
 //! it takes a lock, when the runtime says that it is time (`is_pressed`).
 //!
-//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `lock` go by `lock_slow`, which notes the
-//! owner and leaves `AWAITED`, so that each such unlock passes the lock on, and takes back the note first.
+//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `lock` and `try_lock` go the long way. That notes
+//! the owner and leaves `AWAITED`, so that each such unlock passes the lock on, and takes back the note first.
 //!
 //! # Memory ordering
 //!
@@ -76,15 +76,29 @@ impl RawMutex {
 
     #[inline]
     pub(in crate::sync) fn try_lock(&self) -> bool {
-        // Acquires what the last `unlock` released.
-        self.word.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
+        if is_pressed() { self.try_lock_noted() } else { self.take_if_free(HELD) }
     }
 
     #[inline]
     pub(in crate::sync) fn lock(&self) {
-        if is_pressed() || !self.try_lock() {
+        if is_pressed() || !self.take_if_free(HELD) {
             self.lock_slow();
         }
+    }
+
+    #[inline]
+    fn take_if_free(&self, held: u32) -> bool {
+        // Acquires what the last `unlock` released.
+        self.word.compare_exchange(FREE, held, Acquire, Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn try_lock_noted(&self) -> bool {
+        let is_taken = self.take_if_free(held());
+        if is_taken {
+            note_owner(&self.word);
+        }
+        is_taken
     }
 
     #[cold]
@@ -95,8 +109,7 @@ impl RawMutex {
     }
 
     fn take(&self) {
-        // What is noted its unlock takes back, the long way.
-        let held = if notes_owners() { AWAITED } else { HELD };
+        let held = held();
         // Others parked already: no use to look on, whoever unlocks wakes one of them.
         let mut seen = spin::until(&self.word, |word| word != HELD);
         if seen == FREE {
@@ -137,4 +150,9 @@ impl RawMutex {
         forget_owner(&self.word);
         pass_on(&self.word, FREE, AWAITED);
     }
+}
+
+/// What is left in the word where nobody is known to wait: what is noted its unlock takes back, the long way.
+fn held() -> u32 {
+    if notes_owners() { AWAITED } else { HELD }
 }

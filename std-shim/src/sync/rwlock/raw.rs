@@ -43,9 +43,9 @@
 //!    grant to readers turns the writer's hold into theirs, counts them and clears their bit, under the
 //!    lock of their queue: one that is about to park finds `state` changed.
 //!
-//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `write` go by `write_slow`, which notes the
-//! owner and leaves `WRITERS_WAIT`, for nobody perhaps, as step 3 does: so each such unlock goes the long way, and
-//! takes back the note first. Readers note nothing.
+//! Where owners are noted (`SYLVAN_DEADLOCK`), `is_pressed` has each `write` and `try_write` go the long way. That
+//! notes the owner and leaves `WRITERS_WAIT`, for nobody perhaps, as step 3 does: so each such unlock goes the long way,
+//! and takes back the note first. Readers note nothing.
 //!
 //! # Memory ordering
 //!
@@ -169,15 +169,30 @@ impl RawRwLock {
 
     #[inline]
     pub(super) fn try_write(&self) -> bool {
+        if is_pressed() { self.try_write_noted() } else { self.take_if_free(0) }
+    }
+
+    #[inline]
+    fn take_if_free(&self, others: u32) -> bool {
         let mut state = self.state.load(Relaxed);
         while is_free(state) {
+            let taken = state | WRITER | others;
             // Acquires what the last `read_unlock` or `write_unlock` released.
-            match self.state.compare_exchange_weak(state, state | WRITER, Acquire, Relaxed) {
+            match self.state.compare_exchange_weak(state, taken, Acquire, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
         }
         false
+    }
+
+    #[cold]
+    fn try_write_noted(&self) -> bool {
+        let is_taken = self.take_if_free(others());
+        if is_taken {
+            note_owner(&self.state);
+        }
+        is_taken
     }
 
     #[inline]
@@ -195,8 +210,7 @@ impl RawRwLock {
     }
 
     fn take_to_write(&self) {
-        // Step 3: what to leave in `state` on behalf of others. What is noted its unlock takes back, the long way.
-        let mut others = if notes_owners() { WRITERS_WAIT } else { 0 };
+        let mut others = others();
         let mut since = None;
         let mut state = self.look_for_writing();
         loop {
@@ -358,4 +372,10 @@ impl RawRwLock {
     fn look_for_writing(&self) -> u32 {
         spin::until(&self.state, |state| is_free(state) || state & WRITERS_WAIT != 0)
     }
+}
+
+/// Step 3: what is left in `state` on behalf of others where nobody is known to wait. What is noted its unlock takes
+/// back, the long way.
+fn others() -> u32 {
+    if notes_owners() { WRITERS_WAIT } else { 0 }
 }
