@@ -9,6 +9,7 @@ Nothing of the process is changed, so it works on core files, too: frame 0 is wh
 and an unwinder of gdb's says that where the green thread waits has called it.
 """
 
+import itertools
 import struct
 
 import gdb
@@ -26,6 +27,10 @@ task next state reason class core lease context context_len bottom join id rare 
 saved pc frame_pointer size
 rare name
 lease word claim os_thread state_bits running blocking size
+scheduler cores inject woken
+core owner inbox aside queue woken ready pinned pinned_woken left tick counts os_thread size
+list head len size
+queue head tail slots capacity size
 """
 
 # What a parked thread waits for, each at its number.
@@ -71,11 +76,19 @@ class Runtime:
                 table += 8 * len(fields)
 
     def threads(self):
-        """The threads that have started: each stack that was ever used has a word that leads to its thread."""
+        """All threads, each once."""
+        found = {it.id: it for it in self.not_started()}
+        found.update((it.id, it) for it in self.started())
+        return found.values()
+
+    def is_of_this_life(self, task):
+        ids = range(word(self.roots["first_id"]), word(self.roots["next_id"]))
+        return task.word("id") in ids or task.at == word(self.roots["forked"])
+
+    def started(self):
+        """Each stack that was ever used has a word that leads to its thread."""
         roots = self.roots
         below = [word(roots["owner_below"]), word(roots["bound_below"])]
-        ids = range(word(roots["first_id"]), word(roots["next_id"]))
-        forked = word(roots["forked"])
         at = word(roots["slabs"])
         while at and below[0]:
             slab = Record(self.slab, at)
@@ -89,25 +102,61 @@ class Runtime:
                     except gdb.MemoryError:
                         continue
                     is_here = task.word("bottom") == bottom and task.byte("class") == slab.byte("class")
-                    if is_here and (task.word("id") in ids or owner == forked):
+                    if is_here and self.is_of_this_life(task):
                         yield Thread(self, task, range(bottom + slab.word("guard_len"), top))
             at = slab.word("next")
 
+    def not_started(self):
+        """Those that have no stack yet are in queues."""
+        for at in self.queued():
+            task = Record(self.task, at)
+            if task.byte("class") and not task.word("bottom") and self.is_of_this_life(task):
+                yield Thread(self, task, None)
+
+    def queued(self):
+        scheduler = word(self.roots["scheduler"])
+        if not scheduler:
+            return
+        cores = scheduler + self.scheduler["cores"]
+        for n in range(word(cores + 8)):
+            core = Record(self.core, word(cores) + n * self.core["size"])
+            for field in ("inbox", "aside"):
+                yield from self.linked(core.word(field))
+            for field in ("ready", "pinned", "pinned_woken", "left"):
+                yield from self.listed(core.at + self.core[field])
+            for field in ("queue", "woken"):
+                ring = Record(self.queue, core.at + self.core[field])
+                for i in range(ring.half("tail") - ring.half("head") & 0xFFFFFFFF):
+                    yield word(ring.word("slots") + (ring.half("head") + i) % self.queue["capacity"] * 8)
+        for field in ("inject", "woken"):
+            yield from self.listed(scheduler + self.scheduler[field])
+
+    def listed(self, at):
+        return itertools.islice(self.linked(word(at + self.list["head"])), word(at + self.list["len"]))
+
+    def linked(self, at):
+        while at:
+            yield at
+            at = word(at + self.task["next"])
+
 
 class Thread:
-    """A green thread that has started."""
+    """A green thread; one that has not started has no stack."""
 
     def __init__(self, runtime, task, stack):
         self.id = task.word("id")
         self.name = self.name_of(runtime, task, stack)
+        self.stack = stack
+        self.registers = self.os_thread = None
+        self.reason = ""
+        if stack is None:
+            self.state = "not started"
+            return
         context, end = (task.layout[it] for it in ("context", "context_len"))
         words = (struct.unpack_from("=Q", task.bytes, at)[0] for at in range(context, context + end, 8))
         saved = sorted(it for it in words if it in stack)
         # The word that its first frame returns by.
         self.first_frame = saved[-1] if saved else None
-        self.stack = stack
-        self.registers = None
-        self.os_thread = None
         if len(saved) > 1:
             saved, at = runtime.saved, saved[0]
             self.registers = (word(at + saved["pc"]), at + saved["size"], word(at + saved["frame_pointer"]))
@@ -116,7 +165,6 @@ class Thread:
             reason = task.byte("reason")
             self.reason = REASONS[reason] if is_parked and reason < len(REASONS) else ""
             return
-        self.reason = ""
         if task.word("lease"):
             lease = Record(runtime.lease, task.word("lease"))
             is_blocking = lease.word("word") & runtime.lease["state_bits"] == runtime.lease["blocking"]
@@ -133,7 +181,7 @@ class Thread:
                 if word(at):
                     return read(word(at), min(word(at + 8), 4096)).decode(errors="replace")
             named_below = word(runtime.roots["named_below"])
-            if named_below:
+            if named_below and stack:
                 name = read(word(stack.stop - named_below) + word(runtime.roots["name_at"]), 16)
                 return name.split(b"\0")[0].decode(errors="replace")
         except gdb.MemoryError:
@@ -186,7 +234,7 @@ def thread(called):
         raise gdb.GdbError("Expected the number or the name of a green thread.")
     found = [it for it in threads() if called in (str(it.id), it.name)]
     if not found:
-        raise gdb.GdbError("No green thread that has started has the number or name `%s`." % called)
+        raise gdb.GdbError("No green thread has the number or name `%s`." % called)
     return found[0]
 
 
@@ -270,6 +318,8 @@ class Backtrace(gdb.Command):
     def invoke(self, argument, _):
         wanted, selected = thread(argument), SWITCH.selected
         print("green thread %s, %s" % (wanted.described(), " ".join((wanted.state, wanted.reason)).rstrip()))
+        if wanted.stack is None:
+            return
         before = gdb.selected_thread()
         if wanted.registers is None:
             its = wanted.gdb_thread()
@@ -295,6 +345,8 @@ class Select(gdb.Command):
             SWITCH.select(None)
             return
         wanted = thread(argument)
+        if wanted.stack is None:
+            raise gdb.GdbError("It has not started.")
         if wanted.registers is None:
             its = wanted.gdb_thread()
             where = " (thread %d of gdb's)" % its.num if its else ""
@@ -305,7 +357,7 @@ class Select(gdb.Command):
 
 
 class Info(gdb.Command):
-    """Lists the green threads that have started: number, name, state, what each waits for, its OS thread."""
+    """Lists the green threads: number, name, state, what each waits for, its OS thread."""
 
     def __init__(self):
         super().__init__("info sylvan", gdb.COMMAND_STATUS)

@@ -487,7 +487,7 @@ mod tests {
             Table::PARTS.iter().map(|(name, fields)| format!("{name} {}", fields.join(" ")));
         let n = layout.lines().count();
         assert_eq!(layout.lines().collect::<Vec<_>>(), parts.take(n).collect::<Vec<_>>());
-        assert!(layout.lines().last().is_some_and(|line| line.starts_with("lease ")), "{layout}");
+        assert!(layout.lines().last().is_some_and(|line| line.starts_with("queue ")), "{layout}");
     }
 
     #[test]

@@ -167,6 +167,19 @@ fn a_stripped_program_is_shown_with_the_script_from_its_file() {
 }
 
 #[test]
+fn threads_that_have_not_started_are_listed() {
+    let mut one = Command::new(SCENE);
+    let scene = Scene::start(one.env("SYLVAN_WORKERS", "1").env("SYLVAN_TLS", "shared"));
+    let commands = ["info sylvan", "sylvan bt blocks", "sylvan thread blocks"];
+    let said = gdb(&["-p", &scene.pid().to_string()], &commands);
+    // Its worker computes for ever.
+    assert_lists(&said, &[["blocks", "not", "started"], ["computes", "running", "OS thread "]]);
+    let (_, backtrace) = said.split_once(" ('blocks'), not started\n").expect("its state");
+    assert_eq!(frames(backtrace), [""; 0], "{said}");
+    assert!(said.contains("\nIt has not started.\n"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_shown_is_told_in_a_line() {
     let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
     let pid = other.id().to_string();
@@ -180,7 +193,7 @@ fn what_cannot_be_shown_is_told_in_a_line() {
     let commands = ["sylvan bt nobody", "sylvan bt"];
     let said = gdb(&["-p", &scene.pid().to_string()], &commands);
     assert!(
-        said.contains("\nNo green thread that has started has the number or name `nobody`.\n"),
+        said.contains("\nNo green thread has the number or name `nobody`.\n"),
         "{said}"
     );
     assert!(said.contains("\nExpected the number or the name of a green thread.\n"), "{said}");
