@@ -192,10 +192,7 @@ fn what_cannot_be_shown_is_told_in_a_line() {
     let scene = scene();
     let commands = ["sylvan bt nobody", "sylvan bt"];
     let said = gdb(&["-p", &scene.pid().to_string()], &commands);
-    assert!(
-        said.contains("\nNo green thread has the number or name `nobody`.\n"),
-        "{said}"
-    );
+    assert!(said.contains("\nNo green thread has the number or name `nobody`.\n"), "{said}");
     assert!(said.contains("\nExpected the number or the name of a green thread.\n"), "{said}");
 }
 
