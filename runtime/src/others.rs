@@ -29,7 +29,9 @@ static ASIDE: AtomicU32 = AtomicU32::new(0);
 const NAME: &[u8] = b"sylvan\0";
 const TYPE: u32 = 1;
 
-// Weak: where an object has two versions of this crate one note will do.
+// Weak: where an object has two versions of this crate one note will do. And without `.`, which would be a local
+// symbol: what has assembly in it, such as a switch of stacks, is inlined in no other codegen unit where its own has
+// one.
 std::arch::global_asm!(
     ".pushsection .note.sylvan,\"a\",@note",
     ".balign 4",
@@ -39,7 +41,7 @@ std::arch::global_asm!(
     ".long 7, 4, {type}",
     ".asciz \"sylvan\"",
     ".balign 4",
-    ".long {aside} - .",
+    ".long {aside} - __sylvan_note - 20",
     ".popsection",
     aside = sym ASIDE,
     type = const TYPE,

@@ -120,7 +120,7 @@ pub(crate) fn table_at() -> u64 {
 }
 
 // Weak, and with the version in its name: where an object has this crate twice, one table will do if both are
-// of the same version.
+// of the same version. Without `.`, as in `others`.
 #[cfg(target_os = "linux")]
 std::arch::global_asm!(
     ".pushsection .note.sylvan,\"a\",@note",
@@ -131,7 +131,7 @@ std::arch::global_asm!(
     ".long 7, 4, {type}",
     ".asciz \"sylvan\"",
     ".balign 4",
-    ".long {table} - .",
+    ".long {table} - __sylvan_sight_{version} - 20",
     ".popsection",
     table = sym TABLE,
     version = const sylvan_sight::table::VERSION,
