@@ -26,9 +26,10 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               null, or `reason`, `descriptor`, `file`, `address`, `owner` (the number
               of who has the lock, where SYLVAN_DEADLOCK has it noted), `holders` (the
               numbers of those who most likely have the lock), `senders` (how many,
-              of a channel that a receiver waits for), `joins` (a number), `waited_s`
-              (for a lock), `left_s`, and `words`, what `sylvan ps` says; and `call`, in
-              a blocking section the call of the kernel that it is in
+              of a channel that a receiver waits for), `joins` (a number), `left_s`,
+              and `words`, what `sylvan ps` says; `waited_s`, for how long it has been
+              parked or runnable, or has waited for a lock; and `call`, in a blocking
+              section the call of the kernel that it is in
   deadlocks   the numbers of threads that wait for each other in a circle
 
 A thread is called by its number; one of the system is an object of `os_thread`.
@@ -89,7 +90,7 @@ fn thread(account: &Account, row: &Row) -> String {
     let waits = thread.reason.map(|reason| {
         let wait = &row.wait;
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"waited_s\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             or_null(wait.descriptor),
             or_null(row.file.as_deref().map(text)),
@@ -98,13 +99,12 @@ fn thread(account: &Account, row: &Row) -> String {
             list(wait.holders.iter().map(|holder| who(*holder))),
             or_null(wait.senders),
             or_null(wait.joins),
-            or_null(row.waited.map(|waited| waited.as_secs_f64())),
             or_null(row.left.map(|left| left.as_secs_f64())),
             text(&account.words(row)),
         )
     });
     format!(
-        "{{\"id\":{},\"name\":{name},\"state\":{},\"core\":{},\"os_thread\":{},\"stack\":{},\"stack_pointer\":{},\"waits\":{},\"call\":{}}}",
+        "{{\"id\":{},\"name\":{name},\"state\":{},\"core\":{},\"os_thread\":{},\"stack\":{},\"stack_pointer\":{},\"waits\":{},\"waited_s\":{},\"call\":{}}}",
         thread.id,
         text(thread.state.text()),
         or_null(thread.core),
@@ -112,6 +112,7 @@ fn thread(account: &Account, row: &Row) -> String {
         or_null(stack),
         or_null(thread.stack_pointer),
         or_null(waits),
+        or_null(row.waited.map(|waited| waited.as_secs_f64())),
         or_null(row.call.as_deref().map(text)),
     )
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+static BASE: OnceLock<Instant> = OnceLock::new();
+
 fn base() -> Instant {
-    static BASE: OnceLock<Instant> = OnceLock::new();
     *BASE.get_or_init(|| {
         let time = clock_gettime(ClockId::Monotonic);
         let ns = time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned();
@@ -26,6 +27,11 @@ pub(crate) fn ns(instant: Instant) -> u64 {
 
 pub(crate) fn now_ns() -> u64 {
     ns(Instant::now())
+}
+
+/// The same, if anybody has looked before: it waits for nobody.
+pub(crate) fn seen_ns() -> Option<u64> {
+    BASE.get().map(|_| now_ns())
 }
 
 /// How long until `deadline_ns`, from `now_ns` on.

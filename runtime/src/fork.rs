@@ -67,7 +67,7 @@ use crate::primitive::{AtomicBool, AtomicPtr, Ordering};
 use crate::reactor;
 use crate::scheduler;
 use crate::stack;
-use crate::task::{Header, id};
+use crate::task::{Header, id, state};
 use crate::timer;
 use crate::trace;
 
@@ -115,6 +115,7 @@ pub(crate) unsafe fn begin_anew() {
         tls::after_fork();
     }
     life::begin_anew();
+    state::now::begin_anew();
     id::begin_anew();
     owners::forget();
     // SAFETY: as the caller promises.

@@ -58,15 +58,15 @@ impl<T> Drop for PerLife<T> {
     }
 }
 
-/// The number of the first life: `task::state` has other uses for smaller ones.
-pub(crate) const FIRST: u32 = 2;
+/// The number of the first life.
+pub(crate) const FIRST: u32 = 1;
 
 /// Which life this is, among those of a process and of the forks that it comes from.
 #[cfg(not(sylvan_loom))]
 mod number {
     use crate::primitive::{AtomicU32, Ordering};
 
-    pub(crate) static NUMBER: AtomicU32 = AtomicU32::new(super::FIRST);
+    static NUMBER: AtomicU32 = AtomicU32::new(super::FIRST);
 
     /// Which life this is, counted from the first process.
     #[inline(always)]
@@ -82,7 +82,7 @@ mod number {
 }
 
 #[cfg(not(sylvan_loom))]
-pub(crate) use number::{NUMBER, begin_anew, number};
+pub(crate) use number::{begin_anew, number};
 
 /// Which life this is: models have one.
 #[cfg(sylvan_loom)]

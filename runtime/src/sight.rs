@@ -25,7 +25,6 @@ use crate::clock;
 use crate::context::{self, tls};
 use crate::current;
 use crate::fork;
-use crate::life;
 use crate::owners;
 use crate::park;
 use crate::reactor;
@@ -34,6 +33,7 @@ use crate::stack;
 use crate::task::lease::Lease;
 use crate::task::list::List;
 use crate::task::rare::Rare;
+use crate::task::state::now;
 use crate::task::{Header, id};
 use crate::timer;
 use crate::trace;
@@ -83,7 +83,7 @@ static TABLE: Table<Address> = Table {
         named_below: Address::of(&NAMED_BELOW),
         name_at: Address::of(&NAME_AT),
         number_below: Address::of(&NUMBER_BELOW),
-        life: Address::of(&life::NUMBER),
+        parked_from: Address::of(&now::PARKED_FROM),
         next_id: Address::of(&id::NEXT),
         first_id: Address::of(&id::FIRST),
         forked: Address::of(&fork::FORKED),
@@ -140,7 +140,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_7"]
+    #[link_name = "__sylvan_sight_8"]
     static NOTE: [u32; 6];
 }
 

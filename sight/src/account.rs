@@ -13,6 +13,7 @@ use crate::memory::Unreadable;
 use crate::owners::{self, Who};
 use crate::procfs::{Call, Procfs};
 use crate::reason::Reason;
+use crate::state_word;
 use crate::table::Table;
 use crate::threads::{self, State, Thread, Worker};
 use crate::waits::{self, Wait};
@@ -39,7 +40,8 @@ pub struct Row {
     pub wait: Wait,
     /// The descriptor in words.
     pub file: Option<String>,
-    /// For how long it has waited, for a lock.
+    /// For how long it has waited: if it is runnable for a worker, if it is parked for who wakes it; for a lock since it
+    /// came for that, also if it was woken in vain.
     pub waited: Option<Duration>,
     /// How long it waits yet, at most.
     pub left: Option<Duration>,
@@ -74,8 +76,10 @@ impl Account {
                     format!("descriptor {descriptor}, {}", thread.reason.map_or("", Reason::text))
                 }
             });
-            let waited = wait.since_ns.zip(now_ns);
-            let waited = waited.map(|(begin, now)| Duration::from_nanos(now.saturating_sub(begin)));
+            let waited = now_ns.and_then(|now_ns| match wait.since_ns {
+                Some(begin_ns) => Some(Duration::from_nanos(now_ns.saturating_sub(begin_ns))),
+                None => state_word::age(thread.state_word, now_ns),
+            });
             let left = wait.deadline_ns.zip(now_ns);
             let left = left.map(|(end, now)| Duration::from_nanos(end.saturating_sub(now)));
             let call = match thread.state {
@@ -129,12 +133,15 @@ impl Account {
         called(who, self.main, |id| self.by_id(id))
     }
 
-    /// What a thread waits for, in words.
+    /// What a thread waits for, and for how long, in words.
     #[must_use]
     pub fn words(&self, row: &Row) -> String {
         let Row { thread, wait, file, waited, left, call } = row;
         if thread.reason.is_none() {
-            return call.clone().unwrap_or_default();
+            // It waits for milliseconds, most often.
+            let for_worker =
+                |waited: &Duration| format!("a worker, for {:.3} s", waited.as_secs_f64());
+            return waited.as_ref().map(for_worker).or(call.clone()).unwrap_or_default();
         }
         let mut words = match file {
             Some(file) => file.clone(),

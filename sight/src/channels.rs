@@ -76,6 +76,7 @@ fn channel_of<M: Memory + ?Sized>(memory: &M, table: &Table, thread: &Thread) ->
 mod tests {
     use super::*;
     use crate::memory::Copied;
+    use crate::state_word;
     use crate::table::LEN;
     use crate::threads::State;
 
@@ -106,6 +107,7 @@ mod tests {
             id: 1,
             name: None,
             state: State::Parked,
+            state_word: state_word::PARKED,
             reason: Some(Reason::Channel),
             core: None,
             os_thread: None,

@@ -15,13 +15,13 @@ import struct
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 7
+VERSION = 8
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.
 LAYOUT = """
 head magic version n_words
-roots slabs owner_below bound_below named_below name_at number_below life next_id first_id forked scheduler timers buckets entries clock_base_ns recording owners
+roots slabs owner_below bound_below named_below name_at number_below parked_from next_id first_id forked scheduler timers buckets entries clock_base_ns recording owners
 slab next start stride n_cut class guard_len size
 task next state reason class core lease context context_len bottom join id rare size
 saved pc frame_pointer size
@@ -160,7 +160,7 @@ class Thread:
         if len(saved) > 1:
             saved, at = runtime.saved, saved[0]
             self.registers = (word(at + saved["pc"]), at + saved["size"], word(at + saved["frame_pointer"]))
-            is_parked = task.half("state") == struct.unpack("=I", read(runtime.roots["life"], 4))[0]
+            is_parked = task.half("state") >= struct.unpack("=I", read(runtime.roots["parked_from"], 4))[0]
             self.state = "parked" if is_parked else "runnable"
             reason = task.byte("reason")
             self.reason = REASONS[reason] if is_parked and reason < len(REASONS) else ""

@@ -9,6 +9,7 @@
 //! - [`procfs`]: what the kernel says of it, in files;
 //! - [`table`]: what the runtime exports, and how it is found;
 //! - [`threads`]: the green threads that there are;
+//! - [`state_word`]: what the word of a thread's state says, and since when;
 //! - [`stacks`]: what lies on the stack of one;
 //! - [`reason`]: why one waits;
 //! - [`waits`]: for what;
@@ -39,6 +40,7 @@ pub mod procfs;
 pub mod reason;
 pub mod recording;
 pub mod stacks;
+pub mod state_word;
 pub mod synthetic;
 pub mod table;
 pub mod threads;

@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else.
 pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 7;
+pub const VERSION: u64 = 8;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -75,8 +75,9 @@ words! {
         name_at,
         /// As `owner_below`, of the number by which libc knows the thread (4 bytes); 0 where it has none of its own.
         number_below,
-        /// The number of the runtime's life, which is what the state of a parked thread says (4 bytes).
-        life,
+        /// The lowest word of state that a parked thread has (4 bytes): what has a lower one was parked in the process
+        /// that this one was forked off.
+        parked_from,
         /// The number that the next thread gets.
         next_id,
         /// The first number of this life: what has a lower one is a thread of the process that this one was
@@ -124,7 +125,7 @@ words! {
     Task {
         /// A pointer to the next one in the queue.
         next,
-        /// 4 bytes: 0 running, 1 woken, or the number of the life: parked.
+        /// 4 bytes, a [`state_word`](crate::state_word).
         state,
         /// 1 byte, a [`Reason`](crate::Reason).
         reason,

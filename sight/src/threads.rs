@@ -13,6 +13,7 @@ use std::ops::Range;
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Piece, Unreadable};
 use crate::reason::Reason;
+use crate::state_word;
 use crate::table::{self, Table};
 
 /// Lists longer than this are not followed: what changes under one's eyes may lead in a circle.
@@ -30,6 +31,8 @@ pub struct Thread {
     pub name: Option<String>,
     /// What it does.
     pub state: State,
+    /// Of one that is runnable or parked, the word that says since when ([`state_word::age`]).
+    pub state_word: u32,
     /// Why it waits, if it is parked.
     pub reason: Option<Reason>,
     /// The index of the core that it runs on or ran on last; none before its start, and of a bound one.
@@ -328,7 +331,8 @@ fn leases<M: Memory + ?Sized>(
 struct Look<'a, M: Memory + ?Sized> {
     memory: &'a M,
     table: &'a Table,
-    life: u32,
+    /// The lowest word of state that a parked thread has.
+    parked_from: u32,
     /// The numbers that threads may have.
     ids: Range<u64>,
     /// That of one which has a lower one.
@@ -338,11 +342,12 @@ struct Look<'a, M: Memory + ?Sized> {
 impl<'a, M: Memory + ?Sized> Look<'a, M> {
     fn new(memory: &'a M, table: &'a Table) -> Result<Self, Unreadable> {
         let roots = &table.roots;
-        let mut life = [0; 4];
-        memory.read(roots.life, &mut life)?;
+        let mut parked_from = [0; 4];
+        memory.read(roots.parked_from, &mut parked_from)?;
+        let parked_from = u32::from_ne_bytes(parked_from);
         let ids = memory.word(roots.first_id)?.max(1)..memory.word(roots.next_id)?;
         let forked = memory.word(roots.forked)?;
-        Ok(Self { memory, table, life: u32::from_ne_bytes(life), ids, forked })
+        Ok(Self { memory, table, parked_from, ids, forked })
     }
 
     fn threads(&self) -> Result<Vec<Thread>, Unreadable> {
@@ -441,13 +446,15 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let (stack_pointer, first_frame) =
             stack.as_ref().map_or((None, None), |stack| saved(layout, task, stack));
         let lease = leases.get(&task.word(layout.lease));
+        let word = task.half(layout.state);
         let state = match (&stack, stack_pointer, lease) {
             (None, ..) => State::NotStarted,
-            (_, Some(_), _) if task.half(layout.state) == self.life => State::Parked,
+            (_, Some(_), _) if word >= self.parked_from => State::Parked,
             (_, Some(_), _) => State::Runnable,
             (_, None, None) => State::Bound,
             (_, None, Some(lease)) => lease.doing.unwrap_or(State::Running),
         };
+        let is_off = matches!(state, State::Parked | State::Runnable);
         let is_on_cpu = stack_pointer.is_none();
         let reason = Reason::of(task.byte(layout.reason)).filter(|_| state == State::Parked);
         let os_thread = match state {
@@ -459,6 +466,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             id: task.word(layout.id),
             name: None,
             state,
+            state_word: if is_off { word } else { state_word::RUNNING },
             reason,
             core: slot.filter(|_| state != State::Bound).map(|_| task.half(layout.core)),
             os_thread,

@@ -75,13 +75,7 @@ fn n_threads(dump: &str) -> usize {
 
 /// A text without what changes from one look to the next: for how long somebody has waited, and waits yet.
 fn without_times(text: &str) -> Vec<String> {
-    let without = |line: &str| match line.rsplit_once(", ") {
-        Some((before, last)) if last.ends_with(" s left") || last.starts_with("for ") => {
-            before.to_owned()
-        }
-        _ => line.to_owned(),
-    };
-    text.lines().map(without).collect()
+    text.lines().map(|line| line.split(", for ").next().unwrap_or_default().to_owned()).collect()
 }
 
 fn dump() -> String {

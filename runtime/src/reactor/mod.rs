@@ -48,12 +48,14 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::clock;
 use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::poller::{Events, Poller};
 use crate::sys::thread;
 use crate::task::list::List;
+use crate::task::state;
 
 /// The event loop of a core.
 #[derive(Debug)]
@@ -239,18 +241,27 @@ pub(crate) fn has_registrations(core: usize) -> bool {
     event_loop(core).n_registered.load(Ordering::Relaxed) != 0
 }
 
-/// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`.
+/// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`. What the clock
+/// says after the wait.
 ///
 /// With thousands of connections an entry, and the stack of who waits there, are in no cache any
 /// more. So all entries are asked for before the first one is read, and so is each stack when its
 /// place is known: their ways from memory overlap.
-pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, ready: &mut List) {
+pub(crate) fn poll(
+    core: usize,
+    timeout: Option<Duration>,
+    events: &mut Events,
+    ready: &mut List,
+) -> u64 {
     if let Err(error) = event_loop(core).poller.wait(events, timeout) {
         if !is_of_lost(&error) {
             crate::report::fatal(format_args!("failed to wait for events: {error}"));
         }
         renew_lost();
     }
+    let now_ns = clock::now_ns();
+    // Before anybody is woken.
+    state::now::note(now_ns);
     for event in events.iter() {
         if let Some(entry) = entry(entry::from_token(event.token).0) {
             entry.prefetch();
@@ -262,6 +273,7 @@ pub(crate) fn poll(core: usize, timeout: Option<Duration>, events: &mut Events, 
             entry.dispatch(generation, event, ready);
         }
     }
+    now_ns
 }
 
 /// Ends a core's `poll`, or the next one.

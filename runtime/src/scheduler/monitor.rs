@@ -66,9 +66,11 @@ use super::limit::{self, Purpose, Survey};
 use super::owner::Sighting;
 use super::pace::{Pace, Slow};
 use super::sections::Sections;
+use crate::clock;
 use crate::primitive::AtomicU32;
 use crate::stack;
 use crate::sys::{barrier, futex};
+use crate::task::state;
 use crate::trace;
 
 const SLOW_PERIOD: Duration = Duration::from_millis(10);
@@ -121,6 +123,7 @@ impl Monitor {
         let mut beside = Beside::new(n_cores);
         loop {
             let now = Instant::now();
+            state::now::note(clock::ns(now));
             trace::attend(|| scheduler.leases.provide_rings());
             if next_fast.is_some_and(|time| now >= time) {
                 next_fast = sections.look(scheduler, now).map(|left| now + left);
@@ -177,6 +180,7 @@ impl Monitor {
                 futex::wait(&FOREVER, 0, Some(next.saturating_duration_since(now)));
             } else if parks {
                 census.interrupt();
+                state::now::rest();
                 let mut rest = (n_trimmed > 0).then_some(REST);
                 let stay_awake = || !scheduler.all_sleep() || scheduler.spares.is_short();
                 while !self.pace.slow_down(Slow::Parked, rest, stay_awake) {

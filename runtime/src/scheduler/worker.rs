@@ -24,6 +24,7 @@ use crate::stack;
 use crate::sys::BATCH;
 use crate::task::Runnable;
 use crate::task::list::List;
+use crate::task::state;
 use crate::timer;
 use crate::trace;
 
@@ -154,6 +155,8 @@ impl Scheduler {
             place.set_green(ptr::null());
         }
         if !kept {
+            // All others may have slept while the run went on.
+            state::now::note(clock::now_ns());
             CORE.set(ptr::null());
             TAKEN.set(last.lease.get().is_none());
             if !TAKEN.get() {
@@ -582,7 +585,8 @@ impl Scheduler {
 
     /// Looks at the event loop and at the deadlines, unless it has just done so and nobody asks for it.
     fn look(&self, core: &Core, local: &mut Local, asked: bool) {
-        let now_ns = clock::now_ns();
+        let mut now_ns = clock::now_ns();
+        state::now::note(now_ns);
         if !asked && now_ns.saturating_sub(local.looked_ns) < LOOK_PAUSE_NS {
             return;
         }
@@ -591,12 +595,12 @@ impl Scheduler {
         // it takes until somebody asks, since deadlines alone may keep as many waiting for good.
         if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
-            reactor::poll(core.index, now, &mut local.events, &mut local.ready);
+            now_ns = reactor::poll(core.index, now, &mut local.events, &mut local.ready);
             local.counts.n_looks += 1;
             local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         }
-        timer::shard(core.index).ring(clock::now_ns(), &mut local.ready);
+        timer::shard(core.index).ring(now_ns, &mut local.ready);
     }
 
     /// Looks for something to steal.
@@ -665,17 +669,17 @@ impl Scheduler {
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);
             }
-            reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+            let now_ns = reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Awake, 0);
             }
             local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
+            deadlines.ring(now_ns, &mut local.ready);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.monitor.on_wake();
-        deadlines.ring(clock::now_ns(), &mut local.ready);
     }
 
     /// The last look before sleeping: at every queue that this core may take from.
