@@ -20,7 +20,7 @@ case "${1:-}" in
             what=(--lib)
             for test in {runtime,posix,cli,tests}/tests/*.rs; do
                 case "$(basename "$test" .rs)" in
-                    cargo | first_hour | libc_names | page | parity | seeing | sight_* | tidy | verbs) ;;
+                    cargo | first_hour | libc_names | page | parity | seeing | sight_* | tidy | verbs | whole_*) ;;
                     *) what+=(--test "$(basename "$test" .rs)") ;;
                 esac
             done

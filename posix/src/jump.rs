@@ -21,7 +21,7 @@ pub struct Buffer {
     has_mask: c_int,
     of_libc: [u64; 8],
     kept: Kept,
-    rest: [u64; 4],
+    rest: [u64; 5],
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -41,7 +41,6 @@ struct Kept {
     mark: u64,
     mask: u64,
     depth: u64,
-    frame: usize,
 }
 
 /// That something is kept: the buffer is the program's, and held anything before.
@@ -81,13 +80,10 @@ static AT_START: extern "C" fn() = {
 unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void {
     if keeps_mask != 0 {
         let kept = match this() {
-            Some(signals) => Kept {
-                mark: MARK,
-                mask: signals.mask(),
-                depth: signals.depth.get().into(),
-                frame: signals.frame.get(),
-            },
-            None => Kept { mark: 0, mask: 0, depth: 0, frame: 0 },
+            Some(signals) => {
+                Kept { mark: MARK, mask: signals.mask(), depth: signals.depth.get().into() }
+            }
+            None => Kept { mark: 0, mask: 0, depth: 0 },
         };
         // SAFETY: as the caller promises; a buffer that keeps a mask has room for one of libc's.
         unsafe { (&raw mut (*buffer).kept).write(kept) };
@@ -114,7 +110,6 @@ unsafe fn put_back(buffer: *const Buffer) {
     if u64::from(signals.depth.get()) > kept.depth {
         leave_handler(signals);
         signals.depth.set(kept.depth as u32);
-        signals.frame.set(kept.frame);
         signals.alternate.set((kept.depth > 0).then(alternate_stack));
         signals.set_waits_for(0);
     }

@@ -98,7 +98,8 @@ fn a_core_file_is_shown_without_rates() {
 
 #[test]
 fn a_thread_that_wakes_up_each_10_ms_is_as_many_switches_and_looks() {
-    let scene = Scene::start_until("parked", Command::new(PARKED).args(["10", "0.01"]));
+    let mut command = Command::new(PARKED);
+    let scene = Scene::start_until("parked", command.args(["10", "0.01"])).at_rest(LOOK);
     let said = top(scene.pid());
     let (n_switches, n_looks) = (sum(&said, "SWITCHES"), sum(&said, "LOOKS"));
     // On a busy machine it wakes up late.

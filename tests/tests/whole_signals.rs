@@ -1,6 +1,9 @@
 //! Signals of whole programs: for one thread, and for the process.
 
-use tests::whole::same;
+use std::path::Path;
+use std::process::Command;
+
+use tests::whole::{self, same};
 
 #[test]
 fn a_signal_reaches_a_thread_wherever_it_is() {
@@ -37,4 +40,15 @@ fn a_jump_out_of_a_handler_puts_the_mask_back() {
     let seen = same("jumps", &[]);
     assert!(!seen.contains("not delivered"), "{seen}");
     assert!(seen.contains("out of waits and loops 20 times, USR1 blocked 0"), "{seen}");
+}
+
+#[test]
+fn a_handler_does_not_run_in_the_midst_of_a_call_of_the_layer() {
+    // On an OS thread it does: what it interrupts there is libc, which is made for that.
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("whole/called_back.c");
+    let flags = ["-std=gnu11", "-fno-builtin", "-rdynamic"];
+    let program = whole::compile(&source, "cc", &flags);
+    let ended = whole::finish(whole::green(&mut Command::new(program)));
+    let seen = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(seen, "in the function 1, in the call 0, then 1\n");
 }

@@ -31,6 +31,7 @@ use super::{bit, delivery, look};
 use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
+use crate::thread;
 
 /// The highest real-time signal, which libc lets a library have for itself.
 pub(crate) const POKE: i32 = 64;
@@ -349,7 +350,7 @@ extern "C-unwind" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) 
     // SAFETY: the kernel passes one.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     let is_over = cancel::is_due_at_once();
-    if signals.deliverable() == 0 && !is_over || !is_outside(context, signals) {
+    if signals.deliverable() == 0 && !is_over || !is_outside(context) {
         return;
     }
     if is_over {
@@ -364,8 +365,9 @@ extern "C-unwind" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) 
 }
 
 /// Whether the thread that was interrupted is in the program's code and not in a call of this library's,
-/// which its code may have made: libc's `memcpy`, or the program's own allocator.
-fn is_outside(context: &libc::ucontext_t, signals: &Signals) -> bool {
+/// which its code may have made: libc's `memcpy`, or the program's own allocator. The innermost frame of this
+/// library tells: it stands where the program was called, or somewhere else.
+fn is_outside(context: &libc::ucontext_t) -> bool {
     #[cfg(target_arch = "x86_64")]
     let (at, stack) = {
         let of = |register| context.uc_mcontext.gregs[register as usize] as usize;
@@ -376,7 +378,7 @@ fn is_outside(context: &libc::ucontext_t, signals: &Signals) -> bool {
     if CODE[0].load(Ordering::Relaxed) == 0 || is_here(at) {
         return false;
     }
-    let mut walk = Walk { stack, frame: signals.frame.get(), n_left: 256, is_outside: true };
+    let mut walk = Walk { stack, n_left: 256, is_outside: true };
     // SAFETY: calls the function below for each frame, with `walk`.
     unsafe { _Unwind_Backtrace(look_at_frame, (&raw mut walk).cast()) };
     walk.is_outside
@@ -385,8 +387,6 @@ fn is_outside(context: &libc::ucontext_t, signals: &Signals) -> bool {
 struct Walk {
     /// Where the interrupted function's frame ends.
     stack: usize,
-    /// Near where this library has called the program.
-    frame: usize,
     n_left: u32,
     is_outside: bool,
 }
@@ -403,8 +403,6 @@ unsafe extern "C" {
 unsafe extern "C" fn look_at_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
     const GO_ON: c_int = 0;
     const END: c_int = 4;
-    /// What called the program is so near to where it said so.
-    const NEAR: usize = 8192;
     // SAFETY: the unwinder passes its context, and `is_outside` the walk.
     let (at, frame, walk) =
         unsafe { (_Unwind_GetIP(context), _Unwind_GetCFA(context), &mut *walk.cast::<Walk>()) };
@@ -414,7 +412,7 @@ unsafe extern "C" fn look_at_frame(context: *mut c_void, walk: *mut c_void) -> c
     }
     walk.n_left -= 1;
     if is_here(at) {
-        walk.is_outside = frame.wrapping_sub(walk.frame).wrapping_add(NEAR) < 2 * NEAR;
+        walk.is_outside = [thread::called(), delivery::delivered()].contains(&at);
         return END;
     }
     if walk.n_left == 0 { END } else { GO_ON }

@@ -12,6 +12,7 @@
 //! wherever that is. So before a handler waits ([`leave_handler`]) its OS thread gets back what it had, and
 //! when it goes on ([`go_on_in_handler`]) what that one has is noted, and put back after the handler.
 
+use std::arch::global_asm;
 use std::ffi::c_int;
 use std::mem;
 use std::ptr;
@@ -103,6 +104,68 @@ pub(crate) fn info_with(signal: i32, code: i32, value: libc::sigval) -> siginfo_
     info
 }
 
+unsafe extern "C-unwind" {
+    /// Sets the kernel's mask of the calling OS thread: the handler of what that opens runs here.
+    #[link_name = "__sylvan_posix_deliver"]
+    fn deliver_with(mask: *const u64);
+}
+
+unsafe extern "C" {
+    #[link_name = "__sylvan_posix_delivered"]
+    static DELIVERED: u8;
+}
+
+/// Where a handler returns to: a frame that stands here has called the program.
+pub(super) fn delivered() -> usize {
+    (&raw const DELIVERED).addr()
+}
+
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".pushsection .text.__sylvan_posix_deliver,\"ax\",@progbits",
+    ".globl __sylvan_posix_deliver, __sylvan_posix_delivered",
+    ".hidden __sylvan_posix_deliver, __sylvan_posix_delivered",
+    ".type __sylvan_posix_deliver,@function",
+    "__sylvan_posix_deliver:",
+    ".cfi_startproc",
+    "mov rsi, rdi",
+    "mov edi, {set}",
+    "xor edx, edx",
+    "mov r10d, 8",
+    "mov eax, {call}",
+    "syscall",
+    "__sylvan_posix_delivered:",
+    "ret",
+    ".cfi_endproc",
+    ".size __sylvan_posix_deliver, . - __sylvan_posix_deliver",
+    ".popsection",
+    set = const libc::SIG_SETMASK,
+    call = const libc::SYS_rt_sigprocmask,
+);
+
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".pushsection .text.__sylvan_posix_deliver,\"ax\",@progbits",
+    ".globl __sylvan_posix_deliver, __sylvan_posix_delivered",
+    ".hidden __sylvan_posix_deliver, __sylvan_posix_delivered",
+    ".type __sylvan_posix_deliver,@function",
+    "__sylvan_posix_deliver:",
+    ".cfi_startproc",
+    "mov x1, x0",
+    "mov x0, #{set}",
+    "mov x2, #0",
+    "mov x3, #8",
+    "mov x8, #{call}",
+    "svc #0",
+    "__sylvan_posix_delivered:",
+    "ret",
+    ".cfi_endproc",
+    ".size __sylvan_posix_deliver, . - __sylvan_posix_deliver",
+    ".popsection",
+    set = const libc::SIG_SETMASK,
+    call = const libc::SYS_rt_sigprocmask,
+);
+
 /// Has all delivered that is left for the calling thread and not blocked.
 pub(crate) fn deliver(signals: &Signals) -> Ran {
     let mut ran = Ran::default();
@@ -127,7 +190,6 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
         ran.any_that_ends |= action.flags & libc::SA_RESTART as usize == 0;
     }
     let error = errno();
-    let frame = signals.frame.replace(ptr::from_ref(&action).addr());
     let outer = signals.alternate.take();
     signals.depth.set(signals.depth.get() + 1);
     if action.flags & libc::SA_ONSTACK as usize != 0
@@ -144,8 +206,10 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
         let with = ptr::from_ref(info).expose_provenance() as _;
         kernel::enter(libc::SYS_rt_tgsigqueueinfo, [pid, this, signal.into(), with, 0, 0]);
     }
+    let open = sylvan::contract::signal::cover() & !bit(signal);
     // The handler runs in the first of these; it may be another OS thread afterwards.
-    set_mask(sylvan::contract::signal::cover() & !bit(signal));
+    // SAFETY: the kernel reads a mask; the handler is the program's.
+    unsafe { deliver_with(&raw const open) };
     set_mask(sylvan::contract::signal::cover());
     signals.depth.set(signals.depth.get() - 1);
     let here = signals.alternate.take();
@@ -155,7 +219,6 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
     // The handler that this one has interrupted may go on on another OS thread, too.
     let is_in_handler = signals.depth.get() > 0;
     signals.alternate.set(if is_in_handler { here.or(outer) } else { None });
-    signals.frame.set(frame);
     signals.set_mask(mask);
     super::attendant::has_open(!mask);
     set_errno(error);

@@ -30,9 +30,6 @@ pub struct Signals {
     /// Which signals are left for it. Changes under the lock; read without.
     pending: AtomicU64,
     listed: UnsafeCell<Listed>,
-    /// The frame that has called a function of the program's, and since when nothing of this crate is
-    /// called; for the thread itself.
-    pub(crate) frame: Cell<usize>,
     /// What is to be put back once a handler has returned: see `delivery`.
     pub(crate) alternate: Cell<Option<Stack>>,
     /// How many handlers have been called and have not returned.
@@ -91,7 +88,6 @@ impl Signals {
                 queue: Queue::new(),
                 thread: None,
             }),
-            frame: Cell::new(0),
             alternate: Cell::new(None),
             depth: Cell::new(0),
             own_stack: Cell::new(None),
@@ -129,8 +125,6 @@ impl Signals {
         self.number.store(crate::owner::me(), Ordering::Relaxed);
         held(|held| self.listed(held).thread = Some(sylvan::current()));
         OWN.set(self);
-        let here = 0_u8;
-        self.frame.set(ptr::from_ref(&here).addr());
         super::attendant::has_open(!self.mask());
         if self.interrupt.is_raised() {
             super::look(self);

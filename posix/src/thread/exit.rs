@@ -37,6 +37,16 @@ unsafe extern "C-unwind" {
     pub(super) fn call(start: Start, argument: *mut c_void, result: *mut *mut c_void);
 }
 
+unsafe extern "C" {
+    #[link_name = "__sylvan_posix_called"]
+    static CALLED: u8;
+}
+
+/// Where a thread's function returns to: a frame that stands here has called the program.
+pub(crate) fn called() -> usize {
+    (&raw const CALLED).addr()
+}
+
 // The buffer is glibc's `__pthread_unwind_buf_t`: a `__jmp_buf` of 8 words, the mask's flag, and four words.
 #[cfg(target_arch = "x86_64")]
 global_asm!(
@@ -64,6 +74,9 @@ global_asm!(
     "call {register}@PLT",
     "mov rdi, r12",
     "call rbx",
+    ".globl __sylvan_posix_called",
+    ".hidden __sylvan_posix_called",
+    "__sylvan_posix_called:",
     "mov [r13], rax",
     "mov rdi, rsp",
     "call {unregister}@PLT",
@@ -107,6 +120,9 @@ global_asm!(
     "bl {register}",
     "mov x0, x20",
     "blr x19",
+    ".globl __sylvan_posix_called",
+    ".hidden __sylvan_posix_called",
+    "__sylvan_posix_called:",
     "str x0, [x21]",
     "mov x0, sp",
     "bl {unregister}",
