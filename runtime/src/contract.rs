@@ -13,6 +13,7 @@ pub use crate::park::{
 };
 pub use crate::poll::poll_by;
 pub use crate::scheduler::{is_pressed, step_aside};
+pub use crate::single_flight::SingleFlight;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sys::kernel::enter as enter_kernel;
 pub use crate::turnstile::Turnstile;

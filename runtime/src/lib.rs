@@ -165,6 +165,9 @@ pub mod thread;
 mod signal;
 
 #[cfg(not(sylvan_loom))]
+#[allow(unsafe_code, reason = "a lock anew in each life")]
+mod life_lock;
+#[cfg(not(sylvan_loom))]
 mod look;
 #[cfg(not(sylvan_loom))]
 mod owners;
@@ -178,7 +181,8 @@ mod runtime;
 )]
 mod sight;
 #[cfg(not(sylvan_loom))]
-#[allow(unsafe_code, reason = "a lock anew in each life")]
+mod single_flight;
+#[cfg(not(sylvan_loom))]
 mod turnstile;
 
 #[cfg(not(sylvan_loom))]

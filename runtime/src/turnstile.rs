@@ -26,11 +26,6 @@
 //!   somebody waits there is a watcher, or one is on the way.
 //!
 //! Who comes just then may be faster than the one that was woken, which waits again behind the others.
-//!
-//! # After a fork
-//!
-//! In the child nobody is inside, and nobody waits; but a turnstile is anywhere in the program. So it says
-//! which life of the runtime it is of, and who comes first in another one makes it new.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -38,11 +33,11 @@ use std::time::{Duration, Instant};
 
 use crate::current;
 use crate::life;
-use crate::lock::{Guard, Lock};
+use crate::life_lock::LifeLock;
+use crate::lock::Guard;
 use crate::park::{WaitReason, wait, wake};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::scheduler;
-use crate::sys;
 
 /// A few milliseconds: most calls are over by then.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -72,16 +67,11 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// LOOK_UPS.blocking(move || *shared);
 /// ```
 pub struct Turnstile {
-    inside: Lock<Inside>,
-    /// The life that all the rest is of, or `RENEWING`.
-    life: AtomicU32,
+    inside: LifeLock<Inside>,
     /// A number, to wait at: it says that somebody may come in, or is to watch.
     changes: AtomicU32,
     patience: Duration,
 }
-
-/// No life.
-const RENEWING: u32 = u32::MAX;
 
 struct Inside {
     /// When each fresh section began, the oldest first.
@@ -103,8 +93,7 @@ impl Turnstile {
     #[must_use]
     pub const fn with_patience(patience: Duration) -> Self {
         Self {
-            inside: Lock::new(Inside::new()),
-            life: AtomicU32::new(life::FIRST),
+            inside: LifeLock::new(Inside::new(), Inside::new),
             changes: AtomicU32::new(0),
             patience,
         }
@@ -116,37 +105,9 @@ impl Turnstile {
         let Some(task) = current::green() else { return f() };
         let scheduler = scheduler::get();
         let n_workers = scheduler.n_cores().max(2);
-        // Acquire pairs with the release in `renew`.
-        if self.life.load(Ordering::Acquire) != life::number() {
-            self.renew();
-        }
         let began = self.enter(n_workers);
         let _passage = Passage { turnstile: self, began, n_workers, life: life::number() };
         scheduler.blocking(task, f)
-    }
-
-    /// Makes it new: it was of another life.
-    #[cold]
-    fn renew(&self) {
-        let now = life::number();
-        loop {
-            // Acquire as in `blocking`.
-            let life = self.life.load(Ordering::Acquire);
-            let renews = |life| {
-                let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
-                self.life.compare_exchange(life, RENEWING, new, old).is_ok()
-            };
-            if life == now {
-                return;
-            } else if life != RENEWING && renews(life) {
-                // SAFETY: all others wait here for the new life, and of the old one nobody is left.
-                unsafe { self.inside.renew(Inside::new()) };
-                // Release pairs with the acquire in `blocking`.
-                self.life.store(now, Ordering::Release);
-            } else {
-                sys::thread::yield_now();
-            }
-        }
     }
 
     /// Waits for a place; when the section begins.
