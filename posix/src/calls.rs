@@ -18,6 +18,7 @@
 //! On an OS thread the closure is called once, in [`Mode::Blocking`], and the kernel waits.
 
 pub mod child;
+pub mod look_up;
 pub mod socket;
 pub mod transfer;
 
@@ -25,11 +26,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use sylvan::contract::Turnstile;
 use sylvan::contract::io::{Attempt, Interest, Mode};
-
-/// Look-ups of names: libc asks files, name servers and other processes, and may take seconds.
-pub static LOOK_UPS: Turnstile = Turnstile::new();
 
 /// How a thread waits: the runtime's verbs, unless it says otherwise.
 pub trait Waits: Copy {

@@ -3,22 +3,18 @@
 //! libc asks files, name servers and other processes, and blocks as it does so. Most look-ups are quick, and many
 //! at once would take as many OS threads: so they go through a turnstile, as those of the mirror do, the same one.
 
+mod addresses;
+
 use std::ffi::{c_char, c_int, c_void};
 
-use libc::{
-    addrinfo, gid_t, group, hostent, passwd, protoent, servent, size_t, sockaddr, socklen_t, uid_t,
-};
+use libc::{gid_t, group, hostent, passwd, protoent, servent, size_t, sockaddr, socklen_t, uid_t};
 
-use crate::calls::LOOK_UPS;
+pub use addresses::getaddrinfo;
+
+use crate::calls::look_up::LOOK_UPS;
 use crate::wait::sections;
 
 sections! { LOOK_UPS:
-    getaddrinfo(
-        node: *const c_char,
-        service: *const c_char,
-        hints: *const addrinfo,
-        to: *mut *mut addrinfo,
-    ) -> c_int;
     getnameinfo(
         address: *const sockaddr,
         len: socklen_t,

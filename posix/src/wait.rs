@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use sylvan::contract::io::{Attempt, Interest, Mode};
-use sylvan::contract::{Interrupt, LockWord, Turn, Turnstile};
+use sylvan::contract::{Interrupt, LockWord, SingleFlight, Turn, Turnstile};
 use sylvan::{Wait, WaitReason};
 
 use crate::calls::Waits;
@@ -248,6 +248,18 @@ fn in_section<T>(section: impl FnOnce() -> T) -> T {
 pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
     in_section(|| turnstile.blocking(move || Callers(call.into_inner()())).into_inner())
+}
+
+/// The same, for a call that many may make at a time: one does, for all who ask the same.
+pub(crate) fn section_once<K: Clone + Ord, T: Clone>(
+    flights: &SingleFlight<K, T>,
+    question: &K,
+    turnstile: &Turnstile,
+    call: impl FnOnce() -> T,
+) -> T {
+    let call = Callers(call);
+    let section = || turnstile.blocking(move || Callers(call.into_inner()())).into_inner();
+    in_section(|| flights.run(question.clone(), section))
 }
 
 /// Has others run; what is left for the thread is seen to after it.

@@ -66,15 +66,17 @@ tests::on_std_and_in_each_mode! {
 
     fn many_names_of_a_slow_server_are_looked_up_at_once(process) {
         process.env("SYLVAN_WORKERS", "2").passes(|| {
-            // On a machine that is busy, now and then, one of a few attempts is enough.
-            let took = (0..5).map(|_| {
+            // One after the other they take 20 s. On a machine that is busy, now and then, one of some
+            // attempts is enough.
+            let mut took = (0..10).map(|_| {
                 let begin = Instant::now();
-                join(start(20, "slow"));
+                join(start(200, "slow"));
                 begin.elapsed()
             });
-            let soonest = took.min().unwrap();
-            println!("{soonest:?}");
-            assert!(soonest < Duration::from_millis(250), "{soonest:?}");
+            assert!(took.any(|took| {
+                println!("{took:?}");
+                took < Duration::from_secs(1)
+            }));
         });
     }
 
@@ -92,6 +94,29 @@ tests::on_std_and_in_each_mode! {
                 join(dead);
             });
         }
+    }
+
+    fn who_looks_up_the_same_at_a_time_has_one_ask(process) {
+        process.env("SYLVAN_WORKERS", "1").passes(|| {
+            let look_up = || ("dead.test", 80).to_socket_addrs().map(drop).unwrap_err();
+            let threads: Vec<_> = (0..64).map(|_| thread::spawn(look_up)).collect();
+            tests::counts::eventually("one asks", || N_NOW.load(SeqCst) > 0);
+            // Behind them in the queue of the only worker.
+            thread::spawn(|| thread::sleep(Duration::from_millis(10))).join().unwrap();
+            ALIVE.store(true, SeqCst);
+            let says: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert!(says.iter().all(|error| error.to_string() == says[0].to_string()));
+            assert!(says.iter().all(|error| error.kind() == says[0].kind()));
+            println!("{} asked, who heard: {:?}", N_ALL.load(SeqCst), says[0]);
+            if process.way() != tests::process::Way::OsThreads {
+                // One, and some more where the machine is so busy that some come late.
+                assert!(N_ALL.load(SeqCst) < 16);
+            }
+            // Nothing is kept.
+            let before = N_ALL.load(SeqCst);
+            join(vec![thread::spawn(move || drop(look_up()))]);
+            assert_eq!(N_ALL.load(SeqCst), before + 1);
+        });
     }
 
     fn what_is_no_name_asks_nobody(process) {

@@ -41,6 +41,13 @@ fn sleeping_takes_as_long_by_each_clock_and_says_what_is_wrong() {
 }
 
 #[test]
+fn a_host_is_found_as_libc_finds_it_alone_and_in_a_crowd() {
+    let output = same("look_ups", &[]);
+    assert!(!output.contains("another answer"), "{output}");
+    assert!(output.contains("100 the same: 0; "), "{output}");
+}
+
+#[test]
 fn what_files_queues_and_look_ups_say_is_what_libc_says() {
     let output = same("files", &[]);
     assert!(output.contains("waits well: yes\nreceived: 100\nlocked: 30\n"), "{output}");

@@ -4,14 +4,15 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::{iter, option, slice, vec};
 
-use crate::bridge::calls::LOOK_UPS;
+use crate::bridge::calls;
 
 /// Converts to socket addresses, by a look-up where there is a name.
 ///
 /// This corresponds to [`std::net::ToSocketAddrs`] and is implemented for the same types.
 /// Addresses and numeric strings are converted on the spot, and what is neither an address nor a name
 /// with a port is refused so; names go to the resolver of the system, in a section that holds no other
-/// green thread up.
+/// green thread up. Green threads that look up the same name at a time have one of them ask. A name that
+/// `/etc/hosts` has is found there where that is certain to be what the resolver says.
 ///
 /// **Differences**: it is another trait. A type that implements std's alone, in a crate that has not been
 /// moved over, is no address here.
@@ -75,9 +76,7 @@ impl ToSocketAddrs for (&str, u16) {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         match self.0.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, self.1)].into_iter()),
-            Err(_) if is_name(self.0) => {
-                LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self))
-            }
+            Err(_) if is_name(self.0) => look_up(self.0, self.1),
             Err(_) => ::std::net::ToSocketAddrs::to_socket_addrs(self),
         }
     }
@@ -95,12 +94,12 @@ impl ToSocketAddrs for str {
     type Iter = vec::IntoIter<SocketAddr>;
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
-        match self.parse() {
-            Ok(addr) => Ok(vec![addr].into_iter()),
-            Err(_) if is_name_with_port(self) => {
-                LOOK_UPS.blocking(|| ::std::net::ToSocketAddrs::to_socket_addrs(self))
-            }
-            Err(_) => ::std::net::ToSocketAddrs::to_socket_addrs(self),
+        if let Ok(addr) = self.parse() {
+            return Ok(vec![addr].into_iter());
+        }
+        match name_and_port(self) {
+            Some((host, port)) => look_up(host, port),
+            None => ::std::net::ToSocketAddrs::to_socket_addrs(self),
         }
     }
 }
@@ -110,9 +109,18 @@ fn is_name(host: &str) -> bool {
     !host.contains('\0')
 }
 
-/// The same, for a name and a port in one string.
-fn is_name_with_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| port.parse::<u16>().is_ok() && is_name(host))
+/// What std asks the resolver about, if it does not refuse it on the spot.
+fn name_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    is_name(host).then_some((host, port.parse().ok()?))
+}
+
+/// The addresses of a name.
+fn look_up(host: &str, port: u16) -> io::Result<vec::IntoIter<SocketAddr>> {
+    let ask = || Ok(::std::net::ToSocketAddrs::to_socket_addrs(&(host, 0))?.collect());
+    let mut found = calls::look_up::addresses(host, ask)?;
+    found.iter_mut().for_each(|addr| addr.set_port(port));
+    Ok(found.into_iter())
 }
 
 impl ToSocketAddrs for String {
