@@ -122,15 +122,17 @@ impl Account {
         text
     }
 
-    fn by_id(&self, id: u64) -> Option<&Thread> {
+    /// The thread of this number.
+    #[must_use]
+    pub fn row(&self, id: u64) -> Option<&Row> {
         let at = self.rows.binary_search_by_key(&id, |row| row.thread.id).ok()?;
-        Some(&self.rows[at].thread)
+        Some(&self.rows[at])
     }
 
     /// How a thread is called.
     #[must_use]
     pub fn who(&self, who: Who) -> String {
-        called(who, self.main, |id| self.by_id(id))
+        called(who, self.main, |id| self.row(id).map(|row| &row.thread))
     }
 
     /// What a thread waits for, and for how long, in words.

@@ -27,7 +27,7 @@ task next state reason class core lease context context_len bottom join id rare 
 saved pc frame_pointer size
 rare name
 lease word claim os_thread state_bits running blocking size
-scheduler cores inject woken
+scheduler cores inject woken apart
 core owner inbox aside queue woken ready pinned pinned_woken left tick counts os_thread size
 list head len size
 queue head tail slots capacity size

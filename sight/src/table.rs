@@ -196,6 +196,8 @@ words! {
         inject,
         /// The same of tasks that an event has woken.
         woken,
+        /// The same of tasks that are to run without a core.
+        apart,
     }
 
     /// A core.

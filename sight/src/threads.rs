@@ -199,13 +199,29 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
 ///
 /// If they cannot be read.
 pub fn n_shared<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    n_listed(memory, table, &[table.scheduler.inject, table.scheduler.woken])
+}
+
+/// How many threads, of those whose runs last, wait for an OS thread that runs them without a core.
+///
+/// # Errors
+///
+/// If that cannot be read.
+pub fn n_apart<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    n_listed(memory, table, &[table.scheduler.apart])
+}
+
+/// How many threads are in these lists of the scheduler's.
+fn n_listed<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    lists: &[u64],
+) -> Result<u64, Unreadable> {
     let scheduler = memory.word(table.roots.scheduler)?;
-    let layout = &table.scheduler;
-    let len = |list| match scheduler {
-        0 => Ok(0),
-        _ => memory.word(scheduler + list + table.list.len),
-    };
-    Ok(len(layout.inject)? + len(layout.woken)?)
+    if scheduler == 0 {
+        return Ok(0);
+    }
+    lists.iter().map(|list| memory.word(scheduler + list + table.list.len)).sum()
 }
 
 /// How many threads were spawned so far.

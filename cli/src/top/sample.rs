@@ -24,6 +24,8 @@ pub(super) struct RuntimeSample {
     pub(super) workers: Vec<Worker>,
     /// How many threads wait in the queues that all cores share.
     pub(super) n_shared: u64,
+    /// How many wait to run without a core.
+    pub(super) n_apart: u64,
     /// How many threads were spawned.
     pub(super) n_spawned: u64,
 }
@@ -45,6 +47,7 @@ impl Sample {
                 threads: threads::threads(process, table)?,
                 workers: threads::workers(process, table)?,
                 n_shared: threads::n_shared(process, table)?,
+                n_apart: threads::n_apart(process, table)?,
                 n_spawned: threads::n_spawned(process, table)?,
             })
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sylvan_sight::threads::{Done, Thread, Worker};
+use sylvan_sight::threads::{Done, State, Thread, Worker};
 
 use super::sample::{Busy, OsThread, RuntimeSample, Sample};
 use crate::see::Process;
@@ -34,7 +34,7 @@ pub(super) fn text(process: &Process, now: &Sample, since: Option<(&Sample, &Bus
             text,
             "{whose}: {n_threads} green threads, {n_workers} workers{n_os_threads} (runtime in {object})"
         );
-        its.show(now, before.as_ref(), &mut text);
+        its.show(process, now, before.as_ref(), &mut text);
     }
     text
 }
@@ -70,7 +70,13 @@ impl Before<'_> {
 }
 
 impl RuntimeSample {
-    fn show(&self, now: &Sample, before: Option<&Before<'_>>, text: &mut String) {
+    fn show(
+        &self,
+        process: &Process,
+        now: &Sample,
+        before: Option<&Before<'_>>,
+        text: &mut String,
+    ) {
         if let Some(before) = before {
             let done: Vec<_> = self.workers.iter().filter_map(|it| before.done(it)).collect();
             let sum = |of: fn(&Done) -> u64| done.iter().map(of).sum::<u64>();
@@ -90,7 +96,7 @@ impl RuntimeSample {
         self.show_workers(now, before, text);
         if let Some(before) = before {
             self.show_others(now, before, text);
-            self.show_busiest(before, text);
+            self.show_busiest(process, before, text);
         }
     }
 
@@ -134,7 +140,11 @@ impl RuntimeSample {
                 rate(|it| it.n_takes),
             );
         }
-        let _ = writeln!(text, "in the queue that all share: {}", self.n_shared);
+        let _ = writeln!(
+            text,
+            "in the queue that all share: {}, waiting to run without a core: {}",
+            self.n_shared, self.n_apart
+        );
     }
 
     /// The OS threads that have no core, the busiest first.
@@ -156,22 +166,32 @@ impl RuntimeSample {
         }
     }
 
-    /// The threads that ran most often when it was looked.
-    fn show_busiest(&self, before: &Before<'_>, text: &mut String) {
+    /// The threads that ran most often when it was looked, and what they do now.
+    fn show_busiest(&self, process: &Process, before: &Before<'_>, text: &mut String) {
         let ran = |thread: &Thread| before.busy.n_running.get(&(before.place, thread.id));
         let mut busiest: Vec<_> =
             self.threads.iter().filter_map(|it| Some((*ran(it)?, it))).collect();
         busiest.sort_by_key(|(n, thread)| (u32::MAX - n, thread.id));
+        busiest.truncate(BUSIEST);
+        // As `ps` says it, where any is to be told from others by that.
+        let any_waits = busiest.iter().any(|(_, thread)| thread.state != State::Running);
+        let account =
+            if any_waits { process.account(&process.runtimes[before.place]).ok() } else { None };
         let _ = writeln!(
             text,
             "\n{:>5} {:>8}  {:<20}  {:<12}  WAITS FOR",
             "RAN", "ID", "NAME", "STATE"
         );
-        for (n, Thread { id, name, state, reason, .. }) in busiest.iter().take(BUSIEST) {
-            let part = percent(f64::from(*n) / f64::from(before.busy.n_looks.max(1)));
+        for (n, Thread { id, name, state, reason, .. }) in busiest {
+            let part = percent(f64::from(n) / f64::from(before.busy.n_looks.max(1)));
             let name = name.as_deref().unwrap_or("-");
-            let (state, reason) = (state.text(), reason.map_or("", |reason| reason.text()));
-            let line = format!("{part:>5} {id:>8}  {name:<20}  {state:<12}  {reason}");
+            let row = account.as_ref().and_then(|account| Some((account, account.row(*id)?)));
+            let (state, words) = match row {
+                Some((account, row)) => (row.thread.state, account.words(row)),
+                None => (*state, reason.map_or(String::new(), |reason| reason.text().to_owned())),
+            };
+            let state = state.text();
+            let line = format!("{part:>5} {id:>8}  {name:<20}  {state:<12}  {words}");
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }

@@ -149,6 +149,7 @@ impl Scheduler {
         cores: offset_of!(Self, cores) as u64,
         inject: (offset_of!(Self, inject) + Inject::LIST_AT) as u64,
         woken: (offset_of!(Self, woken) + Inject::LIST_AT) as u64,
+        apart: (offset_of!(Self, spares) + Spares::APART_AT) as u64,
     };
     pub(crate) const CORE: table::Core = Core::LAYOUT;
     pub(crate) const QUEUE: table::Queue = queue::Queue::LAYOUT;

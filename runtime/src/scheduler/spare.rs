@@ -38,7 +38,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
+use std::mem::{self, offset_of};
 use std::ptr;
 use std::time::{Duration, Instant};
 
@@ -143,6 +143,10 @@ pub(super) struct Spares {
 }
 
 impl Spares {
+    /// Where the list of tasks is whose next run is to go apart.
+    pub(super) const APART_AT: usize =
+        offset_of!(Self, state) + Lock::<State>::VALUE_AT + offset_of!(State, apart);
+
     /// `n_workers` threads are there already and count.
     pub(super) fn new(n_workers: usize, n_threads_max: usize) -> Self {
         Self {
