@@ -11,12 +11,18 @@
 //! otherwise. std's may be, where a signal has a handler without `SA_RESTART`. On the mirror a signal is for
 //! an OS thread, and no green thread is one.
 
+mod descriptors;
+
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use rustix::io::{Errno, ioctl_fionbio};
+use rustix::io::Errno;
 
+pub use self::descriptors::{
+    attach, attach_accepted, attach_duplicate, detach, lend, release, set_nonblocking, set_timeout,
+    writing_is_over,
+};
 #[cfg(not(sylvan_loom))]
 pub use crate::reactor::Hidden;
 pub use crate::reactor::{Interest, Origin};
@@ -28,7 +34,6 @@ use crate::park::Interrupt;
 use crate::primitive::{AtomicU32, Ordering, global};
 use crate::reactor::{self, Call, Heir, Seen, block_until_ready};
 use crate::scheduler;
-use crate::sys::socket;
 use crate::task::Header;
 
 /// How an attempt is to call the kernel.
@@ -48,13 +53,16 @@ pub enum Attempt<T> {
     /// Nothing is left: a stream was read short. The next call would find nothing, and parks without
     /// asking.
     Drained(T),
+    /// A part is done, and this is all so far. The call goes on once others have had their turn, if the
+    /// descriptor still means its file: else that is `EBADF`.
+    More(T),
 }
 
 impl<T> Attempt<T> {
     /// What the call has brought.
     #[inline]
     pub fn into_inner(self) -> T {
-        let (Attempt::Done(value) | Attempt::Drained(value)) = self;
+        let (Self::Done(value) | Self::Drained(value) | Self::More(value)) = self;
         value
     }
 }
@@ -157,6 +165,13 @@ fn attempt_at<T: Send>(
                     entry.note_empty(interest, seen);
                     return Ok(value);
                 }
+                Ok(Attempt::More(_)) => {
+                    scheduler::give_way(task);
+                    if entry.is_still(interest, seen) {
+                        continue;
+                    }
+                    return Err(Stopped::Wait(Errno::BADF.into()));
+                }
                 Err(error) if is_would_block(&error) => entry.note_empty(interest, seen),
                 // A signal is for the OS thread.
                 Err(error)
@@ -239,7 +254,7 @@ fn go_on<T: Send>(
 pub fn attempt_unflagged<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
-    op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+    op: impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
     match current::green() {
         Some(task) => attempt_green(task, fd, interest, op),
@@ -260,8 +275,9 @@ pub fn attempt_unflagged<T: Send>(
 /// As [`attempt`].
 pub fn attempt_accept<T: Send>(
     listener: BorrowedFd<'_>,
-    op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
 ) -> io::Result<T> {
+    let op = move |fd: BorrowedFd<'_>| op(fd).map(Attempt::Done);
     match current::green() {
         Some(task) => attempt_green(task, listener, Interest::Read, op),
         None => attempt_outside(listener, Interest::Read, true, op),
@@ -314,7 +330,7 @@ fn attempt_outside<T>(
     fd: BorrowedFd<'_>,
     interest: Interest,
     accepts: bool,
-    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
     let call = Call::new();
     by_its_descriptors(fd, call, |fd, call| {
@@ -328,10 +344,10 @@ fn attempt_outside_at<T>(
     interest: Interest,
     accepts: bool,
     call: &mut Call<'_>,
-    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send),
 ) -> io::Result<T> {
     // Of what has none the runtime has set nothing.
-    let Some(entry) = reactor::entry(fd) else { return op(fd) };
+    let Some(entry) = reactor::entry(fd) else { return op(fd).map(Attempt::into_inner) };
     let mut seen = entry.look(interest);
     loop {
         let is_ours = if accepts && scheduler::attendant(None).is_some() {
@@ -344,16 +360,19 @@ fn attempt_outside_at<T>(
             // since the look above, or given it up since the call.
             Err(error)
                 if error.kind() == io::ErrorKind::WouldBlock
-                    && (is_ours || entry.is_nonblocking_by_us()) => {}
+                    && (is_ours || entry.is_nonblocking_by_us()) =>
+            {
+                if !accepts || !wait_outside(fd, seen, call) {
+                    match block_until_ready(fd, interest, None) {
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        other => drop(other?),
+                    }
+                }
+            }
+            Ok(Attempt::More(_)) => {}
             other => {
                 entry.pass_on(interest);
-                return other;
-            }
-        }
-        if !accepts || !wait_outside(fd, seen, call) {
-            match block_until_ready(fd, interest, None) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => drop(other?),
+                return other.map(Attempt::into_inner);
             }
         }
         if !entry.is_still(interest, seen) {
@@ -368,7 +387,7 @@ fn attempt_green<T: Send>(
     task: &Header,
     fd: BorrowedFd<'_>,
     interest: Interest,
-    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send,
+    mut op: impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send,
 ) -> io::Result<T> {
     let call = Call::new();
     by_its_descriptors(fd, call, |fd, call| attempt_green_at(task, fd, interest, call, &mut op))
@@ -380,7 +399,7 @@ fn attempt_green_at<T: Send>(
     fd: BorrowedFd<'_>,
     interest: Interest,
     call: &mut Call<'_>,
-    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<T> + Send),
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send),
 ) -> io::Result<T> {
     let entry = reactor::try_entry(fd)?;
     loop {
@@ -398,10 +417,17 @@ fn attempt_green_at<T: Send>(
                     entry.note_empty(interest, seen);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Ok(Attempt::More(_)) => {
+                    scheduler::give_way(task);
+                    if entry.is_still(interest, seen) {
+                        continue;
+                    }
+                    return Err(Errno::BADF.into());
+                }
                 other => {
                     entry.pass_on(interest);
                     scheduler::give_way(task);
-                    return other;
+                    return other.map(Attempt::into_inner);
                 }
             }
         }
@@ -574,119 +600,4 @@ fn attempt_shared_at<T: Send>(
             other => other?,
         }
     }
-}
-
-/// Says that `fd` comes in: whatever was known of its number belongs to somebody else.
-pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
-    if let Some(entry) = reactor::entry(fd) {
-        entry.attach(fd, origin);
-    }
-}
-
-/// As [`attach`], for a duplicate of `original` that this process has just made.
-pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
-    match (reactor::entry(fd), reactor::entry(original)) {
-        (Some(entry), Some(of)) => {
-            entry.attach_duplicate(fd.as_raw_fd(), of, original.as_raw_fd());
-        }
-        (Some(entry), None) => entry.attach(fd, Origin::Adopted),
-        // It is with somebody of whom nothing is known.
-        (None, Some(of)) => of.lend(original),
-        (None, None) => {}
-    }
-}
-
-/// As [`attach`], for a connection that was accepted at `listener` just now.
-///
-/// # Platform-specific behavior
-///
-/// On macOS a connection inherits `O_NONBLOCK`: it is taken back if it is the runtime's own.
-pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
-    if socket::inherits_nonblocking(fd, listener) {
-        let of = reactor::entry(listener);
-        if of.is_none_or(|of| of.is_nonblocking_by_program(listener).unwrap_or(true)) {
-            return attach(fd, Origin::Adopted);
-        }
-        // Fails for a bad descriptor alone.
-        let _ = ioctl_fionbio(fd, false);
-    }
-    if let Some(entry) = reactor::entry(fd) {
-        entry.attach_accepted(fd, reactor::entry(listener), listener);
-    }
-}
-
-/// Says that writing to `fd` was shut down. Whoever waits to write, on whatever duplicate that this
-/// process has made, tries again and sees.
-///
-/// # Platform-specific behavior
-///
-/// For Unix sockets alone: of one that is full Linux has no event for this.
-pub fn writing_is_over(fd: BorrowedFd<'_>) {
-    let Some(entry) = reactor::entry(fd) else { return };
-    entry.nudge(Interest::Write);
-    for sibling in entry.siblings(fd.as_raw_fd()).into_iter().filter_map(reactor::entry) {
-        sibling.nudge(Interest::Write);
-    }
-}
-
-/// Says that `fd` is about to be closed. Whoever waits for its file goes on to do so, as in the kernel.
-pub fn detach(fd: BorrowedFd<'_>) {
-    if let Some(entry) = reactor::entry(fd) {
-        entry.detach(fd);
-    }
-}
-
-/// Says that the runtime need not know of `fd` any more, which stays open under its number. Whoever waits
-/// there goes on to do so.
-pub fn release(fd: BorrowedFd<'_>) {
-    if let Some(entry) = reactor::entry(fd) {
-        entry.release(fd);
-    }
-}
-
-/// Says that somebody is to have `fd` who knows nothing of the runtime, beside whoever has it, or
-/// instead (then [`release`] follows). It is a plain blocking descriptor from now on, unless the
-/// program has made it another one, and what is set behind the runtime's back is looked at.
-pub fn lend(fd: BorrowedFd<'_>) {
-    if let Some(entry) = reactor::entry(fd) {
-        entry.lend(fd);
-    }
-}
-
-/// Sets whether calls on `fd` block, for every thread.
-///
-/// # Errors
-///
-/// What the kernel says.
-pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
-    match reactor::entry(fd) {
-        Some(entry) => entry.set_nonblocking(fd, nonblocking),
-        None => Ok(ioctl_fionbio(fd, nonblocking)?),
-    }
-}
-
-/// Sets how long calls on the socket `fd` wait at most; `None`: for ever.
-///
-/// # Errors
-///
-/// `InvalidInput` for a timeout of zero, as std; else what the kernel says.
-pub fn set_timeout(
-    fd: BorrowedFd<'_>,
-    interest: Interest,
-    timeout: Option<Duration>,
-) -> io::Result<()> {
-    use rustix::net::sockopt::{Timeout, set_socket_timeout};
-    if timeout == Some(Duration::ZERO) {
-        let why = "cannot set a 0 duration timeout";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    }
-    let which = match interest {
-        Interest::Read => Timeout::Recv,
-        Interest::Write => Timeout::Send,
-    };
-    set_socket_timeout(fd.as_fd(), which, timeout)?;
-    if let Some(entry) = reactor::entry(fd) {
-        entry.set_timeout(interest, timeout);
-    }
-    Ok(())
 }

@@ -18,11 +18,11 @@
 //! # A call that is made in parts
 //!
 //! A write that blocks returns when all is taken. So what the kernel has taken of it is counted, and the call
-//! goes on with the rest, in one attempt and under one timeout. `poll` says whether there is room for more.
-//! If there is none an edge will tell: then, and only then, the call waits. What ends it after a part is not
-//! said: after a timeout, a handler or an error the part is the answer. (An error of TCP stays in place for
-//! the next call; it must not be fetched by writing on. One of another socket is taken, as the call that
-//! blocks does.)
+//! goes on with the rest, in one attempt and under one timeout. Each part is a try of its own
+//! ([`Attempt::More`]). `poll` says whether there is room for more. If there is none an edge will tell: then,
+//! and only then, the call waits. What ends it after a part is not said: after a timeout, a handler or an
+//! error the part is the answer. (An error of TCP stays in place for the next call; it must not be fetched by
+//! writing on. One of another socket is taken, as the call that blocks does.)
 
 use std::ffi::c_int;
 use std::io;
@@ -135,25 +135,26 @@ pub fn transmit(
 ) -> io::Result<usize> {
     let mut n_sent = 0;
     let sent = &mut n_sent;
+    let mut has_tried = false;
     // As above.
     let result = by.attempt(fd, Interest::Write, move |fd, mode| {
-        // Who was woken tries in any case: of a Unix socket that is full and shut down `poll` says nothing.
-        let mut has_tried = false;
-        loop {
-            if *sent > 0 {
-                match after_part(fd, kind()) {
-                    Next::End => return Ok(Attempt::Done(*sent)),
-                    Next::Wait if has_tried => return Err(io::ErrorKind::WouldBlock.into()),
-                    Next::Wait | Next::Try => {}
-                }
-            }
-            let n = ask(fd, mode, *sent)?;
-            has_tried = true;
-            *sent += n;
-            if n == 0 || *sent >= total || kind() == Kind::Message || mode == Mode::Blocking {
-                return Ok(Attempt::Done(*sent));
+        if *sent > 0 {
+            let has_tried = mem::take(&mut has_tried);
+            match after_part(fd, kind()) {
+                Next::End => return Ok(Attempt::Done(*sent)),
+                // Who was woken tries in any case: of a Unix socket that is full and shut down `poll` says
+                // nothing.
+                Next::Wait if has_tried => return Err(io::ErrorKind::WouldBlock.into()),
+                Next::Wait | Next::Try => {}
             }
         }
+        let n = ask(fd, mode, *sent)?;
+        *sent += n;
+        if n == 0 || *sent >= total || kind() == Kind::Message || mode == Mode::Blocking {
+            return Ok(Attempt::Done(*sent));
+        }
+        has_tried = true;
+        Ok(Attempt::More(*sent))
     });
     match result {
         Err(_) if n_sent > 0 => Ok(n_sent),

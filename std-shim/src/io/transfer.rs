@@ -23,7 +23,7 @@ impl Waits for Unflagged {
         interest: Interest,
         mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
     ) -> io::Result<T> {
-        attempt_unflagged(fd, interest, |fd| op(fd, Mode::NonBlocking).map(Attempt::into_inner))
+        attempt_unflagged(fd, interest, |fd| op(fd, Mode::NonBlocking))
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
     if buf.is_empty() {
         return Ok(rustix::io::read(fd, buf)?);
     }
-    attempt_unflagged(fd, Interest::Read, |fd| Ok(rustix::io::read(fd, &mut *buf)?))
+    attempt_unflagged(fd, Interest::Read, |fd| Ok(Attempt::Done(rustix::io::read(fd, &mut *buf)?)))
 }
 
 /// Reads into several buffers.
@@ -41,7 +41,7 @@ pub(crate) fn read_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
     if bufs.iter().all(|buf| buf.is_empty()) {
         return Ok(rustix::io::readv(fd, bufs)?);
     }
-    attempt_unflagged(fd, Interest::Read, |fd| Ok(rustix::io::readv(fd, bufs)?))
+    attempt_unflagged(fd, Interest::Read, |fd| Ok(Attempt::Done(rustix::io::readv(fd, bufs)?)))
 }
 
 /// Writes all of `buf`, or what can be written before an error.
