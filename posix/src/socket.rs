@@ -75,6 +75,16 @@ fn green(fd: c_int) -> Option<Kind> {
     if is_green() { Kind::of(fd).filter(|kind| kind.is_socket()) } else { None }
 }
 
+/// The buffers of a message.
+///
+/// # Safety
+///
+/// It is there.
+unsafe fn buffers_of(message: *const msghdr) -> Buffers {
+    // SAFETY: as the caller promises.
+    unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) }
+}
+
 /// A socket has come in that this process has just made.
 fn made(fd: c_int, kind: Kind, flags: c_int) {
     numbers::made(fd, kind as u32);
@@ -337,7 +347,7 @@ pub unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: 
     around(|| {
         let received = if let Some(kind) = green(fd) {
             // SAFETY: as the caller promises, here and below.
-            let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
+            let buffers = unsafe { buffers_of(message) };
             // SAFETY: as above.
             let room = unsafe { buffers.total() }.unwrap_or(0);
             answer(receive(fd, kind, flags, room, |fd, flags, done| {
@@ -433,7 +443,7 @@ pub unsafe extern "C-unwind" fn recvmmsg(
                 {
                     return Ok(Attempt::Done(done as usize));
                 }
-                Err(io::ErrorKind::WouldBlock.into())
+                Ok(Attempt::More(done as usize))
             });
             let result = if done > 0 { done as c_int } else { answer(received) as c_int };
             // As the kernel, which leaves it as it was where nothing has come.
@@ -524,7 +534,7 @@ pub unsafe extern "C-unwind" fn sendmsg(
             return unsafe { libcs::sendmsg(fd, message, flags) };
         };
         // SAFETY: as above.
-        let buffers = unsafe { Buffers::new((*message).msg_iov, (*message).msg_iovlen) };
+        let buffers = unsafe { buffers_of(message) };
         // SAFETY: as above.
         unsafe { each_right(message, numbers::flag_was_set) };
         // SAFETY: as above. The kernel refuses too many of them.
@@ -559,12 +569,18 @@ pub unsafe extern "C-unwind" fn sendmmsg(
             // SAFETY: as above.
             let message = unsafe { &mut *messages.add(at) };
             // SAFETY: as above.
+            let total = unsafe { buffers_of(&raw const message.msg_hdr).total() }.unwrap_or(0);
+            // SAFETY: as above.
             let sent = unsafe { sendmsg(fd, &raw const message.msg_hdr, flags) };
             if sent < 0 {
                 return if done > 0 { done } else { -1 };
             }
             message.msg_len = sent as c_uint;
             done += 1;
+            // As the kernel, which goes on behind a whole message alone.
+            if (sent as usize) < total {
+                break;
+            }
         }
         done
     })

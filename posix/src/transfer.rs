@@ -141,13 +141,10 @@ fn receive_all(
 ) -> io::Result<usize> {
     let mut done = 0;
     let received = attempt(fd, Interest::Read, |fd, mode| {
-        loop {
-            let n = result(receive(fd, flags_in(mode, flags), done))?;
-            done += n;
-            if n == 0 || done >= room {
-                return Ok(Attempt::Done(done));
-            }
-        }
+        let n = result(receive(fd, flags_in(mode, flags), done))?;
+        done += n;
+        let is_all = n == 0 || done >= room || mode == Mode::Blocking;
+        Ok(if is_all { Attempt::Done(done) } else { Attempt::More(done) })
     });
     if received.is_err() && done > 0 { Ok(done) } else { received }
 }

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sylvan::contract::io::{Attempt, Interest, Mode};
@@ -29,7 +29,8 @@ pub(crate) struct Interrupted;
 /// Whether a call goes on after a handler has run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restart {
-    /// As the handler's `SA_RESTART` says: reading, writing, `waitpid`, a mutex's kin with a deadline.
+    /// As the handler's `SA_RESTART` says: reading, writing, `waitpid`, a mutex's kin with a deadline. Never, once
+    /// a part is read or written.
     AsAsked,
     /// It never does: sleeping, `poll`, `select`, `epoll_wait`, and sockets with a timeout.
     Never,
@@ -102,9 +103,18 @@ impl Waits for Restart {
         interest: Interest,
         mut op: impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send,
     ) -> io::Result<T> {
-        // A call on a socket that has a timeout does not go on, as in the kernel.
+        let has_part = AtomicBool::new(false);
+        let mut op = |fd: BorrowedFd<'_>, mode| {
+            let attempt = op(fd, mode);
+            if let Ok(Attempt::More(_)) = attempt {
+                has_part.store(true, Relaxed);
+            }
+            attempt
+        };
+        // As in the kernel a call does not go on after a part, nor on a socket that has a timeout.
+        let goes_on = || !has_part.load(Relaxed) && !socket::has_timeout(fd.as_raw_fd(), interest);
         let restart = || match self {
-            Self::AsAsked if socket::has_timeout(fd.as_raw_fd(), interest) => Self::Never,
+            Self::AsAsked if !goes_on() => Self::Never,
             restart => restart,
         };
         until_ended(restart, |interrupt| match interrupt {

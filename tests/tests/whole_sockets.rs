@@ -15,6 +15,13 @@ fn transfers() {
     assert!(said.contains("pipe: wrote 4194304 in parts, read 4194304, the same 1"), "{said}");
 }
 
+/// What ends a call after a part of it is done.
+#[test]
+fn calls_in_parts() {
+    let said = same("parts", &[]);
+    assert_eq!(said.matches("a handler ends a write after a part: 1").count(), 3, "{said}");
+}
+
 /// An echo of a thousand, messages, descriptors that travel, and errors.
 #[test]
 fn sockets() {

@@ -1,0 +1,172 @@
+// Calls that are made in parts: what ends them after one, and what does not.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BIG (16 << 20)
+static char big[BIG];
+static int from, to;
+static volatile int n_handled;
+
+static void handle(int signal) { n_handled += signal == SIGUSR1; }
+
+enum { PIPE, UNIX, TCP, KINDS };
+static const char *const names[] = {"pipe", "unix", "tcp"};
+
+static void make(int kind)
+{
+    int pair[2];
+    if (kind == PIPE ? pipe(pair) : kind == UNIX ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : 0)
+        abort();
+    if (kind != TCP) {
+        from = pair[0], to = pair[1];
+        return;
+    }
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof name;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    to = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (void *)&name, len) || listen(listener, 1) ||
+        getsockname(listener, (void *)&name, &len) || connect(to, (void *)&name, len))
+        abort();
+    from = accept(listener, NULL, NULL);
+    close(listener);
+}
+
+static void *writes(void *unused)
+{
+    (void)unused;
+    ssize_t n = write(to, big, BIG);
+    return (void *)(n < 0 ? -(ssize_t)errno : n);
+}
+
+static void *receives_ten(void *unused)
+{
+    (void)unused;
+    static char ten[10];
+    return (void *)recv(from, ten, 10, MSG_WAITALL);
+}
+
+static void *receives_messages(void *unused)
+{
+    (void)unused;
+    static char bytes[3];
+    struct iovec parts[3] = {{bytes, 1}, {bytes + 1, 1}, {bytes + 2, 1}};
+    struct mmsghdr messages[3] = {0};
+    for (int i = 0; i < 3; i++)
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = parts + i, .msg_iovlen = 1};
+    return (void *)(long)recvmmsg(from, messages, 3, 0, NULL);
+}
+
+static void *sends_messages(void *unused)
+{
+    (void)unused;
+    struct iovec part = {big, BIG}, end = {"end", 3};
+    struct mmsghdr messages[2] = {{.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}},
+                                  {.msg_hdr = {.msg_iov = &end, .msg_iovlen = 1}}};
+    int n = sendmmsg(to, messages, 2, 0);
+    return (void *)(long)(n == 1 && messages[0].msg_len < BIG);
+}
+
+static pthread_t start(void *(*f)(void *))
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, f, NULL))
+        abort();
+    return thread;
+}
+
+// What has come, once as much has come as there is room for.
+static int full(void)
+{
+    int before, now = 0;
+    do {
+        before = now;
+        usleep(10 * 1000);
+        if (ioctl(from, FIONREAD, &now))
+            abort();
+    } while (now == 0 || now != before);
+    return now;
+}
+
+// Signals until the thread has ended: it may not have begun to wait.
+static ssize_t join_interrupted(pthread_t thread)
+{
+    void *result;
+    while (pthread_kill(thread, SIGUSR1) == 0) {
+        struct timespec soon;
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_sec += 1;
+        if (pthread_timedjoin_np(thread, &result, &soon) == 0)
+            return (ssize_t)result;
+    }
+    abort();
+}
+
+static void done(void) { close(from), close(to); }
+
+static void interrupted(int kind)
+{
+    make(kind);
+    pthread_t thread = start(writes);
+    full();
+    n_handled = 0;
+    ssize_t n = join_interrupted(thread);
+    printf("%s: a handler ends a write after a part: %d, handled %d\n", names[kind],
+           n > 0 && n < BIG, n_handled > 0);
+    done();
+    if (kind == PIPE)
+        return;
+    make(kind);
+    if (write(to, "abc", 3) != 3)
+        abort();
+    thread = start(receives_ten);
+    usleep(20 * 1000);
+    printf("%s: and a read of all: %zd\n", names[kind], join_interrupted(thread));
+    thread = start(sends_messages);
+    full();
+    printf("%s: and a row of messages: %zd\n", names[kind], join_interrupted(thread));
+    done();
+}
+
+static void messages(void)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+        abort();
+    from = pair[0], to = pair[1];
+    if (write(to, "a", 1) != 1)
+        abort();
+    pthread_t thread = start(receives_messages);
+    usleep(20 * 1000);
+    printf("messages: a handler ends the wait for more: %zd\n", join_interrupted(thread));
+    done();
+}
+
+static void *body(void *unused)
+{
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &action, NULL);
+    for (int kind = 0; kind < KINDS; kind++)
+        interrupted(kind);
+    messages();
+    return unused;
+}
+
+int main(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    pthread_t thread;
+    pthread_create(&thread, NULL, body, NULL);
+    pthread_join(thread, NULL);
+    return 0;
+}
