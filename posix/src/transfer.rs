@@ -10,7 +10,8 @@
 //!
 //! is for the thread that writes, and a worker is not that thread. So sockets are written with
 //! `MSG_NOSIGNAL`. A pipe sends the signal to the worker, which blocks it; it is taken from there. In both
-//! cases the thread raises its own.
+//! cases the thread raises its own. Where nobody is left to read after a part, a pipe has the signal sent
+//! beside the part, and a socket does not: Linux does so.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::io;
@@ -334,7 +335,8 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
         }
         _ if total == 0 => result(plain(fd)),
         Kind::Pipe => {
-            let mut kind = kind;
+            let (mut kind, mut is_signalled) = (kind, false);
+            let signalled = &mut is_signalled;
             let written = calls::transmit(
                 Restart::AsAsked,
                 there(fd),
@@ -353,39 +355,46 @@ unsafe fn write_from(fd: c_int, from: Buffers, total: usize) -> io::Result<usize
                     if kind == Kind::Pipe {
                         match result(without_waiting(libc::SYS_pwritev2, fd, rest)) {
                             Err(error) if refuses(&error) => kind = Kind::Counter.is_known_of(fd),
-                            Err(error) => {
-                                if done > 0 && error.raw_os_error() == Some(libc::EPIPE) {
-                                    take_pipe_signal();
-                                }
-                                return Err(error);
-                            }
-                            written => return written,
+                            written => return said_of_pipe(written, signalled),
                         }
                     }
                     // SAFETY: as above.
                     let plain = |fd| unsafe { rest.call(libc::SYS_writev, fd) };
-                    when_ready(fd, Interest::Write, plain).map(Attempt::into_inner)
+                    let written = when_ready(fd, Interest::Write, plain);
+                    said_of_pipe(written.map(Attempt::into_inner), signalled)
                 },
             );
-            said_of_pipe(written)
+            signal_pipe(is_signalled);
+            written
         }
-        Kind::Counter | Kind::Polled => said_of_pipe(attempt(fd, Interest::Write, |fd, _| {
-            when_ready(fd, Interest::Write, plain)
-        })),
+        Kind::Counter | Kind::Polled => {
+            let mut is_signalled = false;
+            let written = attempt(fd, Interest::Write, |fd, _| {
+                said_of_pipe(when_ready(fd, Interest::Write, plain), &mut is_signalled)
+            });
+            signal_pipe(is_signalled);
+            written
+        }
         Kind::File => result(section(|| plain(fd))),
     }
 }
 
-/// The signal of a pipe that nobody reads is the calling thread's.
-fn said_of_pipe(written: io::Result<usize>) -> io::Result<usize> {
+/// Takes note of the signal of a pipe that nobody reads: it is the calling thread's.
+fn said_of_pipe<T>(written: io::Result<T>, is_signalled: &mut bool) -> io::Result<T> {
     if let Err(error) = &written
         && error.raw_os_error() == Some(libc::EPIPE)
-        && take_pipe_signal()
     {
+        *is_signalled |= take_pipe_signal();
+    }
+    written
+}
+
+/// Raises the signal that was taken note of.
+fn signal_pipe(is_signalled: bool) {
+    if is_signalled {
         // SAFETY: the thread's own signal.
         unsafe { libc::raise(libc::SIGPIPE) };
     }
-    written
 }
 
 /// Takes the signal away that the kernel has left for this OS thread just now: whether there is one.

@@ -15,7 +15,7 @@ fn transfers() {
     assert!(said.contains("pipe: wrote 4194304 in parts, read 4194304, the same 1"), "{said}");
 }
 
-/// What ends a call after a part of it is done.
+/// What ends a call after a part of it is done: a handler, the end of who reads.
 #[test]
 fn calls_in_parts() {
     let said = same("parts", &[]);

@@ -15,9 +15,9 @@
 #define BIG (16 << 20)
 static char big[BIG];
 static int from, to;
-static volatile int n_handled;
+static volatile int n_handled, n_broken;
 
-static void handle(int signal) { n_handled += signal == SIGUSR1; }
+static void handle(int signal) { *(signal == SIGPIPE ? &n_broken : &n_handled) += 1; }
 
 enum { PIPE, UNIX, TCP, KINDS };
 static const char *const names[] = {"pipe", "unix", "tcp"};
@@ -98,6 +98,14 @@ static int full(void)
     return now;
 }
 
+static ssize_t join(pthread_t thread)
+{
+    void *result;
+    if (pthread_join(thread, &result))
+        abort();
+    return (ssize_t)result;
+}
+
 // Signals until the thread has ended: it may not have begun to wait.
 static ssize_t join_interrupted(pthread_t thread)
 {
@@ -152,12 +160,31 @@ static void messages(void)
     done();
 }
 
+static void nobody_reads_on(int kind)
+{
+    make(kind);
+    n_broken = 0;
+    pthread_t thread = start(writes);
+    full();
+    close(from);
+    ssize_t n = join(thread);
+    printf("%s: nobody reads on, a part %d, signals %d\n", names[kind], n > 0 && n < BIG, n_broken);
+    n = write(to, "x", 1);
+    printf("%s: the next write %zd %s, signals %d\n", names[kind], n, strerrorname_np(errno), n_broken);
+    n = write(to, "x", 1);
+    printf("%s: and the next %zd %s, signals %d\n", names[kind], n, strerrorname_np(errno), n_broken);
+    close(to);
+}
+
 static void *body(void *unused)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
-    for (int kind = 0; kind < KINDS; kind++)
+    sigaction(SIGPIPE, &action, NULL);
+    for (int kind = 0; kind < KINDS; kind++) {
         interrupted(kind);
+        nobody_reads_on(kind);
+    }
     messages();
     return unused;
 }
