@@ -15,11 +15,13 @@ fn transfers() {
     assert!(said.contains("pipe: wrote 4194304 in parts, read 4194304, the same 1"), "{said}");
 }
 
-/// What ends a call after a part of it is done: a handler, the end of who reads.
+/// What ends a call after a part of it is done: a handler, the end of who reads; and what does not, such as times
+/// that are kept for who has sent.
 #[test]
 fn calls_in_parts() {
     let said = same("parts", &[]);
     assert_eq!(said.matches("a handler ends a write after a part: 1").count(), 3, "{said}");
+    assert!(said.contains("times are kept: wrote all 1, read all 1, a time 1"), "{said}");
 }
 
 /// An echo of a thousand, messages, descriptors that travel, and errors.

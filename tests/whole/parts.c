@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define BIG (16 << 20)
@@ -176,6 +178,31 @@ static void nobody_reads_on(int kind)
     close(to);
 }
 
+// Each of the times that are kept for the writer is `POLLERR`.
+static void times_are_kept(void)
+{
+    make(TCP);
+    int flags = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE |
+                SOF_TIMESTAMPING_OPT_TSONLY;
+    if (setsockopt(to, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags))
+        abort();
+    pthread_t thread = start(writes);
+    full();
+    static char back[1 << 20];
+    ssize_t total = 0, n;
+    while (total < BIG && (n = read(from, back, sizeof back)) > 0)
+        total += n;
+    printf("times are kept: wrote all %d, read all %d", join(thread) == BIG, total == BIG);
+    char control[512];
+    struct msghdr header = {.msg_control = control, .msg_controllen = sizeof control};
+    printf(", a time %d\n", recvmsg(to, &header, MSG_ERRQUEUE) >= 0);
+    struct timeval soon = {0, 50 * 1000};
+    setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+    n = read(to, back, 1);
+    printf("times are kept: nothing to read %zd %s\n", n, strerrorname_np(errno));
+    done();
+}
+
 static void *body(void *unused)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
@@ -186,6 +213,7 @@ static void *body(void *unused)
         nobody_reads_on(kind);
     }
     messages();
+    times_are_kept();
     return unused;
 }
 

@@ -23,6 +23,9 @@
 //! and only then, the call waits. What ends it after a part is not said: after a timeout, a handler or an
 //! error the part is the answer. (An error of TCP stays in place for the next call; it must not be fetched by
 //! writing on. One of another socket is taken, as the call that blocks does.)
+//!
+//! `POLLERR` alone is no error: it also stands for what a program may fetch with `MSG_ERRQUEUE`, such as the
+//! times at which it has sent. TCP says `POLLHUP` as well when an error has ended it; other sockets are asked.
 
 use std::ffi::c_int;
 use std::io;
@@ -173,15 +176,22 @@ enum Next {
 
 #[cold]
 fn after_part(fd: BorrowedFd<'_>, kind: Kind) -> Next {
-    match poll_now(fd, PollFlags::OUT) {
-        Ok(found) if found.is_empty() => Next::Wait,
-        Ok(found) if found.contains(PollFlags::ERR) && kind.is_socket() => {
-            if kind != Kind::Tcp {
-                let _taken = socket_error(fd);
-            }
-            Next::End
+    // Where `poll` does not know, the write does.
+    let Ok(mut found) = poll_now(fd, PollFlags::OUT) else { return Next::Try };
+    if found.contains(PollFlags::ERR) && kind.is_socket() {
+        if has_ended(fd, kind, found) {
+            return Next::End;
         }
-        // Where `poll` does not know, the write does.
-        _ => Next::Try,
+        found.remove(PollFlags::ERR);
+    }
+    if found.is_empty() { Next::Wait } else { Next::Try }
+}
+
+/// Whether `POLLERR`, among what was found of a socket, stands for an error.
+fn has_ended(fd: BorrowedFd<'_>, kind: Kind, found: PollFlags) -> bool {
+    if kind == Kind::Tcp {
+        found.contains(PollFlags::HUP)
+    } else {
+        !matches!(socket_error(fd), Ok(Ok(())))
     }
 }
