@@ -17,6 +17,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
 pub use self::descriptors::{
@@ -34,6 +35,7 @@ use crate::park::Interrupt;
 use crate::primitive::{AtomicU32, Ordering, global};
 use crate::reactor::{self, Call, Heir, Seen, block_until_ready};
 use crate::scheduler;
+use crate::sys::socket;
 use crate::task::Header;
 
 /// How an attempt is to call the kernel.
@@ -81,7 +83,8 @@ impl<T> Attempt<T> {
 /// # Errors
 ///
 /// What `op` says; what the kernel says if it does not watch such a descriptor; `EBADF` if the number
-/// was closed meanwhile, and the process could have no other one for the file.
+/// was closed meanwhile, and the process could have no other one for the file; `ENOMEM` if there is nothing,
+/// and no memory to wait in.
 #[inline]
 pub fn attempt<T: Send>(
     fd: BorrowedFd<'_>,
@@ -137,6 +140,8 @@ enum Stopped {
     Wait(io::Error),
     /// The kernel is to wait.
     Marked,
+    /// There is no memory for the entry.
+    NoEntry,
 }
 
 /// The attempt by one descriptor.
@@ -148,7 +153,7 @@ fn attempt_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>, Mode) -> io::Result<Attempt<T>> + Send),
 ) -> Result<T, Stopped> {
-    let entry = reactor::try_entry(fd).map_err(|error| Stopped::Op(error.into()))?;
+    let entry = reactor::entry(fd).ok_or(Stopped::NoEntry)?;
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -214,6 +219,18 @@ fn go_on<T: Send>(
         let fd = heir.as_ref().map_or(fd, Heir::as_fd);
         stopped = match stopped {
             Stopped::Op(error) => return Err(error),
+            Stopped::NoEntry if interest == Interest::Read && socket::has_mark(fd) => {
+                Stopped::Marked
+            }
+            Stopped::NoEntry => match op(fd, Mode::NonBlocking) {
+                Err(error) if is_would_block(&error) => return Err(refusal(fd)),
+                Err(error)
+                    if error.kind() == io::ErrorKind::Interrupted && !call.is_interruptible() =>
+                {
+                    Stopped::NoEntry
+                }
+                result => return result.map(Attempt::into_inner),
+            },
             Stopped::Marked => match blocking(|| op(fd, Mode::Blocking)) {
                 Err(error)
                     if error.kind() == io::ErrorKind::Interrupted && !call.is_interruptible() =>
@@ -237,6 +254,14 @@ fn go_on<T: Send>(
             }
         };
     }
+}
+
+/// Why a call does not wait that has no entry to wait in: for want of memory, unless the program has asked not to
+/// wait.
+#[cold]
+fn refusal(fd: BorrowedFd<'_>) -> io::Error {
+    let asked = fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
+    if asked { Errno::AGAIN.into() } else { Errno::NOMEM.into() }
 }
 
 /// As [`attempt`], for calls that have no flag of their own to tell the kernel not to block, such as
@@ -401,7 +426,9 @@ fn attempt_green_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send),
 ) -> io::Result<T> {
-    let entry = reactor::try_entry(fd)?;
+    let Some(entry) = reactor::entry(fd) else {
+        return attempt_once(fd, interest, op);
+    };
     loop {
         let seen = entry.look(interest);
         if !seen.is_empty() {
@@ -433,6 +460,27 @@ fn attempt_green_at<T: Send>(
         }
         entry.wait(task, fd, interest, seen, call)?;
     }
+}
+
+/// The same where there is no memory for the entry.
+#[cold]
+fn attempt_once<T: Send>(
+    fd: BorrowedFd<'_>,
+    interest: Interest,
+    op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Attempt<T>> + Send),
+) -> io::Result<T> {
+    while is_ready(fd, interest)? {
+        match blocking(|| op(fd)) {
+            // Another one was faster, or a signal has come.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            result => return result.map(Attempt::into_inner),
+        }
+    }
+    Err(refusal(fd))
 }
 
 /// Whether a call would not block now.
@@ -535,7 +583,12 @@ fn ready_at(
     interest: Interest,
     call: &mut Call<'_>,
 ) -> io::Result<bool> {
-    let entry = reactor::try_entry(fd)?;
+    let Some(entry) = reactor::entry(fd) else {
+        return match is_ready(fd, interest)? {
+            false if !call.is_due() => Err(Errno::NOMEM.into()),
+            is_ready => Ok(is_ready),
+        };
+    };
     loop {
         let seen = entry.look(interest);
         if is_ready(fd, interest)? {
@@ -584,7 +637,12 @@ fn attempt_shared_at<T: Send>(
     call: &mut Call<'_>,
     op: &mut (impl FnMut(BorrowedFd<'_>) -> io::Result<Option<T>> + Send),
 ) -> io::Result<Option<T>> {
-    let entry = reactor::try_entry(fd)?;
+    let Some(entry) = reactor::entry(fd) else {
+        return match op(fd)? {
+            None if !call.is_due() => Err(Errno::NOMEM.into()),
+            found => Ok(found),
+        };
+    };
     loop {
         let seen = entry.look(interest);
         match op(fd) {

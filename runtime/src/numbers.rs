@@ -20,7 +20,7 @@ use crate::reactor::{self, Entry, Interest, Origin};
 /// Says that a number is about to be closed: whether it is the program's to close. If it is not, there is
 /// no such descriptor (`EBADF`).
 pub fn closing(number: RawFd) -> bool {
-    let Some(entry) = entry(number) else { return true };
+    let Some(entry) = goes_out(number) else { return true };
     if entry.is_ours() && reactor::is_hidden(number, entry) {
         return false;
     }
@@ -33,6 +33,7 @@ pub fn closing(number: RawFd) -> bool {
 pub fn closing_range(first: RawFd, last: RawFd, mut close: impl FnMut(RawFd, RawFd)) {
     let mut hidden = Vec::new();
     if reactor::is_this_process() {
+        reactor::disown(first, last);
         reactor::each_known(first, last, |number, _| {
             if !closing(number) {
                 hidden.push(number);
@@ -53,8 +54,8 @@ pub fn closing_range(first: RawFd, last: RawFd, mut close: impl FnMut(RawFd, Raw
 
 /// Says that a number is about to mean the file of another descriptor, if there is that one.
 pub fn replacing(number: RawFd, by: RawFd) {
-    let will_be = |_: &&Entry| number != by && by >= 0 && fcntl_getfd(borrow(by)).is_ok();
-    match entry(number).filter(will_be) {
+    let is_replaced = number != by && by >= 0 && fcntl_getfd(borrow(by)).is_ok();
+    match is_replaced.then(|| goes_out(number)).flatten() {
         Some(entry) if entry.is_ours() => reactor::make_way(borrow(number), entry),
         Some(entry) => entry.detach(borrow(number)),
         None => {}
@@ -75,7 +76,8 @@ pub fn flag_was_set(number: RawFd) {
 
 /// Says that an option of a socket was set by its number, just now: a timeout, or how much reads wait for.
 pub fn option_was_set(number: RawFd) {
-    if let Some(entry) = entry(number) {
+    let amend = |inherited: &Entry| inherited.note_inherited_option(borrow(number));
+    if let Some(entry) = of_this_process(reactor::known_or(number, amend)) {
         entry.note_option(borrow(number));
     }
 }
@@ -83,7 +85,7 @@ pub fn option_was_set(number: RawFd) {
 /// Says that a number has come in by a call that opens: what was known of it is of an earlier file, which was
 /// closed without a word.
 pub fn opened(number: RawFd) {
-    if let Some(entry) = entry(number).filter(|entry| !entry.is_ours()) {
+    if let Some(entry) = goes_out(number).filter(|entry| !entry.is_ours()) {
         entry.detach(borrow(number));
     }
 }
@@ -92,7 +94,7 @@ pub fn opened(number: RawFd) {
 /// [`learn_kind`] of it.
 pub fn made(number: RawFd, kind: u32) {
     if reactor::is_this_process()
-        && let Some(entry) = reactor::entry(number)
+        && let Some(entry) = reactor::entry_or_disowned(number)
     {
         entry.attach(borrow(number), Origin::Fresh);
         entry.note_kind(entry.look(Interest::Read), kind);
@@ -102,15 +104,23 @@ pub fn made(number: RawFd, kind: u32) {
 /// As [`opened`], of a duplicate of another one.
 pub fn duplicated(number: RawFd, original: RawFd) {
     match entry(original).filter(|of| number != original && !of.is_ours()) {
-        Some(of) => match reactor::entry(number) {
+        Some(of) => match reactor::entry_or_disowned(number) {
             Some(entry) => {
                 let kind = of.kind();
                 entry.attach_duplicate(number, of, original);
                 entry.note_kind(entry.look(Interest::Read), kind);
             }
-            None => of.lend(borrow(original)),
+            None => {
+                of.lend(borrow(original));
+                reactor::note_stray();
+            }
         },
-        None if number != original => opened(number),
+        None if number != original => {
+            opened(number);
+            if reactor::inherited(original).is_some() {
+                reactor::note_stray();
+            }
+        }
         None => {}
     }
 }
@@ -118,7 +128,7 @@ pub fn duplicated(number: RawFd, original: RawFd) {
 /// As [`made`], of a connection that was accepted at `listener`.
 pub fn accepted(number: RawFd, listener: RawFd, kind: u32) {
     if reactor::is_this_process()
-        && let Some(entry) = reactor::entry(number)
+        && let Some(entry) = reactor::entry_or_disowned(number)
     {
         entry.attach_accepted(borrow(number), reactor::entry(listener), borrow(listener));
         entry.note_kind(entry.look(Interest::Read), kind);
@@ -162,8 +172,17 @@ pub fn learn_kind(number: RawFd, look: impl Fn() -> Option<(u32, bool)>) -> Opti
 
 /// The entry of a number of which this process's runtime knows something.
 fn entry(number: RawFd) -> Option<&'static Entry> {
+    of_this_process(reactor::known(number))
+}
+
+/// The same of a number that means another file from now on, or none.
+fn goes_out(number: RawFd) -> Option<&'static Entry> {
+    of_this_process(reactor::known_or_disowned(number))
+}
+
+fn of_this_process(entry: Option<&'static Entry>) -> Option<&'static Entry> {
     // The process comes last: it takes a system call.
-    reactor::known(number).filter(|_| reactor::is_this_process())
+    entry.filter(|_| reactor::is_this_process())
 }
 
 fn borrow<'a>(number: RawFd) -> BorrowedFd<'a> {

@@ -1,25 +1,32 @@
 //! Memory that the allocator does not have. What the kernel refuses is in `faults.rs`. The runtime asks an
 //! allocator for little: for a thread when it is spawned, where a refusal ends the process in Rust's words, as
 //! it does on OS threads; for a descriptor's entry with a thousand others, where it is an error of who
-//! would wait; and for a deadline never.
+//! has to wait; and for a deadline never.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::fcntl_dupfd_cloexec;
+use rustix::pipe::{PipeFlags, pipe_with};
 use std_shim::io;
+use std_shim::net::Shutdown;
 use std_shim::os::unix::net::UnixStream;
 use std_shim::thread;
+use sylvan::contract::io::{Attempt, attempt_unflagged};
+use sylvan::{Interest, ready};
 
 use tests::process::Process;
 
 tests::in_each_mode!(
     a_table_of_descriptors_without_memory_is_an_error_of_who_would_wait,
+    what_need_not_wait_needs_no_memory,
     a_duplicate_without_an_entry_blocks_as_it_should,
+    a_duplicate_without_an_entry_hears_of_its_file,
+    what_a_child_closes_without_memory_is_no_more_what_it_was,
     a_first_run_takes_no_memory,
     a_deadline_takes_no_memory,
 );
@@ -88,13 +95,68 @@ fn a_table_of_descriptors_without_memory_is_an_error_of_who_would_wait(process: 
     });
 }
 
+fn what_need_not_wait_needs_no_memory(process: &Process) {
+    process.env("SYLVAN_WORKERS", "2").passes(|| {
+        thread::spawn(|| {
+            let (near, far) = UnixStream::pair().expect("two sockets");
+            let (reader, mut writer) = io::pipe().expect("a pipe");
+            let (high, high_pipe) = (high(&near, 5000), high(&reader, 7000));
+            REFUSES.store(true, Relaxed);
+            let (mut high, mut high_pipe) =
+                (UnixStream::from(high), io::PipeReader::from(high_pipe));
+            high.write_all(b"out").expect("room");
+            (&far).read_exact(&mut [0; 3]).expect("what was written");
+            (&far).write_all(b"in").expect("room");
+            assert!(ready(high.as_fd(), Interest::Read, None).expect("a look"));
+            assert_eq!(high.read(&mut [0; 4]).expect("it is there"), 2);
+            let now = Some(Instant::now());
+            assert!(!ready(high.as_fd(), Interest::Read, now).expect("a look"));
+            writer.write_all(b"in").expect("room");
+            assert_eq!(high_pipe.read(&mut [0; 4]).expect("it is there"), 2);
+            let refused = high_pipe.read(&mut [0; 4]).expect_err("no memory");
+            assert_eq!(refused.kind(), ErrorKind::OutOfMemory);
+            high.set_nonblocking(true).expect("a flag");
+            let nothing = high.read(&mut [0; 4]).expect_err("nothing is there");
+            assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+            REFUSES.store(false, Relaxed);
+        })
+        .join()
+        .expect("no panic");
+    });
+}
+
+/// Takes all numbers that have an entry already.
+fn take_all(of: impl AsFd) -> Vec<OwnedFd> {
+    (0..1024).map(|_| fcntl_dupfd_cloexec(&of, 0).expect("a number")).collect()
+}
+
+fn a_duplicate_without_an_entry_hears_of_its_file(process: &Process) {
+    process.env("SYLVAN_WORKERS", "2").passes(|| {
+        thread::spawn(|| {
+            let (near, _far) = UnixStream::pair().expect("two sockets");
+            let taken = take_all(&near);
+            REFUSES.store(true, Relaxed);
+            let mut duplicate = near.try_clone().expect("a number");
+            REFUSES.store(false, Relaxed);
+            assert!(duplicate.as_raw_fd() >= 1024);
+            drop(taken);
+            let writer = thread::spawn(move || duplicate.write_all(&vec![0; 16 << 20]));
+            thread::sleep(Duration::from_millis(20));
+            // Of a full socket the kernel has no event for this.
+            near.shutdown(Shutdown::Write).expect("it is open");
+            let ended = writer.join().expect("no panic").expect_err("writing is over");
+            assert_eq!(ended.kind(), ErrorKind::BrokenPipe);
+        })
+        .join()
+        .expect("no panic");
+    });
+}
+
 fn a_duplicate_without_an_entry_blocks_as_it_should(process: &Process) {
     process.env("SYLVAN_WORKERS", "2").passes(|| {
         thread::spawn(|| {
             let (mut reader, mut writer) = io::pipe().expect("a pipe");
-            // All numbers are taken that have an entry already.
-            let taken: Vec<_> =
-                (0..1024).map(|_| fcntl_dupfd_cloexec(&writer, 0).expect("a number")).collect();
+            let taken = take_all(&writer);
             REFUSES.store(true, Relaxed);
             let duplicate = reader.try_clone().expect("a number");
             REFUSES.store(false, Relaxed);
@@ -111,6 +173,38 @@ fn a_duplicate_without_an_entry_blocks_as_it_should(process: &Process) {
         })
         .join()
         .expect("no panic");
+    });
+}
+
+fn what_a_child_closes_without_memory_is_no_more_what_it_was(process: &Process) {
+    process.passes(|| {
+        // That of the reader.
+        let number = rustix::io::dup(std::io::stderr()).expect("a number").as_raw_fd();
+        let (mut reader, mut writer) = io::pipe().expect("a pipe");
+        writer.write_all(b"x").expect("room");
+        // The runtime has the pipe not block, which is none of the program's doing.
+        let reads = move || reader.read_exact(&mut [0]).map(|()| reader);
+        let reader = thread::spawn(reads).join().expect("no panic").expect("a byte");
+        // SAFETY: the child has one thread, and its runtime starts anew.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            REFUSES.store(true, Relaxed);
+            drop(reader);
+            REFUSES.store(false, Relaxed);
+            let (at, _writer) = pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
+            let is_the_same = at.as_raw_fd() == number;
+            let read = |fd: BorrowedFd<'_>| Ok(Attempt::Done(rustix::io::read(fd, &mut [0; 1])?));
+            let reads = move || attempt_unflagged(at.as_fd(), Interest::Read, read);
+            let nothing = thread::spawn(reads).join();
+            let is_none =
+                |end: io::Result<_>| end.is_err_and(|it| it.kind() == ErrorKind::WouldBlock);
+            // SAFETY: ends the child.
+            unsafe { libc::_exit(i32::from(!(is_the_same && nothing.is_ok_and(is_none)))) };
+        }
+        let mut status = 0;
+        // SAFETY: a child of this process, once.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
     });
 }
 

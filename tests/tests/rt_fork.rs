@@ -2,8 +2,12 @@
 //! parent goes on as if nothing had happened.
 
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::thread::sleep;
 
+use rustix::pipe::PipeFlags;
+use sylvan::contract::io::{Attempt, Interest, attempt_unflagged};
 use tests::process::Process;
 use tests::{in_each_mode, on_std_and_in_each_mode};
 
@@ -472,6 +476,7 @@ on_std_and_in_each_mode! {
 
 in_each_mode!(
     nothing_of_the_parents_event_loops_is_left,
+    a_number_that_a_child_has_closed_is_no_more_what_it_was_to_its_parent,
     the_thread_that_has_forked_is_an_ordinary_one,
     the_stack_below_a_thread_that_has_forked_stays_as_it_is,
     a_child_has_settings_of_its_own,
@@ -525,6 +530,30 @@ fn the_thread_that_has_forked_is_an_ordinary_one(process: &Process) {
             }
         });
         forks.join().expect("a thread that forks");
+    });
+}
+
+fn a_number_that_a_child_has_closed_is_no_more_what_it_was_to_its_parent(process: &Process) {
+    process.passes(|| {
+        // That of the reader.
+        let number = rustix::io::dup(std::io::stderr()).expect("a number").as_raw_fd();
+        let (mut reader, mut writer) = std_shim::io::pipe().expect("a pipe");
+        writer.write_all(b"x").expect("room");
+        // The runtime has the pipe not block, which is none of the program's doing.
+        let reads = move || reader.read_exact(&mut [0]).map(|()| reader);
+        let reader = std_shim::thread::spawn(reads).join().expect("no panic").expect("a byte");
+        let child = fork(|| {
+            // SAFETY: the child's own copy, which is not used any more.
+            assert_eq!(unsafe { libc::close(number) }, 0);
+            let (at, _writer) = rustix::pipe::pipe_with(PipeFlags::NONBLOCK).expect("a pipe");
+            assert_eq!(at.as_raw_fd(), number);
+            let read = |fd: BorrowedFd<'_>| Ok(Attempt::Done(rustix::io::read(fd, &mut [0; 1])?));
+            let reads = move || attempt_unflagged(at.as_fd(), Interest::Read, read);
+            let nothing = sylvan::spawn(reads).join().expect("no panic");
+            i32::from(nothing.expect_err("nothing is there").kind() != ErrorKind::WouldBlock)
+        });
+        assert_eq!(status_of(child), 0);
+        drop(reader);
     });
 }
 

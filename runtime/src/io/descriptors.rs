@@ -11,22 +11,24 @@ use crate::sys::socket;
 
 /// Says that `fd` comes in: whatever was known of its number belongs to somebody else.
 pub fn attach(fd: BorrowedFd<'_>, origin: Origin) {
-    if let Some(entry) = reactor::entry(fd) {
+    if let Some(entry) = reactor::entry_or_disowned(fd) {
         entry.attach(fd, origin);
     }
 }
 
 /// As [`attach`], for a duplicate of `original` that this process has just made.
 pub fn attach_duplicate(fd: BorrowedFd<'_>, original: BorrowedFd<'_>) {
-    match (reactor::entry(fd), reactor::entry(original)) {
+    match (reactor::entry_or_disowned(fd), reactor::entry(original)) {
         (Some(entry), Some(of)) => {
             entry.attach_duplicate(fd.as_raw_fd(), of, original.as_raw_fd());
+            return;
         }
         (Some(entry), None) => entry.attach(fd, Origin::Adopted),
         // It is with somebody of whom nothing is known.
         (None, Some(of)) => of.lend(original),
         (None, None) => {}
     }
+    reactor::note_stray();
 }
 
 /// As [`attach`], for a connection that was accepted at `listener` just now.
@@ -43,7 +45,7 @@ pub fn attach_accepted(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) {
         // Fails for a bad descriptor alone.
         let _ = ioctl_fionbio(fd, false);
     }
-    if let Some(entry) = reactor::entry(fd) {
+    if let Some(entry) = reactor::entry_or_disowned(fd) {
         entry.attach_accepted(fd, reactor::entry(listener), listener);
     }
 }
@@ -64,7 +66,7 @@ pub fn writing_is_over(fd: BorrowedFd<'_>) {
 
 /// Says that `fd` is about to be closed. Whoever waits for its file goes on to do so, as in the kernel.
 pub fn detach(fd: BorrowedFd<'_>) {
-    if let Some(entry) = reactor::entry(fd) {
+    if let Some(entry) = reactor::entry_or_disowned(fd) {
         entry.detach(fd);
     }
 }
@@ -72,7 +74,7 @@ pub fn detach(fd: BorrowedFd<'_>) {
 /// Says that the runtime need not know of `fd` any more, which stays open under its number. Whoever waits
 /// there goes on to do so.
 pub fn release(fd: BorrowedFd<'_>) {
-    if let Some(entry) = reactor::entry(fd) {
+    if let Some(entry) = reactor::entry_or_disowned(fd) {
         entry.release(fd);
     }
 }

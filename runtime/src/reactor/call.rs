@@ -1,6 +1,7 @@
 //! A call that may have to wait: in which direction, and what it has been through.
 
 use super::heir::Heir;
+use crate::clock;
 use crate::park::{Interrupt, WaitReason};
 
 /// A direction of a descriptor.
@@ -66,6 +67,12 @@ impl<'a> Call<'a> {
             had_last_try: false,
             heir: 0,
         }
+    }
+
+    /// Whether its time is up.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.deadline_ns != Self::NEVER && clock::now_ns() >= self.deadline_ns
     }
 
     /// Whether it can be interrupted.

@@ -223,9 +223,9 @@ impl Entry {
         schedule(ready, outside);
     }
 
-    /// The other descriptors of the file that are known.
+    /// The other descriptors that may be of the file, of which something is known.
     pub(crate) fn siblings(&self, fd: RawFd) -> Vec<RawFd> {
-        self.state.lock().flag.siblings(fd)
+        super::others(fd).unwrap_or_else(|| self.state.lock().flag.siblings(fd))
     }
 
     /// Parks `task` until there is news since `seen`, for the caller to try again.
@@ -288,7 +288,7 @@ impl Entry {
             drop(state);
             return super::on_refusal(task.core.load(Ordering::Relaxed) as usize, error);
         }
-        if call.deadline_ns != Call::NEVER && clock::now_ns() >= call.deadline_ns {
+        if call.is_due() {
             return self.time_is_up(interest, call);
         }
         let is_first_wait = call.turn == 0;

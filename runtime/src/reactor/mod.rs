@@ -40,7 +40,10 @@ pub use options::Origin;
 pub(crate) use readiness::Seen;
 /// Of who waits for a descriptor.
 pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;
-pub(crate) use table::{each_known, entry, known, try_entry};
+pub(crate) use table::{
+    disown, each_known, entry, entry_or_disowned, inherited, known, known_or, known_or_disowned,
+    try_entry,
+};
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -106,8 +109,8 @@ pub(crate) unsafe fn forget() {
     unsafe {
         heir::forget();
         RENEWING.renew(());
+        table::forget();
     }
-    table::forget();
     MAY_BE_COPIED.store(false, Ordering::Relaxed);
     PROCESS.store(0, Ordering::Relaxed);
 }
@@ -117,6 +120,25 @@ static MAY_BE_COPIED: AtomicBool = AtomicBool::new(false);
 
 fn may_be_copied() -> bool {
     MAY_BE_COPIED.load(Ordering::Relaxed)
+}
+
+/// Whether some duplicate of a descriptor is in no family (`flag`).
+static HAS_STRAYS: AtomicBool = AtomicBool::new(false);
+
+/// A duplicate has come in, and one of the two has no entry to say so in.
+pub(crate) fn note_stray() {
+    // Orders nothing: whoever has the duplicate has it from who calls this.
+    HAS_STRAYS.store(true, Ordering::Relaxed);
+}
+
+/// Where a duplicate may be in no family: all others of which something is known.
+fn others(fd: RawFd) -> Option<Vec<RawFd>> {
+    HAS_STRAYS.load(Ordering::Relaxed).then(|| {
+        let mut all = Vec::new();
+        each_known(0, RawFd::MAX, |number, _| all.push(number));
+        all.retain(|number| *number != fd);
+        all
+    })
 }
 
 /// Before a fork: the child is going to have copies of all descriptors.

@@ -4,7 +4,8 @@
 //! else goes on as with a descriptor of which nothing is known.
 //!
 //! A child of a fork begins a table of its own. Of that of its parent it keeps in view what each entry
-//! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk.
+//! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk. A number that goes out, or comes in,
+//! before there is a chunk for it is *disowned*: what the parent knew of it is not read any more.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
@@ -13,7 +14,9 @@ use rustix::io::Errno;
 use sylvan_sight::table;
 
 use super::entry::Entry;
-use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
+use crate::lock::Lock;
+use crate::primitive::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use crate::sys::thread;
 
 const CHUNK_LOG2: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_LOG2;
@@ -39,6 +42,12 @@ static INHERITED: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
 
 /// Behind the last chunk that there is.
 static END: AtomicUsize = AtomicUsize::new(0);
+
+/// The process that has inherited; 0 if none. One that `vfork` has made shares its memory.
+static HEIR: AtomicU32 = AtomicU32::new(0);
+
+/// Whoever makes a chunk, or disowns a number. Orders what is read of the parent's chunks.
+static MAKING: Lock<()> = Lock::new(());
 
 /// What a descriptor's number leads to.
 pub(crate) trait Number {
@@ -83,6 +92,44 @@ pub(crate) fn known(number: RawFd) -> Option<&'static Entry> {
     Some(&entries[number % CHUNK]).filter(|entry| entry.is_known())
 }
 
+/// As [`known`]; where that is nothing, and the parent knew something, `amend` changes what is to be read of it.
+pub(crate) fn known_or(number: RawFd, amend: impl FnOnce(&Entry)) -> Option<&'static Entry> {
+    let known = known(number);
+    if known.is_none()
+        && let Some(inherited) = inherited(number)
+    {
+        let _making = MAKING.lock();
+        // Whoever has made a chunk meanwhile has read it.
+        let made = self::known(number);
+        if made.is_none() {
+            amend(inherited);
+        }
+        return made;
+    }
+    known
+}
+
+/// As [`known`], of a number that goes out or comes in.
+pub(crate) fn known_or_disowned(number: RawFd) -> Option<&'static Entry> {
+    known_or(number, Entry::disown)
+}
+
+/// As [`entry`], of a number that goes out or comes in.
+pub(crate) fn entry_or_disowned(fd: impl Number) -> Option<&'static Entry> {
+    let number = fd.number();
+    entry(fd).or_else(|| known_or_disowned(number))
+}
+
+/// What the parent knew of a number, if this process has no entry for it, and the parent knew anything.
+pub(crate) fn inherited(number: RawFd) -> Option<&'static Entry> {
+    let number = usize::try_from(number).ok()?;
+    let index = number >> CHUNK_LOG2;
+    let entry = &made(INHERITED.get(index)?)?[number % CHUNK];
+    let is_to_be_read = made(&CHUNKS[index]).is_none() && entry.is_known();
+    // The process comes last: it takes a system call.
+    Some(entry).filter(|_| is_to_be_read && HEIR.load(Ordering::Relaxed) == thread::process())
+}
+
 /// Calls `f` with each number from `first` to `last` of which something is known.
 pub(crate) fn each_known(first: RawFd, last: RawFd, mut f: impl FnMut(RawFd, &'static Entry)) {
     let (first, last) = (first.max(0), last.max(0));
@@ -97,40 +144,52 @@ pub(crate) fn each_known(first: RawFd, last: RawFd, mut f: impl FnMut(RawFd, &'s
     }
 }
 
+/// The numbers from `first` to `last` go out: what the parent knew of them is disowned.
+pub(crate) fn disown(first: RawFd, last: RawFd) {
+    if HEIR.load(Ordering::Relaxed) != 0 {
+        let end = RawFd::try_from(END.load(Ordering::Relaxed) << CHUNK_LOG2).unwrap_or(RawFd::MAX);
+        (first.max(0)..=last).take_while(|number| *number < end).for_each(|number| {
+            known_or_disowned(number);
+        });
+    }
+}
+
 #[inline]
 fn made(chunk: &AtomicPtr<[Entry; CHUNK]>) -> Option<&'static [Entry; CHUNK]> {
-    // SAFETY: null, or a chunk that `make` leaked. Acquire pairs with the release in `make`.
+    // SAFETY: null, or a chunk that was leaked, in this process or in one that it was forked off. Acquire pairs
+    // with the release in `make`.
     unsafe { chunk.load(Ordering::Acquire).as_ref() }
 }
 
 #[cold]
 fn make(index: usize) -> Option<&'static [Entry; CHUNK]> {
     let chunk = &CHUNKS[index];
-    // SAFETY: null, or a chunk that was leaked, in the process that it is of.
-    let inherited = unsafe { INHERITED[index].load(Ordering::Relaxed).as_ref() };
-    let new = |at: usize| inherited.map_or_else(Entry::new, |entries| entries[at].inherit());
     let mut entries = Vec::new();
     entries.try_reserve_exact(CHUNK).ok()?;
+    let _making = MAKING.lock();
+    if let Some(entries) = made(chunk) {
+        return Some(entries);
+    }
+    let inherited = made(&INHERITED[index]);
+    let new = |at: usize| inherited.map_or_else(Entry::new, |entries| entries[at].inherit());
     entries.extend((0..CHUNK).map(new));
     // For a child of a fork, which sees all that this process has done.
     END.fetch_max(index + 1, Ordering::Relaxed);
     let entries: Box<[Entry; CHUNK]> = entries.try_into().ok().expect("of that length");
-    let new = Box::into_raw(entries);
     // Release pairs with the acquire in `made`.
-    let there = chunk
-        .compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire)
-        .map(|_| new)
-        .unwrap_or_else(|first| {
-            // SAFETY: nobody else has seen `new`.
-            drop(unsafe { Box::from_raw(new) });
-            first
-        });
-    // SAFETY: leaked, here or by whoever was first.
-    Some(unsafe { &*there })
+    chunk.store(Box::into_raw(entries), Ordering::Release);
+    made(chunk)
 }
 
 /// In a child of a fork: begins a new table.
-pub(super) fn forget() {
+///
+/// # Safety
+///
+/// The process has one thread, which is in none of the functions of this module.
+pub(super) unsafe fn forget() {
+    // SAFETY: as the caller promises.
+    unsafe { MAKING.renew(()) };
+    HEIR.store(thread::process(), Ordering::Relaxed);
     for (chunk, inherited) in CHUNKS.iter().zip(&INHERITED).take(END.load(Ordering::Relaxed)) {
         let entries = chunk.swap(ptr::null_mut(), Ordering::Relaxed);
         if !entries.is_null() {

@@ -323,10 +323,9 @@ pub(crate) mod blocking {
 /// loop hears of it by edges.
 pub(crate) mod reactor {
     use std::io;
-    use std::os::fd::BorrowedFd;
+    use std::os::fd::{BorrowedFd, RawFd};
 
     use loom::sync::{Condvar, Mutex};
-    use rustix::io::Errno;
 
     use crate::reactor::{Entry, Origin};
     use crate::sys::Event;
@@ -364,8 +363,8 @@ pub(crate) mod reactor {
         Some(&ENTRY)
     }
 
-    pub(crate) fn try_entry<N>(_: N) -> Result<&'static Entry, Errno> {
-        Ok(&ENTRY)
+    pub(crate) fn entry_or_disowned<N>(number: N) -> Option<&'static Entry> {
+        entry(number)
     }
 
     pub(crate) fn register(_: usize, _: BorrowedFd<'_>, token: u64) -> io::Result<()> {
@@ -381,6 +380,13 @@ pub(crate) mod reactor {
     /// Nobody forks here.
     pub(crate) fn may_be_copied() -> bool {
         false
+    }
+
+    /// Nor is memory short.
+    pub(crate) fn note_stray() {}
+
+    pub(crate) fn others(_: RawFd) -> Option<Vec<RawFd>> {
+        None
     }
 
     pub(crate) fn on_refusal(_: usize, _: io::Error) -> io::Result<()> {

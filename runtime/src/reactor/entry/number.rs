@@ -120,7 +120,7 @@ impl Entry {
     #[cfg(not(sylvan_loom))]
     pub(in crate::reactor) fn inherit(&self) -> Self {
         let new = Self::new();
-        if self.is_ours() {
+        if self.is_ours() || !self.is_known() {
             return new;
         }
         new.set_about(self.about());
@@ -132,6 +132,17 @@ impl Entry {
         }
         new.read.set_marked(self.read.is_marked());
         new
+    }
+
+    /// In a child of a fork: what the parent knew here is of another file than the number means from now on.
+    #[cfg(not(sylvan_loom))]
+    pub(in crate::reactor) fn disown(&self) {
+        self.set_about(0);
+    }
+
+    /// In a child of a fork: the child has set an option of a socket that has this entry in the parent.
+    pub(crate) fn note_inherited_option(&self, fd: BorrowedFd<'_>) {
+        self.read.set_marked(is_marked(fd));
     }
 
     /// A descriptor comes in under this number.
@@ -341,10 +352,13 @@ impl Entry {
 
     /// The program has set an option of the socket by the number: a timeout, or the mark.
     pub(crate) fn note_option(&self, fd: BorrowedFd<'_>) {
-        let marked = socket::is_stream(fd) && socket::has_mark(fd);
-        self.take_option(marked);
-        for sibling in self.siblings(fd.as_raw_fd()).into_iter().filter_map(entry) {
-            sibling.take_option(marked);
+        self.take_option(is_marked(fd));
+        for number in self.siblings(fd.as_raw_fd()) {
+            if let Some(sibling) = entry(number) {
+                // SAFETY: nothing is read, written or closed by it. If it is not open it has no mark.
+                let fd = unsafe { BorrowedFd::borrow_raw(number) };
+                sibling.take_option(is_marked(fd));
+            }
         }
     }
 
@@ -398,4 +412,9 @@ impl Entry {
     pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         self.state.lock().flag.is_programs(fd)
     }
+}
+
+/// Whether reads of a descriptor have to wait for more than something.
+fn is_marked(fd: BorrowedFd<'_>) -> bool {
+    socket::is_stream(fd) && socket::has_mark(fd)
 }
