@@ -20,10 +20,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::Errno;
 
-pub use self::descriptors::{
-    attach, attach_accepted, attach_duplicate, detach, lend, release, set_nonblocking, set_timeout,
-    writing_is_over,
-};
+pub use self::descriptors::*;
 #[cfg(not(sylvan_loom))]
 pub use crate::reactor::Hidden;
 pub use crate::reactor::{Interest, Origin};
