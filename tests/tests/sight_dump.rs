@@ -32,6 +32,7 @@ tests::in_each_mode!(
     dumps_under_load_hold_nobody_up_and_are_whole,
     each_signal_appends_a_dump_to_the_file,
     an_unusable_variable_is_an_error_of_the_start,
+    a_thread_that_has_lost_its_core_is_in_a_section_no_longer_than_that_lasts,
 );
 
 /// A file for this test, and nothing in its place.
@@ -295,4 +296,34 @@ fn an_unusable_variable_is_an_error_of_the_start(process: &Process) {
         nowhere.starts_with("`SYLVAN_DUMP_FILE`: /nowhere/at/all cannot be written"),
         "{nowhere}"
     );
+}
+
+fn a_thread_that_has_lost_its_core_is_in_a_section_no_longer_than_that_lasts(process: &Process) {
+    static IS_BESIDE: AtomicBool = AtomicBool::new(false);
+    static IS_BEHIND: AtomicBool = AtomicBool::new(false);
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    if process.way() == Way::Shared {
+        println!("does not hold in the shared mode: nobody takes the core of a thread that runs");
+        return;
+    }
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let computes = || {
+            let other = thread::spawn(|| IS_BESIDE.store(true, Relaxed));
+            let computes_until = |it: &AtomicBool| while !it.load(Relaxed) {};
+            computes_until(&IS_BESIDE);
+            sylvan::blocking(|| ());
+            IS_BEHIND.store(true, Relaxed);
+            computes_until(&IS_OVER);
+            other.join().expect("no panic");
+        };
+        let computes = Builder::new().name("computes".to_owned()).spawn(computes).unwrap();
+        while !IS_BEHIND.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let dump = dump();
+        IS_OVER.store(true, Relaxed);
+        computes.join().expect("no panic");
+        let line = dump.lines().find(|line| line.contains(" computes ")).expect("a line");
+        assert!(line.contains(" running"), "{line}");
+    });
 }

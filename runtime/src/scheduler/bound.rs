@@ -99,7 +99,7 @@ impl Scheduler {
     /// was.
     fn give_core(&'static self, task: &Header, is_to_be_new: bool) -> io::Result<()> {
         let lease = task.lease.get().expect("a green thread is in a run");
-        let began = lease.begin_section();
+        let began = lease.begin_section().is_some();
         while !lease.is_revoked() {
             match self.spares.replace(self.core_of(task), lease, is_to_be_new, |a| get().work(a)) {
                 // Whoever is about to take it will have done so, or have withdrawn, in a moment.

@@ -494,12 +494,15 @@ impl Scheduler {
         }
 
         let begin = lease(task).expect("a green thread is in a run");
-        if !begin.begin_section() {
-            // No core to lose: taken earlier in this run, or in a section already.
-            return f();
-        }
+        let Some(has_core) = begin.begin_section() else { return f() };
         record_section(task, trace::Kind::Section);
         let section = Section { task };
+        if !has_core {
+            // There is nobody to whom it matters how long this takes.
+            let result = f();
+            section.end();
+            return result;
+        }
         let habit = self.habits.of::<F>();
         let handed = habit.lasts() && self.spares.hand_on(self.core_of(task), begin);
         let handed = handed.then(|| habit.hand_on());

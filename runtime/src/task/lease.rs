@@ -269,18 +269,18 @@ impl Lease {
         kept
     }
 
-    /// A blocking section begins in this run; `false` if there is no core to lose: it was taken
-    /// earlier in the run, or the run is in a section already.
+    /// A blocking section begins in this run, whether it has a core to lose: that may have been taken earlier
+    /// in the run; `None` if the run is in a section already.
     #[inline]
     #[must_use]
-    pub(crate) fn begin_section(&self) -> bool {
+    pub(crate) fn begin_section(&self) -> Option<bool> {
         let word = self.word();
         if word & STATE != RUNNING {
-            return false;
+            return None;
         }
         let section = (word + SECTION) & SECTIONS;
         self.set(word & !(SECTIONS | STATE) | section | BLOCKING);
-        self.is_kept()
+        Some(self.is_kept())
     }
 
     /// The blocking section ends; `false` if the core was taken in the meantime.

@@ -65,7 +65,7 @@ impl Core {
         self.touch();
         lease.run();
         let mut given = false;
-        if lease.begin_section() {
+        if lease.begin_section() == Some(true) {
             given = self.owner.give_up(lease);
             if given {
                 self.owner.adopt(new_lease());
@@ -84,7 +84,7 @@ impl Core {
     fn run_and_take_back(&self, lease: &'static Lease) -> bool {
         self.touch();
         lease.run();
-        if lease.begin_section() {
+        if lease.begin_section() == Some(true) {
             if self.owner.give_up(lease) {
                 assert!(lease.is_revoked());
                 self.touch();
@@ -99,7 +99,7 @@ impl Core {
     fn run_and_block(&self, lease: &Lease) -> bool {
         self.touch();
         lease.run();
-        let kept = lease.begin_section() && lease.end_section();
+        let kept = lease.begin_section() == Some(true) && lease.end_section();
         // A task that has lost the core goes on as if it had it, until its next switch.
         let kept_to_the_end = lease.stop();
         assert!(kept || !kept_to_the_end, "the core came back");

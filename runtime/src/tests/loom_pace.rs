@@ -33,7 +33,7 @@ fn a_blocking_section_is_not_missed() {
             }
         });
         lease.run();
-        assert!(lease.begin_section());
+        assert!(lease.begin_section() == Some(true));
         shared.0.on_blocking();
         monitor.join().unwrap();
     });
