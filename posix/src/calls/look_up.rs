@@ -26,7 +26,11 @@ cfg_if::cfg_if! {
     } else {
         /// Elsewhere nothing is certain.
         mod hosts {
-            pub(super) fn known(_: &[u8], _: super::Family) -> Option<Vec<std::net::IpAddr>> {
+            pub(super) fn known<T>(
+                _: &[u8],
+                _: super::Family,
+                _: impl FnOnce(&[std::net::IpAddr]) -> T,
+            ) -> Option<T> {
                 None
             }
 
@@ -61,11 +65,15 @@ pub enum Family {
     V6,
 }
 
-/// The addresses of a host, where it is certain what libc would say: [`heard`] has just been told the same.
-/// `asks` is the function that would be called otherwise.
-#[must_use]
-pub fn known(host: &[u8], family: Family, asks: *const ()) -> Option<Vec<IpAddr>> {
-    if libcs::has(asks) { hosts::known(host, family) } else { None }
+/// What `take` makes of the addresses of a host, where it is certain what libc would say: [`heard`] has just
+/// been told the same. `asks` is the function that would be called otherwise.
+pub fn known<T>(
+    host: &[u8],
+    family: Family,
+    asks: *const (),
+    take: impl FnOnce(&[IpAddr]) -> T,
+) -> Option<T> {
+    if libcs::has(asks) { hosts::known(host, family, take) } else { None }
 }
 
 /// What libc has said of a host.
@@ -76,21 +84,35 @@ pub fn heard(host: &[u8], family: Family, found: impl Iterator<Item = IpAddr>) {
 /// What the mirror's green threads look up at this moment.
 static UNDER_WAY: SingleFlight<(String, State), Answer> = SingleFlight::new();
 
-/// The addresses of a host, as `ask` finds them by libc's `getaddrinfo`.
+/// The addresses of a host with that port, as `ask` finds them by libc's `getaddrinfo`: without one.
 ///
 /// # Errors
 ///
 /// Those of `ask`.
 pub fn addresses(
     host: &str,
+    port: u16,
     ask: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send,
 ) -> io::Result<Vec<SocketAddr>> {
-    if !sylvan::thread::is_green() {
-        return ask();
+    let with_port = |ip: &IpAddr| SocketAddr::new(*ip, port);
+    let take = |ips: &[IpAddr]| ips.iter().map(with_port).collect();
+    let is_green = sylvan::thread::is_green();
+    if is_green
+        && let Some(known) =
+            known(host.as_bytes(), Family::Any, libc::getaddrinfo as *const (), take)
+    {
+        return Ok(known);
     }
-    if let Some(ips) = known(host.as_bytes(), Family::Any, libc::getaddrinfo as *const ()) {
-        return Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect());
-    }
+    let mut found = if is_green { ask_once(host, ask)? } else { ask()? };
+    found.iter_mut().for_each(|addr| addr.set_port(port));
+    Ok(found)
+}
+
+/// Asks, or waits for another thread that does.
+fn ask_once(
+    host: &str,
+    ask: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send,
+) -> io::Result<Vec<SocketAddr>> {
     let question = (host.to_owned(), state());
     let answer = UNDER_WAY.run(question, || LOOK_UPS.blocking(ask).map_err(Failure::from));
     if let Ok(found) = &answer {

@@ -55,10 +55,10 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
         if host.to_str().is_ok_and(|host| host.parse::<IpAddr>().is_ok()) {
             return ask(node, to);
         }
-        if let Some(ips) = known(host.to_bytes(), family, NEXT.get().cast_const().cast())
-            // SAFETY: `ask` makes lists of libc's.
-            && let Some(list) = unsafe { number_by_number(&ips, ask) }
-        {
+        // SAFETY: `ask` makes lists of libc's.
+        let list = |ips: &[IpAddr]| unsafe { number_by_number(ips, ask) };
+        let asks = NEXT.get().cast_const().cast();
+        if let Some(list) = known(host.to_bytes(), family, asks, list).flatten() {
             // SAFETY: as the caller promises.
             unsafe { *to = list };
             return 0;

@@ -118,9 +118,7 @@ fn name_and_port(text: &str) -> Option<(&str, u16)> {
 /// The addresses of a name.
 fn look_up(host: &str, port: u16) -> io::Result<vec::IntoIter<SocketAddr>> {
     let ask = || Ok(::std::net::ToSocketAddrs::to_socket_addrs(&(host, 0))?.collect());
-    let mut found = calls::look_up::addresses(host, ask)?;
-    found.iter_mut().for_each(|addr| addr.set_port(port));
-    Ok(found.into_iter())
+    Ok(calls::look_up::addresses(host, port, ask)?.into_iter())
 }
 
 impl ToSocketAddrs for String {

@@ -20,6 +20,7 @@
 //! have them in any state.
 
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
 use std::sync::RwLock;
@@ -27,11 +28,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::path::Arg;
 
 use super::Family;
 
-const HOSTS: &str = "/etc/hosts";
-const SWITCH: &str = "/etc/nsswitch.conf";
+const HOSTS: &CStr = c"/etc/hosts";
+const SWITCH: &CStr = c"/etc/nsswitch.conf";
 
 /// A file that is longer is left to glibc.
 const LONGEST: usize = 256 << 10;
@@ -51,8 +53,12 @@ static SAYS_FILES: RwLock<Option<Identity>> = RwLock::new(None);
 /// It does not say so, or has changed.
 static IS_OFF: AtomicBool = AtomicBool::new(false);
 
-/// The addresses of a host, if they are certain.
-pub(super) fn known(host: &[u8], family: Family) -> Option<Vec<IpAddr>> {
+/// What `take` makes of the addresses of a host, if they are certain.
+pub(super) fn known<T>(
+    host: &[u8],
+    family: Family,
+    take: impl FnOnce(&[IpAddr]) -> T,
+) -> Option<T> {
     if !is_plain(host) || IS_OFF.load(Ordering::Relaxed) {
         return None;
     }
@@ -60,7 +66,7 @@ pub(super) fn known(host: &[u8], family: Family) -> Option<Vec<IpAddr>> {
     let (file, names) = kept.as_ref()?;
     let (until, ips) = names.0.get(host)?.agreed[family as usize].as_ref()?;
     let is_certain = Instant::now() < *until && *file == Identity::at(HOSTS)?;
-    is_certain.then(|| ips.clone())
+    is_certain.then(|| take(ips))
 }
 
 /// What glibc has said of a host.
@@ -134,7 +140,7 @@ impl Identity {
         }
     }
 
-    fn at(path: &str) -> Option<Self> {
+    fn at(path: impl Arg) -> Option<Self> {
         Some(Self::of(&rustix::fs::stat(path).ok()?))
     }
 
@@ -147,7 +153,7 @@ impl Identity {
 }
 
 /// A file that has not changed lately, nor while it was read.
-fn read(path: &str) -> io::Result<(Identity, Vec<u8>)> {
+fn read(path: impl Arg) -> io::Result<(Identity, Vec<u8>)> {
     let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let stat = rustix::fs::fstat(&fd)?;
     let file = Identity::of(&stat);
@@ -428,8 +434,8 @@ mod tests {
                     println!("no other hosts file can be had here: {why}");
                     return false;
                 }
-                if !has_files_first(&fs::read(SWITCH).unwrap_or_default()) {
-                    println!("{SWITCH} does not say `files` first");
+                if !has_files_first(&fs::read("/etc/nsswitch.conf").unwrap_or_default()) {
+                    println!("{SWITCH:?} does not say `files` first");
                     return false;
                 }
                 let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
