@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <threads.h>
 
-static int quiet[2], other[2], loop, runs, is_waiting;
+static int quiet[2], other[2], loop, runs, is_waiting, is_sent;
 static pid_t child;
 
 static void handle(int signal) {
@@ -106,7 +106,10 @@ static void *blocks(void *unused) {
     struct timespec time = {0, 400000000};
     double begin = now();
     __atomic_store_n(&is_waiting, 1, __ATOMIC_SEQ_CST);
-    long result = ppoll(&fd, 1, &time, &usr1);
+    long result;
+    do
+        result = ppoll(&fd, 1, &time, &usr1);
+    while (!__atomic_load_n(&is_sent, __ATOMIC_SEQ_CST));
     say("ppoll blocks", result, begin);
     printf("took %s\n", now() - begin >= 0.39 ? "as long" : "another time");
     return unused;
@@ -115,7 +118,7 @@ static void *blocks(void *unused) {
 static void interrupt(void *(*run)(void *), long number) {
     pthread_t thread;
     struct timespec late;
-    is_waiting = 0;
+    is_waiting = is_sent = 0;
     pthread_create(&thread, NULL, run, (void *)number);
     while (!__atomic_load_n(&is_waiting, __ATOMIC_SEQ_CST)) sched_yield();
     /* On a busy machine it may be on its way still, and handle the signal before it waits: then another one is
@@ -124,6 +127,7 @@ static void interrupt(void *(*run)(void *), long number) {
         usleep(100000);
         __atomic_store_n(&runs, 0, __ATOMIC_SEQ_CST);
         pthread_kill(thread, SIGUSR1);
+        __atomic_store_n(&is_sent, 1, __ATOMIC_SEQ_CST);
         clock_gettime(CLOCK_REALTIME, &late);
         late.tv_sec += 2;
     } while (pthread_timedjoin_np(thread, NULL, &late));
