@@ -97,3 +97,40 @@ for mode in $modes; do
     SYLVAN_TLS=$mode "${runtime[@]}" -- "${skips[@]}"
     SYLVAN_TLS=$mode "${facts[@]}" -- "${skips[@]}"
 done
+
+# What a program leaves that is aborted: qemu writes a core file of what it emulates.
+echo "looking at a core file of qemu's"
+programs=$CARGO_TARGET_DIR/$target/debug
+left=$(mktemp -d)
+trap 'rm -rf "$left"' EXIT
+mkfifo "$left/input" "$left/said"
+exec {input}<>"$left/input"
+(
+    ulimit -c unlimited
+    cd "$left"
+    # Its child waits for the end of the input.
+    exec {input}>&-
+    exec qemu-aarch64 -L "$libraries" "$programs/scene"
+) <"$left/input" >"$left/said" &
+scene=$!
+grep -q '^ready' "$left/said"
+kill -ABRT "$scene"
+wait "$scene" || true
+exec {input}>&-
+shown=$(for verb in ps stacks; do
+    qemu-aarch64 -L "$libraries" "$programs/look" "$verb" \
+        --core "$left"/qemu_scene_*.core "$programs/scene"
+done)
+for line in \
+    " second  *parked .* mutex 0x.*, most likely held by 'writer' (" \
+    "^most likely a deadlock: 'a' (.*) holds " \
+    ' parked (park): .*'\''parked'\'' (' \
+    '^    scene::stay at ./tests/src/bin/scene.rs:' \
+    "^1 running: 'computes' (" \
+    '^    scene::main::.*closure.* at ./tests/src/bin/scene.rs'; do
+    grep -q -- "$line" <<<"$shown" || {
+        echo "no \`$line\` in"
+        echo "$shown"
+        exit 1
+    }
+done

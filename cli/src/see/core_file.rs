@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use object::Endianness;
-use object::elf::{ET_CORE, FileHeader64, NT_FILE, NT_PRSTATUS, PT_LOAD};
+use object::elf::{ET_CORE, FileHeader64, NT_AUXV, NT_FILE, NT_PRSTATUS, PT_LOAD, ProgramHeader64};
 use object::read::ReadCache;
 use object::read::elf::{FileHeader, ProgramHeader};
 use sylvan_sight::procfs::Mapping;
@@ -43,20 +43,24 @@ struct Segment {
 
 impl CoreFile {
     pub(super) fn open(path: &Path, program: &Path) -> Result<Self, Refusal> {
-        let refuse = |why: &str| Reason::NoCore.with(format!("{}: {why}", path.display()));
+        let refuse = |why: &str| refused(path, why);
         let file = File::open(path).map_err(|error| refuse(&error.to_string()))?;
         let data = ReadCache::new(file.try_clone().map_err(|error| refuse(&error.to_string()))?);
-        let Parsed { segments, mappings, registers } = parse(&data).map_err(|why| refuse(&why))?;
+        let parsed = parse(&data).map_err(|why| refuse(&why))?;
+        let Parsed { segments, mappings, headers_at, registers } = parsed;
         let (path, files) = (path.to_owned(), Vec::new());
         let mut core = Self { path, file, segments, mappings, registers, files };
-        core.find_program(program)?;
+        match headers_at {
+            Some(at) if core.mappings.is_empty() => core.mappings = loaded(program, at)?,
+            _ => core.find_program(program)?,
+        }
         core.files = core.mappings.iter().map(|mapping| File::open(&mapping.file).ok()).collect();
         Ok(core)
     }
 
     /// Has the program read from where the caller says that it is.
     fn find_program(&mut self, program: &Path) -> Result<(), Refusal> {
-        let refuse = |why: &str| Reason::NoCore.with(format!("{}: {why}", program.display()));
+        let refuse = |why: &str| refused(program, why);
         File::open(program).map_err(|error| refuse(&error.to_string()))?;
         let name = program.file_name();
         let of_that_name = |mapping: &&Mapping| mapping.file.file_name() == name;
@@ -94,6 +98,36 @@ impl CoreFile {
     }
 }
 
+fn refused(file: &Path, why: &str) -> Refusal {
+    Reason::NoCore.with(format!("{}: {why}", file.display()))
+}
+
+/// Where the program was mapped whose program headers were there: for a core file without a list of files, as those
+/// are that qemu writes for what it emulates.
+fn loaded(program: &Path, headers_at: u64) -> Result<Vec<Mapping>, Refusal> {
+    const PAGE: u64 = 4096;
+    let broken = |error: object::Error| refused(program, &error.to_string());
+    let file = File::open(program).map_err(|error| refused(program, &error.to_string()))?;
+    let data = ReadCache::new(file);
+    let header = FileHeader64::<Endianness>::parse(&data).map_err(broken)?;
+    let endian = header.endian().map_err(broken)?;
+    let segments = header.program_headers(endian, &data).map_err(broken)?;
+    let segments = segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
+    // The first one begins with the file, and so has its headers in it.
+    let headers = |first: &ProgramHeader64<_>| first.p_vaddr(endian) + header.e_phoff(endian);
+    let moved = headers_at.wrapping_sub(segments.clone().next().map_or(0, headers));
+    let mapping = |segment: &ProgramHeader64<_>| {
+        let start = moved.wrapping_add(segment.p_vaddr(endian));
+        Mapping {
+            start: start & !(PAGE - 1),
+            end: (start + segment.p_filesz(endian)).next_multiple_of(PAGE),
+            offset: segment.p_offset(endian) & !(PAGE - 1),
+            file: program.to_owned(),
+        }
+    };
+    Ok(segments.map(mapping).collect())
+}
+
 /// Which of these, in the order of their addresses, has the address.
 fn find<T>(pieces: &[T], at: u64, range: impl Fn(&T) -> (u64, u64)) -> Option<usize> {
     let compare = |piece: &T| {
@@ -125,6 +159,8 @@ impl Memory for CoreFile {
 struct Parsed {
     segments: Vec<Segment>,
     mappings: Vec<Mapping>,
+    /// Where the program headers of the program are.
+    headers_at: Option<u64>,
     registers: HashMap<u32, Registers>,
 }
 
@@ -150,6 +186,7 @@ fn parse(data: &ReadCache<File>) -> Result<Parsed, String> {
                 NT_FILE => {
                     parsed.mappings = mapped(note.desc()).ok_or("its list of files is cut")?;
                 }
+                NT_AUXV => parsed.headers_at = headers_at(note.desc()),
                 NT_PRSTATUS => parsed.registers.extend(status(note.desc())),
                 _ => {}
             }
@@ -158,6 +195,14 @@ fn parse(data: &ReadCache<File>) -> Result<Parsed, String> {
     parsed.segments.sort_by_key(|segment| segment.start);
     parsed.mappings.sort_by_key(|mapping| mapping.start);
     Ok(parsed)
+}
+
+/// Where the program headers are, by what the kernel tells a program at its start (`NT_AUXV`): pairs of words.
+fn headers_at(note: &[u8]) -> Option<u64> {
+    const HEADERS: u64 = 3;
+    let (words, _) = note.as_chunks();
+    let words: Vec<_> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
+    words.chunks_exact(2).find(|pair| pair[0] == HEADERS).map(|pair| pair[1])
 }
 
 /// The number of an OS thread, and its registers (`NT_PRSTATUS`).
