@@ -205,7 +205,7 @@ impl Names {
             let line = line.split(|byte| *byte == b'#').next().unwrap_or_default();
             let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
             let address = words.next().and_then(|word| str::from_utf8(word).ok()?.parse().ok());
-            // Some versions do not take a line that begins with a space.
+            // A line that begins with a space is left to glibc.
             let address = address.filter(|_| !line.starts_with(b" ") && !line.starts_with(b"\t"));
             let address = address.filter(|ip: &IpAddr| match ip {
                 IpAddr::V4(_) => true,
