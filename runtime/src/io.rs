@@ -174,7 +174,13 @@ fn attempt_at<T: Send>(
                     }
                     return Err(Stopped::Wait(Errno::BADF.into()));
                 }
-                Err(error) if is_would_block(&error) => entry.note_empty(interest, seen),
+                Err(error) if is_would_block(&error) => {
+                    entry.note_empty(interest, seen);
+                    // The kernel's is a number, with nothing to drop.
+                    if error.raw_os_error().is_some() {
+                        std::mem::forget(error);
+                    }
+                }
                 // A signal is for the OS thread.
                 Err(error)
                     if error.kind() == io::ErrorKind::Interrupted && !call.is_interruptible() =>

@@ -281,9 +281,19 @@ impl Local {
     }
 
     /// Gives up what others may need while it sleeps: free stacks, coldest first, and reservations.
+    #[inline]
     pub(super) fn give_up_stacks(&mut self) {
-        self.unreserve_surplus();
-        let n = self.stacks.len().saturating_sub(STACKS_ASLEEP_MAX);
+        if self.surplus.is_some() {
+            self.unreserve_surplus();
+        }
+        if self.stacks.len() > STACKS_ASLEEP_MAX {
+            self.release_stacks();
+        }
+    }
+
+    #[cold]
+    fn release_stacks(&mut self) {
+        let n = self.stacks.len() - STACKS_ASLEEP_MAX;
         self.stacks.drain(..n).for_each(stack::release);
     }
 

@@ -541,15 +541,16 @@ impl Scheduler {
         if self.idle.is_surplus() {
             return false;
         }
-        let most = SHARE_MAX.min(core.queue.room());
         let any_woken = !self.woken.is_empty() && self.take_woken(local);
-        let share = self.inject.take_share(self.cores.len(), most);
+        if self.inject.is_empty() {
+            return any_woken;
+        }
+        let share = self.inject.take_share(self.cores.len(), SHARE_MAX.min(core.queue.room()));
         let any = any_woken || !share.is_empty();
         for task in share {
             // SAFETY: this worker has the core.
-            if unsafe { core.queue.push(task) }.is_err() {
-                unreachable!("there was room, and this worker alone fills it");
-            }
+            let pushed = unsafe { core.queue.push(task) };
+            assert!(pushed.is_ok(), "there was room, and this worker alone fills it");
         }
         any
     }
@@ -672,9 +673,9 @@ impl Scheduler {
             let now_ns = reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Awake, 0);
+                record::record_look(core, &local.events);
             }
             local.counts.n_events += local.events.len() as u64;
-            record::record_look(core, &local.events);
             deadlines.ring(now_ns, &mut local.ready);
         };
         local.searching =
