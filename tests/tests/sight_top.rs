@@ -126,9 +126,8 @@ fn top_until(what: &str, is_there: impl Fn(&Said) -> bool) {
     }
 }
 
-/// Runs that last, of more threads than there are cores, go on without one, in turn.
-#[test]
-fn the_busiest_that_wait_are_told_as_by_ps_and_those_that_are_to_run_without_a_core_are_counted() {
+/// So many threads compute for 3 ms at a time and sleep for so long in between, until `top` says that there is something.
+fn top_of_naps(n: usize, nap: Duration, what: &str, is_there: impl Fn(&Said) -> bool) {
     let goes_on = Arc::new(AtomicBool::new(true));
     let naps = |_| {
         let theirs = Arc::clone(&goes_on);
@@ -136,23 +135,38 @@ fn the_busiest_that_wait_are_told_as_by_ps_and_those_that_are_to_run_without_a_c
             while theirs.load(Ordering::Relaxed) {
                 let begin = Instant::now();
                 while begin.elapsed() < Duration::from_millis(3) {}
-                thread::sleep(Duration::from_millis(1));
+                thread::sleep(nap);
             }
         };
         thread::Builder::new().name("naps".to_owned()).spawn(naps).unwrap()
     };
-    let threads: Vec<_> = (0..8).map(naps).collect();
-    top_until("nap", |said| {
-        let naps = |line: &str| line.contains(" naps ") && line.contains(" sleep, 0.0 s left");
-        said.stdout.lines().any(naps)
-    });
-    // Where they are shared a thread stays with its worker.
-    if !are_thread_locals_shared() {
-        let apart = |said: &Said| said.stdout.split_once(" without a core: ").unwrap().1.to_owned();
-        top_until("thread that waits", |said| !apart(said).starts_with('0'));
-    }
+    let threads: Vec<_> = (0..n).map(naps).collect();
+    top_until(what, is_there);
     goes_on.store(false, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn the_busiest_that_wait_are_told_as_by_ps() {
+    top_of_naps(1, Duration::from_millis(60), "nap", |said| {
+        let naps = |line: &str| {
+            line.contains(" naps ") && line.contains("  sleep, ") && line.ends_with(" s left")
+        };
+        said.stdout.lines().any(naps)
+    });
+}
+
+/// Runs that last, of more threads than there are cores, go on without one, in turn.
+#[test]
+fn those_that_are_to_run_without_a_core_are_counted() {
+    // Where they are shared a thread stays with its worker.
+    if are_thread_locals_shared() {
+        return;
+    }
+    top_of_naps(8, Duration::from_millis(1), "thread that waits", |said| {
+        let (_, n) = said.stdout.split_once(" without a core: ").expect("how many");
+        !n.starts_with('0')
+    });
 }
 
 #[test]
