@@ -90,6 +90,16 @@ pub(crate) const ALL: &[Peer] = &[
         most_threads: usize::MAX,
     },
     Peer {
+        name: "shim-plain",
+        about: "the same as `shim`, without the timeouts that the scene asks for",
+        kind: Kind::Shim,
+        source: Source::Package("peer-shim"),
+        settings: &[],
+        environment: &[],
+        plays: Plays::Only { scene: "timeouts", as_scene: "echo-tcp" },
+        most_threads: usize::MAX,
+    },
+    Peer {
         name: "threads",
         about: "the same source on std: an OS thread per client",
         kind: Kind::Peer,

@@ -20,6 +20,9 @@ use std::fmt::Display;
 use std::process::exit;
 use std::time::{Duration, Instant};
 
+/// For how long a server of the scene `timeouts` waits for a client at most, which is never so long.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The exit code that says: this peer has no such scene.
 pub const UNSUPPORTED: i32 = 3;
 

@@ -81,6 +81,7 @@ func main() {
 	runtime.GOMAXPROCS(number("workers", 1))
 	scenes := map[string]func(){
 		"echo-tcp":  echoTCP,
+		"timeouts":  echoWithTimeouts,
 		"echo-unix": echoUnix,
 		"echo-udp":  echoUDP,
 		"http":      plaintext,

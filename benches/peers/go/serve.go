@@ -5,7 +5,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
+
+// timeout is that of the kit.
+const timeout = 30 * time.Second
 
 const chatMessage = 64
 
@@ -35,6 +39,31 @@ func echo(stream net.Conn) {
 	for {
 		n, err := stream.Read(bytes)
 		if err != nil {
+			return
+		}
+		if _, err = stream.Write(bytes[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func echoWithTimeouts() {
+	serve("tcp", "127.0.0.1:0", echoWithin)
+}
+
+// echoWithin sets the deadline of each read, and of each write.
+func echoWithin(stream net.Conn) {
+	defer stream.Close()
+	bytes := make([]byte, number("buffer", 4096))
+	for {
+		if stream.SetReadDeadline(time.Now().Add(timeout)) != nil {
+			return
+		}
+		n, err := stream.Read(bytes)
+		if err != nil {
+			return
+		}
+		if stream.SetWriteDeadline(time.Now().Add(timeout)) != nil {
 			return
 		}
 		if _, err = stream.Write(bytes[:n]); err != nil {

@@ -20,6 +20,7 @@ use crate::case::Scene;
 /// All scenes, the most important ones first.
 pub(crate) const ALL: &[Scene] = &[
     serve::ECHO_TCP,
+    serve::TIMEOUTS,
     micro::YIELD,
     micro::SPAWN,
     micro::BATCH,

@@ -21,12 +21,23 @@ pub(super) const ECHO_TCP: Scene = Scene {
     cases: echo_tcp,
 };
 
+pub(super) const TIMEOUTS: Scene = Scene {
+    name: "timeouts",
+    about: "TCP echo, each read and write of the server with a timeout of 30 s",
+    quick: true,
+    needs: None,
+    cases: |bench| {
+        let plan: &[usize] = if bench.quick { &[64, 1_024] } else { &[64, 1_024, 8_000] };
+        plan.iter().map(|&n| echo(bench, "timeouts", Transport::Tcp, n, 64, 1)).collect()
+    },
+};
+
 pub(super) const ECHO_UDP: Scene = Scene {
     name: "echo-udp",
     about: "UDP echo on one socket",
     quick: true,
     needs: None,
-    cases: |bench| vec![echo(bench, Transport::Udp, 64, 64, 1)],
+    cases: |bench| vec![echo(bench, "echo-udp", Transport::Udp, 64, 64, 1)],
 };
 
 pub(super) const ECHO_UNIX: Scene = Scene {
@@ -34,7 +45,7 @@ pub(super) const ECHO_UNIX: Scene = Scene {
     about: "echo over a Unix socket",
     quick: true,
     needs: None,
-    cases: |bench| vec![echo(bench, Transport::Unix, 64, 64, 1)],
+    cases: |bench| vec![echo(bench, "echo-unix", Transport::Unix, 64, 64, 1)],
 };
 
 pub(super) const HTTP: Scene = Scene {
@@ -79,23 +90,20 @@ fn echo_tcp(bench: &Bench) -> Vec<Case> {
             (1_024, 16_384, 1),
         ]
     };
-    let case =
-        |&(connections, length, workers)| echo(bench, Transport::Tcp, connections, length, workers);
+    let case = |&(connections, length, workers)| {
+        echo(bench, "echo-tcp", Transport::Tcp, connections, length, workers)
+    };
     plan.iter().map(case).collect()
 }
 
 fn echo(
     bench: &Bench,
+    scene: &'static str,
     transport: Transport,
     connections: usize,
     length: usize,
     workers: usize,
 ) -> Case {
-    let scene = match transport {
-        Transport::Tcp => "echo-tcp",
-        Transport::Udp => "echo-udp",
-        Transport::Unix => "echo-unix",
-    };
     let connections = bench.connections(connections);
     let title = format!("{connections} connections, {length} B, {}", bench.placement(workers));
     let stand = move |bench: &Bench, peer: &Peer| {

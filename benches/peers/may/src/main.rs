@@ -12,6 +12,7 @@ fn main() {
     may::config().set_workers(args.workers());
     match args.scene() {
         "echo-tcp" => serve::echo_tcp(&args),
+        "timeouts" => serve::echo_with_timeouts(&args),
         "echo-unix" => serve::echo_unix(&args),
         "echo-udp" => serve::echo_udp(&args),
         "http" => serve::http(&args),

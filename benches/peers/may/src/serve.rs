@@ -14,6 +14,15 @@ pub(crate) fn echo_tcp(args: &Args) {
     accept_tcp(move |stream| echo(stream, buffer));
 }
 
+pub(crate) fn echo_with_timeouts(args: &Args) {
+    let buffer = args.buffer();
+    accept_tcp(move |stream| {
+        stream.set_read_timeout(Some(kit::TIMEOUT))?;
+        stream.set_write_timeout(Some(kit::TIMEOUT))?;
+        echo(stream, buffer)
+    });
+}
+
 pub(crate) fn http(args: &Args) {
     let buffer = args.buffer();
     accept_tcp(move |stream| answer(stream, buffer));

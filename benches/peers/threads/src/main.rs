@@ -13,7 +13,8 @@ mod serve;
 fn main() {
     let args = kit::Args::from_env();
     match args.scene() {
-        "echo-tcp" => serve::echo_tcp(&args),
+        "echo-tcp" => serve::echo_tcp(&args, None),
+        "timeouts" => serve::echo_tcp(&args, Some(kit::TIMEOUT)),
         "echo-unix" => serve::echo_unix(&args),
         "echo-udp" => serve::echo_udp(&args),
         "http" => serve::http(&args),

@@ -4,11 +4,12 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::thread;
+use std::time::Duration;
 
 use kit::Args;
 use kit::http::Exchange;
 
-pub(crate) fn echo_tcp(args: &Args) {
+pub(crate) fn echo_tcp(args: &Args, timeout: Option<Duration>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     kit::ready(listener.local_addr().expect("a bound listener has an address"));
     let buffer = args.buffer();
@@ -16,6 +17,10 @@ pub(crate) fn echo_tcp(args: &Args) {
         for stream in listener.incoming() {
             let stream = stream.expect("a client");
             stream.set_nodelay(true).expect("a TCP socket has the option");
+            if timeout.is_some() {
+                stream.set_read_timeout(timeout).expect("a socket has the option");
+                stream.set_write_timeout(timeout).expect("a socket has the option");
+            }
             thread::spawn(move || echo(stream, buffer));
         }
     };

@@ -40,6 +40,7 @@ fn main() {
     let executor = Executor::new(&args);
     match args.scene() {
         "echo-tcp" => serve::echo_tcp(&executor, &args),
+        "timeouts" => serve::echo_with_timeouts(&executor, &args),
         "echo-unix" => serve::echo_unix(&executor, &args),
         "echo-udp" => serve::echo_udp(&executor, &args),
         "http" => serve::http(&executor, &args),

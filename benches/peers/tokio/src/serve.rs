@@ -7,12 +7,19 @@ use kit::Args;
 use kit::http::Exchange;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener};
+use tokio::time::timeout;
 
 use crate::Executor;
 
 pub(crate) fn echo_tcp(executor: &Executor, args: &Args) {
     let buffer = args.buffer();
     executor.run(accept_tcp(move |stream| echo(stream, buffer))).expect("a healthy listener");
+}
+
+pub(crate) fn echo_with_timeouts(executor: &Executor, args: &Args) {
+    let buffer = args.buffer();
+    let client = move |stream| echo_within(stream, buffer);
+    executor.run(accept_tcp(client)).expect("a healthy listener");
 }
 
 pub(crate) fn http(executor: &Executor, args: &Args) {
@@ -54,6 +61,17 @@ async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin, buffer: usize) ->
         match stream.read(&mut bytes).await? {
             0 => return Ok(()),
             n => stream.write_all(&bytes[..n]).await?,
+        }
+    }
+}
+
+/// Each read, and each write, within the timeout.
+async fn echo_within(mut stream: TcpStream, buffer: usize) -> io::Result<()> {
+    let mut bytes = vec![0; buffer];
+    loop {
+        match timeout(kit::TIMEOUT, stream.read(&mut bytes)).await?? {
+            0 => return Ok(()),
+            n => timeout(kit::TIMEOUT, stream.write_all(&bytes[..n])).await??,
         }
     }
 }

@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(1_000);
 type Path = fn(&mut Meter);
 
 /// What each of them is called; the text says what one operation is.
-pub(crate) const ALL: [(&str, &str, Path); 9] = [
+pub(crate) const ALL: [(&str, &str, Path); 10] = [
     ("yield", "a `yield_now` of each of two threads", yields),
     ("spawn", "a spawn and a join", spawn_and_join),
     ("batch", "the same, but 61 spawns come first", batch),
@@ -28,7 +28,8 @@ pub(crate) const ALL: [(&str, &str, Path); 9] = [
     ("timer", "the same, each wait with a timeout", |meter| {
         ping_pong(meter, || thread::park_timeout(LONG));
     }),
-    ("echo", "64 bytes there and back over a pair of sockets", echo),
+    ("echo", "64 bytes there and back over a pair of sockets", |meter| echo(meter, None)),
+    ("timeouts", "the same, at a server with timeouts", |meter| echo(meter, Some(LONG))),
 ];
 
 /// A worker looks at its event loop after so many runs. A whole period is counted.
@@ -164,8 +165,10 @@ fn ping_pong(meter: &mut Meter, wait: fn()) {
     play(&turn, 0, other.thread(), wait, || meter.tick());
 }
 
-fn echo(meter: &mut Meter) {
+fn echo(meter: &mut Meter, timeout: Option<Duration>) {
     let (mut near, mut far) = UnixStream::pair().expect("a pair of sockets");
+    far.set_read_timeout(timeout).expect("a socket has the option");
+    far.set_write_timeout(timeout).expect("a socket has the option");
     thread::spawn(move || {
         let mut message = [0; 64];
         while far.read(&mut message).expect("a message") != 0 {
