@@ -21,7 +21,9 @@
 
 use std::ffi::{c_int, c_uint, c_ulong, c_void};
 use std::mem;
+use std::time::Duration;
 
+use sylvan::contract::io::Interest;
 use sylvan::contract::numbers;
 
 use crate::clock::CLOCK_GETTIME;
@@ -233,11 +235,32 @@ pub unsafe extern "C" fn setsockopt(
         unsafe { mem::transmute(SETSOCKOPT.get()) };
     // SAFETY: as the caller promises.
     let result = unsafe { next(fd, level, option, value, len) };
-    let matters = matches!(option, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO | libc::SO_RCVLOWAT);
-    if result == 0 && level == libc::SOL_SOCKET && matters {
-        numbers::option_was_set(fd);
+    if result == 0 && level == libc::SOL_SOCKET {
+        match option {
+            // SAFETY: the kernel has read it.
+            libc::SO_RCVTIMEO => unsafe { timeout_was_set(fd, Interest::Read, value) },
+            // SAFETY: as above.
+            libc::SO_SNDTIMEO => unsafe { timeout_was_set(fd, Interest::Write, value) },
+            libc::SO_RCVLOWAT => numbers::mark_was_set(fd),
+            _ => {}
+        }
     }
     result
+}
+
+/// # Safety
+///
+/// There is a `timeval`.
+unsafe fn timeout_was_set(fd: c_int, interest: Interest, value: *const c_void) {
+    // SAFETY: as the caller promises.
+    let time = unsafe { value.cast::<libc::timeval>().read_unaligned() };
+    let micros = Duration::from_micros(time.tv_usec.unsigned_abs());
+    let timeout = match u64::try_from(time.tv_sec) {
+        Ok(secs) => Some(Duration::from_secs(secs) + micros).filter(|timeout| !timeout.is_zero()),
+        // The kernel does not wait then.
+        Err(_) => Some(Duration::from_micros(1)),
+    };
+    numbers::timeout_was_set(fd, interest, timeout);
 }
 
 // `fcntl` and `ioctl` take one argument more where a request has one. On these architectures it is where

@@ -12,6 +12,7 @@
 //! runtime started: there the kernel's own call is all.
 
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
 use rustix::io::fcntl_getfd;
 
@@ -70,15 +71,22 @@ pub fn is_hidden(number: RawFd) -> bool {
 /// Says that whether calls on a descriptor block was set by its number (`O_NONBLOCK`), just now.
 pub fn flag_was_set(number: RawFd) {
     if let Some(entry) = entry(number) {
-        entry.note_flag();
+        entry.note_flag(borrow(number));
     }
 }
 
-/// Says that an option of a socket was set by its number, just now: a timeout, or how much reads wait for.
-pub fn option_was_set(number: RawFd) {
-    let amend = |inherited: &Entry| inherited.note_inherited_option(borrow(number));
+/// Says that a timeout of a socket was set by its number, just now; `None`: that it has none.
+pub fn timeout_was_set(number: RawFd, interest: Interest, timeout: Option<Duration>) {
+    if let Some(entry) = entry(number) {
+        entry.set_timeout(borrow(number), interest, timeout);
+    }
+}
+
+/// Says that it was set by a socket's number, just now, how much reads wait for.
+pub fn mark_was_set(number: RawFd) {
+    let amend = |inherited: &Entry| inherited.note_inherited_mark(borrow(number));
     if let Some(entry) = of_this_process(reactor::known_or(number, amend)) {
-        entry.note_option(borrow(number));
+        entry.note_mark(borrow(number));
     }
 }
 

@@ -140,7 +140,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_8"]
+    #[link_name = "__sylvan_sight_9"]
     static NOTE: [u32; 6];
 }
 

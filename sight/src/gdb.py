@@ -15,7 +15,7 @@ import struct
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 8
+VERSION = 9
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.

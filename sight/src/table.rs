@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else.
 pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 8;
+pub const VERSION: u64 = 9;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -301,6 +301,8 @@ words! {
     EntryWaiter {
         /// A pointer to the task; null for an OS thread.
         task,
+        /// Until when, by the runtime's clock; all bits if for ever.
+        deadline_ns,
         /// A pointer to the one behind it; from the last to the first.
         next,
         /// The size of this.

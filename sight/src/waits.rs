@@ -18,6 +18,9 @@ const ELEMENTS_MAX: usize = 1 << 24;
 /// What a waiter says of its time that does not wait for its turn.
 const NO_TURN: u64 = u64::MAX;
 
+/// What a waiter says of its deadline that has none.
+const FOR_EVER: u64 = u64::MAX;
+
 /// What a thread waits for, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
@@ -116,6 +119,8 @@ pub fn waits<M: Memory + ?Sized>(
     follow(memory, descriptors, layout.next, layout.size, |descriptor, _, waiter| {
         if let Some(index) = parked(waiter.word(layout.task)) {
             waits[index].descriptor = Some(descriptor);
+            waits[index].deadline_ns = Some(waiter.word(layout.deadline_ns))
+                .filter(|deadline_ns| *deadline_ns != FOR_EVER);
         }
     });
     let layout = &table.waiter;

@@ -121,7 +121,7 @@ pub fn set_timeout(
     };
     set_socket_timeout(fd.as_fd(), which, timeout)?;
     if let Some(entry) = reactor::entry(fd) {
-        entry.set_timeout(interest, timeout);
+        entry.set_timeout(fd, interest, timeout);
     }
     Ok(())
 }

@@ -455,14 +455,24 @@ pub(crate) fn park(task: &Header, reason: WaitReason) {
     task.state.resume();
 }
 
-/// For a wait with one waker: parks first, then looks.
+/// For a wait with one waker: parks first, then looks whether that has come.
 #[inline]
 pub(crate) fn park_until(task: &Header, reason: WaitReason, is_woken: impl Fn() -> bool) {
+    park_until_some(task, reason, || is_woken().then_some(()));
+}
+
+/// As `park_until`, for a waker that leaves word.
+#[inline]
+pub(crate) fn park_until_some<T>(
+    task: &Header,
+    reason: WaitReason,
+    end: impl Fn() -> Option<T>,
+) -> T {
     loop {
         switch_off(task, reason);
         task.state.resume_claimed();
-        if is_woken() {
-            return;
+        if let Some(end) = end() {
+            return end;
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::heir::Heir;
 use crate::clock;
 use crate::park::{Interrupt, WaitReason};
+use crate::timer;
 
 /// A direction of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,19 @@ impl<'a> Call<'a> {
     #[inline]
     pub(crate) fn is_due(&self) -> bool {
         self.deadline_ns != Self::NEVER && clock::now_ns() >= self.deadline_ns
+    }
+
+    /// Until when it may be kept waiting, now that it is about to wait; `None` if its time is up.
+    #[inline]
+    pub(super) fn latest_ns(&self) -> Option<u64> {
+        if self.deadline_ns == Self::NEVER { Some(Self::NEVER) } else { self.latest_by_clock_ns() }
+    }
+
+    #[cold]
+    fn latest_by_clock_ns(&self) -> Option<u64> {
+        let left_ns = self.deadline_ns.saturating_sub(clock::now_ns());
+        let latest_ns = self.deadline_ns.saturating_add(timer::lateness_ns(left_ns));
+        (left_ns != 0).then_some(latest_ns)
     }
 
     /// Whether it can be interrupted.

@@ -18,10 +18,15 @@
 //! An OS thread may wait here, too (`waiter`). One that runs out of patience takes itself out, or finds
 //! under the lock that it was woken.
 //!
+//! # Until when
+//!
+//! See `deadline`: a wait may be for a time at most, by the descriptor's timeouts or the caller's.
+//!
 //! # Whose number it is
 //!
 //! See `number`: descriptors come in and go out while others wait.
 
+mod deadline;
 mod number;
 #[cfg(not(sylvan_loom))]
 pub(crate) mod several;
@@ -35,14 +40,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::bell;
 use super::call::{Call, Interest};
 use super::flag::Flag;
-use super::options::{Options, Patience};
+use super::options::Options;
 use super::readiness::{News, Seen, Side};
-use super::waiter::{Outside, Waiter, schedule};
-use crate::clock;
+use super::waiter::{End, Outside, Waiter, schedule};
 use crate::lock::{Guard, Lock};
-use crate::park::{self, Wait};
+use crate::park::{self, Interrupt};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::Ring;
 use crate::sys::{Event, cache};
@@ -71,6 +76,8 @@ struct State {
     options: Options,
     /// The turn of who came to wait last.
     last_turn: u64,
+    /// When the bell rings at the latest: see `deadline`.
+    rings_ns: u64,
     readers: Ring<Waiter>,
     writers: Ring<Waiter>,
 }
@@ -120,6 +127,7 @@ impl Entry {
                 flag: Flag::new(true),
                 options: Options::new(),
                 last_turn: 0,
+                rings_ns: Call::NEVER,
                 readers: Ring::new(),
                 writers: Ring::new(),
             }),
@@ -244,12 +252,13 @@ impl Entry {
         call: &mut Call<'_>,
     ) -> io::Result<()> {
         let mut state = self.state.lock();
-        if (seen.is_closed() || !state.options.wait_is_plain(interest))
+        if (seen.is_closed() || !state.options.are_known_to_block())
             && self.prepare_wait(&mut state, fd, interest, seen, call)?
         {
             return Ok(());
         }
-        self.park(task, fd, interest, seen, call, state)
+        let latest_ns = state.latest(interest, call);
+        self.park(task, fd, interest, seen, call, latest_ns, state)
     }
 
     /// As `wait`, whatever the program has set: until the call's deadline alone.
@@ -263,11 +272,13 @@ impl Entry {
     ) -> io::Result<()> {
         let mut state = self.state.lock();
         self.doubt_registration(&mut state, fd);
-        self.park(task, fd, interest, seen, call, state)
+        let latest_ns = call.latest_ns();
+        self.park(task, fd, interest, seen, call, latest_ns, state)
     }
 
     // Here and above, what is seldom needed is out of line: each line of the frames of who waits has
     // to be brought back into the cache before it can go on.
+    #[allow(clippy::too_many_arguments, reason = "it is a part of its two callers")]
     #[inline(always)]
     fn park(
         &self,
@@ -276,6 +287,7 @@ impl Entry {
         interest: Interest,
         seen: Seen,
         call: &mut Call<'_>,
+        latest_ns: Option<u64>,
         mut state: Guard<'_, State>,
     ) -> io::Result<()> {
         let side = self.side(interest);
@@ -288,26 +300,30 @@ impl Entry {
             drop(state);
             return super::on_refusal(task.core.load(Ordering::Relaxed) as usize, error);
         }
-        if call.is_due() {
-            return self.time_is_up(interest, call);
-        }
+        let Some(latest_ns) = latest_ns else { return self.time_is_up(interest, call) };
+        let core = task.core.load(Ordering::Relaxed);
         let is_first_wait = call.turn == 0;
         if is_first_wait {
             call.turn = state.take_turn();
         }
-        let waiter = Waiter::green(task, call.turn);
+        let waiter = Waiter::green(task, call.turn, call.deadline_ns);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
         unsafe { state.enqueue(interest, &waiter, is_first_wait) };
         self.count_waiting(interest, 1);
+        let wakes = latest_ns < state.rings_ns
+            && bell(fd).is_some_and(|bell| state.set_bell(bell, core, call.deadline_ns));
         drop(state);
-        if call.deadline_ns == Call::NEVER && call.interrupt.is_none() {
-            park::park_until(task, interest.reason(), || waiter.is_woken());
-        } else {
-            match self.park_guarded(task, interest, &waiter, call) {
-                Wait::TimedOut => return self.time_is_up(interest, call),
-                Wait::Interrupted => return Err(Errno::INTR.into()),
-                _ => {}
-            }
+        if wakes {
+            (task.scheduling().wake_core)(core as usize);
+        }
+        let end = match call.interrupt {
+            None => park::park_until_some(task, interest.reason(), || waiter.end()),
+            Some(interrupt) => self.park_guarded(task, interest, &waiter, interrupt),
+        };
+        match end {
+            End::Woken => {}
+            End::Late => return self.time_is_up(interest, call),
+            End::Interrupted => return Err(Errno::INTR.into()),
         }
         if side.news(seen) == News::OtherFile {
             call.heir = waiter.heir();
@@ -388,29 +404,26 @@ impl Entry {
         Ok(())
     }
 
-    /// Parks until the waiter is woken, the time of the call is up, or it is interrupted.
+    /// Parks until the waiter is woken, be it that its time is up, or interrupted.
     #[inline(never)]
     fn park_guarded(
         &self,
         task: &Header,
         interest: Interest,
         waiter: &Waiter,
-        call: &Call<'_>,
-    ) -> Wait {
-        let deadline_ns = (call.deadline_ns != Call::NEVER).then_some(call.deadline_ns);
-        let end = park::park_guarded(task, interest.reason(), deadline_ns, call.interrupt, || {
-            waiter.is_woken()
-        });
+        interrupt: &Interrupt,
+    ) -> End {
+        let is_woken = || waiter.is_woken();
+        park::park_guarded(task, interest.reason(), None, Some(interrupt), is_woken);
         // The last of its wakers: its lock, too, before the frame ends (see `park`).
         let mut state = self.state.lock();
         park::settle(task);
-        if waiter.is_woken() {
-            return Wait::Woken;
-        }
-        // SAFETY: not woken, hence still queued.
-        unsafe { state.queue(interest).remove(waiter) };
-        self.count_waiting(interest, -1);
-        end
+        waiter.end().unwrap_or_else(|| {
+            // SAFETY: not woken, hence still queued.
+            unsafe { state.queue(interest).remove(waiter) };
+            self.count_waiting(interest, -1);
+            End::Interrupted
+        })
     }
 
     /// What comes before a wait that is not plain; whether to try once more instead.
@@ -424,22 +437,15 @@ impl Entry {
         call: &mut Call<'_>,
     ) -> io::Result<bool> {
         self.doubt_registration(state, fd);
-        // How long a call may wait is settled when it begins to, as in the kernel: what the program sets
-        // from then on is for the next one.
-        if call.turn == 0 {
-            let Some(patience) = state.patience(fd, interest)? else {
-                // What was noted is not the kernel's answer: data may be there that no event has told yet.
-                if seen.is_empty() {
-                    self.side(interest).forget_note();
-                    return Ok(true);
-                }
-                return Err(Errno::AGAIN.into());
-            };
-            if call.deadline_ns == Call::NEVER
-                && let Some(timeout) = patience
-            {
-                call.deadline_ns = clock::now_ns().saturating_add(ns(timeout));
+        // Whether a call waits is settled when it begins to: what the program sets from then on is for the
+        // next one.
+        if call.turn == 0 && !state.block(fd)? {
+            // What was noted is not the kernel's answer: data may be there that no event has told yet.
+            if seen.is_empty() {
+                self.side(interest).forget_note();
+                return Ok(true);
             }
+            return Err(Errno::AGAIN.into());
         }
         Ok(seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true))
     }
@@ -508,8 +514,20 @@ impl State {
         self.last_turn
     }
 
-    fn patience(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Option<Patience>> {
-        self.options.patience(fd, interest, || self.flag.is_programs(fd))
+    /// Changes the options, which others of the file's descriptors are to take.
+    fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
+        self.flag.change(&mut self.options, change);
+    }
+
+    /// Takes those that another one has changed.
+    fn take_options(&mut self) {
+        self.flag.change(&mut self.options, |_| {});
+    }
+
+    /// Whether a call that found nothing is to wait.
+    fn block(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        self.flag.learn(&mut self.options, fd)?;
+        Ok(self.options.block())
     }
 
     fn queue(&mut self, interest: Interest) -> &mut Ring<Waiter> {
@@ -556,8 +574,4 @@ pub(crate) fn block_until_ready(
         tv_nsec: left.subsec_nanos().into(),
     });
     Ok(poll(&mut [PollFd::new(&fd, flags)], timeout.as_ref())? != 0)
-}
-
-fn ns(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -9,6 +9,8 @@
 //! | duplicates of such a one, each announced | the same; what is known of the flag they share |
 //! | any that came from elsewhere, or was lent | the program's alone, from then on |
 //!
+//! Duplicates share their options, too (`options`): they are those of the file.
+//!
 //! A descriptor is *lent* when the program gets its number, or takes it out of the runtime's care:
 //! then the flag is taken back first. A call that another thread makes at that moment may block its
 //! OS thread once.
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::ioctl_fionbio;
 
+use super::options::Options;
 use crate::lock::Lock;
 
 /// What a descriptor's entry knows of the flag.
@@ -51,8 +54,15 @@ pub(super) struct State {
 
 pub(super) struct Family {
     state: State,
+    options: Options,
     /// The numbers of its descriptors.
     members: Vec<RawFd>,
+}
+
+impl State {
+    fn is_programs(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        Ok(!self.is_ours && fcntl_getfl(fd)?.contains(OFlags::NONBLOCK))
+    }
 }
 
 impl Flag {
@@ -65,17 +75,22 @@ impl Flag {
         match self {
             Self::Single(state) => Self::Single(State { is_lent: true, ..*state }),
             Self::Family(family) if family.is_free() => {
-                family.lock().state.is_lent = true;
+                let mut shared = family.lock();
+                shared.state.is_lent = true;
+                shared.options = Options::new();
+                drop(shared);
                 Self::Family(Arc::clone(family))
             }
             Self::Family(_) => Self::new(true),
         }
     }
 
-    /// The flag of `duplicate`, which is being announced, when this is that of `original`.
-    pub(super) fn join(&mut self, original: RawFd, duplicate: RawFd) -> Self {
+    /// The flag of `duplicate`, which is being announced, when this is that of `original`, and these are its
+    /// options.
+    pub(super) fn join(&mut self, original: RawFd, duplicate: RawFd, options: Options) -> Self {
         if let Self::Single(state) = *self {
-            *self = Self::Family(Arc::new(Lock::new(Family { state, members: vec![original] })));
+            let members = vec![original];
+            *self = Self::Family(Arc::new(Lock::new(Family { state, options, members })));
         }
         let Self::Family(family) = self else { unreachable!("made one above") };
         family.lock().members.push(duplicate);
@@ -99,6 +114,31 @@ impl Flag {
         }
     }
 
+    /// Changes the options of a descriptor, which are those of its file: its siblings are to take them.
+    pub(super) fn change(&self, options: &mut Options, change: impl FnOnce(&mut Options)) {
+        match self {
+            Self::Single(_) => change(options),
+            Self::Family(family) => {
+                let shared = &mut family.lock().options;
+                change(shared);
+                *options = *shared;
+            }
+        }
+    }
+
+    /// Asks the kernel for the options, unless they are known.
+    pub(super) fn learn(&mut self, options: &mut Options, fd: BorrowedFd<'_>) -> io::Result<()> {
+        match self {
+            Self::Single(state) => options.learn(fd, || state.is_programs(fd)),
+            Self::Family(family) => {
+                let Family { state, options: shared, .. } = &mut *family.lock();
+                let learnt = shared.learn(fd, || state.is_programs(fd));
+                *options = *shared;
+                learnt
+            }
+        }
+    }
+
     /// Whether this is the only descriptor of its file that there is.
     pub(super) fn is_only_one(&self) -> bool {
         matches!(self, Self::Single(State { is_lent: false, .. }))
@@ -116,7 +156,7 @@ impl Flag {
 
     /// Whether the flag is set by the program.
     pub(super) fn is_programs(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        self.with(|state| Ok(!state.is_ours && fcntl_getfl(fd)?.contains(OFlags::NONBLOCK)))
+        self.with(|state| state.is_programs(fd))
     }
 
     /// Sets the flag if nobody is to notice: whether it is set.

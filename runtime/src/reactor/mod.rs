@@ -40,6 +40,7 @@ pub use options::Origin;
 pub(crate) use readiness::Seen;
 /// Of who waits for a descriptor.
 pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;
+use table::bell;
 pub(crate) use table::{
     disown, each_known, entry, entry_or_disowned, inherited, known, known_or, known_or_disowned,
     try_entry,
@@ -59,6 +60,7 @@ use crate::sys::poller::{Events, Poller};
 use crate::sys::thread;
 use crate::task::list::List;
 use crate::task::state;
+use crate::timer;
 
 /// The event loop of a core.
 #[derive(Debug)]
@@ -296,6 +298,40 @@ pub(crate) fn poll(
         }
     }
     now_ns
+}
+
+/// Tells whose deadlines have passed on a core, which is awake: the tasks that can go on go into `due`.
+#[inline]
+pub(crate) fn ring(core: usize, now_ns: u64, due: &mut List) {
+    if timer::shard(core).ring(now_ns, due) {
+        ring_bells(core, now_ns, due);
+    }
+}
+
+/// The same by anybody, whether the core sleeps or not.
+pub(crate) fn ring_beside(core: usize, now_ns: u64, due: &mut List) {
+    if timer::shard(core).ring_beside(now_ns, due) {
+        ring_bells(core, now_ns, due);
+    }
+}
+
+/// Tells those who wait for descriptors.
+#[cold]
+fn ring_bells(core: usize, now_ns: u64, due: &mut List) {
+    /// As many at a time, for as long as the lock of the core's timers is held.
+    const BATCH: usize = 32;
+    let mut bells = [None; BATCH];
+    loop {
+        let n = timer::shard(core).rung(now_ns, &mut bells);
+        for bell in bells.iter().take(n).flatten() {
+            if let Some(entry) = entry(bell.number.cast_signed()) {
+                entry.ring(bell, now_ns, due);
+            }
+        }
+        if n < BATCH {
+            return;
+        }
+    }
 }
 
 /// Ends a core's `poll`, or the next one.

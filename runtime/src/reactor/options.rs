@@ -5,12 +5,19 @@
 //! a call finds nothing. The kernel's own answer is right always and costs three system calls; so
 //! the entry remembers it, and here is when it asks again.
 //!
-//! The settings belong to the open file, which other descriptors may share (`try_clone`). What is set
-//! goes through the runtime, which hears of it unless the program has the descriptor's number. So the
-//! entry of a descriptor that this process has just made knows them. For a file that others may
-//! share, the kernel is asked once more after a setting of any descriptor anywhere, which a counter
-//! tells, and after each time that the program was lent the number. What the program sets later, by a
-//! number that it has kept, is seen after the next of these.
+//! The settings belong to the open file, which other descriptors may share. What is set goes through the
+//! runtime, which hears of it unless the program has the descriptor's number. So it goes by who may have a
+//! descriptor of the file ([`Kin`]):
+//!
+//! | the file's descriptors | the kernel is asked |
+//! |---|---|
+//! | one, made by this process just now, and duplicates of it, each announced | never: what is set by one of them is told to all (`flag` knows them) |
+//! | the same, and the program has the number of one | each time that it gets it, and after a setting of one that came from elsewhere |
+//! | any that came from elsewhere | after a setting of any that others may have, which two counters tell |
+//!
+//! For two that were made here are different files; one that came from elsewhere may be any whose number the
+//! program has had. What the program sets later, by a number that it has kept, is seen after the next of
+//! these.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -21,8 +28,13 @@ use crate::primitive::{AtomicU32, Ordering, global};
 use crate::sys::socket;
 
 global! {
-    /// Settings so far, of any descriptor.
-    static N_SET: AtomicU32 = AtomicU32::new(0);
+    /// Settings so far, of files that were made here and of which the program has had a number.
+    static N_SET_OF_LENT: AtomicU32 = AtomicU32::new(0);
+}
+
+global! {
+    /// The same, of files that came from elsewhere.
+    static N_SET_OF_ADOPTED: AtomicU32 = AtomicU32::new(0);
 }
 
 /// Where a descriptor comes from.
@@ -34,34 +46,57 @@ pub enum Origin {
     Adopted,
 }
 
-/// What an entry remembers.
-#[derive(Debug)]
+/// Who may have a descriptor of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kin {
+    /// Those that the runtime knows.
+    Known,
+    /// Anybody to whom the program has given what it was lent.
+    Lent,
+    /// Anybody.
+    Adopted,
+}
+
+/// What an entry remembers, and those of duplicates share.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Options {
     known: bool,
-    shared: bool,
-    /// The counter when the kernel was asked last, of a file that may be shared.
+    kin: Kin,
+    /// The counter when the kernel was asked last, of a file that others may have.
     seen: u32,
     nonblocking: bool,
     read_timeout: Timeout,
     write_timeout: Timeout,
 }
 
-/// A timeout in few bytes: ns, of which 0 are none.
+/// A timeout in few bytes: µs, of which 0 are none; or seconds, beyond half an hour.
 #[derive(Clone, Copy, Debug)]
-struct Timeout(u64);
+struct Timeout(u32);
 
 impl Timeout {
     const NONE: Self = Self(0);
+    const IN_SECONDS: u32 = 1 << 31;
 
-    fn get(self) -> Patience {
-        (self.0 != 0).then(|| Duration::from_nanos(self.0))
+    #[inline]
+    fn ns(self) -> Option<u64> {
+        let number = u64::from(self.0 & !Self::IN_SECONDS);
+        match self.0 {
+            0 => None,
+            Self::IN_SECONDS.. => Some(number * 1_000_000_000),
+            _ => Some(number * 1_000),
+        }
     }
 }
 
-impl From<Patience> for Timeout {
-    /// One that is too long for the number is as good as none: five hundred years.
-    fn from(timeout: Patience) -> Self {
-        Self(timeout.and_then(|timeout| timeout.as_nanos().try_into().ok()).unwrap_or(0))
+impl From<Option<Duration>> for Timeout {
+    /// Rounded up. One that is too long for the number is as good as none: 68 years.
+    fn from(timeout: Option<Duration>) -> Self {
+        let fits = |number: u128| u32::try_from(number).ok().filter(|n| *n < Self::IN_SECONDS);
+        Self(timeout.map_or(0, |timeout| {
+            fits(timeout.as_nanos().div_ceil(1_000)).unwrap_or_else(|| {
+                fits(timeout.as_nanos().div_ceil(1_000_000_000)).map_or(0, |s| s | Self::IN_SECONDS)
+            })
+        }))
     }
 }
 
@@ -69,7 +104,7 @@ impl Options {
     pub(super) const fn new() -> Self {
         Self {
             known: false,
-            shared: true,
+            kin: Kin::Adopted,
             seen: 0,
             nonblocking: false,
             read_timeout: Timeout::NONE,
@@ -79,13 +114,8 @@ impl Options {
 
     pub(super) fn reset(&mut self, origin: Origin) {
         let fresh = origin == Origin::Fresh;
-        *self = Self { known: fresh, shared: !fresh, ..Self::new() };
-    }
-
-    /// There is a duplicate now.
-    pub(super) fn share(&mut self) {
-        self.shared = true;
-        self.doubt();
+        let kin = if fresh { Kin::Known } else { Kin::Adopted };
+        *self = Self { known: fresh, kin, ..Self::new() };
     }
 
     /// The kernel may know better.
@@ -93,16 +123,24 @@ impl Options {
         self.known = false;
     }
 
+    /// Something was set that only the kernel knows.
+    pub(super) fn note_setting(&mut self) {
+        self.doubt();
+        self.count_setting();
+    }
+
     /// The program has the number, and may set something by it.
     pub(super) fn lend(&mut self) {
-        self.share();
-        count_setting();
+        if self.kin == Kin::Known {
+            self.kin = Kin::Lent;
+        }
+        self.note_setting();
     }
 
     /// `O_NONBLOCK` has been set.
     pub(super) fn set_nonblocking(&mut self, on: bool) {
         self.nonblocking = on;
-        count_setting();
+        self.count_setting();
     }
 
     /// A timeout has been set.
@@ -111,48 +149,70 @@ impl Options {
             Interest::Read => self.read_timeout = timeout.into(),
             Interest::Write => self.write_timeout = timeout.into(),
         }
-        count_setting();
+        self.count_setting();
     }
 
-    /// Whether a call that found nothing is known to wait for ever: `patience` would say so, too.
-    pub(super) fn wait_is_plain(&self, interest: Interest) -> bool {
-        self.known && !self.shared && !self.nonblocking && self.timeout(interest).is_none()
+    /// Has those ask the kernel that may have the same file without the runtime's knowledge.
+    fn count_setting(&mut self) {
+        let counter: &AtomicU32 = match self.kin {
+            Kin::Known => return,
+            Kin::Lent => &N_SET_OF_LENT,
+            Kin::Adopted => {
+                // Not on account of its own.
+                self.seen = self.seen.wrapping_add(1);
+                &N_SET_OF_ADOPTED
+            }
+        };
+        // Release pairs with the acquire in `counter`: who sees the count asks the kernel anew.
+        counter.fetch_add(1, Ordering::Release);
     }
 
-    fn timeout(&self, interest: Interest) -> Patience {
-        match interest {
-            Interest::Read => self.read_timeout.get(),
-            Interest::Write => self.write_timeout.get(),
+    /// What has changed when the kernel is to be asked anew.
+    fn counter(&self) -> u32 {
+        // Acquire pairs with the release in `count_setting`.
+        let of_adopted = || N_SET_OF_ADOPTED.load(Ordering::Acquire);
+        match self.kin {
+            Kin::Known => 0,
+            Kin::Lent => of_adopted(),
+            Kin::Adopted => of_adopted().wrapping_add(N_SET_OF_LENT.load(Ordering::Acquire)),
         }
     }
 
-    /// How a call that found nothing is to wait: `None` if not at all, else for how long at most.
-    /// `is_nonblocking` asks the kernel whether the program has set `O_NONBLOCK`.
-    pub(super) fn patience(
+    /// Whether it is known that a call that found nothing is to wait.
+    #[inline]
+    pub(super) fn are_known_to_block(&self) -> bool {
+        self.known && self.kin == Kin::Known && !self.nonblocking
+    }
+
+    /// For how long at most a call waits, in nanoseconds; `None`: for ever.
+    #[inline]
+    pub(super) fn timeout_ns(&self, interest: Interest) -> Option<u64> {
+        match interest {
+            Interest::Read => self.read_timeout.ns(),
+            Interest::Write => self.write_timeout.ns(),
+        }
+    }
+
+    /// Whether a call that found nothing is to wait, as far as is known.
+    pub(super) fn block(&self) -> bool {
+        !self.nonblocking
+    }
+
+    /// Asks the kernel for all of them unless they are known; `is_nonblocking` asks it whether the program has
+    /// set `O_NONBLOCK`.
+    pub(super) fn learn(
         &mut self,
         fd: BorrowedFd<'_>,
-        interest: Interest,
         is_nonblocking: impl FnOnce() -> io::Result<bool>,
-    ) -> io::Result<Option<Patience>> {
-        // Acquire pairs with the release in `count_setting`.
-        let counter = N_SET.load(Ordering::Acquire);
-        if !self.known || self.shared && self.seen != counter {
+    ) -> io::Result<()> {
+        // Before the kernel is asked: what is set meanwhile is looked at again.
+        let counter = self.counter();
+        if !self.known || self.seen != counter {
             self.nonblocking = is_nonblocking()?;
             [self.read_timeout, self.write_timeout] = socket::timeouts(fd).map(Timeout::from);
             self.known = true;
             self.seen = counter;
         }
-        if self.nonblocking {
-            return Ok(None);
-        }
-        Ok(Some(self.timeout(interest)))
+        Ok(())
     }
 }
-
-fn count_setting() {
-    // Release pairs with the acquire in `patience`: who sees the count asks the kernel anew.
-    N_SET.fetch_add(1, Ordering::Release);
-}
-
-/// How long to wait: for ever, or for a time.
-pub(super) type Patience = Option<Duration>;

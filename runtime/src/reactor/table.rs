@@ -7,6 +7,7 @@
 //! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk. A number that goes out, or comes in,
 //! before there is a chunk for it is *disowned*: what the parent knew of it is not read any more.
 
+use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 
@@ -17,6 +18,7 @@ use super::entry::Entry;
 use crate::lock::Lock;
 use crate::primitive::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::thread;
+use crate::timer::Bell;
 
 const CHUNK_LOG2: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_LOG2;
@@ -33,11 +35,20 @@ pub(crate) const LAYOUT: table::Entries = table::Entries {
     writers: Entry::WAITERS_AT[1] as u64,
 };
 
-pub(crate) static CHUNKS: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
+/// What there is of the descriptors with neighbouring numbers.
+#[repr(C)]
+pub(crate) struct Chunk {
+    // The first field: those who look from outside find it where the chunk is.
+    entries: [Entry; CHUNK],
+    /// For those that somebody waits for until a time.
+    bells: [Bell; CHUNK],
+}
+
+pub(crate) static CHUNKS: [AtomicPtr<Chunk>; N_CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
 
 /// The same, of the process that this one was forked off, or of one before that.
-static INHERITED: [AtomicPtr<[Entry; CHUNK]>; N_CHUNKS] =
+static INHERITED: [AtomicPtr<Chunk>; N_CHUNKS] =
     [const { AtomicPtr::new(ptr::null_mut()) }; N_CHUNKS];
 
 /// Behind the last chunk that there is.
@@ -71,8 +82,14 @@ impl Number for BorrowedFd<'_> {
 pub(crate) fn entry(fd: impl Number) -> Option<&'static Entry> {
     let number = usize::try_from(fd.number()).expect("descriptors are not negative");
     let index = number >> CHUNK_LOG2;
-    let entries = made(CHUNKS.get(index)?).or_else(|| make(index))?;
-    Some(&entries[number % CHUNK])
+    let chunk = made(CHUNKS.get(index)?).or_else(|| make(index))?;
+    Some(&chunk.entries[number % CHUNK])
+}
+
+/// The bell of a descriptor that has an entry.
+pub(super) fn bell(fd: impl Number) -> Option<&'static Bell> {
+    let number = usize::try_from(fd.number()).ok()?;
+    Some(&made(CHUNKS.get(number >> CHUNK_LOG2)?)?.bells[number % CHUNK])
 }
 
 /// The same for who has to have it.
@@ -88,8 +105,8 @@ pub(crate) fn try_entry(fd: impl Number) -> Result<&'static Entry, Errno> {
 /// The entry of a number of which something is known: to ask takes no memory.
 pub(crate) fn known(number: RawFd) -> Option<&'static Entry> {
     let number = usize::try_from(number).ok()?;
-    let entries = made(CHUNKS.get(number >> CHUNK_LOG2)?)?;
-    Some(&entries[number % CHUNK]).filter(|entry| entry.is_known())
+    let chunk = made(CHUNKS.get(number >> CHUNK_LOG2)?)?;
+    Some(&chunk.entries[number % CHUNK]).filter(|entry| entry.is_known())
 }
 
 /// As [`known`]; where that is nothing, and the parent knew something, `amend` changes what is to be read of it.
@@ -124,7 +141,7 @@ pub(crate) fn entry_or_disowned(fd: impl Number) -> Option<&'static Entry> {
 pub(crate) fn inherited(number: RawFd) -> Option<&'static Entry> {
     let number = usize::try_from(number).ok()?;
     let index = number >> CHUNK_LOG2;
-    let entry = &made(INHERITED.get(index)?)?[number % CHUNK];
+    let entry = &made(INHERITED.get(index)?)?.entries[number % CHUNK];
     let is_to_be_read = made(&CHUNKS[index]).is_none() && entry.is_known();
     // The process comes last: it takes a system call.
     Some(entry).filter(|_| is_to_be_read && HEIR.load(Ordering::Relaxed) == thread::process())
@@ -135,8 +152,8 @@ pub(crate) fn each_known(first: RawFd, last: RawFd, mut f: impl FnMut(RawFd, &'s
     let (first, last) = (first.max(0), last.max(0));
     let chunks = CHUNKS.iter().zip((0..).step_by(CHUNK));
     for (chunk, begin) in chunks.filter(|(_, begin)| *begin <= last) {
-        let Some(entries) = made(chunk) else { continue };
-        for (entry, number) in entries.iter().zip(begin..) {
+        let Some(chunk) = made(chunk) else { continue };
+        for (entry, number) in chunk.entries.iter().zip(begin..) {
             if (first..=last).contains(&number) && entry.is_known() {
                 f(number, entry);
             }
@@ -155,29 +172,38 @@ pub(crate) fn disown(first: RawFd, last: RawFd) {
 }
 
 #[inline]
-fn made(chunk: &AtomicPtr<[Entry; CHUNK]>) -> Option<&'static [Entry; CHUNK]> {
+fn made(chunk: &AtomicPtr<Chunk>) -> Option<&'static Chunk> {
     // SAFETY: null, or a chunk that was leaked, in this process or in one that it was forked off. Acquire pairs
     // with the release in `make`.
     unsafe { chunk.load(Ordering::Acquire).as_ref() }
 }
 
 #[cold]
-fn make(index: usize) -> Option<&'static [Entry; CHUNK]> {
+fn make(index: usize) -> Option<&'static Chunk> {
     let chunk = &CHUNKS[index];
-    let mut entries = Vec::new();
-    entries.try_reserve_exact(CHUNK).ok()?;
+    let mut place: Vec<Chunk> = Vec::new();
+    place.try_reserve_exact(1).ok()?;
     let _making = MAKING.lock();
-    if let Some(entries) = made(chunk) {
-        return Some(entries);
+    if let Some(chunk) = made(chunk) {
+        return Some(chunk);
     }
     let inherited = made(&INHERITED[index]);
-    let new = |at: usize| inherited.map_or_else(Entry::new, |entries| entries[at].inherit());
-    entries.extend((0..CHUNK).map(new));
+    let entry = |at: usize| inherited.map_or_else(Entry::new, |chunk| chunk.entries[at].inherit());
+    let new = place.as_mut_ptr();
+    for at in 0..CHUNK {
+        let number = (index * CHUNK + at) as u32;
+        // SAFETY: there is room for one, which is written piece by piece: it is too large for a stack.
+        unsafe {
+            (&raw mut (*new).entries[at]).write(entry(at));
+            (&raw mut (*new).bells[at]).write(Bell::new(number));
+        }
+    }
     // For a child of a fork, which sees all that this process has done.
     END.fetch_max(index + 1, Ordering::Relaxed);
-    let entries: Box<[Entry; CHUNK]> = entries.try_into().ok().expect("of that length");
+    // It is there for good.
+    mem::forget(place);
     // Release pairs with the acquire in `made`.
-    chunk.store(Box::into_raw(entries), Ordering::Release);
+    chunk.store(new, Ordering::Release);
     made(chunk)
 }
 
@@ -191,9 +217,9 @@ pub(super) unsafe fn forget() {
     unsafe { MAKING.renew(()) };
     HEIR.store(thread::process(), Ordering::Relaxed);
     for (chunk, inherited) in CHUNKS.iter().zip(&INHERITED).take(END.load(Ordering::Relaxed)) {
-        let entries = chunk.swap(ptr::null_mut(), Ordering::Relaxed);
-        if !entries.is_null() {
-            inherited.store(entries, Ordering::Relaxed);
+        let chunk = chunk.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !chunk.is_null() {
+            inherited.store(chunk, Ordering::Relaxed);
         }
     }
 }

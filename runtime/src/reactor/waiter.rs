@@ -2,7 +2,7 @@
 //! wake it.
 //!
 //! A waiter is a part of the frame of who waits. Whoever takes it out of its queue, under the entry's
-//! lock, marks it; its frame may end from that moment on. So a green thread is claimed under the lock
+//! lock, marks it WOKEN, or LATE if its time is up; its frame may end from that moment on. So a green thread is claimed under the lock
 //! and scheduled after it (see `park`). An OS thread waits at the mark itself, and is woken after it by
 //! the mark's address. That may be another thing's by then: a futex takes that for a spurious wake-up.
 
@@ -17,32 +17,56 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links};
 use crate::sys::{cache, futex};
 use crate::task::list::List;
-use crate::task::{Header, Runnable};
+use crate::task::{Header, Runnable, Scheduling};
+
+/// Why a wait has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Woken,
+    /// Its time was up.
+    Late,
+    Interrupted,
+}
+
+/// A waiter's mark: it is in its queue.
+const WAITING: u32 = 0;
+/// There is something for it.
+const WOKEN: u32 = 1;
+/// Its time is up.
+const LATE: u32 = 2;
 
 pub(super) struct Waiter {
     /// `None`: an OS thread.
     task: Option<NonNull<Header>>,
-    woken: AtomicU32,
+    mark: AtomicU32,
     /// Where its file is, when it is woken because the number means another one: see `heir`.
     heir: AtomicU32,
     /// Its place among those who wait.
     pub(super) turn: u64,
+    /// Until when it waits at most, as far as the entry's bell sees to that; all bits if for ever.
+    pub(super) deadline_ns: u64,
     links: Links<Waiter>,
 }
 
 impl Waiter {
-    pub(super) fn green(task: &Header, turn: u64) -> Self {
+    pub(super) fn green(task: &Header, turn: u64, deadline_ns: u64) -> Self {
         let task = Some(NonNull::from(task));
-        Self::new(task, turn)
+        Self::new(task, turn, deadline_ns)
     }
 
     pub(super) fn outside(turn: u64) -> Self {
-        Self::new(None, turn)
+        Self::new(None, turn, u64::MAX)
     }
 
-    fn new(task: Option<NonNull<Header>>, turn: u64) -> Self {
-        let zero = || AtomicU32::new(0);
-        Self { task, woken: zero(), heir: zero(), turn, links: Links::new() }
+    fn new(task: Option<NonNull<Header>>, turn: u64, deadline_ns: u64) -> Self {
+        let (mark, heir) = (AtomicU32::new(WAITING), AtomicU32::new(0));
+        Self { task, mark, heir, turn, deadline_ns, links: Links::new() }
+    }
+
+    /// What schedules it, while it is in a queue; `None` for an OS thread.
+    pub(super) fn scheduling(&self) -> Option<&'static Scheduling> {
+        // SAFETY: the task waits here, so it is alive.
+        self.task.map(|task| unsafe { task.as_ref() }.scheduling())
     }
 
     /// Before it is woken: where its file is.
@@ -56,9 +80,20 @@ impl Waiter {
         self.heir.load(Ordering::Relaxed)
     }
 
+    /// Why it is out of its queue; `None` if it is in there.
+    #[inline]
+    pub(super) fn end(&self) -> Option<End> {
+        // Acquire pairs with the release in `mark_as`.
+        match self.mark.load(Ordering::Acquire) {
+            WAITING => None,
+            LATE => Some(End::Late),
+            _ => Some(End::Woken),
+        }
+    }
+
+    /// Whether it is out of its queue.
     pub(super) fn is_woken(&self) -> bool {
-        // Acquire pairs with the release in `wake`.
-        self.woken.load(Ordering::Acquire) != 0
+        self.end().is_some()
     }
 
     /// Blocks the OS thread until it is woken, or for at most `patience`; whether it was woken.
@@ -66,7 +101,7 @@ impl Waiter {
         let begin_ns = clock::now_ns();
         let mut left = patience;
         loop {
-            futex::wait(&self.woken, 0, Some(left));
+            futex::wait(&self.mark, WAITING, Some(left));
             if self.is_woken() {
                 return true;
             }
@@ -94,14 +129,42 @@ impl Waiter {
     /// # Safety
     ///
     /// The caller holds the lock of the entry, in whose queue the waiter was.
+    #[inline]
     pub(super) unsafe fn wake(this: NonNull<Self>, ready: &mut List, outside: &mut Outside) {
+        // SAFETY: as the caller promises.
+        if let Some(mark) = unsafe { Self::mark_as(WOKEN, this, ready) } {
+            outside.0.push(mark);
+        }
+    }
+
+    /// Tells a green thread, whose waiter has just been taken out of its queue, that its time is up.
+    ///
+    /// # Safety
+    ///
+    /// As for `wake`.
+    pub(super) unsafe fn tell_late(this: NonNull<Self>, ready: &mut List) {
+        // SAFETY: as the caller promises.
+        unsafe { Self::mark_as(LATE, this, ready) };
+    }
+
+    /// Marks a waiter, and claims its task; where it waits, if it is an OS thread.
+    ///
+    /// # Safety
+    ///
+    /// As for `wake`.
+    #[inline(always)]
+    unsafe fn mark_as(
+        mark: u32,
+        this: NonNull<Self>,
+        ready: &mut List,
+    ) -> Option<*const AtomicU32> {
         // SAFETY: the frame lasts until the mark below.
         let waiter = unsafe { this.as_ref() };
         waiter.prefetch_stack();
-        let (task, mark) = (waiter.task, &raw const waiter.woken);
+        let (task, place) = (waiter.task, &raw const waiter.mark);
         // Release pairs with the acquire in `is_woken`.
-        waiter.woken.store(1, Ordering::Release);
-        let Some(task) = task else { return outside.0.push(mark) };
+        waiter.mark.store(mark, Ordering::Release);
+        let Some(task) = task else { return Some(place) };
         // SAFETY: the task waits here, so it is alive until the lock is released; the claim says
         // whether the right to run it is ours.
         unsafe {
@@ -109,12 +172,14 @@ impl Waiter {
                 ready.push_back(Runnable::from_raw(task));
             }
         }
+        None
     }
 }
 
 impl Waiter {
     pub(crate) const LAYOUT: table::EntryWaiter = table::EntryWaiter {
         task: offset_of!(Self, task) as u64,
+        deadline_ns: offset_of!(Self, deadline_ns) as u64,
         next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
         size: size_of::<Self>() as u64,
     };

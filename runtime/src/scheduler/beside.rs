@@ -262,7 +262,7 @@ impl Run {
         if events.any_wake() && !core.owner.is_in(self.seen) {
             reactor::wake(core.index);
         }
-        timer::shard(core.index).ring_beside(now_ns, &mut ready);
+        reactor::ring_beside(core.index, now_ns, &mut ready);
         if !ready.is_empty() {
             record::record_woken_beside(&ready);
             scheduler.woken.push_all(&mut ready);

@@ -601,7 +601,7 @@ impl Scheduler {
             local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         }
-        timer::shard(core.index).ring(now_ns, &mut local.ready);
+        reactor::ring(core.index, now_ns, &mut local.ready);
     }
 
     /// Looks for something to steal.
@@ -676,7 +676,7 @@ impl Scheduler {
                 record::record_look(core, &local.events);
             }
             local.counts.n_events += local.events.len() as u64;
-            deadlines.ring(now_ns, &mut local.ready);
+            reactor::ring(core.index, now_ns, &mut local.ready);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);

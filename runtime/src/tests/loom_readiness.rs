@@ -7,16 +7,20 @@
 //!
 //! Fails if a waiter does not compare the tick, or not under the lock; if an edge does not count; if
 //! a reader that succeeds does not pass on; if `wake` claims before it marks; if a wait that has
-//! timed out returns without either lock, or does not settle.
+//! timed out is not told under the lock; if a bell that was heard is not set again by who waits next, or is set
+//! without waking a core that sleeps for longer.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::reactor::{arrive, close, entry, fd, replace, report_edges, take};
-use super::machine::{attendant, spawn_green};
-use super::{DEADLINE_NS, explore, ring};
+use super::machine::{CORE, attendant, spawn_green};
+use super::{DEADLINE_NS, explore, ring, ring_at};
 use crate::io::{Attempt, Interest, Origin, attach, attempt};
+use crate::primitive::{AtomicU32, Ordering};
 use crate::reactor::Call;
+use crate::scheduler::idle::Idle;
 use crate::timer;
 
 /// Takes one, and leaves the rest: a connection of a listener's.
@@ -123,9 +127,9 @@ fn a_timeout_that_races_an_edge_loses_nothing() {
         attach(fd(), Origin::Fresh);
         let reader = spawn_green(|| {
             let entry = entry(fd()).expect("the one entry");
-            entry.set_timeout(Interest::Read, Some(Duration::from_nanos(DEADLINE_NS)));
+            entry.set_timeout(fd(), Interest::Read, Some(Duration::from_nanos(DEADLINE_NS)));
             if accept().is_err() {
-                entry.set_timeout(Interest::Read, None);
+                entry.set_timeout(fd(), Interest::Read, None);
                 accept().unwrap();
             }
         });
@@ -137,6 +141,40 @@ fn a_timeout_that_races_an_edge_loses_nothing() {
         reader.join().unwrap();
         close();
         events.join().unwrap();
+    });
+}
+
+/// On a core that sleeps until the next bell.
+#[test]
+fn a_bell_that_nobody_waits_for_is_set_again_by_who_does() {
+    explore(4, || {
+        timer::begin(1);
+        attach(fd(), Origin::Fresh);
+        let timeout = Some(Duration::from_nanos(DEADLINE_NS));
+        entry(fd()).expect("the one entry").set_timeout(fd(), Interest::Read, timeout);
+        let is_done = Arc::new(AtomicU32::new(0));
+        let theirs = Arc::clone(&is_done);
+        let reader = spawn_green(move || {
+            for _ in 0..2 {
+                assert_eq!(accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            }
+            theirs.store(1, Ordering::SeqCst);
+            CORE.wake();
+        });
+        let idle = Idle::new(1);
+        let is_done = || is_done.load(Ordering::SeqCst) != 0;
+        while !is_done() {
+            let mut now_ns = 0;
+            let wait = || match timer::shard(0).sleep() {
+                Some(rings_ns) => now_ns = rings_ns,
+                None => CORE.poll(),
+            };
+            let _ = idle.sleep(0, &CORE.asleep, false, |_| is_done(), wait);
+            if now_ns != 0 {
+                ring_at(now_ns);
+            }
+        }
+        reader.join().unwrap();
     });
 }
 

@@ -330,6 +330,7 @@ pub(crate) mod reactor {
     use crate::reactor::{Entry, Origin};
     use crate::sys::Event;
     use crate::task::list::List;
+    use crate::timer::{self, Bell};
 
     #[derive(Default)]
     struct File {
@@ -343,6 +344,7 @@ pub(crate) mod reactor {
 
     loom::lazy_static! {
         static ref ENTRY: Entry = Entry::new();
+        static ref BELL: Bell = Bell::new(0);
         static ref FILE: Mutex<File> = Mutex::new(File::default());
         static ref CHANGED: Condvar = Condvar::new();
     }
@@ -365,6 +367,18 @@ pub(crate) mod reactor {
 
     pub(crate) fn entry_or_disowned<N>(number: N) -> Option<&'static Entry> {
         entry(number)
+    }
+
+    pub(crate) fn bell<N>(_: N) -> Option<&'static Bell> {
+        Some(&BELL)
+    }
+
+    /// A core tells whose deadlines have passed.
+    pub(crate) fn ring(now_ns: u64, due: &mut List) {
+        let mut bells = [None];
+        if timer::shard(0).ring(now_ns, due) && timer::shard(0).rung(now_ns, &mut bells) != 0 {
+            ENTRY.ring(&BELL, now_ns, due);
+        }
     }
 
     pub(crate) fn register(_: usize, _: BorrowedFd<'_>, token: u64) -> io::Result<()> {

@@ -31,7 +31,6 @@ mod loom_wait_queue;
 use loom::model::Builder;
 
 use crate::task::list::List;
-use crate::timer;
 use machine::clock;
 
 /// When the models' alarms ring at the earliest.
@@ -48,7 +47,7 @@ fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
 fn ring_at(now_ns: u64) {
     clock::set_ns(now_ns);
     let mut due = List::new();
-    timer::shard(0).ring(now_ns, &mut due);
+    machine::reactor::ring(now_ns, &mut due);
     for task in due {
         task.schedule();
     }

@@ -3,9 +3,13 @@
 //! Most deadlines are cancelled: a timeout is there for what does not happen. So an alarm is a link
 //! in a wheel (`wheel`), lies on the waiting thread's stack, and allocates nothing.
 //!
+//! A descriptor has a *bell* besides ([`Bell`]), for all who wait for it: it stays set when a wait ends, and may
+//! be late (`coarse`). Who hears it is told its number.
+//!
 //! A core looks at its shard between tasks. Before it sleeps it says under the shard's lock until
 //! when; who sets an earlier alarm in the meantime sees that under the same lock and wakes it.
 
+mod coarse;
 mod wheel;
 
 use std::mem::offset_of;
@@ -19,6 +23,7 @@ use crate::primitive::{AtomicU32, Cell, Ordering, global};
 use crate::ring::{Linked, Links};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
+use coarse::Coarse;
 use wheel::Wheel;
 
 /// An alarm that is not in a wheel.
@@ -76,11 +81,69 @@ impl Alarm {
     }
 }
 
+/// Of a descriptor, by its number. It is never freed.
+pub(crate) struct Bell {
+    pub(crate) number: u32,
+    /// The shard that it was set in last. For who sets it: one at a time.
+    shard: Cell<u32>,
+    /// Whether it is in the wheel there, and the wheel's business. Under the lock of that shard.
+    is_set: Cell<bool>,
+    slot: Cell<u16>,
+    links: Links<Bell>,
+}
+
+// SAFETY: the comments at its fields say who may touch which.
+unsafe impl Sync for Bell {}
+
+impl Bell {
+    pub(crate) fn new(number: u32) -> Self {
+        Self {
+            number,
+            shard: Cell::new(0),
+            is_set: Cell::new(false),
+            slot: Cell::new(0),
+            links: Links::new(),
+        }
+    }
+
+    /// The core that it was set on last. For who sets it.
+    pub(crate) fn core(&self) -> u32 {
+        self.shard.get()
+    }
+
+    /// Sets it, or moves it if it is set, to ring on that core, and not before `at_ns` if it can be helped.
+    /// Returns when it rings: later by half a millisecond at most, or by a 127th of the time from now. And
+    /// whether the core sleeps for longer: then the caller is to wake it, once it has no lock.
+    ///
+    /// By one at a time.
+    #[must_use]
+    pub(crate) fn set(&'static self, at_ns: u64, now_ns: u64, core: u32) -> (u64, bool) {
+        let mut timers = shard(self.shard.get() as usize).0.lock();
+        if self.is_set.take() {
+            timers.coarse.remove(self);
+        }
+        if self.shard.replace(core) != core {
+            drop(timers);
+            timers = shard(core as usize).0.lock();
+        }
+        self.is_set.set(true);
+        let rings_ns = timers.coarse.insert(self, at_ns, now_ns);
+        (rings_ns, rings_ns < timers.sleeps_until_ns)
+    }
+}
+
+/// How late a bell may be that is set for a time as long as this.
+#[inline]
+pub(crate) fn lateness_ns(time_ns: u64) -> u64 {
+    (time_ns >> 7) + (1 << coarse::SLOT_NS_LOG2)
+}
+
 /// The deadlines of one core.
 pub(crate) struct Shard(Lock<Timers>);
 
 struct Timers {
     wheel: Wheel,
+    coarse: Coarse,
     /// Until when the core sleeps; 0 while it is awake.
     sleeps_until_ns: u64,
 }
@@ -91,7 +154,11 @@ global! {
 
 /// Makes the shards, one for each core.
 pub(crate) fn begin(n_cores: usize) {
-    let shard = || Timers { wheel: Wheel::new(crate::clock::now_ns()), sleeps_until_ns: 0 };
+    let shard = || Timers {
+        wheel: Wheel::new(crate::clock::now_ns()),
+        coarse: Coarse::new(),
+        sleeps_until_ns: 0,
+    };
     SHARDS.begin((0..n_cores).map(|_| Shard(Lock::new(shard()))).collect());
 }
 
@@ -140,43 +207,67 @@ impl Shard {
         offset_of!(Self, 0) + Lock::<Timers>::VALUE_AT + offset_of!(Timers, wheel),
     );
 
-    /// Rings what is due at `now_ns`: the claimed tasks go into `due`. By the core, which is awake.
+    /// Rings what is due at `now_ns`: the claimed tasks go into `due`. Whether there are bells to ring, which
+    /// the caller sees to (`rung`). By the core, which is awake.
     #[inline]
-    pub(crate) fn ring(&self, now_ns: u64, due: &mut List) {
+    #[must_use]
+    pub(crate) fn ring(&self, now_ns: u64, due: &mut List) -> bool {
         let mut timers = self.0.lock();
         timers.sleeps_until_ns = 0;
-        timers.ring(now_ns, due);
+        timers.ring(now_ns, due)
     }
 
     /// The same by anybody, whether the core sleeps or not.
     #[cold]
-    pub(crate) fn ring_beside(&self, now_ns: u64, due: &mut List) {
-        self.0.lock().ring(now_ns, due);
+    #[must_use]
+    pub(crate) fn ring_beside(&self, now_ns: u64, due: &mut List) -> bool {
+        self.0.lock().ring(now_ns, due)
+    }
+
+    /// Takes out bells that ring by now, as many as there is room for: how many. The caller tells those who
+    /// wait for each, and sets it again if anybody still does.
+    #[cold]
+    pub(crate) fn rung(&self, now_ns: u64, bells: &mut [Option<&'static Bell>]) -> usize {
+        let mut timers = self.0.lock();
+        let mut n = 0;
+        for place in bells {
+            let Some(bell) = timers.coarse.take_due(now_ns) else { break };
+            bell.is_set.set(false);
+            *place = Some(bell);
+            n += 1;
+        }
+        n
     }
 
     /// When the next alarm is due, or an earlier time.
     pub(crate) fn next_ns(&self) -> Option<u64> {
-        self.0.lock().wheel.next_deadline_ns()
+        self.0.lock().next_ns()
     }
 
     /// Says that the core sleeps from now on; until when, at most.
     #[inline]
     pub(crate) fn sleep(&self) -> Option<u64> {
         let mut timers = self.0.lock();
-        let next = timers.wheel.next_deadline_ns();
+        let next = timers.next_ns();
         timers.sleeps_until_ns = next.unwrap_or(u64::MAX);
         next
     }
 
     /// Whether any alarm is set.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().wheel.is_empty()
+        self.0.lock().next_ns().is_none()
     }
 }
 
 impl Timers {
+    #[inline]
+    fn next_ns(&self) -> Option<u64> {
+        let next = [self.wheel.next_deadline_ns(), self.coarse.next_ns()];
+        next.into_iter().flatten().min()
+    }
+
     #[inline(always)]
-    fn ring(&mut self, now_ns: u64, due: &mut List) {
+    fn ring(&mut self, now_ns: u64, due: &mut List) -> bool {
         self.wheel.advance(now_ns, |alarm| {
             let task = NonNull::new(alarm.task.cast_mut()).expect("an alarm has a task");
             // Release pairs with the acquire in `has_rung`.
@@ -189,5 +280,6 @@ impl Timers {
                 }
             }
         });
+        self.coarse.next_ns().is_some_and(|next_ns| next_ns <= now_ns)
     }
 }

@@ -34,7 +34,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::super::flag::Flag;
-use super::super::options::Origin;
+use super::super::options::{Options, Origin};
 use super::super::readiness::Seen;
 use super::super::waiter::{Outside, Waiter, schedule};
 use super::super::{Interest, deregister, entry, heir, may_be_copied};
@@ -140,8 +140,8 @@ impl Entry {
         self.set_about(0);
     }
 
-    /// In a child of a fork: the child has set an option of a socket that has this entry in the parent.
-    pub(crate) fn note_inherited_option(&self, fd: BorrowedFd<'_>) {
+    /// In a child of a fork: the child has set how much reads of a socket wait for that has this entry in the parent.
+    pub(crate) fn note_inherited_mark(&self, fd: BorrowedFd<'_>) {
         self.read.set_marked(is_marked(fd));
     }
 
@@ -208,8 +208,8 @@ impl Entry {
     /// A duplicate of `original`, whose entry is `of`, comes in as `fd` under this number.
     pub(crate) fn attach_duplicate(&self, fd: RawFd, of: &Entry, original: RawFd) {
         let mut state = of.state.lock();
-        state.options.share();
-        let flag = state.flag.join(original, fd);
+        let options = state.options;
+        let flag = state.flag.join(original, fd, options);
         let is_distrusted = of.is_distrusted();
         let is_marked = of.read.is_marked();
         let passes_on = of.about() & (DOUBTED | PASSES_ON);
@@ -222,6 +222,7 @@ impl Entry {
         }
         self.begin(&mut state, true);
         state.flag = flag;
+        state.take_options();
         self.set_about(KNOWN | ANNOUNCED | passes_on);
         if is_distrusted {
             self.distrust();
@@ -339,48 +340,62 @@ impl Entry {
 
     /// The program gets the descriptor's number: what it sets by that the runtime may not see.
     pub(crate) fn lend(&self, fd: BorrowedFd<'_>) {
+        self.change_options(fd, Options::lend);
         let mut state = self.state.lock();
         state.flag.lend(fd);
-        state.options.lend();
         self.set_about(self.about() | DOUBTED);
     }
 
     /// The program has set whether calls block, by the number.
-    pub(crate) fn note_flag(&self) {
-        self.state.lock().options.lend();
+    pub(crate) fn note_flag(&self, fd: BorrowedFd<'_>) {
+        self.change_options(fd, Options::note_setting);
     }
 
-    /// The program has set an option of the socket by the number: a timeout, or the mark.
-    pub(crate) fn note_option(&self, fd: BorrowedFd<'_>) {
-        self.take_option(is_marked(fd));
+    /// The program has set by the number how much reads wait for.
+    pub(crate) fn note_mark(&self, fd: BorrowedFd<'_>) {
+        self.take_mark(is_marked(fd));
         for number in self.siblings(fd.as_raw_fd()) {
             if let Some(sibling) = entry(number) {
                 // SAFETY: nothing is read, written or closed by it. If it is not open it has no mark.
                 let fd = unsafe { BorrowedFd::borrow_raw(number) };
-                sibling.take_option(is_marked(fd));
+                sibling.take_mark(is_marked(fd));
             }
         }
     }
 
-    fn take_option(&self, marked: bool) {
-        let mut state = self.state.lock();
-        state.options.lend();
+    fn take_mark(&self, marked: bool) {
+        let _state = self.state.lock();
         self.set_about(self.about() | DOUBTED);
         self.read.set_marked(marked);
     }
 
+    /// Changes what is known of the options, and tells the other descriptors of the file.
+    fn change_options(&self, fd: BorrowedFd<'_>, change: impl FnOnce(&mut Options)) {
+        let mut state = self.state.lock();
+        state.change_options(change);
+        let siblings = state.flag.siblings(fd.as_raw_fd());
+        drop(state);
+        for sibling in siblings.into_iter().filter_map(entry) {
+            sibling.state.lock().take_options();
+        }
+    }
+
     /// Sets `O_NONBLOCK` for the program.
     pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-        let mut state = self.state.lock();
-        state.flag.set_for_program(fd, on)?;
-        state.options.set_nonblocking(on);
+        self.state.lock().flag.set_for_program(fd, on)?;
+        self.change_options(fd, |options| options.set_nonblocking(on));
         Ok(())
     }
 
     /// Takes note of a timeout that the program has set.
-    pub(crate) fn set_timeout(&self, interest: Interest, timeout: Option<Duration>) {
-        let mut state = self.state.lock();
-        state.options.set_timeout(interest, timeout);
+    pub(crate) fn set_timeout(
+        &self,
+        fd: BorrowedFd<'_>,
+        interest: Interest,
+        timeout: Option<Duration>,
+    ) {
+        self.change_options(fd, |options| options.set_timeout(interest, timeout));
+        let _state = self.state.lock();
         self.set_about(self.about() | DOUBTED);
     }
 
@@ -388,16 +403,14 @@ impl Entry {
     /// might notice. Whether calls do not block now.
     pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let mut state = self.state.lock();
-        Ok(state.flag.is_ours()
-            || state.patience(fd, Interest::Read)?.is_none()
-            || state.flag.set(fd)?)
+        Ok(state.flag.is_ours() || !state.block(fd)? || state.flag.set(fd)?)
     }
 
     /// As `make_nonblocking`, and without asking the kernel anything: whether the flag is the runtime's
     /// own now.
     pub(crate) fn is_made_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let mut state = self.state.lock();
-        if state.flag.is_lent() || state.patience(fd, Interest::Read)?.is_none() {
+        if state.flag.is_lent() || !state.block(fd)? {
             return Ok(false);
         }
         state.flag.set(fd)

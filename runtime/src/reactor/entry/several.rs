@@ -24,7 +24,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use super::super::heir::Heir;
 use super::super::readiness::{News, Seen};
 use super::super::waiter::Waiter;
-use super::super::{Interest, on_refusal};
+use super::super::{Call, Interest, on_refusal};
 use super::Entry;
 use crate::park::{self, Interrupt, Wait, WaitReason};
 use crate::primitive::Ordering;
@@ -80,7 +80,7 @@ impl<'a> Post<'a> {
             return Ok(false);
         }
         let turn = state.take_turn();
-        let waiter = waiter.get_or_init(|| Waiter::green(task, turn));
+        let waiter = waiter.get_or_init(|| Waiter::green(task, turn, Call::NEVER));
         // SAFETY: the waiter is new and stays in the frame of `wait`, which ends after `dismiss`.
         unsafe { state.enqueue(self.interest, waiter, true) };
         self.entry.count_waiting(self.interest, 1);

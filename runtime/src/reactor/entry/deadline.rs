@@ -1,0 +1,109 @@
+//! Until when the threads that wait for a descriptor do so: its bell.
+//!
+//! Nearly every wait with a deadline ends long before it, and the next one for the same descriptor has a later
+//! one. So a wait sets no alarm of its own. A number has one bell ([`Bell`]) for all who wait there, in both
+//! directions. It stays set when a wait ends, also when the number goes to another file, and is moved when it
+//! rings: as a rule once in each time-out, however many waits begin and end.
+//!
+//! ```text
+//!            who waits is not to wait for so long
+//!   SILENT ---------------------------------------> SET --+
+//!     ^                                             ^  ^  | the same: it is set for that
+//!     |                                             |  +--+
+//!     |                 one waits until a time, for which it is set
+//!     |                 +---------------------------+   |
+//!     |                 |                               | its time has come: out of the timers
+//!     +-------------- RINGING <-------------------------+
+//!       nobody waits until a time
+//! ```
+//!
+//! `rings_ns` says by when it rings: [`Call::NEVER`] where SILENT. While it is RINGING, whoever has taken it
+//! out of the timers owes the entry a visit ([`Entry::ring`]), and `rings_ns` still says that it is SET.
+//!
+//! # Why nobody is forgotten
+//!
+//! Under the entry's lock `rings_ns` is never later than the time until which anybody in a queue may be kept
+//! waiting. Whoever queues up compares the two, and sets the bell if need be. A visit takes out all whose
+//! deadline has passed, and then sets the bell for the first of the others. Both hold the lock. Whoever
+//! queues up between the taking out of the bell and the visit is seen by the visit. One that sets the bell in
+//! between makes it SET, and the visit sets it once more.
+//!
+//! The timers' lock is taken under the entry's. A ringer takes the bell out under the timers' lock, lets go of
+//! that, and only then visits.
+//!
+//! # Who wakes
+//!
+//! A visit takes waiters out of the entry's queue under its lock, as an event does, and marks them LATE. So
+//! a wait with a deadline has one waker, whoever takes it out of the queue (`park`): it takes no second lock when it ends.
+//!
+//! # Never early
+//!
+//! A deadline is the time at the beginning of the wait and the timeout, and a visit compares it with the time.
+//! The bell says only when to visit: late by up to a 128th of the time-out, and by half a millisecond.
+
+use super::super::waiter::Waiter;
+use super::super::{Call, Interest};
+use super::{Entry, State};
+use crate::clock;
+use crate::task::list::List;
+use crate::timer::{self, Bell};
+
+impl State {
+    /// Until when a call that is about to wait may be kept waiting, by the descriptor's timeout; `None` if
+    /// its time is up.
+    #[inline]
+    pub(super) fn latest(&self, interest: Interest, call: &mut Call<'_>) -> Option<u64> {
+        // How long it may wait is settled when it begins to, as in the kernel: what the program sets from
+        // then on is for the next one.
+        if call.turn == 0
+            && call.deadline_ns == Call::NEVER
+            && let Some(timeout_ns) = self.options.timeout_ns(interest)
+        {
+            call.deadline_ns = clock::now_ns().saturating_add(timeout_ns);
+            return Some(call.deadline_ns.saturating_add(timer::lateness_ns(timeout_ns)));
+        }
+        call.latest_ns()
+    }
+
+    /// Sets the bell for who waits until then, on its core. Whether that core is to be woken, without any lock.
+    #[cold]
+    pub(super) fn set_bell(&mut self, bell: &'static Bell, core: u32, deadline_ns: u64) -> bool {
+        let (rings_ns, too_late) = bell.set(deadline_ns, clock::now_ns(), core);
+        self.rings_ns = rings_ns;
+        too_late
+    }
+}
+
+impl Entry {
+    /// The bell has rung, which is its own: whose time is up is told, and the bell set for the next one.
+    pub(crate) fn ring(&self, bell: &'static Bell, now_ns: u64, ready: &mut List) {
+        let mut state = self.state.lock();
+        let mut next = (Call::NEVER, None);
+        for interest in [Interest::Read, Interest::Write] {
+            let mut at = state.queue(interest).first();
+            while let Some(this) = at {
+                // SAFETY: waiters in the queue are alive while the entry's lock is held.
+                let waiter = unsafe { this.as_ref() };
+                at = state.queue(interest).after(waiter);
+                if waiter.deadline_ns <= now_ns {
+                    // SAFETY: it is in this queue.
+                    unsafe { state.queue(interest).remove(waiter) };
+                    self.count_waiting(interest, -1);
+                    // SAFETY: the lock is held, and it was in the queue.
+                    unsafe { Waiter::tell_late(this, ready) };
+                } else if waiter.deadline_ns < next.0 {
+                    next = (waiter.deadline_ns, waiter.scheduling());
+                }
+            }
+        }
+        let (deadline_ns, Some(scheduling)) = next else {
+            state.rings_ns = Call::NEVER;
+            return;
+        };
+        let core = bell.core();
+        if state.set_bell(bell, core, deadline_ns) {
+            drop(state);
+            (scheduling.wake_core)(core as usize);
+        }
+    }
+}
