@@ -125,7 +125,9 @@ def main():
         port = stack.enter_context(server())
         socket = stack.enter_context(redis(folder))
         driver = stack.enter_context(browser())
-        urls = [f"http://localhost:{port}/{{}}/{n}" for n in range(30)]
+        # As many names as are asked for at a time: the same one would be asked once.
+        names = ["localhost", "Localhost", "LOCALHOST"]
+        urls = [f"http://{names[n % 3]}:{port}/{{}}/{n}" for n in range(30)]
         after = lambda ms: [url.format(ms) for url in urls]
         picture(driver, folder, "three-fetches", 400, ["fetch", "3", *after(1)[:3]])
         picture(driver, folder, "three-at-redis", 400, ["redis_unix", socket, "3", "10"])

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -36,8 +36,8 @@ impl Scene {
         if !command.get_envs().any(|(name, _)| name == "SYLVAN_TLS") {
             command.env("SYLVAN_TLS", "own");
         }
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = once_written(|| command.spawn()).expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut said = HashMap::new();
         for line in stdout.lines() {
@@ -99,6 +99,23 @@ impl Drop for Scene {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Starts a program that this process has just written, as often as it takes: a child that another thread has
+/// forked meanwhile has the file open for writing, until it is another program.
+///
+/// # Errors
+///
+/// If it does not start for another reason.
+pub fn once_written<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match start() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            started => return started,
+        }
     }
 }
 

@@ -62,7 +62,9 @@ fn is_shared() -> bool {
 
 /// The fetcher, three at a time, of so many pages of one server.
 fn fetches(web: &Web, n: usize) -> Recorded {
-    let url = |n| format!("http://localhost:{}/{n}", web.address.port());
+    // As many names as are asked for at a time: the same one would be asked once.
+    let names = ["localhost", "Localhost", "LOCALHOST"];
+    let url = |n| format!("http://{}:{}/{n}", names[n % 3], web.address.port());
     let arguments: Vec<String> = ["3".to_owned()].into_iter().chain((0..n).map(url)).collect();
     Recorded::of("fetch", &arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }

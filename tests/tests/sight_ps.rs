@@ -9,7 +9,9 @@ use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
 use rustix::process::Signal;
-use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
+use tests::look::{
+    Said, Scene, assert_refuses, assert_refuses_others, core_of, look, once_written,
+};
 use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
@@ -240,8 +242,9 @@ fn somebody_elses_process_is_told_by_its_own_status() {
     // Where everybody may execute it.
     let program = env::temp_dir().join(format!("sylvan-sight-look-{}", process::id()));
     fs::copy(LOOK, &program).unwrap();
-    let looked =
-        Command::new(&program).args(["ps", &scene.pid().to_string()]).uid(NOBODY).output().unwrap();
+    let mut command = Command::new(&program);
+    command.args(["ps", &scene.pid().to_string()]).uid(NOBODY);
+    let looked = once_written(|| command.output()).unwrap();
     fs::remove_file(&program).unwrap();
     let stderr = String::from_utf8(looked.stderr).unwrap();
     assert_eq!((looked.status.code(), stderr.lines().count()), (Some(121), 1), "{stderr}");
