@@ -188,13 +188,16 @@ impl Server {
             fs::write(pages.join(number.to_string()), page(number)).expect("a page");
         }
         let address = free_address();
+        // A child whose threads are all busy closes the connections that it keeps, and a child too many ends with
+        // those that it has: so there is one, with threads for all.
         let configuration = format!(
             "ServerRoot {root}\nServerName localhost\nListen {address}\nPidFile {root}/pid\n\
              LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n\
              LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so\n\
              Mutex default:{root}\nErrorLog {root}/errors\nDocumentRoot {root}/pages\n\
-             User nobody\nGroup nogroup\nStartServers 8\nMinSpareThreads 100\n\
-             ThreadsPerChild 25\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
+             User nobody\nGroup nogroup\nServerLimit 2\nThreadLimit 250\nStartServers 1\n\
+             ThreadsPerChild 250\nMinSpareThreads 1\nMaxSpareThreads 500\n\
+             MaxRequestWorkers 500\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
         );
         let file = folder.path().join("configuration");
         fs::write(&file, configuration).expect("a configuration");

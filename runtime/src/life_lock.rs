@@ -9,12 +9,12 @@ use crate::lock::{Guard, Lock};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::sys;
 
-/// No life.
-const RENEWING: u32 = u32::MAX;
+/// The value of that life is being made.
+const RENEWING: u32 = 1 << 31;
 
 pub(crate) struct LifeLock<T> {
     lock: Lock<T>,
-    /// The life that the value is of, or `RENEWING`.
+    /// The life that the value is of, with `RENEWING` until it is there.
     life: AtomicU32,
     new: fn() -> T,
 }
@@ -42,11 +42,11 @@ impl<T> LifeLock<T> {
             let life = self.life.load(Ordering::Acquire);
             let renews = |life| {
                 let (new, old) = (Ordering::Relaxed, Ordering::Relaxed);
-                self.life.compare_exchange(life, RENEWING, new, old).is_ok()
+                self.life.compare_exchange(life, now | RENEWING, new, old).is_ok()
             };
             if life == now {
                 return;
-            } else if life != RENEWING && renews(life) {
+            } else if life != now | RENEWING && renews(life) {
                 // SAFETY: all others wait here for the new life, and of the old one nobody is left.
                 unsafe { self.lock.renew((self.new)()) };
                 // Release pairs with the acquire in `lock`.

@@ -52,3 +52,10 @@ fn a_handler_does_not_run_in_the_midst_of_a_call_of_the_layer() {
     let seen = String::from_utf8_lossy(&ended.stdout);
     assert_eq!(seen, "in the function 1, in the call 0, then 1\n");
 }
+
+#[test]
+fn a_signal_reaches_a_thread_that_computes_in_a_function_which_the_layer_has_called() {
+    for what in ["thread", "once"] {
+        assert_eq!(same("reached", &[what]), "ran 1, result -7\n");
+    }
+}

@@ -54,3 +54,13 @@ fn calls_that_wait_are_cancelled_and_interrupted() {
     let said = same("cancelled_io", &[]);
     assert!(said.contains("call 7: cancelled 1, cleaned 8"), "{said}");
 }
+
+#[test]
+fn a_writer_of_a_unix_stream_ends_when_writing_is_shut_down() {
+    assert_eq!(same("shut", &[]), "all writers have ended\n");
+}
+
+#[test]
+fn what_a_child_accepts_has_the_timeouts_that_it_has_set_on_a_listener_of_its_parents() {
+    assert_eq!(same("inherited", &[]), "recv -1, EAGAIN 1\n");
+}

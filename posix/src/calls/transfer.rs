@@ -145,9 +145,11 @@ pub fn transmit(
             let has_tried = mem::take(&mut has_tried);
             match after_part(fd, kind()) {
                 Next::End => return Ok(Attempt::Done(*sent)),
-                // Who was woken tries in any case: of a Unix socket that is full and shut down `poll` says
-                // nothing.
-                Next::Wait if has_tried => return Err(io::ErrorKind::WouldBlock.into()),
+                // Of a Unix socket that is full and shut down `poll` says nothing: there the kernel is asked
+                // by a try. So does who was woken, of any.
+                Next::Wait if has_tried && kind() != Kind::Unix => {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Next::Wait | Next::Try => {}
             }
         }

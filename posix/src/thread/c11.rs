@@ -1,11 +1,11 @@
 //! C11's threads, by their own names: libc's call its own functions inside, past ours.
 
 use std::ffi::{c_int, c_void};
-use std::ptr;
+use std::{mem, ptr};
 
 use libc::{pthread_cond_t, pthread_mutex_t, pthread_t, timespec};
 
-use super::{create, detach, pthread_exit, pthread_join, pthread_self};
+use super::{Start, create, detach, pthread_exit, pthread_join, pthread_self};
 use crate::next::call_next;
 use crate::{cond, mutex};
 
@@ -28,20 +28,6 @@ fn said(error: c_int) -> c_int {
 
 type Runs = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
-/// What a thread is to run.
-struct Errand {
-    function: Runs,
-    argument: *mut c_void,
-}
-
-extern "C-unwind" fn run(errand: *mut c_void) -> *mut c_void {
-    // SAFETY: the caller's, which has left it to this thread.
-    let Errand { function, argument } = *unsafe { Box::from_raw(errand.cast::<Errand>()) };
-    // SAFETY: as whoever has made the thread promises.
-    let result = unsafe { function(argument) };
-    ptr::without_provenance_mut(result as usize)
-}
-
 /// As that of libc.
 ///
 /// # Safety
@@ -63,13 +49,11 @@ pub unsafe extern "C" fn thrd_create(
             )
         };
     }
-    let errand = Box::into_raw(Box::new(Errand { function, argument }));
+    // SAFETY: a green thread's function is called by `exit::call` alone, which keeps the register that either type
+    // leaves its result in; `thrd_join` looks at the part that this one fills.
+    let start = unsafe { mem::transmute::<Runs, Start>(function) };
     // SAFETY: as the caller promises.
-    let error = unsafe { create(thread, ptr::null(), run, errand.cast()) };
-    if error != 0 {
-        // SAFETY: there is no thread to have it.
-        drop(unsafe { Box::from_raw(errand) });
-    }
+    let error = unsafe { create(thread, ptr::null(), start, argument) };
     // It is memory for a thread that there is none of.
     if error == libc::EAGAIN { NO_MEMORY } else { said(error) }
 }
@@ -84,7 +68,7 @@ pub unsafe extern "C-unwind" fn thrd_join(thread: pthread_t, result: *mut c_int)
     // SAFETY: as the caller promises.
     let error = unsafe { pthread_join(thread, &raw mut returned) };
     if error == 0 && !result.is_null() {
-        // SAFETY: as the caller promises. It was made of one.
+        // SAFETY: as the caller promises.
         unsafe { *result = returned.addr() as c_int };
     }
     said(error)

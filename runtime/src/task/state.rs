@@ -107,7 +107,8 @@ pub(crate) mod now {
         // Any time that a thread of the parent has noted until the fork is over by now. What that has written is
         // not all there: the kernel copies one page after the other.
         let until = clock::seen_ns().map_or(PARKED, state_word::parked);
-        let first = until.max(parked_from()).saturating_add(1);
+        // What is there of it counts, in case the child's clock is behind (a namespace of times).
+        let first = until.max(parked_from()).max(parked()).saturating_add(1);
         PARKED_FROM.store(first, Ordering::Relaxed);
         HIGHEST.store(first, Ordering::Relaxed);
         rest();

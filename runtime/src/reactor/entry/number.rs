@@ -123,7 +123,8 @@ impl Entry {
         if self.is_ours() || !self.is_known() {
             return new;
         }
-        new.set_about(self.about());
+        // The child may set options, too, before it knows this one.
+        new.set_about(self.about() | DOUBTED);
         if self.state.is_free() {
             new.state.lock().flag = self.state.lock().flag.inherit();
         }
