@@ -33,6 +33,7 @@ pub mod top;
 pub mod trace;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// The exit status where a command line is not understood.
@@ -91,6 +92,15 @@ fn help() -> String {
          {verbs}\n\
          `sylvan VERB --help` says more; `sylvan --version` says which one this is.\n"
     )
+}
+
+/// Prints a text. Whoever reads it may have seen enough: that is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Says what is wrong with a command line, and where to read how it has to be.

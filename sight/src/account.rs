@@ -1,6 +1,7 @@
 //! What is known of a runtime and its threads, in words: what `sylvan ps` says of a process from outside, and what
 //! the process says of itself.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::memory::Unreadable;
 use crate::owners::{self, Who};
 use crate::procfs::{Call, Procfs};
 use crate::reason::Reason;
+use crate::shown::{self, shown};
 use crate::state_word;
 use crate::table::Table;
 use crate::threads::{self, State, Thread, Worker};
@@ -113,7 +115,7 @@ impl Account {
         );
         for row in &self.rows {
             let Thread { id, name, state, core, .. } = &row.thread;
-            let name = name.as_deref().unwrap_or("-");
+            let name = name.as_deref().map_or(Cow::Borrowed("-"), shown);
             let core = core.map_or("-".to_owned(), |core| core.to_string());
             let (state, words) = (state.text(), self.words(row));
             let line = format!("{id:>8}  {name:<20}  {state:<12}  {core:>4}  {words}");
@@ -146,7 +148,7 @@ impl Account {
             return waited.as_ref().map(for_worker).or(call.clone()).unwrap_or_default();
         }
         let mut words = match file {
-            Some(file) => file.clone(),
+            Some(file) => shown(file).into_owned(),
             None => waits_for(thread, wait, |who| self.who(who)),
         };
         if let Some(owner) = wait.owner {
@@ -186,10 +188,7 @@ pub fn called<'a>(
     by_id: impl FnOnce(u64) -> Option<&'a Thread>,
 ) -> String {
     match who {
-        Who::Thread(id) => match by_id(id).and_then(|thread| thread.name.as_deref()) {
-            Some(name) => format!("'{name}' ({id})"),
-            None => id.to_string(),
-        },
+        Who::Thread(id) => shown::thread(by_id(id).and_then(|thread| thread.name.as_deref()), id),
         Who::OsThread(os_thread) if Some(os_thread) == main => {
             format!("main (OS thread {os_thread})")
         }

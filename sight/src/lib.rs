@@ -39,6 +39,7 @@ pub mod owners;
 pub mod procfs;
 pub mod reason;
 pub mod recording;
+pub mod shown;
 pub mod stacks;
 pub mod state_word;
 pub mod synthetic;

@@ -28,6 +28,7 @@ tests::in_each_mode!(
     a_program_dumps_from_a_green_thread_and_from_an_ordinary_one,
     before_the_first_thread_a_dump_says_that_there_is_none,
     what_the_writer_says_is_what_a_dump_says,
+    a_name_stays_within_its_place,
     a_signal_that_all_have_blocked_dumps_all_the_same,
     dumps_under_load_hold_nobody_up_and_are_whole,
     each_signal_appends_a_dump_to_the_file,
@@ -187,6 +188,17 @@ fn what_the_writer_says_is_what_a_dump_says(process: &Process) {
     process.passes(|| {
         let error = sylvan::dump(&mut Full).expect_err("it is full");
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    });
+}
+
+fn a_name_stays_within_its_place(process: &Process) {
+    process.passes(|| {
+        let waits = parked("red\u{1b}[31m\nand blue");
+        let dump = dump();
+        assert_eq!(n_threads(&dump), 1, "{dump}");
+        assert!(dump.contains(r"  red\u{1b}[31m\nand blue  parked  "), "{dump}");
+        waits.thread().unpark();
+        waits.join().unwrap();
     });
 }
 

@@ -16,6 +16,7 @@ use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
+const PARKED: &str = env!("CARGO_BIN_EXE_parked");
 
 fn scene(mode: &str) -> Scene {
     Scene::start(Command::new(SCENE).env("SYLVAN_TLS", mode)).at_rest(LOOK)
@@ -230,6 +231,19 @@ fn a_runtime_of_another_version_is_told_by_its_own_status() {
     let said = ps(&scene);
     assert_eq!((said.status, &*said.stdout), (Some(123), ""), "{said:?}");
     assert!(said.stderr.contains("version 99 of the table"), "{said:?}");
+}
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let scene = Scene::start_until("parked", Command::new(PARKED).arg("1"));
+    for verb in ["ps", "stacks", "dump", "top"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let pid = scene.pid().to_string();
+        let mut command = Command::new(LOOK);
+        let ended = command.args([verb, &pid]).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!((ended.status.code(), stderr.lines().count()), (Some(1), 1), "{verb}: {stderr}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod segments;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -262,10 +262,17 @@ pub(crate) fn show(
 ) -> ExitCode {
     look(args, verb, help, |process| {
         let text = show(process)?;
-        // Whoever reads it may have seen enough.
-        let _ = io::stdout().write_all(text.as_bytes());
-        Ok(())
+        print(&text)
     })
+}
+
+/// Prints what was seen.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn print(text: &str) -> Result<(), Refusal> {
+    crate::print(text).map_err(|error| Reason::NotWritten.with(error.to_string()))
 }
 
 /// The same of one that shows it by itself.

@@ -5,6 +5,7 @@ use std::fmt;
 /// Why a process, or a core file, is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
+    NotWritten,
     NoThread,
     NoProcess,
     NoRight,
@@ -15,7 +16,8 @@ pub(crate) enum Reason {
 }
 
 /// Each with its status, and what it means.
-const REASONS: [(Reason, u8, &str); 7] = [
+const REASONS: [(Reason, u8, &str); 8] = [
+    (Reason::NotWritten, 1, "what was seen cannot be written"),
     (Reason::NoThread, 116, "no green thread in it has this number or name"),
     (Reason::NoProcess, 120, "there is no such process, or no longer"),
     (Reason::NoRight, 121, "the kernel allows no look at it: it is somebody else's, or has rights"),

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use sylvan_sight::shown;
 use sylvan_sight::threads::{self, Thread};
 
 use self::fold::{Group, Shown};
@@ -162,10 +163,7 @@ fn who(threads: &[Thread]) -> String {
         *states.entry(format!("{}{reason}", state.text())).or_default() += 1;
     }
     let states: Vec<_> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
-    let name = |Thread { id, name, .. }: &Thread| match name {
-        Some(name) => format!("'{name}' ({id})"),
-        None => id.to_string(),
-    };
+    let name = |Thread { id, name, .. }: &Thread| shown::thread(name.as_deref(), *id);
     let mut names: Vec<_> = threads.iter().take(NAMED_MAX).map(name).collect();
     if let Some(n @ 1..) = threads.len().checked_sub(NAMED_MAX) {
         names.push(format!("and {n} more"));

@@ -9,7 +9,7 @@ mod screen;
 mod show;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,8 +82,7 @@ fn run(process: &Process, options: &Options) -> Result<(), Refusal> {
     let sample = || Sample::take(process).map_err(|error| process.unreadable(error));
     let mut begin = sample()?;
     if process.pid().is_none() {
-        print(&show::text(process, &begin, None));
-        return Ok(());
+        return see::print(&show::text(process, &begin, None));
     }
     let mut screen = (!options.once && io::stdout().is_terminal()).then(Screen::open);
     loop {
@@ -105,15 +104,9 @@ fn run(process: &Process, options: &Options) -> Result<(), Refusal> {
         match &mut screen {
             Some(screen) => screen.show(&text),
             None => {
-                print(&text);
-                return Ok(());
+                return see::print(&text);
             }
         }
         begin = end;
     }
-}
-
-/// Whoever reads it may have seen enough.
-fn print(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes());
 }

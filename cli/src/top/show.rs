@@ -1,9 +1,11 @@
 //! What was counted, as a text.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use sylvan_sight::shown::shown;
 use sylvan_sight::threads::{Done, State, Thread, Worker};
 
 use super::sample::{Busy, OsThread, RuntimeSample, Sample};
@@ -157,7 +159,7 @@ impl RuntimeSample {
         others.sort_by(|(one, ..), (other, ..)| other.total_cmp(one));
         let n_left = others.len().saturating_sub(OTHERS);
         let name = |(load, number, it): &(f64, &u32, &OsThread)| {
-            format!("{} ({number}) {}", it.name, percent(*load))
+            format!("{} ({number}) {}", shown(&it.name), percent(*load))
         };
         let mut names: Vec<_> = others.iter().take(OTHERS).map(name).collect();
         names.extend((n_left > 0).then(|| format!("and {n_left} more")));
@@ -184,7 +186,7 @@ impl RuntimeSample {
         );
         for (n, Thread { id, name, state, reason, .. }) in busiest {
             let part = percent(f64::from(n) / f64::from(before.busy.n_looks.max(1)));
-            let name = name.as_deref().unwrap_or("-");
+            let name = name.as_deref().map_or(Cow::Borrowed("-"), shown);
             let row = account.as_ref().and_then(|account| Some((account, account.row(*id)?)));
             let (state, words) = match row {
                 Some((account, row)) => (row.thread.state, account.words(row)),

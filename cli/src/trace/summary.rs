@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::{self, Write};
+use std::path::PathBuf;
 
 use sylvan_sight::file::{Run, Why};
 use sylvan_sight::history::{History, Span, State, Thread, Waker};
+use sylvan_sight::shown;
 
 use super::{Refusal, duration, load, parse};
 
@@ -22,8 +24,8 @@ pub(crate) fn main(args: Vec<OsString>) -> Result<(), Refusal> {
             .map_err(|_| Refusal::Usage(format!("`--longest` expected a number, got `{text}`")))?,
     };
     let run = load(&path)?;
-    print!("{}", text(&run, &History::of(&run), longest));
-    Ok(())
+    let text = text(&run, &History::of(&run), longest);
+    crate::print(&text).map_err(|error| Refusal::Output(PathBuf::from("the summary"), error))
 }
 
 /// The whole of it, with so many lines in each list.
@@ -54,7 +56,7 @@ struct Waits<'a> {
 
 fn name(thread: &Thread) -> String {
     match &thread.name {
-        Some(name) => format!("'{name}' ({})", thread.id),
+        Some(_) => shown::thread(thread.name.as_deref(), thread.id.into()),
         None => format!("thread {}", thread.id),
     }
 }
