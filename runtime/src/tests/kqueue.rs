@@ -296,7 +296,13 @@ pub(crate) fn kqueue() -> Result<OwnedFd, Errno> {
         epoll::add(&outer, inner, data, epoll::EventFlags::IN)?;
     }
     let mut queues = QUEUES.lock();
-    queues.retain(|(number, queue)| is_at(queue, *number));
+    queues.retain_mut(|(number, queue)| {
+        // Its owner may have moved it, and not have called since.
+        if !is_at(queue, *number) {
+            *number = numbers().find(|number| is_at(queue, *number)).unwrap_or(-1);
+        }
+        *number != -1
+    });
     queues.push((outer.as_raw_fd(), Arc::new(queue)));
     Ok(outer)
 }
@@ -328,6 +334,12 @@ unsafe extern "C" fn in_child() {
             unsafe { rustix::io::close(number) };
         }
     }
+}
+
+/// The numbers that are open.
+fn numbers() -> impl Iterator<Item = RawFd> {
+    let names = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    names.filter_map(|name| name.file_name().to_str()?.parse().ok())
 }
 
 /// Whether that is a number of the queue.

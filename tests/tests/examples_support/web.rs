@@ -43,7 +43,9 @@ fn answer(mut client: &TcpStream) {
         .map(Result::unwrap)
         .take_while(|line| !line.is_empty())
         .collect();
-    assert!(lines.iter().any(|line| line.starts_with("Host: localhost:")), "{lines:?}");
+    // By whichever of its spellings.
+    let is_host = |line: &String| line.to_ascii_lowercase().starts_with("host: localhost:");
+    assert!(lines.iter().any(is_host), "{lines:?}");
     let path = lines[0].split(' ').nth(1).unwrap();
     let answer = match path[1..].parse() {
         Ok(n) => format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n{}", "x".repeat(n)),
