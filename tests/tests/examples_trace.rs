@@ -83,7 +83,9 @@ fn each_of_three_fetches_looks_its_name_up_in_a_blocking_section_and_then_waits(
         if is_shared() {
             // By a helper, which is no worker and tells the thread.
             let next = thread.spans.iter().find(|span| span.begin_ns == look_up.end_ns).unwrap();
-            assert_eq!(next.waker, Some(Waker::OsThread), "{thread:?}");
+            // Or it was through before the thread could wait.
+            let is_through = next.state == State::Running;
+            assert!(is_through || next.waker == Some(Waker::OsThread), "{thread:?}");
         } else {
             // By the thread itself, on the OS thread that it runs on.
             let place = look_up.place.expect("an OS thread");
