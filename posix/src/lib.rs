@@ -94,6 +94,8 @@ cfg_if::cfg_if! {
         pub mod poll;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod process;
+        #[allow(unsafe_code, reason = "names places in assembly")]
+        mod program;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod resolver;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]

@@ -9,7 +9,6 @@
 //! RUNNING has libc's count of forks above it: a child finds a number of the parent's and begins anew. Here
 //! it is the process's own number in those bits, which differs from the parent's as well.
 
-use std::arch::global_asm;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,6 +16,7 @@ use libc::pthread_once_t;
 use sylvan::WaitReason;
 
 use crate::kernel;
+use crate::program::calls_program;
 use crate::wait::{self, Restart};
 
 const RUNNING: u32 = 1;
@@ -97,58 +97,38 @@ unsafe extern "C-unwind" {
     fn call(run: unsafe extern "C-unwind" fn());
 }
 
-unsafe extern "C" {
-    #[link_name = "__sylvan_posix_once_called"]
-    static CALLED: u8;
-}
-
-/// Where the function returns to: a frame that stands here has called the program.
-pub(crate) fn called() -> usize {
-    (&raw const CALLED).addr()
-}
-
 #[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_once,\"ax\",@progbits",
-    ".globl __sylvan_posix_once, __sylvan_posix_once_called",
-    ".hidden __sylvan_posix_once, __sylvan_posix_once_called",
-    ".type __sylvan_posix_once,@function",
-    "__sylvan_posix_once:",
-    ".cfi_startproc",
-    "sub rsp, 8",
-    ".cfi_adjust_cfa_offset 8",
-    "call rdi",
-    "__sylvan_posix_once_called:",
-    "add rsp, 8",
-    ".cfi_adjust_cfa_offset -8",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_once, . - __sylvan_posix_once",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_once",
+    "__sylvan_posix_once_called",
+    [
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "call rdi",
+        "__sylvan_posix_once_called:",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+    ]
 );
 
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_once,\"ax\",@progbits",
-    ".globl __sylvan_posix_once, __sylvan_posix_once_called",
-    ".hidden __sylvan_posix_once, __sylvan_posix_once_called",
-    ".type __sylvan_posix_once,@function",
-    "__sylvan_posix_once:",
-    ".cfi_startproc",
-    "stp x29, x30, [sp, #-16]!",
-    ".cfi_def_cfa_offset 16",
-    ".cfi_offset x29, -16",
-    ".cfi_offset x30, -8",
-    "blr x0",
-    "__sylvan_posix_once_called:",
-    "ldp x29, x30, [sp], #16",
-    ".cfi_def_cfa_offset 0",
-    ".cfi_restore x29",
-    ".cfi_restore x30",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_once, . - __sylvan_posix_once",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_once",
+    "__sylvan_posix_once_called",
+    [
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x29, -16",
+        ".cfi_offset x30, -8",
+        "blr x0",
+        "__sylvan_posix_once_called:",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
+        "ret",
+    ]
 );
 
 /// As that of libc.

@@ -256,8 +256,12 @@ fn in_section<T>(section: impl FnOnce() -> T) -> T {
 
 /// The same, behind a turnstile.
 pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
+    in_section(|| in_turn(turnstile, call))
+}
+
+fn in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    in_section(|| turnstile.blocking(move || Callers(call.into_inner()())).into_inner())
+    turnstile.blocking(move || Callers(call.into_inner()())).into_inner()
 }
 
 /// The same, for a call that many may make at a time: one does, for all who ask the same.
@@ -267,9 +271,7 @@ pub(crate) fn section_once<K: Clone + Ord, T: Clone>(
     turnstile: &Turnstile,
     call: impl FnOnce() -> T,
 ) -> T {
-    let call = Callers(call);
-    let section = || turnstile.blocking(move || Callers(call.into_inner()())).into_inner();
-    in_section(|| flights.run(question.clone(), section))
+    in_section(|| flights.run(question.clone(), || in_turn(turnstile, call)))
 }
 
 /// Has others run; what is left for the thread is seen to after it.

@@ -63,9 +63,12 @@ impl<K: Clone + Ord, T: Clone> SingleFlight<K, T> {
         let flight = Arc::new(Flight { answer: Lock::new(None), is_over: AtomicU32::new(0) });
         under_way.insert(question.clone(), Arc::clone(&flight));
         drop(under_way);
-        let mut landing = Landing { all: self, question, flight, life: life::number() };
-        let answer = ask();
-        landing.with(&answer);
+        let answer;
+        let life = life::number();
+        let mut landing = Landing { all: self, question, flight, life, answer: None };
+        answer = ask();
+        landing.answer = Some(&answer);
+        drop(landing);
         answer
     }
 }
@@ -81,26 +84,16 @@ impl<T: Clone> Flight<T> {
     }
 }
 
-/// Ends a flight when it is dropped, also where nobody has an answer.
-struct Landing<'a, K: Ord, T> {
+/// Ends a flight when it is dropped, with the answer for those who have joined; with none if `ask` unwinds.
+struct Landing<'a, K: Ord, T: Clone> {
     all: &'a SingleFlight<K, T>,
     question: K,
     flight: Arc<Flight<T>>,
     life: u32,
+    answer: Option<&'a T>,
 }
 
 impl<K: Ord, T: Clone> Landing<'_, K, T> {
-    /// Gives the answer to those who have joined, if anybody has.
-    fn with(&mut self, answer: &T) {
-        self.close();
-        // This one's own; what was under way is not any more, so nobody joins now.
-        if Arc::strong_count(&self.flight) > 1 {
-            *self.flight.answer.lock() = Some(answer.clone());
-        }
-    }
-}
-
-impl<K: Ord, T> Landing<'_, K, T> {
     /// Nobody else joins.
     fn close(&self) {
         // A flight that forks has begun in the parent.
@@ -113,14 +106,18 @@ impl<K: Ord, T> Landing<'_, K, T> {
     }
 }
 
-impl<K: Ord, T> Drop for Landing<'_, K, T> {
+impl<K: Ord, T: Clone> Drop for Landing<'_, K, T> {
     fn drop(&mut self) {
         self.close();
+        // This one's own; what was under way is not any more, so nobody joins now.
+        if Arc::strong_count(&self.flight) == 1 {
+            return;
+        }
+        let answer = self.answer.cloned();
+        *self.flight.answer.lock() = answer;
         // Release pairs with the acquire in `join`.
         self.flight.is_over.store(1, Ordering::Release);
-        if Arc::strong_count(&self.flight) > 1 {
-            wake(&self.flight.is_over, usize::MAX);
-        }
+        wake(&self.flight.is_over, usize::MAX);
     }
 }
 

@@ -103,9 +103,7 @@ fn run(process: &Process, options: &Options) -> Result<(), Refusal> {
         let text = show::text(process, &end, Some((&begin, &busy)));
         match &mut screen {
             Some(screen) => screen.show(&text),
-            None => {
-                return see::print(&text);
-            }
+            None => return see::print(&text),
         }
         begin = end;
     }

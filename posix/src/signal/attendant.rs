@@ -31,8 +31,7 @@ use super::{bit, delivery, look};
 use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
-use crate::once;
-use crate::thread;
+use crate::program;
 
 /// The highest real-time signal, which libc lets a library have for itself.
 pub(crate) const POKE: i32 = 64;
@@ -413,7 +412,7 @@ unsafe extern "C" fn look_at_frame(context: *mut c_void, walk: *mut c_void) -> c
     }
     walk.n_left -= 1;
     if is_here(at) {
-        walk.is_outside = [thread::called(), once::called(), delivery::delivered()].contains(&at);
+        walk.is_outside = program::returns_to(at);
         return END;
     }
     if walk.n_left == 0 { END } else { GO_ON }

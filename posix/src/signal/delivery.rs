@@ -12,7 +12,6 @@
 //! wherever that is. So before a handler waits ([`leave_handler`]) its OS thread gets back what it had, and
 //! when it goes on ([`go_on_in_handler`]) what that one has is noted, and put back after the handler.
 
-use std::arch::global_asm;
 use std::ffi::c_int;
 use std::mem;
 use std::ptr;
@@ -24,6 +23,7 @@ use super::lock::{self, set_mask};
 use super::own::{Signals, Stack, no_info};
 use crate::errno::{errno, set_errno};
 use crate::kernel;
+use crate::program::calls_program;
 
 /// Disarms the stack while a handler runs on it, so that it may be changed meanwhile.
 const SS_AUTODISARM: c_int = 1 << 31;
@@ -110,58 +110,38 @@ unsafe extern "C-unwind" {
     fn deliver_with(mask: *const u64);
 }
 
-unsafe extern "C" {
-    #[link_name = "__sylvan_posix_delivered"]
-    static DELIVERED: u8;
-}
-
-/// Where a handler returns to: a frame that stands here has called the program.
-pub(super) fn delivered() -> usize {
-    (&raw const DELIVERED).addr()
-}
-
 #[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_deliver,\"ax\",@progbits",
-    ".globl __sylvan_posix_deliver, __sylvan_posix_delivered",
-    ".hidden __sylvan_posix_deliver, __sylvan_posix_delivered",
-    ".type __sylvan_posix_deliver,@function",
-    "__sylvan_posix_deliver:",
-    ".cfi_startproc",
-    "mov rsi, rdi",
-    "mov edi, {set}",
-    "xor edx, edx",
-    "mov r10d, 8",
-    "mov eax, {call}",
-    "syscall",
-    "__sylvan_posix_delivered:",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_deliver, . - __sylvan_posix_deliver",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_deliver",
+    "__sylvan_posix_delivered",
+    [
+        "mov rsi, rdi",
+        "mov edi, {set}",
+        "xor edx, edx",
+        "mov r10d, 8",
+        "mov eax, {call}",
+        "syscall",
+        "__sylvan_posix_delivered:",
+        "ret",
+    ],
     set = const libc::SIG_SETMASK,
     call = const libc::SYS_rt_sigprocmask,
 );
 
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_deliver,\"ax\",@progbits",
-    ".globl __sylvan_posix_deliver, __sylvan_posix_delivered",
-    ".hidden __sylvan_posix_deliver, __sylvan_posix_delivered",
-    ".type __sylvan_posix_deliver,@function",
-    "__sylvan_posix_deliver:",
-    ".cfi_startproc",
-    "mov x1, x0",
-    "mov x0, #{set}",
-    "mov x2, #0",
-    "mov x3, #8",
-    "mov x8, #{call}",
-    "svc #0",
-    "__sylvan_posix_delivered:",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_deliver, . - __sylvan_posix_deliver",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_deliver",
+    "__sylvan_posix_delivered",
+    [
+        "mov x1, x0",
+        "mov x0, #{set}",
+        "mov x2, #0",
+        "mov x3, #8",
+        "mov x8, #{call}",
+        "svc #0",
+        "__sylvan_posix_delivered:",
+        "ret",
+    ],
     set = const libc::SIG_SETMASK,
     call = const libc::SYS_rt_sigprocmask,
 );

@@ -14,7 +14,6 @@
 //! and whoever is the last calls `exit`. The first thread is gone, and an OS thread has ended, when the
 //! destructors of all others' keys have run: a key of ours says so, in the last of the rounds.
 
-use std::arch::global_asm;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -22,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use super::create::Start;
 use super::record::this;
 use crate::next::Next;
+use crate::program::calls_program;
 use crate::{cancel, kernel, owner};
 
 unsafe extern "C" {
@@ -37,58 +37,41 @@ unsafe extern "C-unwind" {
     pub(super) fn call(start: Start, argument: *mut c_void, result: *mut *mut c_void);
 }
 
-unsafe extern "C" {
-    #[link_name = "__sylvan_posix_called"]
-    static CALLED: u8;
-}
-
-/// Where a thread's function returns to: a frame that stands here has called the program.
-pub(crate) fn called() -> usize {
-    (&raw const CALLED).addr()
-}
-
 // The buffer is glibc's `__pthread_unwind_buf_t`: a `__jmp_buf` of 8 words, the mask's flag, and four words.
 #[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_call,\"ax\",@progbits",
-    ".globl __sylvan_posix_call",
-    ".hidden __sylvan_posix_call",
-    ".type __sylvan_posix_call,@function",
-    "__sylvan_posix_call:",
-    ".cfi_startproc",
-    ".cfi_undefined rip",
-    "push rbx",
-    "push r12",
-    "push r13",
-    "sub rsp, 112",
-    ".cfi_adjust_cfa_offset 136",
-    "mov rbx, rdi",
-    "mov r12, rsi",
-    "mov r13, rdx",
-    "mov rdi, rsp",
-    "xor esi, esi",
-    "call {setjmp}@PLT",
-    "test eax, eax",
-    "jnz 2f",
-    "mov rdi, rsp",
-    "call {register}@PLT",
-    "mov rdi, r12",
-    "call rbx",
-    ".globl __sylvan_posix_called",
-    ".hidden __sylvan_posix_called",
-    "__sylvan_posix_called:",
-    "mov [r13], rax",
-    "mov rdi, rsp",
-    "call {unregister}@PLT",
-    "2:",
-    "add rsp, 112",
-    "pop r13",
-    "pop r12",
-    "pop rbx",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_call, . - __sylvan_posix_call",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_call",
+    "__sylvan_posix_called",
+    [
+        ".cfi_undefined rip",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "sub rsp, 112",
+        ".cfi_adjust_cfa_offset 136",
+        "mov rbx, rdi",
+        "mov r12, rsi",
+        "mov r13, rdx",
+        "mov rdi, rsp",
+        "xor esi, esi",
+        "call {setjmp}@PLT",
+        "test eax, eax",
+        "jnz 2f",
+        "mov rdi, rsp",
+        "call {register}@PLT",
+        "mov rdi, r12",
+        "call rbx",
+        "__sylvan_posix_called:",
+        "mov [r13], rax",
+        "mov rdi, rsp",
+        "call {unregister}@PLT",
+        "2:",
+        "add rsp, 112",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "ret",
+    ],
     setjmp = sym __sigsetjmp,
     register = sym __pthread_register_cancel,
     unregister = sym __pthread_unregister_cancel,
@@ -96,45 +79,38 @@ global_asm!(
 
 // As above, with a `__jmp_buf` of 22 words.
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .text.__sylvan_posix_call,\"ax\",@progbits",
-    ".globl __sylvan_posix_call",
-    ".hidden __sylvan_posix_call",
-    ".type __sylvan_posix_call,@function",
-    "__sylvan_posix_call:",
-    ".cfi_startproc",
-    ".cfi_undefined x30",
-    "stp x29, x30, [sp, #-48]!",
-    "stp x19, x20, [sp, #16]",
-    "str x21, [sp, #32]",
-    "sub sp, sp, #224",
-    ".cfi_adjust_cfa_offset 272",
-    "mov x19, x0",
-    "mov x20, x1",
-    "mov x21, x2",
-    "mov x0, sp",
-    "mov w1, #0",
-    "bl {setjmp}",
-    "cbnz w0, 2f",
-    "mov x0, sp",
-    "bl {register}",
-    "mov x0, x20",
-    "blr x19",
-    ".globl __sylvan_posix_called",
-    ".hidden __sylvan_posix_called",
-    "__sylvan_posix_called:",
-    "str x0, [x21]",
-    "mov x0, sp",
-    "bl {unregister}",
-    "2:",
-    "add sp, sp, #224",
-    "ldr x21, [sp, #32]",
-    "ldp x19, x20, [sp, #16]",
-    "ldp x29, x30, [sp], #48",
-    "ret",
-    ".cfi_endproc",
-    ".size __sylvan_posix_call, . - __sylvan_posix_call",
-    ".popsection",
+calls_program!(
+    "__sylvan_posix_call",
+    "__sylvan_posix_called",
+    [
+        ".cfi_undefined x30",
+        "stp x29, x30, [sp, #-48]!",
+        "stp x19, x20, [sp, #16]",
+        "str x21, [sp, #32]",
+        "sub sp, sp, #224",
+        ".cfi_adjust_cfa_offset 272",
+        "mov x19, x0",
+        "mov x20, x1",
+        "mov x21, x2",
+        "mov x0, sp",
+        "mov w1, #0",
+        "bl {setjmp}",
+        "cbnz w0, 2f",
+        "mov x0, sp",
+        "bl {register}",
+        "mov x0, x20",
+        "blr x19",
+        "__sylvan_posix_called:",
+        "str x0, [x21]",
+        "mov x0, sp",
+        "bl {unregister}",
+        "2:",
+        "add sp, sp, #224",
+        "ldr x21, [sp, #32]",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x29, x30, [sp], #48",
+        "ret",
+    ],
     setjmp = sym __sigsetjmp,
     register = sym __pthread_register_cancel,
     unregister = sym __pthread_unregister_cancel,

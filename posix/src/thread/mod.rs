@@ -27,7 +27,7 @@ use libc::{pid_t, pthread_t};
 pub use c11::*;
 pub(crate) use create::{Start, create};
 pub use exit::pthread_exit;
-pub(crate) use exit::{called, unwind};
+pub(crate) use exit::unwind;
 pub(crate) use join::detach;
 pub use join::{pthread_clockjoin_np, pthread_join, pthread_timedjoin_np, pthread_tryjoin_np};
 pub(crate) use record::{Bounds, Name, Record, Whose, is_green, name_at, of, show_names, this};

@@ -2,9 +2,10 @@
 //! wake it.
 //!
 //! A waiter is a part of the frame of who waits. Whoever takes it out of its queue, under the entry's
-//! lock, marks it WOKEN, or LATE if its time is up; its frame may end from that moment on. So a green thread is claimed under the lock
-//! and scheduled after it (see `park`). An OS thread waits at the mark itself, and is woken after it by
-//! the mark's address. That may be another thing's by then: a futex takes that for a spurious wake-up.
+//! lock, marks it WOKEN, or LATE if its time is up; its frame may end from that moment on. So a green thread
+//! is claimed under the lock and scheduled after it (see `park`). An OS thread waits at the mark itself, and is
+//! woken after it by the mark's address. That may be another thing's by then: a futex takes that for a spurious
+//! wake-up.
 
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};

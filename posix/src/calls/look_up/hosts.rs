@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
@@ -48,7 +48,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 static KEPT: RwLock<Option<(Identity, Names)>> = RwLock::new(None);
 
 /// The `nsswitch.conf` that says `files`.
-static SAYS_FILES: RwLock<Option<Identity>> = RwLock::new(None);
+static SAYS_FILES: Mutex<Option<Identity>> = Mutex::new(None);
 
 /// It does not say so, or has changed.
 static IS_OFF: AtomicBool = AtomicBool::new(false);
@@ -92,7 +92,7 @@ fn says_files() -> Option<bool> {
     if IS_OFF.load(Ordering::Relaxed) {
         return None;
     }
-    let mut said = SAYS_FILES.try_write().ok()?;
+    let mut said = SAYS_FILES.try_lock().ok()?;
     let is_said = match *said {
         Some(file) => file == Identity::at(SWITCH)?,
         None => {

@@ -33,8 +33,8 @@
 //!
 //! # Who wakes
 //!
-//! A visit takes waiters out of the entry's queue under its lock, as an event does, and marks them LATE. So
-//! a wait with a deadline has one waker, whoever takes it out of the queue (`park`): it takes no second lock when it ends.
+//! A visit takes waiters out of the entry's queue under its lock, as an event does, and marks them LATE. So a wait
+//! with a deadline has one waker, whoever takes it out of the queue (`park`), and takes no second lock when it ends.
 //!
 //! # Never early
 //!
