@@ -32,7 +32,7 @@ pub mod stacks;
 pub mod top;
 pub mod trace;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -65,18 +65,15 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter();
     let first = args.next();
     match first.as_ref().map(|first| first.to_string_lossy()).as_deref() {
-        Some("--help" | "-h" | "help") => {
-            print!("{}", help());
-            ExitCode::SUCCESS
-        }
-        Some("--version" | "-V") => {
-            println!("sylvan {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Some("--help" | "-h" | "help") => told(&help()),
+        Some("--version" | "-V") => told(concat!("sylvan ", env!("CARGO_PKG_VERSION"), "\n")),
         Some(name) => match VERBS.iter().find(|verb| verb.name == name) {
             Some(verb) => (verb.main)(args.collect()),
             // What `run` starts to see whether it can be done; nobody else does.
             None if name == run::PROBE => run::probe(),
+            None if name.starts_with('-') => {
+                not_understood(&unexpected(first.as_deref().unwrap_or_default()), "sylvan --help")
+            }
             None => not_understood(&format!("there is no `sylvan {name}`"), "sylvan --help"),
         },
         None => not_understood("expected a verb", "sylvan --help"),
@@ -103,10 +100,36 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Prints what was asked for and no more: a help, a version.
+fn told(text: &str) -> ExitCode {
+    match print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}: what was asked for cannot be written"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says something that is no output, in a line. Where nobody hears it that is no error of its own.
+fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 /// Says what is wrong with a command line, and where to read how it has to be.
 fn not_understood(error: &str, help: &str) -> ExitCode {
-    eprintln!("error: {error} (see `{help}`)");
+    complain(&format!("error: {error} (see `{help}`)"));
     ExitCode::from(USAGE)
+}
+
+/// Whether what is said behind a verb asks for its help.
+fn asks_for_help(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--help" || arg == "-h")
+}
+
+/// What is wrong with an argument that means nothing here.
+fn unexpected(argument: &OsStr) -> String {
+    format!("unexpected argument `{}`", argument.display())
 }
 
 /// The architecture that this is for, as ELF files name it.

@@ -22,6 +22,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
+use crate::complain;
+
 /// Names the folder of a checkout, whose packages are in use then.
 const SOURCES: &str = "SYLVAN_SOURCES";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -127,9 +129,10 @@ impl Workshop {
         match fs::read_to_string(&stamp).ok().filter(|_| built.join(file).is_file()) {
             Some(was) if was == *is => drop(command.arg("--quiet")),
             Some(was) => {
-                eprintln!("sylvan: building {what} anew: it was built by {was}, and this is {is}");
+                let why = format!("it was built by {was}, and this is {is}");
+                complain(&format!("sylvan: building {what} anew: {why}"));
             }
-            None => eprintln!("sylvan: building {what}, once"),
+            None => complain(&format!("sylvan: building {what}, once")),
         }
         let status = command.status().map_err(|error| cannot_run(&cargo, &error))?;
         if !status.success() {

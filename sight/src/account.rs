@@ -1,7 +1,6 @@
 //! What is known of a runtime and its threads, in words: what `sylvan ps` says of a process from outside, and what
 //! the process says of itself.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -115,10 +114,10 @@ impl Account {
         );
         for row in &self.rows {
             let Thread { id, name, state, core, .. } = &row.thread;
-            let name = name.as_deref().map_or(Cow::Borrowed("-"), shown);
+            let name = shown::cell(name.as_deref().unwrap_or("-"), shown::NAME);
             let core = core.map_or("-".to_owned(), |core| core.to_string());
             let (state, words) = (state.text(), self.words(row));
-            let line = format!("{id:>8}  {name:<20}  {state:<12}  {core:>4}  {words}");
+            let line = format!("{id:>8}  {name}  {state:<12}  {core:>4}  {words}");
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text

@@ -11,11 +11,13 @@ and an unwinder of gdb's says that where the green thread waits has called it.
 
 import itertools
 import struct
+import unicodedata
 
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
 VERSION = 9
+N_WORDS = 109
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.
@@ -218,11 +220,13 @@ def threads():
         raise gdb.GdbError("There is no process, and no core file.")
     found, version = [], None
     for table in tables():
-        magic, version = read(table, 8), word(table + 8)
-        if magic == b"SylvanAt" and version == VERSION:
-            found += Runtime(table).threads()
-        else:
+        magic, (version, n_words) = read(table, 8), (word(table + 8), word(table + 16))
+        if magic != b"SylvanAt" or version != VERSION:
             raise gdb.GdbError("The runtime is of version %d, and this script reads version %d." % (version, VERSION))
+        if n_words != N_WORDS:
+            its = version, n_words, N_WORDS
+            raise gdb.GdbError("The runtime's table of version %d has %d words, and this script reads %d." % its)
+        found += Runtime(table).threads()
     if version is None:
         raise gdb.GdbError("There is no runtime of sylvan in it.")
     return sorted(found, key=lambda it: it.id)
@@ -356,6 +360,19 @@ class Select(gdb.Command):
         gdb.execute("frame")
 
 
+def cell(name, n_columns):
+    """A cell of a table: a name, cut off or filled up to so many columns."""
+    def width(c):
+        return 0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+
+    # What is no character for a terminal is an escape.
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
+    if sum(map(width, name)) > n_columns:
+        ends = itertools.accumulate(map(width, name))
+        name = "".join(c for c, end in zip(name, ends) if end < n_columns) + "…"
+    return name + " " * (n_columns - sum(map(width, name)))
+
+
 class Info(gdb.Command):
     """Lists the green threads: number, name, state, what each waits for, its OS thread."""
 
@@ -363,11 +380,11 @@ class Info(gdb.Command):
         super().__init__("info sylvan", gdb.COMMAND_STATUS)
 
     def invoke(self, _, __):
-        found, line = threads(), "%8s  %-20s  %-12s  %s"
-        print(line % ("ID", "NAME", "STATE", "WAITS FOR"))
+        found, line = threads(), "%8s  %s  %-12s  %s"
+        print(line % ("ID", cell("NAME", 20), "STATE", "WAITS FOR"))
         for it in found:
             where = "OS thread %d" % it.os_thread if it.os_thread else it.reason
-            print((line % (it.id, it.name or "-", it.state, where)).rstrip())
+            print((line % (it.id, cell(it.name or "-", 20), it.state, where)).rstrip())
 
 
 for command in Sylvan, Backtrace, Select, Info:

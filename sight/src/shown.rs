@@ -2,6 +2,11 @@
 
 use std::borrow::Cow;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// As wide is the column of names, in tables of threads.
+pub const NAME: usize = 20;
+
 /// A name that stays within its place: control characters, ends of lines among them, and those that change the
 /// direction of writing are escapes.
 ///
@@ -27,6 +32,44 @@ pub fn shown(name: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// As much of a line as there is room for in so many columns of a terminal; an ellipsis is in the place of the rest.
+///
+/// ```
+/// use sylvan_sight::shown::cut;
+/// assert_eq!(cut("client 1", 8), "client 1");
+/// assert_eq!(cut("client 10", 8), "client …");
+/// assert_eq!(cut("顧客の接続", 8), "顧客の…");
+/// ```
+#[must_use]
+pub fn cut(line: &str, n_columns: usize) -> Cow<'_, str> {
+    // A character takes two columns, at most.
+    if line.len() <= n_columns || line.width() <= n_columns {
+        return Cow::Borrowed(line);
+    }
+    let mut left = n_columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let has_room = width <= left;
+        left = left.saturating_sub(width);
+        has_room
+    };
+    let kept: String = line.chars().take_while(fits).collect();
+    Cow::Owned(kept + "…")
+}
+
+/// A cell of a table: a name of the program's, cut off or filled up to so many columns.
+///
+/// ```
+/// assert_eq!(sylvan_sight::shown::cell("顧客", 6) + "|", "顧客  |");
+/// ```
+#[must_use]
+pub fn cell(name: &str, n_columns: usize) -> String {
+    let name = shown(name);
+    let name = cut(&name, n_columns);
+    let n_spaces = n_columns.saturating_sub(name.width());
+    format!("{name}{:n_spaces$}", "")
 }
 
 /// How a thread is called: by its name, if it has one, and its number.

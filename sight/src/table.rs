@@ -408,15 +408,24 @@ pub const LEN: usize = size_of::<Table>();
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoTable {
     /// It does not begin as one.
-    Other,
-    /// It is one of this version.
-    Version(u64),
+    None,
+    /// It is one of another version, or of this version and of another length.
+    Other(Head),
 }
 
 impl Head {
     /// What the tables of this version begin with.
     pub const THIS: Self =
         Self { magic: MAGIC, version: VERSION, n_words: (LEN / size_of::<u64>()) as u64 };
+
+    /// What a table that begins otherwise is called, and what this package reads.
+    #[must_use]
+    pub fn told_apart(self) -> [String; 2] {
+        [self, Self::THIS].map(|Self { version, n_words, .. }| match self.version {
+            VERSION => format!("version {version} of the table with {n_words} words"),
+            _ => format!("version {version} of the table"),
+        })
+    }
 }
 
 impl Table {
@@ -424,18 +433,17 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// If it is no table, or of another version.
+    /// If it is no table, or another one.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoTable> {
         let (words, _) = bytes.as_chunks();
         let mut words = words.iter().map(|word| u64::from_ne_bytes(*word));
-        let Head { magic, version, n_words } =
-            Head::take(&mut words.clone()).ok_or(NoTable::Other)?;
-        if magic != MAGIC {
-            Err(NoTable::Other)
-        } else if version != VERSION || n_words != Head::THIS.n_words {
-            Err(NoTable::Version(version))
+        let head = Head::take(&mut words.clone()).ok_or(NoTable::None)?;
+        if head.magic != MAGIC {
+            Err(NoTable::None)
+        } else if head != Head::THIS {
+            Err(NoTable::Other(head))
         } else {
-            Self::take(&mut words).ok_or(NoTable::Other)
+            Self::take(&mut words).ok_or(NoTable::None)
         }
     }
 }
@@ -484,6 +492,7 @@ mod tests {
         let script = crate::gdb::ENTRY;
         let says = |line: String| assert!(script.lines().any(|it| it == line), "no `{line}`");
         says(format!("VERSION = {VERSION}"));
+        says(format!("N_WORDS = {}", Head::THIS.n_words));
         says(format!("NOTE = {NOTE}"));
         let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.text()).collect();
         says(format!("REASONS = \"{}\".split()", reasons.join(" ")));
@@ -498,10 +507,19 @@ mod tests {
     #[test]
     fn another_version_is_told_from_something_else() {
         let of = |magic, version| Table::parse(&bytes([magic, version, 3].into_iter()));
-        assert_eq!(of(MAGIC, 99), Err(NoTable::Version(99)));
-        assert_eq!(of(MAGIC, VERSION), Err(NoTable::Version(VERSION)));
-        assert_eq!(of(1, VERSION), Err(NoTable::Other));
-        assert_eq!(Table::parse(&[]), Err(NoTable::Other));
+        let head = |version| Head { magic: MAGIC, version, n_words: 3 };
+        assert_eq!(of(MAGIC, 99), Err(NoTable::Other(head(99))));
+        assert_eq!(of(MAGIC, VERSION), Err(NoTable::Other(head(VERSION))));
+        assert_eq!(of(1, VERSION), Err(NoTable::None));
+        assert_eq!(Table::parse(&[]), Err(NoTable::None));
+        let [its, ours] = head(99).told_apart();
+        assert_eq!(
+            (its, ours),
+            ("version 99 of the table".into(), format!("version {VERSION} of the table"))
+        );
+        let [its, ours] = head(VERSION).told_apart();
+        assert_eq!(its, format!("version {VERSION} of the table with 3 words"));
+        assert_eq!(ours, its.replace(" 3 ", &format!(" {} ", Head::THIS.n_words)));
     }
 
     #[test]

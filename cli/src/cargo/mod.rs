@@ -30,8 +30,8 @@ use std::process::{Command, ExitCode};
 use self::arguments::Arguments;
 use self::configuration::Configuration;
 use self::mirror::Mirror;
-use crate::USAGE;
 use crate::sources::{self, Compiler, cannot_run};
+use crate::{USAGE, complain, told};
 
 const HELP: &str = "\
 Runs a command of cargo with a std in which everything that blocks is green, for the program and
@@ -55,8 +55,7 @@ packages; SYLVAN_SOURCES names a checkout to build it from.
 /// Runs a command of cargo's, given the arguments behind the verb.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let Some(arguments) = Arguments::parse(args) else {
-        print!("{HELP}");
-        return ExitCode::SUCCESS;
+        return told(HELP);
     };
     match run(&arguments) {
         Ok(never) => match never {},
@@ -65,7 +64,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 fn failed(error: &str) -> ExitCode {
-    eprintln!("error: {error}");
+    complain(&format!("error: {error}"));
     ExitCode::from(USAGE)
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Clients, Report, Traced, Verdict, allow_open_files};
-use crate::not_understood;
+use crate::{complain, not_understood, print, told, unexpected};
 
 const HELP: &str = "\
 Runs a program under the system call tracer and says whether it is an event loop.
@@ -48,8 +48,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let options = match parse(args.into_iter()) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
+            return told(HELP);
         }
         Err(error) => return not_understood(&error, "sylvan prove --help"),
     };
@@ -62,7 +61,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 }
 
 fn cannot_say(error: &str) -> ExitCode {
-    eprintln!("error: {error}");
+    complain(&format!("error: {error}"));
     ExitCode::from(2)
 }
 
@@ -80,7 +79,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Option<Options>, St
             }
             Some("--help" | "-h") => return Ok(None),
             Some("--") => break,
-            Some(other) => return Err(format!("unexpected argument `{other}`")),
+            Some(other) => return Err(unexpected(other.as_ref())),
             None => return Err("expected `--` and a program".to_owned()),
         }
     }
@@ -100,12 +99,11 @@ fn prove(options: &Options) -> Result<Verdict, Box<dyn std::error::Error>> {
     }
     let mut traced = Traced::start(&options.program, &options.args, Stdio::inherit())?;
     let time = Duration::from_secs(options.seconds);
+    let mut ended = None;
     let clients = match &options.clients {
         Some((n, address)) => serve(&mut traced, address, *n, time).map(Some),
-        None => traced.ended_within(time).map(|ended| {
-            if let Some(ended) = ended {
-                println!("{:<13} {ended}", "end");
-            }
+        None => traced.ended_within(time).map(|by_itself| {
+            ended = by_itself;
             None
         }),
     };
@@ -114,10 +112,12 @@ fn prove(options: &Options) -> Result<Verdict, Box<dyn std::error::Error>> {
     let trace = traced.stop()?;
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let report = Report::new(&trace, processors);
-    if let Ok(Some(clients)) = &clients {
-        println!("{:<13} {clients}", "load");
-    }
-    print!("{report}");
+    let ended = ended.map_or(String::new(), |ended| format!("{:<13} {ended}\n", "end"));
+    let load = match &clients {
+        Ok(Some(clients)) => format!("{:<13} {clients}\n", "load"),
+        _ => String::new(),
+    };
+    print(&format!("{ended}{load}{report}"))?;
     clients?;
     Ok(report.verdict())
 }

@@ -28,7 +28,7 @@ use std::process::{Command, ExitCode};
 
 use self::elf::Object;
 use self::refuse::{Reason, Refusal};
-use crate::not_understood;
+use crate::{complain, not_understood, told, unexpected};
 
 pub(crate) use self::probe::{VERB as PROBE, main as probe};
 
@@ -63,15 +63,14 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let options = match parse(args) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{HELP}{}", refuse::table());
-            return ExitCode::SUCCESS;
+            return told(&format!("{HELP}{}", refuse::table()));
         }
         Err(error) => return not_understood(&error, "sylvan run --help"),
     };
     match run(&options) {
         Ok(never) => match never {},
         Err(refusal) => {
-            eprintln!("sylvan: {refusal}");
+            complain(&format!("sylvan: {refusal}"));
             ExitCode::from(refusal.reason.status())
         }
     }
@@ -89,7 +88,7 @@ fn parse(args: Vec<OsString>) -> Result<Option<Options>, String> {
             "--help" | "-h" => return Ok(None),
             "--" => break args.next().ok_or("expected a program after `--`")?,
             option if option.starts_with('-') => {
-                return Err(format!("unexpected argument `{option}`"));
+                return Err(unexpected(option.as_ref()));
             }
             _ => break arg,
         };
@@ -116,7 +115,8 @@ fn run(options: &Options) -> Result<Infallible, Refusal> {
         has_runtime = object.has_runtime;
     }
     if has_runtime {
-        eprintln!("sylvan: {} has the runtime in it already, and starts as it is", path.display());
+        let path = path.display();
+        complain(&format!("sylvan: {path} has the runtime in it already, and starts as it is"));
     } else {
         refuse::check_machine()?;
         let preload = with_others(library::find()?, env::var_os(PRELOAD));

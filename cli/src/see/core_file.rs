@@ -62,10 +62,11 @@ impl CoreFile {
     fn find_program(&mut self, program: &Path) -> Result<(), Refusal> {
         let refuse = |why: &str| refused(program, why);
         File::open(program).map_err(|error| refuse(&error.to_string()))?;
+        let whose = || format!("{}, {}", self.path.display(), program.display());
         let name = program.file_name();
         let of_that_name = |mapping: &&Mapping| mapping.file.file_name() == name;
         let Some(its) = self.mappings.iter().find(of_that_name).map(|it| it.file.clone()) else {
-            return Err(refuse("the core file is another program's"));
+            return Err(Reason::OtherProgram.with(whose()));
         };
         for mapping in self.mappings.iter_mut().filter(|mapping| mapping.file == its) {
             mapping.file = program.to_owned();
@@ -165,11 +166,12 @@ struct Parsed {
 }
 
 fn parse(data: &ReadCache<File>) -> Result<Parsed, String> {
-    let broken = |error: object::Error| error.to_string();
-    let header = FileHeader64::<Endianness>::parse(data).map_err(broken)?;
-    let endian = header.endian().map_err(broken)?;
+    let broken = |error: object::Error| format!("the core file is broken: {error}");
+    let none = |error: object::Error| format!("it is no core file: {error}");
+    let header = FileHeader64::<Endianness>::parse(data).map_err(none)?;
+    let endian = header.endian().map_err(none)?;
     if header.e_type(endian) != ET_CORE || header.e_machine(endian) != machine() {
-        return Err("it is another kind of file".to_owned());
+        return Err("it is no core file of a process of this machine's architecture".to_owned());
     }
     let mut parsed = Parsed::default();
     for segment in header.program_headers(endian, data).map_err(broken)? {
@@ -184,7 +186,8 @@ fn parse(data: &ReadCache<File>) -> Result<Parsed, String> {
         while let Some(note) = found.next().map_err(broken)? {
             match note.n_type(endian) {
                 NT_FILE => {
-                    parsed.mappings = mapped(note.desc()).ok_or("its list of files is cut")?;
+                    parsed.mappings = mapped(note.desc())
+                        .ok_or("the core file is broken: its list of files is cut")?;
                 }
                 NT_AUXV => parsed.headers_at = headers_at(note.desc()),
                 NT_PRSTATUS => parsed.registers.extend(status(note.desc())),

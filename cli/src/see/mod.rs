@@ -21,6 +21,7 @@ mod segments;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,7 +38,7 @@ use live::Live;
 pub(crate) use refusal::{Reason, Refusal, statuses};
 pub(crate) use segments::Segments;
 
-use crate::not_understood;
+use crate::{asks_for_help, complain, not_understood, told, unexpected};
 
 /// What is looked at.
 #[derive(Debug)]
@@ -144,15 +145,15 @@ impl Process {
     }
 
     fn find_runtimes(&mut self) -> Result<(), Refusal> {
-        let mut other_version = None;
+        let mut other = None;
         let first_of_file = self.mappings().iter().filter(|mapping| mapping.offset == 0);
         let mut found = Vec::new();
         for mapping in first_of_file {
             let Some(at) = self.table_of(mapping.start) else { continue };
             match self.read_table(at) {
                 Ok(table) => found.push(Runtime { object: mapping.file.clone(), table }),
-                Err(NoTable::Version(version)) => other_version = Some((&mapping.file, version)),
-                Err(NoTable::Other) => {}
+                Err(NoTable::Other(head)) => other = Some((&mapping.file, head)),
+                Err(NoTable::None) => {}
             }
         }
         // One that has not started is of interest where there is no other.
@@ -165,12 +166,14 @@ impl Process {
             found.truncate(1);
         }
         if found.is_empty() {
-            return Err(match other_version {
-                Some((file, version)) => Reason::OtherVersion.with(format!(
-                    "the runtime in {} has version {version} of the table, and this reads version {}",
-                    file.display(),
-                    table::VERSION
-                )),
+            return Err(match other {
+                Some((file, head)) => {
+                    let [its, ours] = head.told_apart();
+                    let file = file.display();
+                    let why =
+                        format!("the runtime in {file} has {its}, and this program reads {ours}");
+                    Reason::OtherVersion.with(why)
+                }
                 None => Reason::NoRuntime.with(self.whose()),
             });
         }
@@ -208,7 +211,7 @@ impl Process {
         if self.read(at, &mut bytes).is_err() {
             // One of another version may be shorter.
             bytes.truncate(size_of::<table::Head>());
-            self.read(at, &mut bytes).map_err(|_| NoTable::Other)?;
+            self.read(at, &mut bytes).map_err(|_| NoTable::None)?;
         }
         Table::parse(&bytes)
     }
@@ -282,9 +285,8 @@ pub(crate) fn look(
     help: &str,
     look: impl FnOnce(&Process) -> Result<(), Refusal>,
 ) -> ExitCode {
-    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        print!("{help}{}", statuses());
-        return ExitCode::SUCCESS;
+    if asks_for_help(&args) {
+        return told(&format!("{help}{}", statuses()));
     }
     let target = match target(&args) {
         Ok(target) => target,
@@ -293,7 +295,7 @@ pub(crate) fn look(
     match Process::open(&target).and_then(|process| look(&process)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
-            eprintln!("error: {refusal}");
+            complain(&format!("error: {refusal}"));
             ExitCode::from(refusal.status())
         }
     }
@@ -305,16 +307,20 @@ pub(crate) fn look(
 ///
 /// What is wrong with it.
 pub(crate) fn target(args: &[OsString]) -> Result<Target, String> {
+    let others = args.iter().filter(|arg| *arg != "--core");
+    if let Some(option) = others.clone().find(|arg| arg.as_bytes().starts_with(b"-")) {
+        return Err(unexpected(option));
+    }
     match args {
         [option, core, program] if option == "--core" => {
             Ok(Target::Core(Path::new(core).to_owned(), Path::new(program).to_owned()))
         }
-        [option, ..] if option == "--core" => Err("`--core` expected a file and a program".into()),
+        _ if others.count() < args.len() => Err("`--core` expected a file and a program".into()),
         [pid] => match pid.to_str().and_then(|pid| pid.parse().ok()).filter(|pid| *pid > 0) {
             Some(pid) => Ok(Target::Process(pid)),
             None => Err(format!("expected the number of a process, got `{}`", pid.display())),
         },
         [] => Err("expected the number of a process".into()),
-        [_, second, ..] => Err(format!("unexpected argument `{}`", second.display())),
+        [_, second, ..] => Err(unexpected(second)),
     }
 }

@@ -12,18 +12,24 @@ pub(crate) enum Reason {
     NoRuntime,
     OtherVersion,
     NoCore,
+    OtherProgram,
     Unreadable,
 }
 
 /// Each with its status, and what it means.
-const REASONS: [(Reason, u8, &str); 8] = [
+const REASONS: [(Reason, u8, &str); 9] = [
     (Reason::NotWritten, 1, "what was seen cannot be written"),
+    (Reason::OtherProgram, 115, "the core file is another program's"),
     (Reason::NoThread, 116, "no green thread in it has this number or name"),
     (Reason::NoProcess, 120, "there is no such process, or no longer"),
     (Reason::NoRight, 121, "the kernel allows no look at it: it is somebody else's, or has rights"),
     (Reason::NoRuntime, 122, "there is no runtime of sylvan in it"),
     (Reason::OtherVersion, 123, "its runtime is of another version than this program"),
-    (Reason::NoCore, 124, "the file is no core file of a process of this machine's architecture"),
+    (
+        Reason::NoCore,
+        124,
+        "the core file or its program cannot be read, or is none for this machine",
+    ),
     (Reason::Unreadable, 125, "a part of its memory is not there that is needed"),
 ];
 
@@ -56,7 +62,11 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.detail, self.reason.row().1)
+        match self.reason {
+            // Which of the two it is, or how they differ, the detail says.
+            Reason::NoCore | Reason::OtherVersion => f.write_str(&self.detail),
+            reason => write!(f, "{}: {}", self.detail, reason.row().1),
+        }
     }
 }
 

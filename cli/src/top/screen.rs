@@ -11,6 +11,7 @@ use crossterm::terminal::{
     enable_raw_mode,
 };
 use crossterm::{execute, queue};
+use sylvan_sight::shown::cut;
 
 /// The terminal, while it is ours. What was on it before comes back.
 #[derive(Debug)]
@@ -37,8 +38,12 @@ impl Screen {
         let (width, height) = terminal::size()?;
         let mut out = io::stdout().lock();
         for (line, row) in self.text.lines().zip(0..height) {
-            let line: String = line.chars().take(width.into()).collect();
-            queue!(out, MoveTo(0, row), Print(line), Clear(ClearType::UntilNewLine))?;
+            queue!(
+                out,
+                MoveTo(0, row),
+                Print(cut(line, width.into())),
+                Clear(ClearType::UntilNewLine)
+            )?;
         }
         queue!(out, Clear(ClearType::FromCursorDown))?;
         out.flush()

@@ -1,11 +1,10 @@
 //! What was counted, as a text.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sylvan_sight::shown::shown;
+use sylvan_sight::shown::{NAME, cell, shown};
 use sylvan_sight::threads::{Done, State, Thread, Worker};
 
 use super::sample::{Busy, OsThread, RuntimeSample, Sample};
@@ -186,14 +185,14 @@ impl RuntimeSample {
         );
         for (n, Thread { id, name, state, reason, .. }) in busiest {
             let part = percent(f64::from(n) / f64::from(before.busy.n_looks.max(1)));
-            let name = name.as_deref().map_or(Cow::Borrowed("-"), shown);
+            let name = cell(name.as_deref().unwrap_or("-"), NAME);
             let row = account.as_ref().and_then(|account| Some((account, account.row(*id)?)));
             let (state, words) = match row {
                 Some((account, row)) => (row.thread.state, account.words(row)),
                 None => (*state, reason.map_or(String::new(), |reason| reason.text().to_owned())),
             };
             let state = state.text();
-            let line = format!("{part:>5} {id:>8}  {name:<20}  {state:<12}  {words}");
+            let line = format!("{part:>5} {id:>8}  {name}  {state:<12}  {words}");
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }

@@ -21,9 +21,9 @@ use std::process::ExitCode;
 
 use sylvan_sight::file::{self, Run, Unusable};
 
-use crate::not_understood;
 #[cfg(target_os = "linux")]
 use crate::see::{self, statuses};
+use crate::{asks_for_help, complain, not_understood, told, unexpected};
 
 #[cfg(not(target_os = "linux"))]
 fn statuses() -> &'static str {
@@ -99,26 +99,26 @@ impl Refusal {
             #[cfg(target_os = "linux")]
             Self::Process(refusal) => (refusal.status(), refusal.to_string()),
         };
-        eprintln!("error: {text}");
+        complain(&format!("error: {text}"));
         ExitCode::from(status)
     }
 }
 
 /// What the verb does, given the arguments behind it.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if asks_for_help(&args) {
+        return told(&format!("{HELP}{}", statuses()));
+    }
     let mut args = args.into_iter();
     let first = args.next().map(|first| first.to_string_lossy().into_owned());
     let result = match first.as_deref() {
-        Some("--help" | "-h") => {
-            print!("{HELP}{}", statuses());
-            return ExitCode::SUCCESS;
-        }
         Some(name) => match WAYS.iter().find(|(way, _)| *way == name) {
             Some((_, main)) => main(args.collect()),
             #[cfg(target_os = "linux")]
             None if name.starts_with(|c: char| c.is_ascii_digit()) => {
                 outside::main(iter::once(name.into()).chain(args).collect())
             }
+            None if name.starts_with('-') => Err(Refusal::Usage(unexpected(name.as_ref()))),
             None => Err(Refusal::Usage(format!("there is no `sylvan trace {name}`"))),
         },
         None => Err(Refusal::Usage("expected what to do".to_owned())),
@@ -141,7 +141,7 @@ pub(crate) fn parse<const N: usize>(
             let missing = || Refusal::Usage(format!("`{text}` expected a value"));
             values[at] = Some(value.ok_or_else(missing)?);
         } else if text.starts_with('-') || file.is_some() {
-            return Err(Refusal::Usage(format!("unexpected argument `{text}`")));
+            return Err(Refusal::Usage(unexpected(&arg)));
         } else {
             file = Some(PathBuf::from(arg));
         }
@@ -155,7 +155,7 @@ pub(crate) fn load(path: &Path) -> Result<Run, Refusal> {
     let bytes = std::fs::read(path).map_err(|error| Refusal::File(path.to_owned(), error))?;
     let run = file::read(&bytes).map_err(|why| Refusal::Unusable(path.to_owned(), why))?;
     if run.is_cut {
-        eprintln!("note: {} was cut off; this is what it has", path.display());
+        complain(&format!("note: {} was cut off; this is what it has", path.display()));
     }
     Ok(run)
 }

@@ -25,6 +25,7 @@ use sylvan_sight::trace::{Event, Kind};
 use sylvan_sight::{Memory, Unreadable};
 
 use super::{Refusal, parse};
+use crate::complain;
 use crate::see::{self, Process, Reason};
 
 /// How long it records, unless it is said otherwise.
@@ -145,7 +146,7 @@ impl Target {
         let has_begun =
             control.began_ns > 0 && (control.state == FROM_START || control.began_ns >= begin_ns);
         if !has_begun {
-            eprintln!("note: no run has begun in process {} meanwhile", self.pid);
+            complain(&format!("note: no run has begun in process {} meanwhile", self.pid));
             control.rings = 0;
             control.began_ns = begin_ns;
         }

@@ -49,6 +49,7 @@ fn main() {
     // Time.
     named("sleeper", move || thread::sleep(seconds));
     named("parked", stay);
+    named("顧客の接続を待つスレッド番号一", stay);
 
     // Locks.
     let lock = Arc::new(Mutex::new(0));
