@@ -72,12 +72,13 @@ impl Scheduler {
         // Each time it may meet another worker that is somebody's parent.
         for _ in 0..=2 * self.n_cores() {
             // Where no new one can be had an idle one may be.
-            if sys::thread::has_children() != Some(true) || self.give_core(task, true).is_err() {
+            if sys::thread::has_children() != Some(true) || self.hand_off_core(task, true).is_err()
+            {
                 break;
             }
             task.exit().suspend(Switch::Yielded);
         }
-        self.give_core(task, false)?;
+        self.hand_off_core(task, false)?;
         if task.lease.get().is_some_and(Lease::is_apart) {
             self.spares.leave_apart();
         }
@@ -97,7 +98,7 @@ impl Scheduler {
 
     /// In a run: gives its core to another OS thread, a new one if it is to be. An error leaves all as it
     /// was.
-    fn give_core(&'static self, task: &Header, is_to_be_new: bool) -> io::Result<()> {
+    fn hand_off_core(&'static self, task: &Header, is_to_be_new: bool) -> io::Result<()> {
         let lease = task.lease.get().expect("a green thread is in a run");
         let began = lease.begin_section().is_some();
         while !lease.is_revoked() {

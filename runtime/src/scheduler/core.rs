@@ -1,4 +1,4 @@
-//! A core: what a worker needs in order to run tasks, and hands over when it gets stuck.
+//! A core: what a worker needs in order to run tasks, and what another one gets when it is stuck.
 
 use std::cell::UnsafeCell;
 use std::mem::offset_of;

@@ -3,7 +3,7 @@
 //! A section keeps its worker's core until the monitor has seen that it lasts (`sections`). That is
 //! right for one that does not block, and a loss for one that does. For some 50 µs, or longer beside
 //! many short ones, nobody uses the core, and each look takes time from somebody. So where sections
-//! of a kind have lasted, the next one hands the core on before it makes its call.
+//! of a kind have lasted, the next one hands the core off before it makes its call.
 //!
 //! A kind is the name of the type of the function that blocks: a function of a program, as good as
 //! always. What is known of it is a number:
@@ -11,10 +11,10 @@
 //! | the section | the number |
 //! |---|---|
 //! | lost its core | one more |
-//! | handed it on, and took long | one more |
-//! | kept its core, or handed it on in vain | one less |
+//! | handed it off, and took long | one more |
+//! | kept its core, or handed it off in vain | one less |
 //!
-//! From two on a section hands its core on. So it takes two in a row to begin with. Where fewer than
+//! From two on a section hands its core off. So it takes two in a row to begin with. Where fewer than
 //! half of them last it does not stay so. A call that only waited for a processor, on a machine with
 //! too much to do, makes no difference.
 //!
@@ -33,7 +33,7 @@ const KINDS: usize = 61;
 const LASTS: u8 = 2;
 const MOST: u8 = 4;
 
-/// What a core is worth being handed on for: two switches and a wake-up of an OS thread, and a turn
+/// What a core is worth being handed off for: two switches and a wake-up of an OS thread, and a turn
 /// in the shared queue for who comes back.
 const LONG: Duration = Duration::from_micros(50);
 
@@ -43,8 +43,8 @@ pub(super) struct Habits([AtomicU8; KINDS]);
 #[derive(Clone, Copy)]
 pub(super) struct Habit<'a>(&'a AtomicU8);
 
-/// A section that has handed its core on.
-pub(super) struct Handed<'a> {
+/// A section that has handed its core off.
+pub(super) struct HandedOff<'a> {
     habit: Habit<'a>,
     begin_ns: u64,
 }
@@ -67,9 +67,9 @@ impl<'a> Habit<'a> {
         self.0.load(Ordering::Relaxed) >= LASTS
     }
 
-    /// A section hands its core on now.
-    pub(super) fn hand_on(self) -> Handed<'a> {
-        Handed { habit: self, begin_ns: clock::now_ns() }
+    /// A section hands its core off now.
+    pub(super) fn hand_off(self) -> HandedOff<'a> {
+        HandedOff { habit: self, begin_ns: clock::now_ns() }
     }
 
     /// A section is over that had its core at the beginning.
@@ -84,7 +84,7 @@ impl<'a> Habit<'a> {
     }
 }
 
-impl Handed<'_> {
+impl HandedOff<'_> {
     /// The section is over.
     pub(super) fn note(self) {
         let took_ns = clock::now_ns().saturating_sub(self.begin_ns);
@@ -119,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn who_hands_on_in_vain_does_not_for_ever() {
+    fn who_hands_off_in_vain_does_not_for_ever() {
         let habits = Habits::new();
         let habit = habits.of::<()>();
         (0..3).for_each(|_| habit.note(false));
         while habit.lasts() {
-            habit.hand_on().note();
+            habit.hand_off().note();
         }
     }
 }

@@ -403,10 +403,10 @@ impl Scheduler {
                 || !timer::shard(core.index).is_empty())
     }
 
-    /// For the monitor: takes a core from a worker that is stuck in the run that was seen. `false` if no
+    /// For the monitor: preempts a worker that is stuck in the run that was seen. `false` if no
     /// OS thread is to be had for it.
-    fn take_from(&'static self, core: &'static Core, seen: Sighting, purpose: Purpose) -> bool {
-        self.spares.hand_over(core, seen, purpose, |a| get().work(a))
+    fn preempt(&'static self, core: &'static Core, seen: Sighting, purpose: Purpose) -> bool {
+        self.spares.preempt(core, seen, purpose, |a| get().work(a))
     }
 
     /// For the monitor: how many runs go on that have lost their core.
@@ -422,7 +422,7 @@ impl Scheduler {
         }
     }
 
-    /// For the monitor: sees to it that who wants to hand on its core finds a spare.
+    /// For the monitor: sees to it that who wants to hand off its core finds a spare.
     fn provide_spare(&'static self) {
         self.spares.provide(|a| get().work(a));
     }
@@ -464,7 +464,7 @@ impl Scheduler {
         }
     }
 
-    /// Runs `f` right here. If that is going to last the core is handed on before, and else the monitor
+    /// Runs `f` right here. If that is going to last the core is handed off before, and else the monitor
     /// may take it meanwhile; then the task queues for another.
     fn block_in_place<T, F: FnOnce() -> T>(&'static self, task: &Header, f: F) -> T {
         /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
@@ -504,8 +504,8 @@ impl Scheduler {
             return result;
         }
         let habit = self.habits.of::<F>();
-        let handed = habit.lasts() && self.spares.hand_on(self.core_of(task), begin);
-        let handed = handed.then(|| habit.hand_on());
+        let handed = habit.lasts() && self.spares.hand_off(self.core_of(task), begin);
+        let handed = handed.then(|| habit.hand_off());
         if handed.is_some() {
             record_section(task, trace::Kind::HandOver);
         } else {

@@ -86,9 +86,9 @@ impl Owner {
         self.look().is_some_and(|seen| seen.doing.is_blocking())
     }
 
-    /// Takes the core from the run that was seen; `false` if that run is over.
+    /// Takes the core from the run that was seen, whose lease it revokes; `false` if that run is over.
     #[must_use]
-    pub(crate) fn take(&self, seen: Sighting) -> bool {
+    pub(crate) fn revoke(&self, seen: Sighting) -> bool {
         let lease = ptr::from_ref(seen.lease).cast_mut();
         // The core before its lease: a worker that has lost may have another core at once, by the
         // same lease, and nobody may look for that one here. Of two takers one goes on.
@@ -104,22 +104,22 @@ impl Owner {
         taken
     }
 
-    /// For the worker itself, in a blocking section: gives up the core, which `lease` holds; `false`
+    /// For the worker itself, in a blocking section: releases the core, which `lease` holds; `false`
     /// if somebody is about to take it, or has.
     #[must_use]
-    pub(crate) fn give_up(&self, lease: &Lease) -> bool {
+    pub(crate) fn release(&self, lease: &Lease) -> bool {
         let lease_at = ptr::from_ref(lease).cast_mut();
         // From here on no taker gets as far as the claim. Acquire pairs with the release in `adopt`,
         // by which one that has withdrawn has left it.
         let (asked, answered) = (Ordering::Acquire, Ordering::Relaxed);
-        let given = self.0.compare_exchange(lease_at, ptr::null_mut(), asked, answered).is_ok();
-        if given {
-            lease.give_up();
+        let released = self.0.compare_exchange(lease_at, ptr::null_mut(), asked, answered).is_ok();
+        if released {
+            lease.release();
         }
-        given
+        released
     }
 
-    /// For the same worker: takes the core back that it has given up, which nobody has got.
+    /// For the same worker: takes back the core that it has released, which nobody has got.
     pub(crate) fn take_back(&self, lease: &'static Lease) {
         lease.take_back();
         self.adopt(lease);

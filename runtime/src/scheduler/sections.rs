@@ -15,7 +15,7 @@
 //! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some 40 µs
 //! if it is the first one, or if sections last. If others come to wait later, it is twice as long as
 //! it was alone. Beside many short ones it is a millisecond at most. Where all of its kind last it has
-//! handed on its core before (`habit`).
+//! handed its core off before (`habit`).
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ impl Sections {
             if lasts >= LONGEST || scheduler.is_awaited(core) {
                 let is_long = lasts >= limit::LONG;
                 let purpose = if is_long { Purpose::BlocksForLong } else { Purpose::Blocks };
-                scheduler.take_from(core, seen, purpose);
+                scheduler.preempt(core, seen, purpose);
             }
         }
         scheduler.provide_spare();

@@ -207,7 +207,7 @@ impl Spares {
 
     /// Has a spare take `core` from the run that was seen, if that is still going on. `false` if there
     /// is none.
-    pub(super) fn hand_over(
+    pub(super) fn preempt(
         &'static self,
         core: &'static Core,
         seen: Sighting,
@@ -217,7 +217,7 @@ impl Spares {
         let mut state = self.state.lock();
         if let Some(seat) = state.idle.pop() {
             drop(state);
-            self.hand_to(seat, core, || core.owner.take(seen));
+            self.assign_core(seat, core, || core.owner.revoke(seen));
             return true;
         }
         // The monitor will look again. It does so before a new thread has begun to run, too: one at a
@@ -235,15 +235,15 @@ impl Spares {
         self.start(Some(Assignment::Take(core, seen)), work).is_ok()
     }
 
-    /// For a section that is going to last: gives up its core to an idle spare; whether it has. Else
+    /// For a section that is going to last: hands its core off to an idle spare; whether it has. Else
     /// it is left to the monitor, which sees to it that one is idle the next time (`provide`).
-    pub(super) fn hand_on(&self, core: &'static Core, lease: &Lease) -> bool {
+    pub(super) fn hand_off(&self, core: &'static Core, lease: &Lease) -> bool {
         let seat = self.state.lock().idle.pop();
         let Some(seat) = seat else {
             self.wanted.store(true, Ordering::Relaxed);
             return false;
         };
-        self.hand_to(seat, core, || core.owner.give_up(lease))
+        self.assign_core(seat, core, || core.owner.release(lease))
     }
 
     /// For a worker that leaves (`bound`): gives its core to an idle spare, unless it `is_to_be_new`, or to
@@ -258,9 +258,9 @@ impl Spares {
     ) -> io::Result<bool> {
         let seat = if is_to_be_new { None } else { self.state.lock().idle.pop() };
         if let Some(seat) = seat {
-            return Ok(self.hand_to(seat, core, || core.owner.give_up(lease)));
+            return Ok(self.assign_core(seat, core, || core.owner.release(lease)));
         }
-        if !core.owner.give_up(lease) {
+        if !core.owner.release(lease) {
             return Ok(false);
         }
         self.state.lock().limit.add();
@@ -353,7 +353,12 @@ impl Spares {
     }
 
     /// Gives a spare out of the list `core`, if `take` has got it from its worker; whether it has.
-    fn hand_to(&self, seat: *const Seat, core: &'static Core, take: impl FnOnce() -> bool) -> bool {
+    fn assign_core(
+        &self,
+        seat: *const Seat,
+        core: &'static Core,
+        take: impl FnOnce() -> bool,
+    ) -> bool {
         let taken = take();
         if taken {
             // SAFETY: out of the list, the seat waits for an assignment.

@@ -84,7 +84,7 @@ impl Scheduler {
                 self.spares.end_apart();
             }
             Assignment::Take(core, seen) => {
-                if core.owner.take(seen) {
+                if core.owner.revoke(seen) {
                     return self.run(core);
                 }
                 self.spares.announce_return();

@@ -1,5 +1,5 @@
 //! What a worker holds its core by: a lease, which the monitor may revoke, and which the worker itself
-//! gives up in a blocking section that is going to last.
+//! releases in a blocking section that is going to last.
 //!
 //! ```text
 //!                run                        stop (park, yield, return)
@@ -27,7 +27,7 @@
 //!   claim. Both go for it by compare-exchange: the taker turns it into REVOKED, the worker into FREE,
 //!   and the first one has the core.
 //!
-//! A worker that gives up its core shuts out all takers first (`scheduler::owner`). So it writes
+//! A worker that releases its core shuts out all takers first (`scheduler::owner`). So it writes
 //! REVOKED itself, and needs no barrier; nor to write FREE again, if nobody can have the core, before it
 //! lets takers in.
 //!
@@ -52,7 +52,7 @@
 //! # Memory ordering
 //!
 //! What the worker did to the core is released by each store to its word. It is acquired by whoever
-//! looks at the word, to take the core or to have it taken. What the taker hands on goes through the
+//! looks at the word, to take the core or to have it taken. What the taker passes on goes through the
 //! worker that it gives the core to.
 
 use std::mem::offset_of;
@@ -328,15 +328,15 @@ impl Lease {
         }
     }
 
-    /// The worker gives up its core, in a blocking section; nobody else claims it.
-    pub(crate) fn give_up(&self) {
+    /// The worker releases its core, in a blocking section; nobody else claims it.
+    pub(crate) fn release(&self) {
         debug_assert!(self.look().is_blocking());
         debug_assert_eq!(self.claim.load(Ordering::Relaxed), FREE);
         // Orders nothing: it is the worker that finds it.
         self.claim.store(REVOKED, Ordering::Relaxed);
     }
 
-    /// The worker takes back the core that it has given up: nobody has got it.
+    /// The worker takes back the core that it has released: nobody has got it.
     pub(crate) fn take_back(&self) {
         debug_assert!(self.is_revoked());
         // Orders nothing, as above.

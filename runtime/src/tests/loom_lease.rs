@@ -4,9 +4,9 @@
 //! has it.
 //!
 //! Fails if either side goes without its barrier, or looks before it stores; if a worker that finds a
-//! claim keeps its core without a compare-exchange; if a worker gives up its core without asking its
+//! claim keeps its core without a compare-exchange; if a worker releases its core without asking its
 //! owner; if a taker goes by what it has seen without another look; if the store of the worker's word
-//! is relaxed; if `take` leaves the lease with the core while it revokes it.
+//! is relaxed; if `revoke` leaves the lease with the core while it revokes it.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Core {
     /// spare that it gives the core to do. Whether it has the core now.
     fn look_and_take(&self) -> bool {
         let Some(seen) = self.owner.look() else { return false };
-        if seen.doing.is_scheduling() || !self.owner.take(seen) {
+        if seen.doing.is_scheduling() || !self.owner.revoke(seen) {
             return false;
         }
         self.owner.adopt(new_lease());
@@ -59,33 +59,33 @@ impl Core {
         lease.stop() && self.touch() > 0
     }
 
-    /// Runs one task that gives up its core in a blocking section, if it has it there; whether the core
+    /// Runs one task that releases its core in a blocking section, if it has it there; whether the core
     /// has stayed on this side, with the worker or the one that it gives it to.
-    fn run_and_give_up(&self, lease: &Lease) -> bool {
+    fn run_and_release(&self, lease: &Lease) -> bool {
         self.touch();
         lease.run();
-        let mut given = false;
+        let mut released = false;
         if lease.begin_section() == Some(true) {
-            given = self.owner.give_up(lease);
-            if given {
+            released = self.owner.release(lease);
+            if released {
                 self.owner.adopt(new_lease());
                 self.touch();
             }
             let kept = lease.end_section();
-            assert!(!(given && kept), "it was given up");
+            assert!(!(released && kept), "it was released");
         }
         let kept_to_the_end = lease.stop();
-        assert!(!(given && kept_to_the_end), "it was given up");
-        given || kept_to_the_end && self.touch() > 0
+        assert!(!(released && kept_to_the_end), "it was released");
+        released || kept_to_the_end && self.touch() > 0
     }
 
-    /// Runs one task that gives up its core, finds nobody who could have it, and takes it back; whether
+    /// Runs one task that releases its core, finds nobody who could have it, and takes it back; whether
     /// the core is still there.
     fn run_and_take_back(&self, lease: &'static Lease) -> bool {
         self.touch();
         lease.run();
         if lease.begin_section() == Some(true) {
-            if self.owner.give_up(lease) {
+            if self.owner.release(lease) {
                 assert!(lease.is_revoked());
                 self.touch();
                 self.owner.take_back(lease);
@@ -135,9 +135,9 @@ fn a_core_is_kept_or_taken_around_a_blocking_section() {
 }
 
 #[test]
-fn a_core_that_is_given_up_is_taken_by_nobody_else() {
-    one_owner(1, 6, |core, lease| core.run_and_give_up(lease));
-    one_owner(2, 4, |core, lease| core.run_and_give_up(lease));
+fn a_core_that_is_released_is_taken_by_nobody_else() {
+    one_owner(1, 6, |core, lease| core.run_and_release(lease));
+    one_owner(2, 4, |core, lease| core.run_and_release(lease));
 }
 
 #[test]
