@@ -160,7 +160,7 @@ fn attempt_at<T: Send>(
             match op(fd, Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
-                    scheduler::give_way(task);
+                    scheduler::yield_if_due(task);
                     return Ok(value);
                 }
                 Ok(Attempt::Drained(value)) => {
@@ -168,7 +168,7 @@ fn attempt_at<T: Send>(
                     return Ok(value);
                 }
                 Ok(Attempt::More(_)) => {
-                    scheduler::give_way(task);
+                    scheduler::yield_if_due(task);
                     if entry.is_still(interest, seen) {
                         continue;
                     }
@@ -448,7 +448,7 @@ fn attempt_green_at<T: Send>(
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Ok(Attempt::More(_)) => {
-                    scheduler::give_way(task);
+                    scheduler::yield_if_due(task);
                     if entry.is_still(interest, seen) {
                         continue;
                     }
@@ -456,7 +456,7 @@ fn attempt_green_at<T: Send>(
                 }
                 other => {
                     entry.pass_on(interest);
-                    scheduler::give_way(task);
+                    scheduler::yield_if_due(task);
                     return other.map(Attempt::into_inner);
                 }
             }
@@ -652,7 +652,7 @@ fn attempt_shared_at<T: Send>(
             Ok(None) => {}
             found => {
                 entry.share(interest);
-                scheduler::give_way(task);
+                scheduler::yield_if_due(task);
                 return found;
             }
         }

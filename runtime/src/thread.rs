@@ -453,7 +453,7 @@ pub fn current() -> Thread {
 /// For OS threads.
 const NOBODY: Scheduling = Scheduling {
     schedule: |_| unreachable!("an OS thread is not scheduled here"),
-    is_retired: |_| unreachable!("an OS thread has no core"),
+    is_unattended: |_| unreachable!("an OS thread has no core"),
     wake_core: |_| unreachable!("an OS thread has no core"),
 };
 

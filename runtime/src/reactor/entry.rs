@@ -475,7 +475,7 @@ impl Entry {
     /// core is not to be woken for it.
     #[cold]
     fn follow(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>, home: Home) {
-        if (task.scheduling().is_retired)(home.core() as usize) {
+        if (task.scheduling().is_unattended)(home.core() as usize) {
             self.move_to(state, task.core.load(Ordering::Relaxed), fd, home);
         }
     }

@@ -16,13 +16,13 @@
 //! | an event | the monitor, which polls the descriptor of the event loop |
 //! | a deadline | the monitor, which waits until then at most |
 //!
-//! A descriptor that a thread waits for on another core moves there meanwhile (`Scheduling::is_retired`).
+//! A descriptor that a thread waits for on another core moves there meanwhile (`Scheduling::is_unattended`).
 //!
 //! # What is done
 //!
 //! | the run has lasted for | and | |
 //! |---|---|---|
-//! | 100 µs | another core sleeps, and may be awake | the monitor takes what the event loop and the deadlines have to a queue that all share, where it stays apart from what has been waiting for a processor, and wakes it |
+//! | 100 µs | another core sleeps, and may be awake | the monitor takes what the event loop and the deadlines have to a global queue, where it stays apart from what has been waiting for a processor, and wakes it |
 //! | 500 µs | it computes, or blocks | a spare takes the core, which goes on as one that has nothing to do |
 //!
 //! The first is done also for a run that gets no further since its OS thread waits for a processor. The
@@ -44,7 +44,7 @@
 //! # The event loop of a core that is somebody else's
 //!
 //! The monitor may look at it at any time. An event is dispatched under the entry's lock, and an alarm rung
-//! under the shard's, whoever does it. What it makes runnable goes to a shared queue. One thing is for the
+//! under the shard's, whoever does it. What it makes runnable goes to a global queue. One thing is for the
 //! core alone: that somebody ends its wait. If the monitor has found that, and the same run went on
 //! afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which is over.
 //! If that run was over, and even if no other had begun, the monitor ends the core's wait, or the next one,
@@ -204,7 +204,7 @@ impl Run {
         // Before the look at the inbox: see `idle`.
         core.asleep.engage();
         let may_wake = scheduler.idle.may_wake_another();
-        let mut of_use = scheduler.share_aside(core);
+        let mut of_use = scheduler.inject_aside(core);
         if may_wake && (core.has_queued() || own && !core.inbox.is_empty()) {
             scheduler.wake_one();
             of_use = true;
@@ -213,7 +213,7 @@ impl Run {
         let is_due = has_events
             || !core.woken.is_empty()
             || !core.inbox.is_empty()
-            || scheduler.any_shared()
+            || scheduler.any_global()
             || deadline_ns.is_some_and(|deadline| deadline <= clock::now_ns());
         self.watched = true;
         if !is_due {
@@ -274,7 +274,7 @@ impl Run {
 impl Scheduler {
     /// Whether one more run may go on without its core.
     fn may_stray(&self, core: &Core, purpose: Purpose, may_wake: bool) -> bool {
-        let others_wait = !core.queue.is_empty() || core.any_left();
+        let others_wait = !core.queue.is_empty() || core.has_overflow();
         (may_wake || !others_wait)
             && (purpose != Purpose::Computes || self.n_strays() < self.cores.len())
     }

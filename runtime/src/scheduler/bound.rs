@@ -23,7 +23,7 @@
 //!    blocks the OS thread, as on any other one. It does not suspend any more, so that its context is
 //!    resumed no more: it stays on the worker's stack below it until it returns.
 //! 4. When it has returned, its worker finds its lease revoked, as after any section that has lost its
-//!    core. It retires the task, finds that it was bound, since that has no lease, and ends.
+//!    core. It reaps the task, finds that it was bound, since that has no lease, and ends.
 //!
 //! The OS thread leaves those that the runtime counts in step 2, for it is the program's from there on.
 //!
@@ -80,9 +80,9 @@ impl Scheduler {
         }
         self.hand_off_core(task, false)?;
         if task.lease.get().is_some_and(Lease::is_apart) {
-            self.spares.leave_apart();
+            self.spares.bind_apart();
         }
-        self.spares.leave();
+        self.spares.deregister();
         if let Some(watch) = &self.watch {
             watch.forget(task);
         }

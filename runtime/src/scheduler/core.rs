@@ -38,8 +38,8 @@ pub(crate) struct Core {
     /// The same, of those that an event has woken: see `turns`.
     pub(super) woken: Queue,
     pub(super) asleep: Asleep,
-    /// Some tasks are on their way to the shared queue, and known to the worker alone.
-    any_left: AtomicBool,
+    /// There is an `overflow`, which is known to the worker alone.
+    has_overflow: AtomicBool,
     /// Set by the monitor now and then: look at the event loop, however few runs there were.
     look: AtomicBool,
     /// The OS thread that has the core.
@@ -92,8 +92,8 @@ pub(super) struct Local {
     /// The same, of those that an event has woken.
     pub(super) pinned_woken: List,
     pub(super) turns: Turns,
-    /// Tasks that are on their way to the shared queue.
-    pub(super) left: List,
+    /// What the queue had no room for: to be injected.
+    pub(super) overflow: List,
     stacks: Vec<Stack>,
     /// Reservations that are left over, all of one class, to be given back many at a time.
     surplus: Option<(Class, usize)>,
@@ -118,7 +118,7 @@ impl Core {
             ready: (local + offset_of!(Local, ready)) as u64,
             pinned: (local + offset_of!(Local, pinned)) as u64,
             pinned_woken: (local + offset_of!(Local, pinned_woken)) as u64,
-            left: (local + offset_of!(Local, left)) as u64,
+            left: (local + offset_of!(Local, overflow)) as u64,
             tick: (local + offset_of!(Local, tick)) as u64,
             counts: (local + offset_of!(Local, counts)) as u64,
             os_thread: offset_of!(Self, worker) as u64,
@@ -136,7 +136,7 @@ impl Core {
             queue: Queue::new(n_cores),
             woken: Queue::new(n_cores),
             asleep: Asleep::new(),
-            any_left: AtomicBool::new(false),
+            has_overflow: AtomicBool::new(false),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
             n_calls: AtomicU32::new(0),
@@ -154,7 +154,7 @@ impl Core {
                 pinned: List::new(),
                 pinned_woken: List::new(),
                 turns: Turns::new(),
-                left: List::new(),
+                overflow: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
                 surplus: None,
             }),
@@ -213,15 +213,15 @@ impl Core {
         self.queue.len() + self.woken.len() > 1
     }
 
-    /// Says whether tasks are on their way to the shared queue.
-    pub(super) fn set_any_left(&self, any: bool) {
+    /// Says whether there is an overflow.
+    pub(super) fn set_has_overflow(&self, any: bool) {
         // For the monitor, which comes again: it orders nothing.
-        self.any_left.store(any, Ordering::Relaxed);
+        self.has_overflow.store(any, Ordering::Relaxed);
     }
 
-    /// Whether tasks are on their way to the shared queue, and the present run keeps them from it.
-    pub(super) fn any_left(&self) -> bool {
-        self.any_left.load(Ordering::Relaxed)
+    /// Whether there is an overflow, which is not injected before the present run is over.
+    pub(super) fn has_overflow(&self) -> bool {
+        self.has_overflow.load(Ordering::Relaxed)
     }
 
     /// Says that the calling OS thread has the core now.
@@ -282,7 +282,7 @@ impl Local {
 
     /// Gives up what others may need while it sleeps: free stacks, coldest first, and reservations.
     #[inline]
-    pub(super) fn give_up_stacks(&mut self) {
+    pub(super) fn trim_stacks(&mut self) {
         if self.surplus.is_some() {
             self.unreserve_surplus();
         }

@@ -34,7 +34,7 @@ const LASTS: u8 = 2;
 const MOST: u8 = 4;
 
 /// What a core is worth being handed off for: two switches and a wake-up of an OS thread, and a turn
-/// in the shared queue for who comes back.
+/// in the global queue for who comes back.
 const LONG: Duration = Duration::from_micros(50);
 
 pub(super) struct Habits([AtomicU8; KINDS]);

@@ -1,6 +1,6 @@
 //! Who sleeps, who searches, and whom to wake.
 //!
-//! A core with nothing to do *searches* the others and the shared queue; if it finds nothing it
+//! A core with nothing to do *searches* the others and the global queue; if it finds nothing it
 //! *sleeps* in its reactor. The two mistakes to avoid: a task that lies in a queue while everybody
 //! sleeps, and a system call to wake somebody for every task.
 //!
@@ -48,14 +48,14 @@
 //!
 //! On a crowded machine (`crowd`) the monitor allows fewer of them. [`Idle::pick`] then names nobody
 //! while as many are awake. A core that is awake all the same, or that its event loop has woken, is a
-//! *surplus*. It hands over what it has, and what its event loop gives, to the shared queue. It neither
+//! *surplus*. It injects what it has, and what its event loop gives, to the global queue. It neither
 //! takes from there nor searches, and goes to sleep. In step 3 it looks only at its inbox and at what was
 //! laid aside there if as many as are allowed are awake without it ([`Duty`]). What is watched for it
 //! moves to the event loops of the others when it is next waited for.
 //!
 //! # Why nothing is lost
 //!
-//! What must not be lost is a task that nobody would come across: in the shared queue, or in the
+//! What must not be lost is a task that nobody would come across: in the global queue, or in the
 //! inbox of a core that sleeps. Pushes to both, both counts here, the flag of a sleeping core, and
 //! the looks of step 3 are sequentially consistent.
 //!
@@ -66,11 +66,11 @@
 //!
 //! Or it read that as many are awake as may be, one at least. Take those who were awake then, or woke up
 //! since, and of them the last one to enter the list. It enters after the read, hence after the push.
-//! When it enters it finds nobody else awake, so its step 3 looks at every queue. A surplus that hands
-//! over is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
+//! When it enters it finds nobody else awake, so its step 3 looks at every queue. A surplus that
+//! injects is a pusher, and afterwards goes to sleep or finds that it is a surplus no longer.
 //!
 //! What was laid aside on a core, in the shared mode, is like its inbox, but that the monitor may take
-//! it: then that is a pusher to the shared queue. Who lays it aside wakes nobody, since the core is in a
+//! it: then that is a pusher to the global queue. Who lays it aside wakes nobody, since the core is in a
 //! run and nobody takes it.
 //!
 //! A picker that finds the list empty was taken for a searcher meanwhile: it looks at the counts
@@ -255,14 +255,14 @@ impl Idle {
             self.stop_searching();
         }
         asleep.0.store(ASLEEP, Ordering::SeqCst);
-        let n_asleep = self.enter(core);
+        let n_asleep = self.add_sleeper(core);
         let duty = if self.n_cores - n_asleep >= self.allowed() { Duty::Own } else { Duty::All };
         let is_there_work = is_there_work(duty);
         if !is_there_work {
             wait();
         }
         asleep.0.store(AWAKE, Ordering::SeqCst);
-        if !self.leave(core) {
+        if !self.remove_sleeper(core) {
             return true;
         }
         let searches_on = searching && is_there_work;
@@ -273,7 +273,7 @@ impl Idle {
     }
 
     /// The core enters the list of sleepers; how many are in it now.
-    fn enter(&self, core: usize) -> usize {
+    fn add_sleeper(&self, core: usize) -> usize {
         let mut sleepers = self.sleepers.lock();
         sleepers.push(core);
         self.sleeping.store(sleepers.len(), Ordering::SeqCst);
@@ -281,7 +281,7 @@ impl Idle {
     }
 
     /// The core leaves the list by itself; `false` if somebody has picked it.
-    fn leave(&self, core: usize) -> bool {
+    fn remove_sleeper(&self, core: usize) -> bool {
         let mut sleepers = self.sleepers.lock();
         let Some(at) = sleepers.iter().position(|sleeper| *sleeper == core) else { return false };
         sleepers.swap_remove(at);

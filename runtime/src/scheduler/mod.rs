@@ -8,10 +8,10 @@
 //!
 //! | who makes it so | where it goes |
 //! |---|---|
-//! | a green thread, in the shared mode, by spawning it | the queue that all share, or aside on its core |
+//! | a green thread, in the shared mode, by spawning it | the global queue, or aside on its core |
 //! | a green thread otherwise | the inbox of the core it runs on |
 //! | a worker, from its event loop or deadlines | the core's queue for those |
-//! | any other OS thread | the queue that all share |
+//! | any other OS thread | the global queue |
 //! | anybody, for a task that is pinned (the shared mode) | the inbox of its core |
 //!
 //! A single task in the inbox wakes nobody: most often its waker parks next, and the task runs
@@ -22,7 +22,7 @@
 //! one: from core to core each turn wakes an OS thread, which takes hundreds of times as long as a
 //! switch. But many that were all started by one are to spread. So the first that a thread spawns which
 //! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run. With
-//! the second, or when the monitor comes by, it goes to the queue that all share, and others are woken.
+//! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
 //! # What a worker runs next
 //!
@@ -31,16 +31,16 @@
 //! 1. The last task that was woken from the run before, if that run itself woke it (up to a limit in a
 //!    row, so that two that keep waking each other do not shut out the rest).
 //! 2. The oldest of those that an event has woken or of the others, in fair turns (`turns`).
-//! 3. Its share of the shared queue.
+//! 3. Its share of the global queue.
 //! 4. What can be stolen.
 //! 5. What the event loop and the deadlines have, or will have.
 //!
-//! Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the shared queue come
+//! Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the global queue come
 //! first. The first two come no sooner than 20 µs after the last look, so that runs as short as a `yield` do
 //! not pay for them.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
-//! gives way when 10 ms have passed (`give_way`). So does, in the shared mode, one that takes locks while
+//! gives way when 10 ms have passed (`yield_if_due`). So does, in the shared mode, one that takes locks while
 //! it computes (`step_aside`): there nobody takes its core.
 //!
 //! # Files
@@ -163,7 +163,7 @@ pub(crate) fn get() -> &'static Scheduler {
 /// What it does for its tasks.
 pub(crate) const SCHEDULING: Scheduling = Scheduling {
     schedule,
-    is_retired: |core| {
+    is_unattended: |core| {
         let scheduler = get();
         let asleep = &scheduler.cores[core].asleep;
         asleep.is_engaged() || scheduler.idle.are_enough_awake() && asleep.is_asleep()
@@ -174,9 +174,9 @@ pub(crate) const SCHEDULING: Scheduling = Scheduling {
     },
 };
 
-// Not a closure: that would be compiled in each crate that spawns, a call away from `take_on`.
+// Not a closure: that would be compiled in each crate that spawns, a call away from `schedule`.
 fn schedule(task: Runnable) {
-    get().take_on(task);
+    get().schedule(task);
 }
 
 /// Ends the system call that the worker of a core waits in.
@@ -193,7 +193,7 @@ const CALLS_MIN: u32 = 32;
 /// For a call of `task` that had no need to wait: lets others run first, if this run is made of such
 /// calls and somebody is to look at the event loop.
 #[inline]
-pub(crate) fn give_way(task: &Header) {
+pub(crate) fn yield_if_due(task: &Header) {
     let core = get().core_of(task);
     let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
     // It may have been bound by the call. One that has no core has no event loop to give way to.
@@ -348,8 +348,8 @@ impl Scheduler {
         self.idle.all_sleep()
     }
 
-    /// Whether there is anything in the queues that all share.
-    fn any_shared(&self) -> bool {
+    /// Whether there is anything in the global queues.
+    fn any_global(&self) -> bool {
         !self.inject.is_empty() || !self.woken.is_empty()
     }
 
@@ -373,8 +373,8 @@ impl Scheduler {
         futex::wait(&AtomicU32::new(0), 0, Some(MOMENT));
     }
 
-    /// Moves what was laid aside on a core to the shared queue; whether there was anything.
-    fn share_aside(&self, core: &Core) -> bool {
+    /// Moves what was laid aside on a core to the global queue; whether there was anything.
+    fn inject_aside(&self, core: &Core) -> bool {
         // There is one at most.
         let (task, _) = core.aside.take_all();
         let any = task.is_some();
@@ -396,9 +396,9 @@ impl Scheduler {
     fn is_awaited(&self, core: &Core) -> bool {
         self.tls_mode == TlsMode::Own
             && (core.has_queued()
-                || core.any_left()
+                || core.has_overflow()
                 || !core.inbox.is_empty()
-                || self.any_shared()
+                || self.any_global()
                 || reactor::has_registrations(core.index)
                 || !timer::shard(core.index).is_empty())
     }
@@ -430,10 +430,10 @@ impl Scheduler {
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
     fn wake_for_stranded(&self) {
         for core in &self.cores {
-            self.share_aside(core);
+            self.inject_aside(core);
         }
         let stranded = |core: &Core| core.has_queued() || !core.inbox.is_empty();
-        let any = self.any_shared() || self.cores.iter().any(stranded);
+        let any = self.any_global() || self.cores.iter().any(stranded);
         if any && self.idle.any_sleeps() {
             self.wake_one();
         }
@@ -518,9 +518,9 @@ impl Scheduler {
             None => habit.note(kept),
         }
         if kept {
-            give_way(task);
+            yield_if_due(task);
         } else {
-            // To the back of the shared queue, until a worker with a core takes it on.
+            // To the back of the global queue, until a worker with a core takes it on.
             task.exit().suspend(Switch::Yielded);
         }
         result
@@ -529,25 +529,25 @@ impl Scheduler {
     /// Sees to it that a task runs soon which has become runnable.
     // All but what happens most is in functions that this one ends with: so it has nothing to save.
     #[inline]
-    fn take_on(&self, task: Runnable) {
-        if trace::is_on() { self.take_on_seen(task) } else { self.take_on_now(task) }
+    fn schedule(&self, task: Runnable) {
+        if trace::is_on() { self.schedule_seen(task) } else { self.schedule_now(task) }
     }
 
-    /// `take_on` while anything is recorded.
+    /// `schedule` while anything is recorded.
     #[cold]
     #[inline(never)]
-    fn take_on_seen(&self, task: Runnable) {
+    fn schedule_seen(&self, task: Runnable) {
         record::record_ready(&task);
-        self.take_on_now(task);
+        self.schedule_now(task);
     }
 
     #[inline(always)]
-    fn take_on_now(&self, task: Runnable) {
-        let Some(waker) = current::green() else { return self.take_in(task) };
+    fn schedule_now(&self, task: Runnable) {
+        let Some(waker) = current::green() else { return self.schedule_outside(task) };
         let core = if task.pinned.get() {
             self.core_of(&task)
         } else if self.tls_mode == TlsMode::Shared {
-            return self.share(waker, task);
+            return self.schedule_spawned(waker, task);
         } else {
             self.core_of(waker)
         };
@@ -558,35 +558,40 @@ impl Scheduler {
         }
     }
 
-    /// `take_on` for an OS thread.
+    /// `schedule` for an OS thread: a worker between runs, or any other.
     #[inline(never)]
-    fn take_in(&self, task: Runnable) {
-        let core = worker::core();
-        if task.pinned.get() {
-            match core.filter(|core| ptr::eq(*core, self.core_of(&task))) {
-                // SAFETY: the calling worker has the core and is between runs.
-                Some(core) => unsafe { core.local() }.ready.push_back(task),
-                None => self.send_home(task),
-            }
-            return;
-        }
-        match core.filter(|_| self.tls_mode == TlsMode::Own) {
-            // SAFETY: as above.
+    fn schedule_outside(&self, task: Runnable) {
+        let is_its_own = |core: &&Core| match task.pinned.get() {
+            true => ptr::eq(*core, self.core_of(&task)),
+            false => self.tls_mode == TlsMode::Own,
+        };
+        match worker::core().filter(is_its_own) {
+            // SAFETY: the calling worker has the core and is between runs.
             Some(core) => unsafe { core.local() }.ready.push_back(task),
-            None => self.inject(task),
+            None => self.schedule_remote(task),
         }
     }
 
-    /// `take_on` for what a green thread has spawned in the shared mode. Nobody takes from the inbox of a
+    /// `schedule` where the caller has no core that the task could stay on.
+    #[inline(never)]
+    fn schedule_remote(&self, task: Runnable) {
+        if task.pinned.get() {
+            self.send_home(task);
+        } else {
+            self.inject(task);
+        }
+    }
+
+    /// `schedule` for what a green thread has spawned in the shared mode. Nobody takes from the inbox of a
     /// core that computes in this mode, where an inbox holds pinned tasks.
     #[inline(never)]
-    fn share(&self, spawner: &Header, task: Runnable) {
+    fn schedule_spawned(&self, spawner: &Header, task: Runnable) {
         let core = self.core_of(spawner);
         // It is in a run, so it is awake, and in this mode nobody takes it.
         if core.n_pinned() == 1 && core.aside.is_empty() {
             core.aside.push(task);
         } else {
-            self.share_aside(core);
+            self.inject_aside(core);
             self.inject(task);
         }
     }

@@ -7,7 +7,7 @@
 //! moved in the meantime, it forgets what it read.
 //!
 //! Why not a growing deque: the ring allocates nothing, keeps nothing alive for late readers, and
-//! what does not fit goes to the queue that all share, where idle cores look anyway.
+//! what does not fit goes to the global queue, where idle cores look anyway.
 //!
 //! # Memory ordering
 //!

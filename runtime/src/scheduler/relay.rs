@@ -27,7 +27,7 @@
 //!
 //! By the one rule of `context` nothing that touches a thread-local: queues of the core, state words, the
 //! clock. For all else the worker goes back to its own block: for a task that starts or has ended (stacks,
-//! the heap), goes `apart`, or wears something else (`wardrobe`); for a look at the event loop or at the shared queue; to
+//! the heap), goes `apart`, or wears something else (`wardrobe`); for a look at the event loop or at the global queue; to
 //! wake another core; for the list of `watch`; and when it has lost the core. The functions that do these
 //! things are not inlined here.
 //!
@@ -151,7 +151,7 @@ impl Scheduler {
                     let last = std::mem::replace(&mut task, next);
                     // SAFETY: kept, between runs, and `at_hand` has returned.
                     let local = unsafe { core.local() };
-                    self.let_go(core, Some(local), last, switch);
+                    self.park_or_requeue(core, Some(local), last, switch);
                     if self.idle.may_wake_another() && core.has_queued() {
                         // SAFETY: this is the worker.
                         unsafe { worker.home.enter() };
@@ -244,15 +244,15 @@ impl Scheduler {
                 self.pop(core, local, events_wait)
             }
         };
-        let is_share_due = self.is_share_due(local);
-        if next.is_none() && (!yielded || is_share_due) {
+        let is_overflow_due = self.is_overflow_due(local);
+        if next.is_none() && (!yielded || is_overflow_due) {
             return Next::Unknown;
         }
         local.tick = tick;
         let Some(next) = next else { return Next::Same };
         // It has started, too, does not go apart, and neither is attended.
         let is_ready = next.dress.get() == last.dress.get();
-        if is_share_due || !is_ready { Next::Later(next) } else { Next::Other(next) }
+        if is_overflow_due || !is_ready { Next::Later(next) } else { Next::Other(next) }
     }
 }
 

@@ -293,7 +293,7 @@ impl Spares {
     }
 
     /// A run without a core has its OS thread for itself from now on (`bound`): another one takes the next.
-    pub(super) fn leave_apart(&self) {
+    pub(super) fn bind_apart(&self) {
         let mut state = self.state.lock();
         state.n_apart -= 1;
         if !state.apart.is_empty() {
@@ -381,7 +381,7 @@ impl Spares {
         let main = move || {
             let first = handed.lock().take();
             drop(handed);
-            self.begin(matches!(first, Some(Assignment::Take(..))));
+            self.register(matches!(first, Some(Assignment::Take(..))));
             if first.is_none_or(work) {
                 while self.next().is_some_and(work) {}
             }
@@ -401,7 +401,7 @@ impl Spares {
     }
 
     /// The calling OS thread has begun, a worker or a spare; to take a core, it may be.
-    pub(super) fn begin(&self, takes: bool) {
+    pub(super) fn register(&self, takes: bool) {
         let mut state = self.state.lock();
         state.threads.push(thread::id());
         state.limit.unbar();
@@ -411,8 +411,8 @@ impl Spares {
     }
 
     /// The calling OS thread is no longer one of these.
-    pub(super) fn leave(&self) {
-        self.state.lock().leave();
+    pub(super) fn deregister(&self) {
+        self.state.lock().deregister();
     }
 
     /// The calling thread is through with its work, and about to ask for more. Once per assignment.
@@ -463,7 +463,7 @@ impl Spares {
             // left to this one, or sees one less.
             let job = state.jobs.pop_front();
             if job.is_none() {
-                state.leave();
+                state.deregister();
             }
             return job.map(Assignment::Job);
         }
@@ -569,7 +569,7 @@ impl State {
     }
 
     /// The calling OS thread leaves.
-    fn leave(&mut self) {
+    fn deregister(&mut self) {
         self.limit.remove();
         let id = thread::id();
         if let Some(at) = self.threads.iter().position(|other| *other == id) {

@@ -55,7 +55,7 @@ pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
     for index in 0..settings.n_cores {
         let worker = move || {
             let scheduler = get();
-            scheduler.spares.begin(false);
+            scheduler.spares.register(false);
             if scheduler.work(Assignment::Core(&scheduler.cores[index])) {
                 scheduler.serve_as_spare();
             }

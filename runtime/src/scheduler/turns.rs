@@ -117,21 +117,21 @@ pub(super) fn pop_other(core: &Core, local: &mut Local) -> Option<Runnable> {
     unsafe { core.queue.pop() }.or_else(|| local.pinned.pop_front())
 }
 
-/// Appends a task to those that events have woken, or leaves it for the shared queue.
+/// Appends a task to those that events have woken, or spills it to the overflow.
 pub(super) fn enqueue_woken(core: &Core, local: &mut Local, task: Runnable) {
     if task.pinned.get() {
         local.pinned_woken.push_back(task);
     // SAFETY: the calling worker has the core.
     } else if let Err(task) = unsafe { core.woken.push(task) } {
-        leave(core, local, task);
+        spill(core, local, task);
     }
 }
 
-/// Leaves a task for the shared queue.
+/// Leaves a task to the overflow, which is to be injected.
 #[cold]
-pub(super) fn leave(core: &Core, local: &mut Local, task: Runnable) {
-    local.left.push_back(task);
-    core.set_any_left(true);
+pub(super) fn spill(core: &Core, local: &mut Local, task: Runnable) {
+    local.overflow.push_back(task);
+    core.set_has_overflow(true);
 }
 
 /// Whether there are tasks that an event has woken.

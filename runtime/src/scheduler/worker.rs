@@ -28,7 +28,7 @@ use crate::task::state;
 use crate::timer;
 use crate::trace;
 
-/// Runs between looks at the event loop, the deadlines and the shared queue: Go's number, and a
+/// Runs between looks at the event loop, the deadlines and the global queue: Go's number, and a
 /// prime, so that no pattern of the program's falls in step with it.
 pub(super) const LOOK_EVERY: u32 = 61;
 
@@ -45,13 +45,12 @@ const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
 /// Tasks woken by events beside which no further events are asked for until 10 ms have passed.
 const WOKEN_ENOUGH: usize = BATCH / 2;
 
-/// Tasks to take from the shared queue at a time.
+/// Tasks to take from the global queue at a time.
 const SHARE_MAX: usize = 128;
 
-/// Tasks that are left for the shared queue before the next look takes them there, while all cores are
-/// awake that may be. A run in between may be a long one: then the monitor takes the core, and with it the
-/// tasks.
-const LEFT_MAX: usize = 64;
+/// Tasks in the overflow before the next look injects them, while all cores are awake that may be. A run in
+/// between may be a long one: then the monitor takes the core, and with it the tasks.
+const OVERFLOW_MAX: usize = 64;
 
 thread_local! {
     /// The core that the calling worker has and schedules for; null everywhere else.
@@ -101,7 +100,7 @@ impl Scheduler {
                 if is_as_before {
                     self.spares.announce_return();
                 } else {
-                    self.spares.leave();
+                    self.spares.deregister();
                 }
                 // SAFETY: as above.
                 unsafe { (job.finish)(job.data) };
@@ -165,7 +164,7 @@ impl Scheduler {
         }
         let core = worker.core;
         if switch == Switch::Returned {
-            self.retire(core, last, kept);
+            self.reap(core, last, kept);
         } else {
             wardrobe::end_run(worker.lease, &last, found.as_deref());
             if worker.lease.has_lasted() {
@@ -173,7 +172,7 @@ impl Scheduler {
             }
             // SAFETY: as the caller promises, if it was kept.
             let local = kept.then(|| unsafe { core.local() });
-            self.let_go(core, local, last, switch);
+            self.park_or_requeue(core, local, last, switch);
         }
         // SAFETY: as the caller promises, if it was kept.
         kept.then(|| unsafe { self.turn_to(worker, found) })
@@ -225,9 +224,10 @@ impl Scheduler {
         while self.spares.next().is_some_and(|assignment| self.work(assignment)) {}
     }
 
-    /// Lets go of a task that has yielded or parked; `local` is there if the worker has kept its core.
+    /// Commits a task as parked, or queues it if it has yielded or was woken meanwhile; `local` is there if the
+    /// worker has kept its core.
     #[inline(always)]
-    pub(super) fn let_go(
+    pub(super) fn park_or_requeue(
         &self,
         core: &Core,
         local: Option<&mut Local>,
@@ -245,7 +245,7 @@ impl Scheduler {
             Some(local) => {
                 self.enqueue(core, local, task);
             }
-            None => self.leave_behind(task),
+            None => self.schedule_remote(task),
         }
     }
 
@@ -278,20 +278,10 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Leaves a task that could go on to others: the worker has lost its core.
-    #[cold]
-    fn leave_behind(&self, task: Runnable) {
-        if task.pinned.get() {
-            self.send_home(task);
-        } else {
-            self.inject(task);
-        }
-    }
-
-    /// Appends a task to the core's queue, or leaves it for the shared one; whether the core has taken
+    /// Appends a task to the core's queue, or spills it to the overflow; whether the core has taken
     /// it.
     ///
-    /// What is in the shared queue has waited longer than this task. So, while there is anything,
+    /// What is in the global queue has waited longer than this task. So, while there is anything,
     /// half of the core's queue is kept free for it: else a queue full of tasks that wake each other
     /// would never let others in.
     #[inline]
@@ -310,7 +300,7 @@ impl Scheduler {
     /// `enqueue` for the other half of the core's queue.
     #[cold]
     fn enqueue_beyond(&self, core: &Core, local: &mut Local, task: Runnable) -> bool {
-        let others_wait = !local.left.is_empty() || !self.inject.is_empty();
+        let others_wait = !local.overflow.is_empty() || !self.inject.is_empty();
         let task = if others_wait {
             task
         } else {
@@ -320,33 +310,33 @@ impl Scheduler {
                 Err(task) => task,
             }
         };
-        turns::leave(core, local, task);
+        turns::spill(core, local, task);
         false
     }
 
-    /// Whether what was left for the shared queue is to go there now.
-    pub(super) fn is_share_due(&self, local: &Local) -> bool {
-        let n_left = local.left.len();
-        n_left > 0 && (n_left >= LEFT_MAX || self.idle.may_wake_another())
+    /// Whether the overflow is to be injected now.
+    pub(super) fn is_overflow_due(&self, local: &Local) -> bool {
+        let n_overflow = local.overflow.len();
+        n_overflow > 0 && (n_overflow >= OVERFLOW_MAX || self.idle.may_wake_another())
     }
 
-    fn share_if_due(&self, core: &Core, local: &mut Local) {
-        if self.is_share_due(local) {
-            self.share_left(core, local);
+    fn inject_overflow_if_due(&self, core: &Core, local: &mut Local) {
+        if self.is_overflow_due(local) {
+            self.inject_overflow(core, local);
         }
     }
 
-    /// Moves what was left for it to the shared queue, all at once.
-    fn share_left(&self, core: &Core, local: &mut Local) {
-        if !local.left.is_empty() {
-            self.inject.push_all(&mut local.left);
-            core.set_any_left(false);
+    /// Injects the overflow, all at once.
+    fn inject_overflow(&self, core: &Core, local: &mut Local) {
+        if !local.overflow.is_empty() {
+            self.inject.push_all(&mut local.overflow);
+            core.set_has_overflow(false);
             self.wake_one();
         }
     }
 
     /// Takes back what a task that has ended held.
-    fn retire(&self, core: &Core, mut task: Runnable, kept: bool) {
+    fn reap(&self, core: &Core, mut task: Runnable, kept: bool) {
         let stack = task.context().take().expect("it has just run").into_stack();
         let left = if kept {
             // SAFETY: this worker has the core, between runs, and there is no other reference.
@@ -362,7 +352,7 @@ impl Scheduler {
         }
         // Who looks from outside takes the word in the stack for an old one from here on.
         task.bottom.set(0);
-        task.retire();
+        task.end();
     }
 
     /// The next task to run: the one that the last relay has found, or else waits for one if need be.
@@ -377,7 +367,7 @@ impl Scheduler {
             Some(task) => {
                 // SAFETY: as the caller promises.
                 let local = unsafe { core.local() };
-                self.share_if_due(core, local);
+                self.inject_overflow_if_due(core, local);
                 self.found(core, local, task)
             }
             // SAFETY: as the caller promises.
@@ -394,7 +384,7 @@ impl Scheduler {
     pub(super) unsafe fn next(&'static self, worker: &Worker) -> Runnable {
         let core = worker.core;
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
-        // `take_on`, which would make its own, is not among it.
+        // `schedule`, which would make its own, is not among it.
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);
@@ -404,7 +394,7 @@ impl Scheduler {
                 self.look(core, local, asked);
             }
             if (is_time_to_look || !local.ready.is_empty()) && self.idle.is_surplus() {
-                self.hand_over(core, local);
+                self.inject_all(core, local);
             }
             if is_time_to_look {
                 self.take_share(core, local);
@@ -416,7 +406,7 @@ impl Scheduler {
             self.collect_ready(core, local);
             let events_wait = turns::events_wait(core, local);
             let youngest = self.collect(core, local, events_wait);
-            self.share_if_due(core, local);
+            self.inject_overflow_if_due(core, local);
             if let Some(task) = youngest {
                 return self.found(core, local, task);
             }
@@ -506,7 +496,7 @@ impl Scheduler {
             let taken = self.enqueue(core, local, task);
             if !taken && self.tls_mode == TlsMode::Own {
                 // Nor will it take any of the others: all at once, without a look at each.
-                local.left.append(&mut tasks);
+                local.overflow.append(&mut tasks);
             }
         }
     }
@@ -530,10 +520,10 @@ impl Scheduler {
         turns::pop_in_turn(core, local)
     }
 
-    /// Takes what was laid aside, or trades with the shared queue: what was left for it against this
+    /// Takes what was laid aside, or trades with the global queue: the overflow against this
     /// core's share. Whether there was any.
     fn take_share(&self, core: &Core, local: &mut Local) -> bool {
-        self.share_left(core, local);
+        self.inject_overflow(core, local);
         if let (Some(task), _) = core.aside.take_all() {
             self.enqueue(core, local, task);
             return true;
@@ -564,9 +554,9 @@ impl Scheduler {
         any
     }
 
-    /// Leaves all that this core has to those that are to do it.
+    /// Injects all that this core has, for those that are to do it.
     #[cold]
-    fn hand_over(&self, core: &Core, local: &mut Local) {
+    fn inject_all(&self, core: &Core, local: &mut Local) {
         let mut all = std::mem::replace(&mut local.ready, List::new());
         for queue in [&core.woken, &core.queue] {
             // SAFETY: this worker has the core.
@@ -576,8 +566,8 @@ impl Scheduler {
         }
         let (youngest, mut older) = core.inbox.take_all();
         all.append(&mut older);
-        all.append(&mut local.left);
-        core.set_any_left(false);
+        all.append(&mut local.overflow);
+        core.set_has_overflow(false);
         if let Some(task) = youngest {
             all.push_back(task);
         }
@@ -638,7 +628,7 @@ impl Scheduler {
                     for task in older {
                         self.enqueue(core, local, task);
                     }
-                    self.share_left(core, local);
+                    self.inject_overflow(core, local);
                     if youngest.is_some() {
                         local.counts.n_steals += 1;
                         return youngest;
@@ -659,7 +649,7 @@ impl Scheduler {
         if wardrobe::any_changed() {
             wardrobe::cover(worker.lease);
         }
-        local.give_up_stacks();
+        local.trim_stacks();
         let is_there_work = |duty| match duty {
             Duty::Own => core.has_inbound(),
             Duty::All => self.is_there_work(core),
@@ -690,7 +680,7 @@ impl Scheduler {
     /// it for work would never sleep. If the run goes on instead of parking the monitor sees that (`beside`).
     fn is_there_work(&self, core: &Core) -> bool {
         let own = self.tls_mode == TlsMode::Own;
-        self.any_shared()
+        self.any_global()
             || core.has_inbound()
             || self.cores.iter().any(|other| {
                 other.has_queued() || (own && other.owner.schedules() && !other.inbox.is_empty())

@@ -52,7 +52,7 @@ pub(crate) struct Scheduling {
     /// Sees to it that the task runs soon.
     pub(crate) schedule: fn(Runnable),
     /// Whether others are to do a core's work: it sleeps where not all may be awake, or its run lasts.
-    pub(crate) is_retired: fn(usize) -> bool,
+    pub(crate) is_unattended: fn(usize) -> bool,
     /// Sees to it that a core that sleeps looks at its deadlines again.
     pub(crate) wake_core: fn(usize),
 }
@@ -315,7 +315,7 @@ impl Runnable {
     }
 
     /// Gives up the right, for good: the task has ended. Drops its own count.
-    pub(crate) fn retire(self) {
+    pub(crate) fn end(self) {
         // SAFETY: the `Runnable` stands for one count.
         drop(unsafe { TaskRef::from_raw(self.0) });
     }

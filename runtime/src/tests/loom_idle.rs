@@ -1,7 +1,7 @@
 //! `scheduler::idle`, with `inject` and `inbox`: who sleeps is woken when there is something to do.
 //!
 //! The workers here are what is left of the real ones without green threads, event loops and
-//! stealing: they take from the shared queue and from their inbox, search, and sleep. A task that is
+//! stealing: they take from the global queue and from their inbox, search, and sleep. A task that is
 //! queued while all sleep is a deadlock.
 
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Scheduler {
         }
     }
 
-    /// `Worker::next`, until every task has run.
+    /// `Scheduler::next`, until every task has run.
     fn work(&self, index: usize, mut searching: bool) {
         let (core, inbox) = &self.cores[index];
         while self.n_left.load(Ordering::Acquire) != 0 {
@@ -109,7 +109,7 @@ impl Scheduler {
             let (youngest, older) = inbox.take_all();
             let mut found: Vec<_> = youngest.into_iter().chain(older).collect();
             if is_surplus {
-                // `Worker::hand_over`.
+                // `Scheduler::inject_all`.
                 found.drain(..).for_each(|task| self.inject.push(task));
             }
             if index == 0 {
@@ -381,7 +381,7 @@ fn what_a_run_that_lasts_has_woken_wakes_a_core_that_sleeps() {
         });
         until_it_sleeps(&sleeps);
         let (core, inbox) = &scheduler.0.cores[0];
-        // `Scheduler::take_on`.
+        // `Scheduler::schedule`.
         let first = inbox.push(scheduler.0.tasks.make(0));
         if !core.asleep.attends() || !first {
             core.wake();

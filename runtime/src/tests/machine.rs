@@ -112,12 +112,12 @@ const MACHINE: Scheduling = Scheduling {
         assert!(!green.has_right.replace(true), "a second right to run a task");
         green.thread.unpark();
     },
-    is_retired: |_| false,
+    is_unattended: |_| false,
     wake_core: |_| CORE.wake(),
 };
 
 /// Nobody computes for long here.
-pub(crate) fn give_way(_: &Header) {}
+pub(crate) fn yield_if_due(_: &Header) {}
 
 /// The one event loop is always attended to.
 pub(crate) fn attendant(_: Option<u32>) -> Option<u32> {
