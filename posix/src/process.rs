@@ -249,7 +249,7 @@ sections! { STARTS, wearing_own_mask:
 /// As that of libc.
 pub unsafe extern "C-unwind" fn popen(command: *const c_char, mode: *const c_char) -> *mut FILE {
     // SAFETY: as the caller promises.
-    let stream = wait::section_in_turn(&STARTS, || unsafe {
+    let stream = wait::throttled_section(&STARTS, || unsafe {
         wearing_own_mask(|| {
             call_next!(popen(*const c_char, *const c_char) -> *mut FILE, command, mode)
         })

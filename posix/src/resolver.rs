@@ -1,7 +1,7 @@
 //! Look-ups of names: of hosts, services, users and groups, in blocking sections.
 //!
 //! libc asks files, name servers and other processes, and blocks as it does so. Most look-ups are quick, and many
-//! at once would take as many OS threads: so they go through a turnstile, as those of the mirror do, the same one.
+//! at once would take as many OS threads: so they go through a throttle, as those of the mirror do, the same one.
 
 mod addresses;
 

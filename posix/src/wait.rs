@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use sylvan::contract::io::{Attempt, Interest, Mode};
-use sylvan::contract::{Interrupt, LockWord, SingleFlight, Turn, Turnstile};
+use sylvan::contract::{Interrupt, LockWord, SingleFlight, Throttle, Turn};
 use sylvan::{Wait, WaitReason};
 
 use crate::calls::Waits;
@@ -254,24 +254,24 @@ fn in_section<T>(section: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The same, behind a turnstile.
-pub(crate) fn section_in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
-    in_section(|| in_turn(turnstile, call))
+/// The same, behind a throttle.
+pub(crate) fn throttled_section<T>(throttle: &Throttle, call: impl FnOnce() -> T) -> T {
+    in_section(|| throttled(throttle, call))
 }
 
-fn in_turn<T>(turnstile: &Turnstile, call: impl FnOnce() -> T) -> T {
+fn throttled<T>(throttle: &Throttle, call: impl FnOnce() -> T) -> T {
     let call = Callers(call);
-    turnstile.blocking(move || Callers(call.into_inner()())).into_inner()
+    throttle.blocking(move || Callers(call.into_inner()())).into_inner()
 }
 
 /// The same, for a call that many may make at a time: one does, for all who ask the same.
 pub(crate) fn section_once<K: Clone + Ord, T: Clone>(
     flights: &SingleFlight<K, T>,
     question: &K,
-    turnstile: &Turnstile,
+    throttle: &Throttle,
     call: impl FnOnce() -> T,
 ) -> T {
-    in_section(|| flights.run(question.clone(), || in_turn(turnstile, call)))
+    in_section(|| flights.run(question.clone(), || throttled(throttle, call)))
 }
 
 /// Has others run; what is left for the thread is seen to after it.
@@ -315,8 +315,8 @@ fn moving<T>(signals: &Signals, wait: impl FnOnce() -> T) -> T {
 }
 
 /// Defines functions of libc's that are made in a blocking section: `sections!(name(argument: type, ...) -> type)`,
-/// as cancellation points (`sections!(cancellation points: ...)`), behind a turnstile where there is one (`sections!(TURNSTILE: ...)`), and by a function that calls what it
-/// gets (`sections!(TURNSTILE, function: ...)`).
+/// as cancellation points (`sections!(cancellation points: ...)`), behind a throttle where there is one (`sections!(THROTTLE: ...)`), and by a function that calls what it
+/// gets (`sections!(THROTTLE, function: ...)`).
 macro_rules! sections {
     ($($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
         /// As that of libc.
@@ -344,10 +344,10 @@ macro_rules! sections {
             }))
         }
     )+};
-    ($turnstile:ident: $($all:tt)+) => {
-        $crate::wait::sections! { $turnstile, $crate::wait::plainly: $($all)+ }
+    ($throttle:ident: $($all:tt)+) => {
+        $crate::wait::sections! { $throttle, $crate::wait::plainly: $($all)+ }
     };
-    ($turnstile:ident, $around:path: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
+    ($throttle:ident, $around:path: $($name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {$(
         /// As that of libc.
         ///
         /// # Safety
@@ -355,7 +355,7 @@ macro_rules! sections {
         /// As that of libc.
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             // SAFETY: as the caller promises.
-            $crate::wait::section_in_turn(&$turnstile, || unsafe {
+            $crate::wait::throttled_section(&$throttle, || unsafe {
                 $around(|| $crate::next::call_next!($name($($type),*) -> $result, $($argument),*))
             })
         }

@@ -16,7 +16,7 @@ pub use crate::scheduler::{is_pressed, step_aside};
 pub use crate::single_flight::SingleFlight;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sys::kernel::enter as enter_kernel;
-pub use crate::turnstile::Turnstile;
+pub use crate::throttle::Throttle;
 
 /// What those who look at a channel of the mirror's count upon.
 pub mod channels {

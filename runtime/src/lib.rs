@@ -183,7 +183,7 @@ mod sight;
 #[cfg(not(sylvan_loom))]
 mod single_flight;
 #[cfg(not(sylvan_loom))]
-mod turnstile;
+mod throttle;
 
 #[cfg(not(sylvan_loom))]
 #[doc(hidden)]

@@ -6,7 +6,7 @@ pub(crate) use sylvan::contract::io::{
     ready,
 };
 pub(crate) use sylvan::contract::{
-    Sleeper, Turn, Turnstile, forget_owner, grant, install_panic_hook, is_pressed, note_owner,
+    Sleeper, Throttle, Turn, forget_owner, grant, install_panic_hook, is_pressed, note_owner,
     notes_owners, overdue, pass_on, step_aside, wait_turn,
 };
 pub(crate) use sylvan::thread::{self, park, park_until};

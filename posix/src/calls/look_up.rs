@@ -1,7 +1,7 @@
 //! Look-ups of hosts: what need not be asked, and what is asked once.
 //!
 //! libc asks files, name servers and other processes, and may take seconds. So a look-up is a blocking
-//! section. Most are quick, and many at once would take as many OS threads: so they go through a turnstile,
+//! section. Most are quick, and many at once would take as many OS threads: so they go through a throttle,
 //! [`LOOK_UPS`]. Two kinds of look-ups of green threads need less:
 //!
 //! - A name that `/etc/hosts` has is found there without libc, where it is certain that libc would find the
@@ -14,7 +14,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use sylvan::contract::{SingleFlight, Turnstile};
+use sylvan::contract::{SingleFlight, Throttle};
 
 cfg_if::cfg_if! {
     if #[cfg(all(target_os = "linux", target_env = "gnu", not(target_feature = "crt-static")))] {
@@ -52,7 +52,7 @@ cfg_if::cfg_if! {
 }
 
 /// Look-ups of names that are under way.
-pub static LOOK_UPS: Turnstile = Turnstile::new();
+pub static LOOK_UPS: Throttle = Throttle::new();
 
 /// Of which family an address is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,11 +14,11 @@
 //!    hold addresses of thread-locals).
 //! 4. When the function returns, `resume` says `Switch::Returned`, and `into_stack` gives back the
 //!    stack.
-//! 5. The caller enters the next context, or comes back to its own thread pointer ([`Home`]).
+//! 5. The caller enters the next context, or comes back to its own thread pointer ([`ThreadPointer`]).
 //!
 //! # The one rule
 //!
-//! From `Context::enter` to `Home::enter` no thread-local may be touched, and no function that touches
+//! From `Context::enter` to `ThreadPointer::enter` no thread-local may be touched, and no function that touches
 //! one may be inlined there. It would be another thread's, and the compiler is free to compute the
 //! address of a thread-local once for both sides. So all of it is in one function that is never
 //! inlined, `scheduler::relay`. And as long as the thread pointer is a context's, nobody else may
@@ -93,7 +93,7 @@ impl Context {
     /// # Safety
     ///
     /// The calling OS thread is a worker's, on its own stack, and nobody else has the context. Until
-    /// `Home::enter` the one rule of the module's header holds.
+    /// `ThreadPointer::enter` the one rule of the module's header holds.
     #[inline(always)]
     pub(crate) unsafe fn enter(&self) {
         if self.thread_pointer != 0 {
@@ -124,11 +124,11 @@ impl Context {
 
 /// An OS thread's own thread pointer; 0 in the shared mode, which never moves it.
 #[derive(Clone, Copy)]
-pub(crate) struct Home(usize);
+pub(crate) struct ThreadPointer(usize);
 
-impl Home {
+impl ThreadPointer {
     /// That of the calling OS thread, which is in no context.
-    pub(crate) fn here() -> Self {
+    pub(crate) fn own() -> Self {
         Self(tls::own().map_or(0, Own::home))
     }
 
@@ -138,7 +138,7 @@ impl Home {
     ///
     /// Called by the OS thread that it is of.
     #[inline(always)]
-    pub(crate) unsafe fn enter(self) {
+    pub(crate) unsafe fn restore(self) {
         if self.0 != 0 {
             // SAFETY: the OS thread's own, as the caller promises.
             unsafe { thread_pointer::set(self.0) };

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! - *LASTS* is a bit of what the thread wears (`dress`), so that a relay, which compares that anyway, leaves it
-//!   to `turn`. Who has the `Runnable` writes it, between runs.
+//!   to `between_runs`. Who has the `Runnable` writes it, between runs.
 //! - *Apart* the run is one that has lost its core, from its beginning: its lease is revoked, what it wakes goes to
 //!   an inbox, and when it has ended the task goes on to where all cores find it. Nothing else is new.
 //! - As many go on so as there are cores, in the order in which they came. The next one takes the OS thread
@@ -33,7 +33,7 @@ use std::time::Instant;
 
 use super::relay::Worker;
 use super::{Scheduler, wardrobe};
-use crate::context::Home;
+use crate::context::ThreadPointer;
 use crate::sys;
 use crate::task::Runnable;
 
@@ -74,7 +74,7 @@ impl Scheduler {
         let lease = self.leases.take();
         let core = self.core_of(&task);
         lease.set_worker(sys::thread::id(), core.index as u32);
-        let worker = Worker { core, lease, home: Home::here(), place: None };
+        let worker = Worker { core, lease, pointer: ThreadPointer::own(), place: None };
         if task.dress.get() != lease.wears() {
             wardrobe::put_on(lease, &task);
         }

@@ -5,11 +5,11 @@ use std::mem::offset_of;
 
 use sylvan_sight::table;
 
+use super::fairness::Fairness;
 use super::idle::Asleep;
 use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
-use super::turns::Turns;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::stack::{self, Class, Stack};
 use crate::sys::poller::Events;
@@ -35,7 +35,7 @@ pub(crate) struct Core {
     pub(super) aside: Inbox,
     /// Tasks that may run on any core.
     pub(super) queue: Queue,
-    /// The same, of those that an event has woken: see `turns`.
+    /// The same, of those that an event has woken: see `fairness`.
     pub(super) woken: Queue,
     pub(super) asleep: Asleep,
     /// There is an `overflow`, which is known to the worker alone.
@@ -91,7 +91,7 @@ pub(super) struct Local {
     pub(super) pinned: List,
     /// The same, of those that an event has woken.
     pub(super) pinned_woken: List,
-    pub(super) turns: Turns,
+    pub(super) fairness: Fairness,
     /// What the queue had no room for: to be injected.
     pub(super) overflow: List,
     stacks: Vec<Stack>,
@@ -153,7 +153,7 @@ impl Core {
                 ready: List::new(),
                 pinned: List::new(),
                 pinned_woken: List::new(),
-                turns: Turns::new(),
+                fairness: Fairness::new(),
                 overflow: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
                 surplus: None,

@@ -30,7 +30,7 @@
 //!
 //! 1. The last task that was woken from the run before, if that run itself woke it (up to a limit in a
 //!    row, so that two that keep waking each other do not shut out the rest).
-//! 2. The oldest of those that an event has woken or of the others, in fair turns (`turns`).
+//! 2. The oldest of those that an event has woken or of the others, in fair turns (`fairness`).
 //! 3. Its share of the global queue.
 //! 4. What can be stolen.
 //! 5. What the event loop and the deadlines have, or will have.
@@ -50,7 +50,7 @@
 //! | `owner` | who has a core (and `task::lease` how it is held) |
 //! | `idle` | who sleeps and whom to wake |
 //! | `crowd`, `census` | how many cores may be awake, and what that rests on |
-//! | `turns`, `relay` | who is next, and how one run follows another |
+//! | `fairness`, `relay` | who is next, and how one run follows another |
 //! | `monitor`, `pace` | what is stuck, and how often to look |
 //! | `beside` | what is done for those who wait for a core whose run lasts |
 //! | `apart` | how the next runs of such a thread go on without a core |
@@ -70,6 +70,7 @@ mod bound;
 mod census;
 mod core;
 mod crowd;
+mod fairness;
 mod habit;
 mod idle;
 mod inbox;
@@ -84,7 +85,6 @@ mod relay;
 mod sections;
 mod spare;
 mod start;
-mod turns;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody tells of a mask"))]
 pub(crate) mod wardrobe;
 mod watch;

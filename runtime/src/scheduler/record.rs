@@ -53,7 +53,7 @@ impl Worker {
     }
 
     /// The worker takes its core, or leaves it.
-    pub(super) fn record_turn(&self, kind: Kind) {
+    pub(super) fn record_core(&self, kind: Kind) {
         record(self.lease, kind, 0, self.core.worker(), self.core.index as u32);
     }
 }

@@ -42,15 +42,15 @@
 //! woken, and not before them; where there is no other it goes on. And a task that is woken while its
 //! worker parks it, after `at_hand` has looked whether it is, runs after the next one.
 //!
-//! While tasks wait that an event has woken, turns are counted (`turns`), and a task that yields ends the
+//! While tasks wait that an event has woken, turns are counted (`fairness`), and a task that yields ends the
 //! relay: its run is to count.
 
 use super::Scheduler;
 use super::apart;
 use super::core::Core;
-use super::turns;
+use super::fairness;
 use super::worker::LOOK_EVERY;
-use crate::context::{Home, Switch};
+use crate::context::{Switch, ThreadPointer};
 use crate::current::Place;
 use crate::primitive::Ordering;
 use crate::sys::thread;
@@ -62,7 +62,7 @@ use crate::trace;
 pub(super) struct Worker {
     pub(super) core: &'static Core,
     pub(super) lease: &'static Lease,
-    pub(super) home: Home,
+    pub(super) pointer: ThreadPointer,
     /// Where it says who runs, in the shared mode.
     pub(super) place: Option<Place>,
 }
@@ -114,7 +114,7 @@ impl Scheduler {
         let core = worker.core;
         let mut task = first;
         let mut at_ns = if SEEN { trace::now_ns() } else { 0 };
-        // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
+        // SAFETY: the worker alone has the task, and up to `pointer.restore` no thread-local is touched.
         unsafe { worker.enter(&mut task) };
         loop {
             if SEEN {
@@ -129,7 +129,7 @@ impl Scheduler {
                 if let Some(watch) = &self.watch {
                     // While the core may be taken: whom it tells may be slow.
                     // SAFETY: this is the worker; and so the relay is over.
-                    unsafe { worker.home.enter() };
+                    unsafe { worker.pointer.restore() };
                     watch.end(&task);
                 }
             }
@@ -154,7 +154,7 @@ impl Scheduler {
                     self.park_or_requeue(core, Some(local), last, switch);
                     if self.idle.may_wake_another() && core.has_queued() {
                         // SAFETY: this is the worker.
-                        unsafe { worker.home.enter() };
+                        unsafe { worker.pointer.restore() };
                         self.wake_one();
                         // SAFETY: as at the first one.
                         unsafe { worker.enter(&mut task) };
@@ -165,9 +165,9 @@ impl Scheduler {
                 Next::Unknown => None,
             };
             // SAFETY: this is the worker.
-            unsafe { worker.home.enter() };
+            unsafe { worker.pointer.restore() };
             // SAFETY: it has its own thread pointer again, and `kept` and `found` are true.
-            let next = unsafe { self.turn(worker, task, switch, kept, found) }?;
+            let next = unsafe { self.between_runs(worker, task, switch, kept, found) }?;
             if trace::are_runs_seen() != SEEN {
                 return Some(next);
             }
@@ -189,7 +189,7 @@ impl Scheduler {
     pub(super) unsafe fn run_one(&'static self, worker: &Worker, mut task: Runnable) {
         let before_ns = thread::own_processor_time_ns();
         let seen = trace::are_runs_seen();
-        // SAFETY: the worker alone has the task, and up to `home.enter` no thread-local is touched.
+        // SAFETY: the worker alone has the task, and up to `pointer.restore` no thread-local is touched.
         unsafe { worker.enter(&mut task) };
         if seen {
             worker.record_run(&task, trace::now_ns());
@@ -201,7 +201,7 @@ impl Scheduler {
             worker.record_stop(&task, switch);
         }
         // SAFETY: this is the worker.
-        unsafe { worker.home.enter() };
+        unsafe { worker.pointer.restore() };
         if let Some(watch) = &self.watch {
             watch.end(&task);
         }
@@ -210,7 +210,7 @@ impl Scheduler {
         }
         let kept = worker.lease.stop();
         // SAFETY: it has its own thread pointer again; there is no core, and so no reference to one.
-        unsafe { self.turn(worker, task, switch, kept, None) };
+        unsafe { self.between_runs(worker, task, switch, kept, None) };
     }
 
     /// Who is next after a run of `last` that has ended so.
@@ -223,7 +223,7 @@ impl Scheduler {
     unsafe fn at_hand(&self, core: &Core, last: &Header, switch: Switch) -> Next {
         // SAFETY: as the caller promises; the reference is not used beyond this call.
         let local = unsafe { core.local() };
-        let events_wait = turns::events_wait(core, local);
+        let events_wait = fairness::events_wait(core, local);
         let yielded = match switch {
             Switch::Yielded if events_wait => return Next::Unknown,
             Switch::Yielded => true,

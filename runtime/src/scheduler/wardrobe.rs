@@ -21,7 +21,7 @@
 //!
 //! - From one run to the next in a relay: `relay` goes on only with a task that wears what the worker does.
 //!   It lets go of the last one when it has entered the next, so the mask is that of either, all the time.
-//! - Otherwise `turn` calls `end_run` before it lets go of the last one: the worker puts on what the next
+//! - Otherwise `between_runs` calls `end_run` before it lets go of the last one: the worker puts on what the next
 //!   one wears, which it has found and nobody else has, or covers itself.
 //! - A thread that ends does so itself, on its own stack, before its handle says DONE. So a thread that joins
 //!   it may count on being the only one to get a signal.

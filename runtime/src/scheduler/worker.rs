@@ -6,17 +6,17 @@ use std::ptr;
 use std::time::Duration;
 
 use super::core::{Core, Local};
+use super::fairness;
 use super::idle::Duty;
 use super::queue::Queue;
 use super::record;
 use super::relay::Worker;
 use super::spare::Assignment;
-use super::turns;
 use super::wardrobe;
 use super::{Scheduler, TlsMode};
 use crate::attributes;
 use crate::clock;
-use crate::context::{self, Context, Home, Switch};
+use crate::context::{self, Context, Switch, ThreadPointer};
 use crate::current::Place;
 use crate::reactor;
 use crate::report;
@@ -39,7 +39,7 @@ const LOOK_PAUSE_NS: u64 = 20_000;
 /// Runs in a row of the task that was woken last.
 const STREAK_MAX: u32 = 16;
 
-/// The same while tasks wait that an event has woken: see `turns`.
+/// The same while tasks wait that an event has woken: see `fairness`.
 const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
 
 /// Tasks woken by events beside which no further events are asked for until 10 ms have passed.
@@ -117,24 +117,24 @@ impl Scheduler {
         core.set_worker();
         lease.set_worker(core.worker(), core.index as u32);
         CORE.set(core);
-        let home = Home::here();
+        let pointer = ThreadPointer::own();
         let place = (self.tls_mode == TlsMode::Shared).then(Place::here);
-        let worker = Worker { core, lease, home, place };
-        worker.record_turn(trace::Kind::Take);
+        let worker = Worker { core, lease, pointer, place };
+        worker.record_core(trace::Kind::Take);
         // SAFETY: this worker has the core, and this is between runs, on its own stack.
         unsafe {
             core.local().counts.n_takes += 1;
-            let first = self.turn_to(&worker, None);
+            let first = self.make_ready(&worker, None);
             self.relay(&worker, first);
         }
         wardrobe::cover(lease);
-        worker.record_turn(trace::Kind::Leave);
+        worker.record_core(trace::Kind::Leave);
         self.leases.give_back(lease);
         !TAKEN.get()
     }
 
-    /// Lets go of the last task, whose run has ended so, and turns to the next one, which is `found` if
-    /// there is that; `None` if the core was taken.
+    /// Parks, requeues or reaps the last task, whose run has ended so, and makes the next one ready, which is
+    /// `found` if there is that; `None` if the core was taken.
     ///
     /// # Safety
     ///
@@ -142,7 +142,7 @@ impl Scheduler {
     /// is local to the core is in use. `kept` says whether the worker still has the core.
     // Never inlined: see the one rule of `context`.
     #[inline(never)]
-    pub(super) unsafe fn turn(
+    pub(super) unsafe fn between_runs(
         &'static self,
         worker: &Worker,
         last: Runnable,
@@ -175,7 +175,7 @@ impl Scheduler {
             self.park_or_requeue(core, local, last, switch);
         }
         // SAFETY: as the caller promises, if it was kept.
-        kept.then(|| unsafe { self.turn_to(worker, found) })
+        kept.then(|| unsafe { self.make_ready(worker, found) })
     }
 
     /// The next task, ready to run.
@@ -185,7 +185,7 @@ impl Scheduler {
     /// The caller is that worker, has the core, and is between runs; no reference to what is local to
     /// the core is in use.
     #[inline(always)]
-    unsafe fn turn_to(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
+    unsafe fn make_ready(&'static self, worker: &Worker, found: Option<Runnable>) -> Runnable {
         let core = worker.core;
         // SAFETY: as the caller promises.
         let mut task = unsafe { self.choose(worker, found) };
@@ -241,7 +241,7 @@ impl Scheduler {
             return;
         }
         match local {
-            Some(local) if parked => turns::enqueue_woken(core, local, task),
+            Some(local) if parked => fairness::enqueue_woken(core, local, task),
             Some(local) => {
                 self.enqueue(core, local, task);
             }
@@ -310,7 +310,7 @@ impl Scheduler {
                 Err(task) => task,
             }
         };
-        turns::spill(core, local, task);
+        fairness::spill(core, local, task);
         false
     }
 
@@ -404,7 +404,7 @@ impl Scheduler {
                 }
             }
             self.collect_ready(core, local);
-            let events_wait = turns::events_wait(core, local);
+            let events_wait = fairness::events_wait(core, local);
             let youngest = self.collect(core, local, events_wait);
             self.inject_overflow_if_due(core, local);
             if let Some(task) = youngest {
@@ -460,7 +460,7 @@ impl Scheduler {
                 // It waited for a descriptor that this core watches, together with others.
                 self.send_home(task);
             } else {
-                turns::enqueue_woken(core, local, task);
+                fairness::enqueue_woken(core, local, task);
             }
         }
     }
@@ -483,7 +483,7 @@ impl Scheduler {
         if local.streak < streak_max {
             local.streak += 1;
             if events_wait {
-                local.turns.go_before(clock::now_ns());
+                local.fairness.go_before(clock::now_ns());
             }
             return Some(youngest);
         }
@@ -510,14 +510,14 @@ impl Scheduler {
         events_wait: bool,
     ) -> Option<Runnable> {
         if !events_wait {
-            local.turns.alone();
-            return turns::pop_other(core, local);
+            local.fairness.alone();
+            return fairness::pop_other(core, local);
         }
         if core.queue.is_empty() && local.pinned.is_empty() {
-            local.turns.alone();
-            return turns::pop_woken(core, local);
+            local.fairness.alone();
+            return fairness::pop_woken(core, local);
         }
-        turns::pop_in_turn(core, local)
+        fairness::pop_fairly(core, local)
     }
 
     /// Takes what was laid aside, or trades with the global queue: the overflow against this

@@ -1,4 +1,4 @@
-//! A turnstile before blocking sections of one kind.
+//! A throttle before blocking sections of one kind.
 //!
 //! Most calls of a kind are quick, and worth no OS thread each: a few at a time, one after the other, get
 //! as much done. Others last, since they wait for somebody: a name server that is dead, a child's own
@@ -42,15 +42,15 @@ use crate::scheduler;
 /// A few milliseconds: most calls are over by then.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// A turnstile before blocking sections of one kind: so that a thousand of them do not take a
+/// A throttle before blocking sections of one kind: so that a thousand of them do not take a
 /// thousand OS threads, no more are under way at a time than there are workers (two, where there is
 /// one). The others wait, parked. Sections that last longer than a few milliseconds do not count.
 ///
 /// ```
 /// use std::net::ToSocketAddrs;
-/// use sylvan::contract::Turnstile;
+/// use sylvan::contract::Throttle;
 ///
-/// static LOOK_UPS: Turnstile = Turnstile::new();
+/// static LOOK_UPS: Throttle = Throttle::new();
 ///
 /// let look_up = || "localhost:80".to_socket_addrs().map(drop);
 /// let found = sylvan::spawn(move || LOOK_UPS.blocking(look_up));
@@ -60,13 +60,13 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// As for [`blocking()`](crate::blocking()), what goes through it has to be `Send`:
 ///
 /// ```compile_fail,E0277
-/// # use sylvan::contract::Turnstile;
-/// static LOOK_UPS: Turnstile = Turnstile::new();
+/// # use sylvan::contract::Throttle;
+/// static LOOK_UPS: Throttle = Throttle::new();
 ///
 /// let shared = std::rc::Rc::new(1);
 /// LOOK_UPS.blocking(move || *shared);
 /// ```
-pub struct Turnstile {
+pub struct Throttle {
     inside: LifeLock<Inside>,
     /// A number, to wait at: it says that somebody may come in, or is to watch.
     changes: AtomicU32,
@@ -81,8 +81,8 @@ struct Inside {
     is_watched: bool,
 }
 
-impl Turnstile {
-    /// Makes a turnstile; for a `static`.
+impl Throttle {
+    /// Makes a throttle; for a `static`.
     #[must_use]
     pub const fn new() -> Self {
         Self::with_patience(PATIENCE)
@@ -106,7 +106,7 @@ impl Turnstile {
         let scheduler = scheduler::get();
         let n_workers = scheduler.n_cores().max(2);
         let began = self.enter(n_workers);
-        let _passage = Passage { turnstile: self, began, n_workers, life: life::number() };
+        let _passage = Passage { throttle: self, began, n_workers, life: life::number() };
         scheduler.blocking(task, f)
     }
 
@@ -187,21 +187,21 @@ impl Inside {
     }
 }
 
-impl Default for Turnstile {
+impl Default for Throttle {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for Turnstile {
+impl fmt::Debug for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Turnstile").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Throttle").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
 /// Ends a section when it is dropped, also one that panics.
 struct Passage<'a> {
-    turnstile: &'a Turnstile,
+    throttle: &'a Throttle,
     began: Instant,
     n_workers: usize,
     life: u32,
@@ -211,7 +211,7 @@ impl Drop for Passage<'_> {
     fn drop(&mut self) {
         // A section that forks has begun in the parent.
         if self.life == life::number() {
-            self.turnstile.leave(self.began, self.n_workers);
+            self.throttle.leave(self.began, self.n_workers);
         }
     }
 }

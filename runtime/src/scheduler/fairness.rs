@@ -41,14 +41,14 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(super) struct Fairness {
     /// By how much the woken are ahead.
     balance_ns: i64,
     /// Whose run it is, and when it began; if the other kind waits meanwhile.
     run: Option<(Kind, u64)>,
 }
 
-impl Turns {
+impl Fairness {
     pub(super) fn new() -> Self {
         Self { balance_ns: 0, run: None }
     }
@@ -86,9 +86,9 @@ impl Turns {
 }
 
 /// The oldest task of the kind whose turn it is, if there are of both.
-pub(super) fn pop_in_turn(core: &Core, local: &mut Local) -> Option<Runnable> {
+pub(super) fn pop_fairly(core: &Core, local: &mut Local) -> Option<Runnable> {
     // A thief may have been faster.
-    match local.turns.next(clock::now_ns()) {
+    match local.fairness.next(clock::now_ns()) {
         Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
         Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
     }
@@ -151,10 +151,10 @@ mod tests {
         /// Whatever the runs take, neither kind gets more than the other, but for a run each.
         #[test]
         fn both_kinds_get_the_same_time(runs in vec((0..RUN_MAX_NS as u64, 0..RUN_MAX_NS as u64), 1..500)) {
-            let (mut turns, mut now_ns) = (Turns::new(), 0);
+            let (mut fairness, mut now_ns) = (Fairness::new(), 0);
             let mut ahead_ns = 0_i64;
             for (woken_ns, other_ns) in runs {
-                match turns.next(now_ns) {
+                match fairness.next(now_ns) {
                     Kind::Woken => {
                         now_ns += woken_ns;
                         ahead_ns += woken_ns as i64;
@@ -172,19 +172,19 @@ mod tests {
         /// A run beside which nobody waited is not held against its kind.
         #[test]
         fn time_alone_does_not_count(alone_ns in 0..u64::MAX / 2) {
-            let mut turns = Turns::new();
-            assert_eq!(turns.next(0), Kind::Woken);
-            turns.alone();
-            assert_eq!(turns.next(alone_ns), Kind::Woken);
+            let mut fairness = Fairness::new();
+            assert_eq!(fairness.next(0), Kind::Woken);
+            fairness.alone();
+            assert_eq!(fairness.next(alone_ns), Kind::Woken);
         }
     }
 
     #[test]
     fn short_runs_go_before_the_next_long_one() {
-        let mut turns = Turns::new();
+        let mut fairness = Fairness::new();
         let mut now_ns = 0;
         for _ in 0..50 {
-            assert_eq!(turns.next(now_ns), Kind::Woken);
+            assert_eq!(fairness.next(now_ns), Kind::Woken);
             now_ns += 10_000;
         }
     }
