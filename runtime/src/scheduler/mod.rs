@@ -24,21 +24,6 @@
 //! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run. With
 //! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
-//! # What a worker runs next
-//!
-//! In this order:
-//!
-//! 1. The last task that was woken from the run before, if that run itself woke it (up to a limit in a
-//!    row, so that two that keep waking each other do not shut out the rest).
-//! 2. The oldest of those that an event has woken or of the others, in fair turns (`fairness`).
-//! 3. Its share of the global queue.
-//! 4. What can be stolen.
-//! 5. What the event loop and the deadlines have, or will have.
-//!
-//! Every few dozen runs, and when 10 ms have passed, the event loop, the deadlines and the global queue come
-//! first. The first two come no sooner than 20 µs after the last look, so that runs as short as a `yield` do
-//! not pay for them.
-//!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
 //! gives way when 10 ms have passed (`yield_if_due`). So does, in the shared mode, one that takes locks while
 //! it computes (`step_aside`): there nobody takes its core.
@@ -50,7 +35,8 @@
 //! | `owner` | who has a core (and `task::lease` how it is held) |
 //! | `idle` | who sleeps and whom to wake |
 //! | `crowd`, `census` | how many cores may be awake, and what that rests on |
-//! | `fairness`, `relay` | who is next, and how one run follows another |
+//! | `next`, `fairness` | who is next |
+//! | `worker`, `relay` | how one run follows another |
 //! | `monitor`, `pace` | what is stuck, and how often to look |
 //! | `beside` | what is done for those who wait for a core whose run lasts |
 //! | `apart` | how the next runs of such a thread go on without a core |
@@ -77,6 +63,7 @@ mod inbox;
 mod inject;
 mod limit;
 mod monitor;
+mod next;
 mod owner;
 mod pace;
 mod queue;

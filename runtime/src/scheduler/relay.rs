@@ -38,7 +38,7 @@
 //!
 //! # The order of tasks
 //!
-//! It is that of `worker`, but for two things. A task that yields is queued behind those that its run has
+//! It is that of `next`, by the same function, but for two things. A task that yields is queued behind those that its run has
 //! woken, and not before them; where there is no other it goes on. And a task that is woken while its
 //! worker parks it, after `at_hand` has looked whether it is, runs after the next one.
 //!
@@ -49,7 +49,7 @@ use super::Scheduler;
 use super::apart;
 use super::core::Core;
 use super::fairness;
-use super::worker::LOOK_EVERY;
+use super::next::is_look_due;
 use crate::context::{Switch, ThreadPointer};
 use crate::current::Place;
 use crate::primitive::Ordering;
@@ -232,18 +232,10 @@ impl Scheduler {
             Switch::Returned => return Next::Unknown,
         };
         let tick = local.tick.wrapping_add(1);
-        if tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look() {
+        if is_look_due(core, tick) {
             return Next::Unknown;
         }
-        let youngest = self.collect(core, local, events_wait);
-        // Not by a closure, which the compiler may leave out of line.
-        let next = match youngest {
-            Some(task) => Some(task),
-            None => {
-                local.streak = 0;
-                self.pop(core, local, events_wait)
-            }
-        };
+        let next = self.next_local::<true>(core, local, events_wait);
         let is_overflow_due = self.is_overflow_due(local);
         if next.is_none() && (!yielded || is_overflow_due) {
             return Next::Unknown;
