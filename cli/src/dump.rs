@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use sylvan_sight::Who;
 use sylvan_sight::account::{Account, Row};
-use sylvan_sight::deadlock::Edge;
+use sylvan_sight::deadlock::{Deadlocks, Edge, Orphan};
+use sylvan_sight::owners::Owner;
 
 use crate::json::{list, or_null, text};
 use crate::see::{self, Process, Refusal};
@@ -24,13 +25,16 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               `bound`, `runnable`, `parked`), `core`, `os_thread`, `stack` (its lowest
               address and the one behind its highest), `stack_pointer`, and `waits`:
               null, or `reason`, `descriptor`, `file`, `address`, `owner` (the number
-              of who has the lock, where SYLVAN_DEADLOCK has it noted), `holders` (the
-              numbers of those who most likely have the lock), `senders` (how many,
-              of a channel that a receiver waits for), `joins` (a number), `left_s`,
+              of who has the lock, where SYLVAN_DEADLOCK has it noted), `owner_ended`
+              (whether that one has ended), `holders` (the numbers of those who most
+              likely have the lock), `senders` (how many, of a channel that a
+              receiver waits for), `joins` (a number), `left_s`,
               and `words`, what `sylvan ps` says; `waited_s`, for how long it has been
               parked or runnable, or has waited for a lock; and `call`, in a blocking
               section the call of the kernel that it is in
-  deadlocks   the numbers of threads that wait for each other in a circle
+  deadlocks   the numbers of threads that wait for each other in a circle, or one that
+              waits for itself
+  orphans     locks whose owner has ended: `address`, `owner`, `waiters`
 
 A thread is called by its number; one of the system is an object of `os_thread`.
 
@@ -60,12 +64,19 @@ fn json(process: &Process) -> Result<String, Refusal> {
         });
         let threads = account.rows.iter().map(|row| thread(&account, row));
         let ids = |circle: &Vec<Edge>| list(circle.iter().map(|edge| who(edge.who)));
+        let orphan = |it: &Orphan| {
+            let waiters = list(it.waiters.iter().map(|(waiter, _)| who(*waiter)));
+            let (lock, owner) = (it.lock, who(it.owner));
+            format!("{{\"address\":{lock},\"owner\":{owner},\"waiters\":{waiters}}}")
+        };
+        let Deadlocks { circles, orphans } = &account.deadlocks;
         runtimes.push(format!(
-            "{{\"object\":{},\"workers\":{},\"threads\":{},\"deadlocks\":{}}}",
+            "{{\"object\":{},\"workers\":{},\"threads\":{},\"deadlocks\":{},\"orphans\":{}}}",
             text(&runtime.object.to_string_lossy()),
             list(workers),
             list(threads),
-            list(account.circles.iter().map(ids))
+            list(circles.iter().map(ids)),
+            list(orphans.iter().map(orphan))
         ));
     }
     let process = text(&process.whose());
@@ -89,13 +100,19 @@ fn thread(account: &Account, row: &Row) -> String {
     let stack = thread.stack.as_ref().map(|stack| format!("[{},{}]", stack.start, stack.end));
     let waits = thread.reason.map(|reason| {
         let wait = &row.wait;
+        let (owner, owner_ended) = match wait.owner {
+            Some(Owner::Lives(owner)) => (Some(owner), Some(false)),
+            Some(Owner::Ended(owner)) => (owner, Some(true)),
+            None => (None, None),
+        };
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             or_null(wait.descriptor),
             or_null(row.file.as_deref().map(text)),
             or_null(wait.address),
-            or_null(wait.owner.map(who)),
+            or_null(owner.map(who)),
+            or_null(owner_ended),
             list(wait.holders.iter().map(|holder| who(*holder))),
             or_null(wait.senders),
             or_null(wait.joins),

@@ -38,7 +38,7 @@ pub unsafe fn make_whole(environment: *const *const c_char) {
     let is_off = unsafe { says_off(environment) };
     STATE.store(if is_off { OFF } else { WHOLE }, Ordering::Relaxed);
     sylvan::contract::thread::leave_faults(comm::kept);
-    thread::show_names();
+    thread::show();
     if !is_off {
         signal::begin();
     }

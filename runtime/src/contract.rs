@@ -17,6 +17,7 @@ pub use crate::single_flight::SingleFlight;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sys::kernel::enter as enter_kernel;
 pub use crate::throttle::Throttle;
+pub use sylvan_sight::owners::WRITTEN;
 
 /// What those who look at a channel of the mirror's count upon.
 pub mod channels {
@@ -48,7 +49,7 @@ pub mod signal {
 /// A thread's life, and its stack.
 pub mod thread {
     pub use crate::os_thread::is_starting as is_starting_os_thread;
-    pub use crate::sight::{NamePlace, show_names};
+    pub use crate::sight::{RecordPlace, show_records};
     pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
     pub use crate::task::Birth;
     pub use crate::thread::hooks::{conceive_by, end_locals};

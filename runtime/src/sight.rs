@@ -43,19 +43,21 @@ static OWNER_BELOW: AtomicU64 = AtomicU64::new(0);
 static BOUND_BELOW: AtomicU64 = AtomicU64::new(0);
 static NAMED_BELOW: AtomicU64 = AtomicU64::new(0);
 static NAME_AT: AtomicU64 = AtomicU64::new(0);
+static JOINED_AT: AtomicU64 = AtomicU64::new(0);
 static NUMBER_BELOW: AtomicU64 = AtomicU64::new(0);
 
-/// Where the calling thread has a pointer to what its name is in.
-pub type NamePlace = fn() -> usize;
+/// Where the calling thread has a pointer to its record.
+pub type RecordPlace = fn() -> usize;
 
 /// Set in whole programs.
-static NAME_PLACE: OnceLock<NamePlace> = OnceLock::new();
+static RECORD_PLACE: OnceLock<RecordPlace> = OnceLock::new();
 
-/// Has names shown that threads have in what a thread-local of theirs leads to, which is at `place`: `name_at`
-/// there. Once, before the runtime starts.
-pub fn show_names(place: NamePlace, name_at: usize) {
-    if NAME_PLACE.set(place).is_ok() {
+/// Has shown what a thread-local of each thread leads to, which is at `place`: the thread's name, `name_at` there,
+/// and who joins it, by the word that these wait at, `joined_at` there. Once, before the runtime starts.
+pub fn show_records(place: RecordPlace, name_at: usize, joined_at: usize) {
+    if RECORD_PLACE.set(place).is_ok() {
         NAME_AT.store(name_at as u64, Ordering::Relaxed);
+        JOINED_AT.store(joined_at as u64, Ordering::Relaxed);
     }
 }
 
@@ -82,6 +84,7 @@ static TABLE: Table<Address> = Table {
         bound_below: Address::of(&BOUND_BELOW),
         named_below: Address::of(&NAMED_BELOW),
         name_at: Address::of(&NAME_AT),
+        joined_at: Address::of(&JOINED_AT),
         number_below: Address::of(&NUMBER_BELOW),
         parked_from: Address::of(&now::PARKED_FROM),
         next_id: Address::of(&id::NEXT),
@@ -140,7 +143,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_9"]
+    #[link_name = "__sylvan_sight_10"]
     static NOTE: [u32; 6];
 }
 
@@ -163,7 +166,7 @@ pub(crate) fn begin() {
             let here = own.home();
             let below = |place: usize| own.below_top(place.wrapping_sub(here).cast_signed());
             let [owner, bound] = current::places();
-            let named = NAME_PLACE.get().map_or(0, |place| below(place()));
+            let named = RECORD_PLACE.get().map_or(0, |place| below(place()));
             [below(owner), below(bound), named, own.below_top(own.number_at())]
         }
         None => [stack::OWNER_BELOW, 0, 0, 0],

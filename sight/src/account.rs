@@ -6,18 +6,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::channels;
-use crate::deadlock::{self, Edge};
+use crate::deadlock::{self, Deadlocks};
 use crate::files::Files;
 use crate::holders;
 use crate::memory::Unreadable;
-use crate::owners::{self, Who};
+use crate::owners::{self, Owner, Who};
 use crate::procfs::{Call, Procfs};
 use crate::reason::Reason;
 use crate::shown::{self, shown};
 use crate::state_word;
 use crate::table::Table;
 use crate::threads::{self, State, Thread, Worker};
-use crate::waits::{self, Wait};
+use crate::waits::Wait;
 
 /// All of it.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct Account {
     pub workers: Vec<Worker>,
     /// The threads, in the order of their numbers.
     pub rows: Vec<Row>,
-    /// Circles of threads that wait for each other.
-    pub circles: Vec<Vec<Edge>>,
+    /// Threads that wait for ever.
+    pub deadlocks: Deadlocks,
     /// The OS thread that the process has begun with.
     main: Option<u32>,
 }
@@ -57,12 +57,10 @@ impl Account {
     ///
     /// If what all hangs on cannot be read.
     pub fn of(process: &dyn Procfs, table: &Table) -> Result<Self, Unreadable> {
-        let threads = threads::threads(process, table)?;
-        let mut waits = waits::waits(process, table, &threads)?;
-        owners::find(process, table, &threads, &mut waits);
+        let (threads, mut waits) = owners::look(process, table)?;
         holders::find(process, &threads, &mut waits);
         channels::find(process, table, &threads, &mut waits.of_threads);
-        let circles = deadlock::circles(&deadlock::edges(process, &threads, &waits));
+        let deadlocks = Deadlocks::of(process, &threads, &waits);
         let waits = waits.of_threads;
         let now_ns = match process.now_ns() {
             Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),
@@ -93,7 +91,7 @@ impl Account {
         });
         let workers = threads::workers(process, table)?;
         let main = process.text("stat").and_then(|stat| stat.split(' ').next()?.parse().ok());
-        Ok(Self { workers, rows: rows.collect(), circles, main })
+        Ok(Self { workers, rows: rows.collect(), deadlocks, main })
     }
 
     /// All of it as text: a line on the process, which is called `whose`, and its runtime, which is in `object`;
@@ -104,8 +102,11 @@ impl Account {
         let (n, n_workers, object) = (self.rows.len(), self.workers.len(), object.display());
         let _ =
             writeln!(text, "{whose}: {n} green threads, {n_workers} workers (runtime in {object})");
-        for circle in &self.circles {
+        for circle in &self.deadlocks.circles {
             let _ = writeln!(text, "{}", deadlock::words(circle, |who| self.who(who)));
+        }
+        for orphan in &self.deadlocks.orphans {
+            let _ = writeln!(text, "{}", orphan.words(|who| self.who(who)));
         }
         let _ = writeln!(
             text,
@@ -150,11 +151,21 @@ impl Account {
             Some(file) => shown(file).into_owned(),
             None => waits_for(thread, wait, |who| self.who(who)),
         };
+        let holder = |who: Who| match who {
+            Who::Thread(id) if id == thread.id => "itself".to_owned(),
+            who => self.who(who),
+        };
         if let Some(owner) = wait.owner {
-            words += &format!(", held by {}", self.who(owner));
+            words += &match owner {
+                Owner::Lives(who) => format!(", held by {}", holder(who)),
+                Owner::Ended(Some(who)) => format!(", held by {}, which has ended", holder(who)),
+                Owner::Ended(None) => ", held by a thread that has ended".to_owned(),
+            };
         } else if !wait.holders.is_empty() {
-            let holders: Vec<_> = wait.holders.iter().map(|who| self.who(*who)).collect();
+            let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
             words += &format!(", most likely held by {}", holders.join(" or "));
+        } else if wait.has_none_else {
+            words += ", most likely held by itself or by one that has ended";
         }
         if let Some(waited) = waited {
             words += &format!(", for {:.1} s", waited.as_secs_f64());

@@ -116,6 +116,7 @@ mod tests {
             first_frame: None,
             task,
             joiner: None,
+            joined_at: None,
         };
         let mut waits = [Wait::default()];
         find(&memory, &table, std::slice::from_ref(&thread), &mut waits);

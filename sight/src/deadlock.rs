@@ -1,17 +1,20 @@
-//! Threads that wait for each other in a circle: each for a lock that the next one has, or for its end.
+//! Threads that wait for ever: for each other in a circle, each for a lock that the next one has, or for its end; for a
+//! lock that they have themselves; for one whose owner has ended.
 //!
 //! # How sure it is
 //!
-//! A wait is *certain* if nobody but one other thread can end it: a join, and a wait without a deadline for a lock
-//! whose owner is known ([`owners`]). Where the owner was found on a stack it is a likely one.
+//! A wait is *certain* if nobody but one thread can end it: a join that no cancellation ends, and a wait without a
+//! deadline for a lock whose owner is known ([`owners`]). Where the owner was found on a stack it is a likely one.
 //!
 //! A look at a process that runs sees each thread at another moment. Who looks twice and finds the same circle of
 //! certain waits, each begun at the same time ([`Edge::begun`]), has proof: between the looks all have waited
 //! without a break, and the owners were read in that time.
 
-use crate::hash::{HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use crate::hash::HashMap;
 use crate::memory::Unreadable;
-use crate::owners::{self, Who};
+use crate::owners::{self, Owner, Who};
 use crate::procfs::Procfs;
 use crate::table::Table;
 use crate::threads::{State, Thread};
@@ -41,43 +44,92 @@ pub enum What {
     End,
 }
 
-/// Who waits for whom, as far as it is known.
-pub fn edges<P: Procfs + ?Sized>(process: &P, threads: &[Thread], waits: &Waits) -> Vec<Edge> {
-    let mut edges: Vec<_> = threads.iter().zip(&waits.of_threads).filter_map(of_thread).collect();
-    let mut seen = HashSet::default();
-    let mut new: Vec<_> = edges.iter().map(|edge| edge.whom).collect();
-    while let Some(who) = new.pop() {
-        let Who::OsThread(os_thread) = who else { continue };
-        if !seen.insert(os_thread) {
-            continue;
-        }
-        let wait = waits.of_os_thread(process, os_thread);
-        let edge = wait.and_then(|wait| of_os_thread(who, wait));
-        new.extend(edge.map(|edge| edge.whom));
-        edges.extend(edge);
-    }
-    edges
+/// A lock whose owner has ended: those who wait for it wait for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The lock.
+    pub lock: u64,
+    /// Who has it.
+    pub owner: Who,
+    /// Who waits for it, each with what is the same as long as it is the same wait.
+    pub waiters: Vec<(Who, u64)>,
 }
 
-fn of_thread((thread, wait): (&Thread, &Wait)) -> Option<Edge> {
+/// What makes threads wait for ever, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deadlocks {
+    /// Threads that wait for each other.
+    pub circles: Vec<Vec<Edge>>,
+    /// Locks that nobody gives up any more.
+    pub orphans: Vec<Orphan>,
+}
+
+impl Deadlocks {
+    /// Looks for them among what threads wait for.
+    #[must_use]
+    pub fn of<P: Procfs + ?Sized>(process: &P, threads: &[Thread], waits: &Waits) -> Self {
+        let (mut edges, mut orphans) = (Vec::new(), BTreeMap::new());
+        let mut add = |who: Who, begun: u64, end: Option<End>| match end {
+            Some(End::By { whom, what, is_certain }) => {
+                edges.push(Edge { who, whom, what, is_certain, begun });
+            }
+            Some(End::Never { lock, owner }) => {
+                orphans.entry((lock, owner)).or_insert_with(Vec::new).push((who, begun));
+            }
+            None => {}
+        };
+        for (thread, wait) in threads.iter().zip(&waits.of_threads) {
+            add(Who::Thread(thread.id), wait.begun, end_of_thread(thread, wait));
+        }
+        for (os_thread, wait) in waits.of_os_threads(process) {
+            add(Who::OsThread(os_thread), wait.begun, end_of_os_thread(wait));
+        }
+        let orphan = |((lock, owner), waiters)| Orphan { lock, owner, waiters };
+        let orphans = orphans.into_iter().map(orphan).collect();
+        Self { circles: circles(&edges), orphans }
+    }
+}
+
+/// How a wait ends.
+enum End {
+    /// By somebody.
+    By { whom: Who, what: What, is_certain: bool },
+    /// Not at all: who has the lock has ended.
+    Never { lock: u64, owner: Who },
+}
+
+fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
     if thread.state != State::Parked || wait.deadline_ns.is_some() {
         return None;
     }
-    let (whom, what, is_certain) = match (wait.joins, wait.address, wait.owner, &wait.holders[..]) {
-        (Some(joined), ..) => (Who::Thread(joined), What::End, true),
-        (None, Some(lock), Some(owner), _) => (owner, What::Lock(lock), true),
-        (None, Some(lock), None, [holder]) => (*holder, What::Lock(lock), false),
-        _ => return None,
-    };
-    Some(Edge { who: Who::Thread(thread.id), whom, what, is_certain, begun: wait.begun })
+    match wait.joins {
+        Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
+        None => match (wait.owner, &wait.holders[..]) {
+            (Some(owner), _) => end_of_lock(wait.address?, owner),
+            (None, &[whom]) => {
+                Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
+            }
+            _ => None,
+        },
+    }
 }
 
-fn of_os_thread(who: Who, wait: OsWait) -> Option<Edge> {
-    let (whom, what) = match wait {
-        OsWait { joins: Some(joined), .. } => (Who::Thread(joined), What::End),
-        OsWait { address, owner, .. } => (owner?, What::Lock(address)),
-    };
-    Some(Edge { who, whom, what, is_certain: true, begun: wait.begun })
+fn end_of_os_thread(wait: OsWait) -> Option<End> {
+    match wait.joins {
+        Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
+        None => end_of_lock(wait.address, wait.owner?),
+    }
+}
+
+fn end_of_join(joined: u64, may_be_cancelled: bool) -> End {
+    End::By { whom: Who::Thread(joined), what: What::End, is_certain: !may_be_cancelled }
+}
+
+fn end_of_lock(lock: u64, owner: Owner) -> Option<End> {
+    match owner {
+        Owner::Lives(whom) => Some(End::By { whom, what: What::Lock(lock), is_certain: true }),
+        Owner::Ended(owner) => Some(End::Never { lock, owner: owner? }),
+    }
 }
 
 /// What a look has found.
@@ -87,21 +139,20 @@ pub struct Look {
     pub threads: Vec<Thread>,
     /// What they wait for.
     pub waits: Waits,
-    /// Circles of waits that are certain, if this look and another one agree.
-    pub circles: Vec<Vec<Edge>>,
+    /// What is certain, if this look and another one agree.
+    pub deadlocks: Deadlocks,
 }
 
-/// Looks for circles of certain waits.
+/// Looks for what is certain.
 ///
 /// # Errors
 ///
 /// If what all hangs on cannot be read.
 pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unreadable> {
-    let threads = crate::threads::threads(process, table)?;
-    let mut waits = crate::waits::waits(process, table, &threads)?;
-    owners::find(process, table, &threads, &mut waits);
-    let circles = circles(&edges(process, &threads, &waits));
-    Ok(Look { threads, waits, circles })
+    let (threads, waits) = owners::look(process, table)?;
+    let mut deadlocks = Deadlocks::of(process, &threads, &waits);
+    deadlocks.circles.retain(|circle| circle.iter().all(|edge| edge.is_certain));
+    Ok(Look { threads, waits, deadlocks })
 }
 
 /// The circles, each once, from the thread with the lowest number on.
@@ -134,6 +185,14 @@ pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
 /// A circle in words, by how its threads are called.
 #[must_use]
 pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
+    let how_sure = if circle.iter().all(|edge| edge.is_certain) { "" } else { "most likely a " };
+    if let [Edge { who, what, .. }] = circle {
+        let waits_for = match what {
+            What::End => "waits for its own end".to_owned(),
+            What::Lock(lock) => format!("waits for {lock:#x}, which it holds itself"),
+        };
+        return format!("{how_sure}deadlock: {} {waits_for}", name(*who));
+    }
     let waits_for = |edge: &Edge| match edge.what {
         What::End => format!("waits for the end of {}", name(edge.whom)),
         What::Lock(lock) => format!("waits for {lock:#x}"),
@@ -147,8 +206,24 @@ pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
         format!("{} {holds}{}", name(edge.who), waits_for(edge))
     };
     let lines: Vec<_> = circle.iter().enumerate().map(line).collect();
-    let how_sure = if circle.iter().all(|edge| edge.is_certain) { "" } else { "most likely a " };
     format!("{how_sure}deadlock: {}", lines.join("; "))
+}
+
+impl Orphan {
+    /// It in words, by how threads are called.
+    #[must_use]
+    pub fn words(&self, name: impl Fn(Who) -> String) -> String {
+        /// More are not named.
+        const NAMED_MAX: usize = 8;
+        let Self { lock, owner, waiters } = self;
+        let n = waiters.len();
+        let mut names: Vec<_> = waiters.iter().take(NAMED_MAX).map(|(who, _)| name(*who)).collect();
+        if n > NAMED_MAX {
+            names.push(format!("{} more", n - NAMED_MAX));
+        }
+        let (names, verb) = (names.join(", "), if n == 1 { "waits" } else { "wait" });
+        format!("deadlock: {names} {verb} for {lock:#x}, held by {}, which has ended", name(*owner))
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,19 @@
 //!
 //! Who has one has a guard, which leads to it, most often on its stack. So the live parts of stacks are searched for
 //! the addresses of locks that somebody waits for: those of green threads, and of the program's OS threads that are
-//! in the kernel. A thread may have such an address for another reason, so the answer is a likely one. Most of all
-//! `main`, which has made what all share: so OS threads come into question where no green thread does.
+//! in the kernel.
+//!
+//! # What such an address says
+//!
+//! - A guard leads to where the lock begins. What leads to before that, as an `Arc` does, is no guard.
+//! - Who waits for the lock has its address for that. So it is no sign that it has the lock itself, but where it has a
+//!   pointer to the data beside it, as a guard of who reads has.
+//! - A thread may have the address for another reason, most of all `main`, which has made what all share. So OS threads
+//!   come into question where no green thread does, and with them who waits.
+//! - If all stacks were searched, and nobody else has the address, then it is who waits that has the lock, or a thread
+//!   that has ended.
+//!
+//! So the answer is a likely one.
 
 use std::ops::Range;
 
@@ -14,10 +25,21 @@ use crate::reason::Reason;
 use crate::threads::{Record, State, Thread};
 use crate::waits::{Wait, Waits};
 
-/// From a word of a lock down to where the lock begins.
-const BEFORE: u64 = 16;
+/// From where a lock begins to where its second word is, at which writers wait.
+const SECOND: u64 = 4;
+/// From where a lock begins to where its data does, at most: further on may be another lock.
+const DATA_MAX: u64 = 16;
 /// So much of a stack is searched.
 const MOST: u64 = 256 << 10;
+
+/// Whose addresses lead to a lock.
+#[derive(Default)]
+struct Found {
+    /// To the lock.
+    lock: HashSet<Who>,
+    /// To the lock, and beside it to its data.
+    data: HashSet<Who>,
+}
 
 /// Finds them, and says so in `waits`.
 pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) {
@@ -34,10 +56,9 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
     if waiters.is_empty() {
         return;
     }
-    let mut stacks: Vec<_> = threads
-        .iter()
-        .filter_map(|thread| Some((Who::Thread(thread.id), live(process, thread)?)))
-        .collect();
+    let green = threads.iter().filter(|thread| thread.state != State::NotStarted);
+    let mut stacks: Vec<_> =
+        green.map(|thread| (Who::Thread(thread.id), live(process, thread))).collect();
     for (os_thread, stack) in os_stacks(process, threads) {
         let who = Who::OsThread(os_thread);
         if let Some(wait) = waits.of_os_thread(process, os_thread) {
@@ -45,35 +66,72 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
         }
         stacks.push((who, stack));
     }
+    let is_all = stacks.iter().all(|(_, stack)| matches!(stack, Live::All(_)))
+        && stacks.iter().any(|(who, _)| matches!(who, Who::OsThread(_)));
     let mut locks: Vec<_> = waiters.keys().copied().collect();
     locks.sort_unstable();
-    let mut holders: HashMap<u64, Vec<Who>> = HashMap::default();
+    let mut found: HashMap<u64, Found> = HashMap::default();
     for (who, stack) in stacks {
         let bytes = read(process, stack);
-        for word in Record(&bytes).words(0, bytes.len() as u64) {
-            let from = locks.partition_point(|lock| *lock < word);
-            for lock in locks[from..].iter().take_while(|lock| **lock <= word + BEFORE) {
-                let found = holders.entry(*lock).or_default();
-                if !waiters[lock].contains(&who) && !found.contains(&who) {
-                    found.push(who);
-                }
+        search(&bytes, &locks, |lock, is_with_data| {
+            let found = found.entry(lock).or_default();
+            found.lock.insert(who);
+            if is_with_data {
+                found.data.insert(who);
             }
-        }
-    }
-    for found in holders.values_mut() {
-        if found.iter().any(|who| matches!(who, Who::Thread(_))) {
-            found.retain(|who| matches!(who, Who::Thread(_)));
-        }
+        });
     }
     for (thread, wait) in threads.iter().zip(&mut waits.of_threads) {
-        if let Some(lock) = lock_of(thread, wait) {
-            wait.holders = holders.get(&lock).cloned().unwrap_or_default();
+        let Some(lock) = lock_of(thread, wait) else { continue };
+        let none = Found::default();
+        let found = found.get(&lock).unwrap_or(&none);
+        let me = Who::Thread(thread.id);
+        let others = || found.lock.iter().filter(|who| !waiters[&lock].contains(who)).copied();
+        wait.holders = others().filter(|who| matches!(who, Who::Thread(_))).collect();
+        if wait.holders.is_empty() {
+            wait.holders = others().collect();
+        }
+        wait.holders.sort_unstable();
+        let reads = thread.reason == Some(Reason::RwLock) && found.data.contains(&me);
+        let is_in_doubt = matches!(wait.holders[..], [Who::OsThread(_), ..]);
+        wait.has_none_else = wait.holders.is_empty() && !reads && is_all;
+        if reads || is_in_doubt {
+            wait.holders.push(me);
         }
     }
 }
 
+/// Searches a stack for what leads to locks, whose addresses are in order: each that is found, and whether what is
+/// beside it leads to the data of the lock.
+fn search(bytes: &[u8], locks: &[u64], mut each: impl FnMut(u64, bool)) {
+    let words = || Record(bytes).words(0, bytes.len() as u64);
+    let leads_to_data = |word: u64, start: u64| {
+        word.checked_sub(start).is_some_and(|at| (SECOND + 1..=DATA_MAX).contains(&at))
+    };
+    let before = std::iter::once(0).chain(words());
+    let after = words().skip(1).chain(std::iter::once(0));
+    for ((before, word), after) in before.zip(words()).zip(after) {
+        let from = locks.partition_point(|lock| *lock < word);
+        for lock in locks[from..].iter().take_while(|lock| **lock <= word + SECOND) {
+            if *lock == word || *lock == word + SECOND {
+                each(*lock, leads_to_data(before, word) || leads_to_data(after, word));
+            }
+        }
+    }
+}
+
+/// The part of a stack that is in use.
+enum Live {
+    All(Range<u64>),
+    /// A part of that, in which what the thread has longest lies.
+    Oldest(Range<u64>),
+    /// It is not known.
+    None,
+}
+
 /// As much of a stack as is searched.
-fn read(process: &dyn Procfs, stack: Range<u64>) -> Vec<u8> {
+fn read(process: &dyn Procfs, stack: Live) -> Vec<u8> {
+    let (Live::All(stack) | Live::Oldest(stack)) = stack else { return Vec::new() };
     let len = stack.end.saturating_sub(stack.start).min(MOST);
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
     if process.read(stack.start, &mut bytes).is_err() {
@@ -82,34 +140,57 @@ fn read(process: &dyn Procfs, stack: Range<u64>) -> Vec<u8> {
     bytes
 }
 
-/// The part of a thread's stack that is in use: from where its registers are saved, or from where its OS thread
-/// has called the kernel. Of one that computes, the part in which what it has longest lies.
-fn live(process: &dyn Procfs, thread: &Thread) -> Option<Range<u64>> {
+/// That of a thread: from where its registers are saved, or from where its OS thread has called the kernel. Of one that
+/// computes it is not known.
+fn live(process: &dyn Procfs, thread: &Thread) -> Live {
     const OLDEST: u64 = 16 << 10;
-    let stack = thread.stack.clone()?;
+    let Some(stack) = thread.stack.clone() else { return Live::None };
     let called =
         || Some(process.call(thread.os_thread?)?.stack_pointer).filter(|at| stack.contains(at));
-    let from = match thread.state {
-        State::NotStarted => return None,
-        _ => thread.stack_pointer.or_else(called),
-    };
-    let from = from.unwrap_or(stack.end.saturating_sub(OLDEST).max(stack.start));
-    Some(from & !7..stack.end)
+    match thread.stack_pointer.or_else(called) {
+        Some(from) if stack.end - from <= MOST => Live::All(from & !7..stack.end),
+        Some(from) => Live::Oldest(from & !7..stack.end),
+        None => Live::Oldest(stack.end.saturating_sub(OLDEST).max(stack.start) & !7..stack.end),
+    }
 }
 
-/// The same of the OS threads that are in the kernel, but for the runtime's, which have no locks of the program's,
-/// and for those that run green threads.
-fn os_stacks(process: &dyn Procfs, threads: &[Thread]) -> Vec<(u32, Range<u64>)> {
+/// The same of the OS threads, as far as they are in the kernel, but for the runtime's, which have no locks of the
+/// program's, and for those that run green threads.
+fn os_stacks(process: &dyn Procfs, threads: &[Thread]) -> Vec<(u32, Live)> {
     let maps = process.text("maps").unwrap_or_default();
     let mapping = |at: u64| maps.lines().filter_map(bounds).find(|bounds| bounds.contains(&at));
     let is_green = |at: u64| {
         threads.iter().any(|thread| thread.stack.as_ref().is_some_and(|it| it.contains(&at)))
     };
     let stack = |os_thread: u32| {
-        let name = process.name_of(os_thread)?;
-        let Call { stack_pointer: at, .. } = process.call(os_thread)?;
-        let is_other = !is_of_runtime(&name) && !is_green(at);
-        Some((os_thread, at & !7..mapping(at).filter(|_| is_other)?.end))
+        if is_of_runtime(&process.name_of(os_thread)?) {
+            return None;
+        }
+        let live = match process.call(os_thread) {
+            Some(Call { stack_pointer: at, .. }) if is_green(at) => return None,
+            Some(Call { stack_pointer: at, .. }) => {
+                mapping(at).map_or(Live::None, |mapping| Live::All(at & !7..mapping.end))
+            }
+            None => Live::None,
+        };
+        Some((os_thread, live))
     };
     process.os_threads().into_iter().filter_map(stack).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_a_lock_is_its_beginning_and_what_leads_to_its_data_is_said() {
+        const READ: u64 = 0x1000;
+        const WRITTEN: u64 = 0x2004;
+        let words = [READ - 16, 7, READ, 9, READ + 16, READ, 3, WRITTEN - SECOND, WRITTEN + 8];
+        let bytes: Vec<_> = words.iter().flat_map(|word: &u64| word.to_ne_bytes()).collect();
+        let mut found = Vec::new();
+        search(&bytes, &[READ, WRITTEN], |lock, is_with_data| found.push((lock, is_with_data)));
+        assert_eq!(found, [(READ, false), (READ, true), (WRITTEN, true)]);
+        search(&bytes[..16], &[READ, WRITTEN], |_, _| panic!("an `Arc` is no guard"));
+    }
 }

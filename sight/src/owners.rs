@@ -20,12 +20,13 @@
 //! No two locks have the same place and the same tag. Where two have the same place, the last that was taken is
 //! known, and of the other one nothing is: never a wrong thread.
 
-use crate::hash::HashMap;
-use crate::memory::Memory;
+use crate::hash::{HashMap, HashSet};
+use crate::memory::{Memory, Unreadable};
+use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{Copies, Record, Thread};
-use crate::waits::Waits;
+use crate::threads::{self, Copies, Record, Thread};
+use crate::waits::{self, Waits};
 
 /// How many places there are.
 pub const N_PLACES: usize = 1 << 16;
@@ -42,6 +43,15 @@ pub enum Who {
     Thread(u64),
     /// The OS thread of this number.
     OsThread(u32),
+}
+
+/// Who has a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A thread that is there.
+    Lives(Who),
+    /// One that has ended with the lock, if it is known which: nobody is left who could give it up.
+    Ended(Option<Who>),
 }
 
 /// A place, and the tag of a lock there.
@@ -98,10 +108,32 @@ impl Place {
     }
 }
 
-/// Looks up who has the locks that threads wait for, and says so in `waits`.
-pub(crate) fn find<M: Memory + ?Sized>(
-    memory: &M,
+/// The threads, and what they wait for, with who has the locks among that.
+///
+/// # Errors
+///
+/// If what all hangs on cannot be read.
+pub(crate) fn look<P: Procfs + ?Sized>(
+    process: &P,
     table: &Table,
+) -> Result<(Vec<Thread>, Waits), Unreadable> {
+    let n_spawned = threads::n_spawned(process, table)?;
+    let threads = threads::threads(process, table)?;
+    let mut waits = waits::waits(process, table, &threads)?;
+    find(process, table, n_spawned, &threads, &mut waits);
+    Ok((threads, waits))
+}
+
+/// What the lowest bits of a word of the mirror's reader-writer lock are while somebody writes; the two above say that
+/// somebody waits.
+pub const WRITTEN: u32 = (1 << 30) - 1;
+
+/// Looks up who has the locks that threads wait for, and says so in `waits`. The threads are those that there were
+/// once so many were spawned, or later.
+fn find<P: Procfs + ?Sized>(
+    process: &P,
+    table: &Table,
+    n_spawned: u64,
     threads: &[Thread],
     waits: &mut Waits,
 ) {
@@ -121,13 +153,44 @@ pub(crate) fn find<M: Memory + ?Sized>(
         ([Some(wait.address), Some(second(wait.address))], wait.owner_at, &mut wait.owner)
     });
     let mut wanted: Vec<_> = of_threads.chain(of_os_threads).collect();
-    let noted = noted(memory, table, wanted.iter().flat_map(|(locks, ..)| *locks).flatten());
-    let said = said(memory, table, threads, wanted.iter().filter_map(|(_, owner_at, _)| *owner_at));
+    if wanted.is_empty() {
+        return;
+    }
+    let there = There::read(process, n_spawned, threads);
+    let noted = noted(process, table, wanted.iter().flat_map(|(locks, ..)| *locks).flatten());
+    let places = wanted.iter().filter_map(|(_, owner_at, _)| *owner_at);
+    let said = said(process, table, &there, threads, places);
     for (locks, owner_at, owner) in &mut wanted {
         **owner = match owner_at {
             Some(owner_at) => said.get(owner_at).copied(),
-            None => locks.iter().flatten().find_map(|lock| noted.get(lock).copied()),
+            None => {
+                let noted = locks.iter().flatten().find_map(|lock| noted.get(lock).copied());
+                noted.map(|who| there.owner(who))
+            }
         };
+    }
+}
+
+/// The threads that there are.
+struct There {
+    green: HashSet<u64>,
+    n_spawned: u64,
+    /// None where it is not known.
+    os_threads: HashSet<u32>,
+}
+
+impl There {
+    fn read<P: Procfs + ?Sized>(process: &P, n_spawned: u64, threads: &[Thread]) -> Self {
+        let green = threads.iter().map(|thread| thread.id).collect();
+        Self { green, n_spawned, os_threads: process.os_threads().into_iter().collect() }
+    }
+
+    fn owner(&self, who: Who) -> Owner {
+        let has_ended = match who {
+            Who::Thread(id) => id < self.n_spawned && !self.green.contains(&id),
+            Who::OsThread(id) => !self.os_threads.is_empty() && !self.os_threads.contains(&id),
+        };
+        if has_ended { Owner::Ended(Some(who)) } else { Owner::Lives(who) }
     }
 }
 
@@ -135,9 +198,10 @@ pub(crate) fn find<M: Memory + ?Sized>(
 fn said<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
+    there: &There,
     threads: &[Thread],
     places: impl Iterator<Item = u64>,
-) -> HashMap<u64, Who> {
+) -> HashMap<u64, Owner> {
     /// No OS thread has this number, or one above it.
     const OF_GREEN: u32 = 1 << 22;
     let numbers = |places: &[u64]| {
@@ -152,12 +216,16 @@ fn said<M: Memory + ?Sized>(
     let started = threads.iter().filter_map(|it| Some((it.id, it.stack.as_ref()?.end - below)));
     let (ids, stacks): (Vec<_>, Vec<_>) = started.unzip();
     let green: HashMap<_, _> = numbers(&stacks).into_iter().zip(ids).collect();
+    let owners = numbers(&places);
+    // A thread that was spawned meanwhile may have a number that is not among these.
+    let are_all = threads::n_spawned(memory, table) == Ok(there.n_spawned);
     let who = |number: u32| match green.get(&number) {
         _ if number == 0 => None,
-        Some(id) => Some(Who::Thread(*id)),
-        None => Some(Who::OsThread(number)).filter(|_| number < OF_GREEN),
+        Some(id) => Some(Owner::Lives(Who::Thread(*id))),
+        None if number < OF_GREEN => Some(there.owner(Who::OsThread(number))),
+        None => are_all.then_some(Owner::Ended(None)),
     };
-    let owners = numbers(&places).into_iter().map(who);
+    let owners = owners.into_iter().map(who);
     places.iter().zip(owners).filter_map(|(at, owner)| Some((*at, owner?))).collect()
 }
 
@@ -178,10 +246,16 @@ fn noted<M: Memory + ?Sized>(
     let at = |place: &Place| places + (place.index * size_of::<u64>()) as u64;
     let places: Vec<_> = locks.iter().map(|(_, place)| at(place)).collect();
     let words = Copies::read(memory, &places, size_of::<u64>() as u64);
+    // What is noted of a lock whose guard was forgotten may be of one that lay there before. Readers note nothing.
+    let addresses: Vec<_> = locks.iter().map(|(lock, _)| *lock).collect();
+    let states = Copies::read(memory, &addresses, size_of::<u32>() as u64);
+    let is_read = |state: u32| state > WRITTEN && state & WRITTEN != WRITTEN;
+    let are_read = states.iter().map(|state| state.is_some_and(|state| is_read(state.half(0))));
     let owner = |((lock, place), word): (&(u64, Place), Option<Record<'_>>)| {
         Some((*lock, place.who(word?.word(0))?))
     };
-    locks.iter().zip(words.iter()).filter_map(owner).collect()
+    let owners = locks.iter().zip(words.iter()).map(owner);
+    owners.zip(are_read).filter_map(|(owner, is_read)| owner.filter(|_| !is_read)).collect()
 }
 
 #[cfg(test)]

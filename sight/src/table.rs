@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else.
 pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
 /// The version that this package describes.
-pub const VERSION: u64 = 9;
+pub const VERSION: u64 = 10;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -73,6 +73,8 @@ words! {
         named_below,
         /// Where the name is in that: 16 bytes, with a zero behind it.
         name_at,
+        /// And where the word is at which those wait who join the thread.
+        joined_at,
         /// As `owner_below`, of the number by which libc knows the thread (4 bytes); 0 where it has none of its own.
         number_below,
         /// The lowest word of state that a parked thread has (4 bytes): what has a lower one was parked in the process

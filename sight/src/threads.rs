@@ -50,6 +50,8 @@ pub struct Thread {
     /// The address of who waits for its end, if somebody does: on the stack of that thread if it is a green
     /// one.
     pub joiner: Option<u64>,
+    /// In a whole program the address of the word at which those wait who join it, once it has started.
+    pub joined_at: Option<u64>,
 }
 
 /// What a thread does.
@@ -491,6 +493,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             first_frame,
             task: at,
             joiner: (join > 2).then_some(join),
+            joined_at: None,
         }
     }
 
@@ -599,11 +602,12 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         into.extend(copies.iter().flatten().map(|task| task.word(0)));
     }
 
-    /// Reads the names that threads of a whole program have.
+    /// Reads the names that threads of a whole program have, and where they are joined.
     fn name_of_program(&self, threads: &mut [(u64, Thread)]) -> Result<(), Unreadable> {
         const LEN: u64 = 16;
         let below = self.memory.word(self.table.roots.named_below)?;
         let name_at = self.memory.word(self.table.roots.name_at)?;
+        let joined_at = self.memory.word(self.table.roots.joined_at)?;
         if below == 0 {
             return Ok(());
         }
@@ -613,12 +617,12 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             .collect();
         let places: Vec<_> = started.iter().map(|(place, _)| *place).collect();
         let words = Copies::read(self.memory, &places, size_of::<u64>() as u64);
-        let places: Vec<_> = words
-            .iter()
-            .map(|word| word.map_or(0, |word| word.word(0)).wrapping_add(name_at))
-            .collect();
+        let records: Vec<_> =
+            words.iter().map(|word| word.map_or(0, |word| word.word(0))).collect();
+        let places: Vec<_> = records.iter().map(|record| record.wrapping_add(name_at)).collect();
         let names = Copies::read(self.memory, &places, LEN);
-        for ((_, thread), name) in started.iter_mut().zip(names.iter()) {
+        for (((_, thread), record), name) in started.iter_mut().zip(records).zip(names.iter()) {
+            thread.joined_at = (record != 0).then(|| record.wrapping_add(joined_at));
             let bytes = name.and_then(|name| name.0.split(|byte| *byte == 0).next());
             if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty() && thread.name.is_none()) {
                 thread.name = Some(String::from_utf8_lossy(bytes).into_owned());

@@ -2,11 +2,11 @@
 //!
 //! Who waits lies on its stack and hangs in a ring: of the queue of an address, of a descriptor, of a slot of the
 //! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
-//! joins a thread, that thread's task says it.
+//! joins a thread, that thread's task says it; in a whole program threads are joined at an address.
 
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Unreadable};
-use crate::owners::Who;
+use crate::owners::{Owner, Who};
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::{self, Table};
@@ -34,12 +34,16 @@ pub struct Wait {
     pub deadline_ns: Option<u64>,
     /// The end of the thread of this number.
     pub joins: Option<u64>,
+    /// Whether the wait may end before that, by a cancellation.
+    pub may_be_cancelled: bool,
     /// Where the lock says who has it.
     pub(crate) owner_at: Option<u64>,
     /// Who has the lock, where that was noted, or the lock says it.
-    pub owner: Option<Who>,
+    pub owner: Option<Owner>,
     /// Else those who most likely have it, one of them. None: nobody was found.
     pub holders: Vec<Who>,
+    /// Whether nobody else has it: it is who waits, or a thread that has ended.
+    pub has_none_else: bool,
     /// Of a channel that a receiver waits for: how many senders it has.
     pub senders: Option<u64>,
     /// What is the same as long as it is the same wait, at an address or for an end.
@@ -47,16 +51,18 @@ pub struct Wait {
 }
 
 /// What an OS thread waits for, without a deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OsWait {
     /// A word, by its address: of a lock, most often; 0 where it waits for an end.
     pub address: u64,
     /// The end of the thread of this number.
     pub joins: Option<u64>,
+    /// Whether the wait may end before that, by a cancellation.
+    pub may_be_cancelled: bool,
     /// Where the lock says who has it.
     pub(crate) owner_at: Option<u64>,
     /// Who has the lock, where that was noted, or the lock says it.
-    pub owner: Option<Who>,
+    pub owner: Option<Owner>,
     /// What is the same as long as it is the same wait.
     pub begun: u64,
 }
@@ -74,6 +80,15 @@ impl Waits {
     /// What an OS thread waits for, if it is known, and there is no deadline.
     pub fn of_os_thread<P: Procfs + ?Sized>(&self, process: &P, os_thread: u32) -> Option<OsWait> {
         self.os_words.get(&process.call(os_thread)?.futex_for_ever()?).copied()
+    }
+
+    /// What OS threads wait for, without a deadline, as far as it is known.
+    pub(crate) fn of_os_threads<P: Procfs + ?Sized>(&self, process: &P) -> Vec<(u32, OsWait)> {
+        if self.os_words.is_empty() {
+            return Vec::new();
+        }
+        let waits = |os_thread| Some((os_thread, self.of_os_thread(process, os_thread)?));
+        process.os_threads().into_iter().filter_map(waits).collect()
     }
 
     /// Whether an OS thread waits in a way that only another thread ends, by the runtime.
@@ -123,6 +138,8 @@ pub fn waits<M: Memory + ?Sized>(
                 .filter(|deadline_ns| *deadline_ns != FOR_EVER);
         }
     });
+    let joined_at: HashMap<_, _> =
+        threads.iter().filter_map(|thread| Some((thread.joined_at?, thread.id))).collect();
     let layout = &table.waiter;
     follow(memory, buckets(memory, table)?, layout.next, layout.size, |(), at, waiter| {
         let (address, task) = (waiter.word(layout.address), waiter.word(layout.task));
@@ -130,11 +147,15 @@ pub fn waits<M: Memory + ?Sized>(
         let begun = if since_ns == NO_TURN { at } else { since_ns };
         let owner_above = u64::from(waiter.byte(layout.owner_above));
         let owner_at = (owner_above != 0).then(|| address.wrapping_add(owner_above));
+        let joins = joined_at.get(&address).copied();
         if task == 0 {
-            let wait = OsWait { address, joins: None, owner_at, owner: None, begun };
+            let (may_be_cancelled, owner) = (joins.is_some(), None);
+            let wait = OsWait { address, joins, may_be_cancelled, owner_at, owner, begun };
             os_words.insert(at + layout.os_word, wait);
         } else if let Some(index) = parked(task) {
             waits[index].address = Some(address);
+            waits[index].joins = joins;
+            waits[index].may_be_cancelled = joins.is_some();
             waits[index].owner_at = owner_at;
             waits[index].since_ns = Some(since_ns).filter(|since_ns| *since_ns != NO_TURN);
             waits[index].begun = begun;
@@ -162,8 +183,7 @@ pub fn waits<M: Memory + ?Sized>(
                 waits[*index].begun = joiner;
             }
         } else {
-            let joins = Some(thread.id);
-            let wait = OsWait { address: 0, joins, owner_at: None, owner: None, begun: joiner };
+            let wait = OsWait { joins: Some(thread.id), begun: joiner, ..OsWait::default() };
             os_words.insert(joiner + table.sleeper.os_word, wait);
         }
     }

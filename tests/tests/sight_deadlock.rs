@@ -21,6 +21,8 @@ tests::in_each_mode!(
     two_that_have_each_others_lock_are_told_once_while_others_go_on,
     main_that_joins_with_a_lock_that_the_other_wants_is_told,
     one_that_waits_for_its_own_lock_is_told,
+    main_that_waits_for_its_own_lock_is_told,
+    one_that_waits_for_a_lock_of_an_ended_thread_is_told,
     writers_and_initializers_are_told,
     those_who_have_got_a_lock_by_trying_are_told,
     a_thread_that_joins_itself_by_others_is_told,
@@ -131,7 +133,30 @@ fn one_that_waits_for_its_own_lock_is_told(process: &Process) {
             let _second = lock.lock();
         });
     });
-    assert_eq!(line, "'selfish' (#) holds 0x# and waits for 0x#");
+    assert_eq!(line, "'selfish' (#) waits for 0x#, which it holds itself");
+}
+
+fn main_that_waits_for_its_own_lock_is_told(process: &Process) {
+    let line = deadlock(process, || {
+        let lock = Mutex::new(());
+        let _first = lock.lock();
+        let _second = lock.lock();
+    });
+    let circle = line.strip_prefix("OS thread ").unwrap_or_else(|| panic!("{line}"));
+    assert!(circle.ends_with(" waits for 0x#, which it holds itself"), "{line}");
+}
+
+fn one_that_waits_for_a_lock_of_an_ended_thread_is_told(process: &Process) {
+    let line = deadlock(process, || {
+        let lock = Arc::new(Mutex::new(()));
+        let theirs = Arc::clone(&lock);
+        let leaves = move || std::mem::forget(theirs.lock());
+        spawn("leaves", leaves).join().unwrap();
+        spawn("waits", move || drop(lock.lock()));
+    });
+    let held = line.strip_prefix("'waits' (#) waits for 0x#, held by ");
+    let owner = held.and_then(|held| held.strip_suffix(", which has ended"));
+    assert!(owner.is_some_and(|id| id.parse::<u64>().is_ok()), "{line}");
 }
 
 fn writers_and_initializers_are_told(process: &Process) {

@@ -136,7 +136,7 @@ fn a_dump_says_the_same() {
     let lock = u64::from_str_radix(&lock[2..], 16).unwrap();
     let second =
         said.stdout.split("{\"id\":").find(|it| it.contains("\"name\":\"second\"")).unwrap();
-    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptor\":null,\"file\":null,\"address\":{lock},\"owner\":null,\"holders\":[")), "{second}");
+    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptor\":null,\"file\":null,\"address\":{lock},\"owner\":null,\"owner_ended\":null,\"holders\":[")), "{second}");
     assert!(!said.stdout.contains("\"deadlocks\":[]"), "{}", said.stdout);
 }
 
@@ -203,6 +203,30 @@ fn a_program_that_was_made_green_is_shown() {
     let said = look(LOOK, &["ps", &scene.said["child"][0]]);
     assert!(said.stdout.contains(": 1 green threads, "), "{said:?}");
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+}
+
+#[test]
+fn joins_and_locks_of_ended_threads_are_shown_in_a_whole_program() {
+    let scene =
+        Scene::start(whole::green(&mut Command::new(whole::program("orphans")))).at_rest(LOOK);
+    let said = ps(&scene).stdout;
+    let [[joins, _, joins_words], [joined, _, joined_words]] =
+        ["joins", "joined"].map(|name| line(&said, name));
+    assert!(joins_words.starts_with(&format!("join of 'joined' ({joined})")), "{said}");
+    let held = format!(", held by 'joins' ({joins})");
+    assert!(joined_words.contains(&held), "no {held} in\n{said}");
+    // A join may be cancelled.
+    let circle = format!(
+        "most likely a deadlock: 'joined' ({joined}) waits for {}; \
+         'joins' ({joins}) holds {0} and waits for the end of 'joined' ({joined})",
+        joined_words.split([' ', ',']).nth(1).unwrap()
+    );
+    let other = format!("most likely a deadlock: 'joins' ({joins}) ");
+    let is_circle = |it: &str| it == circle || it.starts_with(&other);
+    assert_eq!(said.lines().filter(|line| is_circle(line)).count(), 1, "no {circle} in\n{said}");
+    let orphan = format!("mutex {}, held by a thread that has ended", scene.said["orphan"][0]);
+    let [.., waits] = line(&said, "waits");
+    assert!(waits.starts_with(&orphan), "no {orphan} in\n{said}");
 }
 
 #[test]

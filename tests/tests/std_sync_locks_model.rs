@@ -148,6 +148,8 @@ mod sync {
             NOTED.with_borrow(Option::is_some)
         }
 
+        pub(crate) const WRITTEN: u32 = (1 << 30) - 1;
+
         pub(crate) fn note_owner(word: &AtomicU32) {
             NOTED.with_borrow_mut(|noted| {
                 let Some(noted) = noted else { return };

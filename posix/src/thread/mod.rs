@@ -30,7 +30,7 @@ pub use exit::pthread_exit;
 pub(crate) use exit::unwind;
 pub(crate) use join::detach;
 pub use join::{pthread_clockjoin_np, pthread_join, pthread_timedjoin_np, pthread_tryjoin_np};
-pub(crate) use record::{Bounds, Name, Record, Whose, is_green, name_at, of, show_names, this};
+pub(crate) use record::{Bounds, Name, Record, Whose, is_green, name_at, of, show, this};
 
 use crate::next::call_next;
 use crate::owner;

@@ -88,10 +88,11 @@ sylvan::contract::local_pointer! {
     static THIS: Record as "sylvan_posix_record";
 }
 
-/// Has names shown to those who look at the process from outside.
-pub(crate) fn show_names() {
+/// Has shown to those who look at the process from outside how threads are called, and who joins them.
+pub(crate) fn show() {
     let place = || THIS.place().addr();
-    sylvan::contract::thread::show_names(place, offset_of!(Record, name));
+    let (name_at, joined_at) = (offset_of!(Record, name), offset_of!(Record, state));
+    sylvan::contract::thread::show_records(place, name_at, joined_at);
 }
 
 /// The calling thread's, if it has one.

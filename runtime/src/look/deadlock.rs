@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sylvan_sight::account::{called, waits_for};
-use sylvan_sight::deadlock::{self, Edge, Look};
+use sylvan_sight::deadlock::{self, Deadlocks, Edge, Look, Orphan};
 use sylvan_sight::hash::HashSet;
 use sylvan_sight::procfs::is_of_runtime;
 use sylvan_sight::table::Table;
@@ -45,14 +45,22 @@ const NAMED_MAX: usize = 16;
 /// For how long each OS thread of the process has used a processor, but the one that looks.
 type Used = BTreeMap<u32, u64>;
 
+/// What is told once.
+#[derive(PartialEq, Eq, Hash)]
+enum Told {
+    Circle(Vec<Edge>),
+    /// The lock, and who has it.
+    Orphan(u64, Who),
+}
+
 struct Watch {
     reaction: Reaction,
     table: Table,
     /// What the last look has found.
-    circles: Vec<Vec<Edge>>,
+    deadlocks: Deadlocks,
     used: Option<Used>,
     /// What was told.
-    told: HashSet<Vec<Edge>>,
+    told: HashSet<Told>,
     has_told_of_all: bool,
 }
 
@@ -64,8 +72,8 @@ pub(super) fn watch(reaction: Reaction) {
             return report::say(format_args!("sylvan: nobody looks for deadlocks: {error}\n"));
         }
     };
-    let (circles, told) = (Vec::new(), HashSet::default());
-    let mut watch = Watch { reaction, table, circles, used: None, told, has_told_of_all: false };
+    let (deadlocks, told) = (Deadlocks::default(), HashSet::default());
+    let mut watch = Watch { reaction, table, deadlocks, used: None, told, has_told_of_all: false };
     loop {
         let before_ns = thread::own_processor_time_ns();
         watch.look();
@@ -81,19 +89,27 @@ impl Watch {
         // What cannot be read now may be next time.
         let Ok(look) = deadlock::look(&Own, &self.table) else { return };
         let mut said = Vec::new();
-        for circle in &look.circles {
-            if self.circles.contains(circle) && self.told.insert(circle.clone()) {
+        for circle in &look.deadlocks.circles {
+            let is_proved = self.deadlocks.circles.contains(circle);
+            if is_proved && self.told.insert(Told::Circle(circle.clone())) {
                 said.push(deadlock::words(circle, |who| name(&look, who)));
             }
         }
-        let used = if look.circles.is_empty() { self.used_if_all_wait(&look) } else { None };
+        for orphan in &look.deadlocks.orphans {
+            let is_proved = self.deadlocks.orphans.iter().any(|before| is_same(before, orphan));
+            if is_proved && self.told.insert(Told::Orphan(orphan.lock, orphan.owner)) {
+                said.push(orphan.words(|who| name(&look, who)));
+            }
+        }
+        let is_named = look.deadlocks != Deadlocks::default();
+        let used = if is_named { None } else { self.used_if_all_wait(&look) };
         if used.is_some() && used == self.used && !self.has_told_of_all {
             self.has_told_of_all = true;
             let os_threads = used.iter().flat_map(Used::keys);
             let n_os_threads = os_threads.filter(|it| name_of_runtime(**it).is_none()).count();
             said.push(all_wait(&look, n_os_threads));
         }
-        self.circles = look.circles;
+        self.deadlocks = look.deadlocks;
         self.used = used;
         for words in &said {
             let _ = Stderr.write_patiently(format!("sylvan: {words}\n").as_bytes());
@@ -130,6 +146,12 @@ impl Watch {
         }
         Some(used)
     }
+}
+
+/// Whether somebody has waited for the lock all the time, who has found it with the same thread.
+fn is_same(before: &Orphan, now: &Orphan) -> bool {
+    let of_both = |waiter| before.waiters.contains(waiter);
+    (before.lock, before.owner) == (now.lock, now.owner) && now.waiters.iter().any(of_both)
 }
 
 /// How a thread is called.

@@ -9,8 +9,8 @@ pub(super) use std::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU32, AtomicUsiz
 
 use crate::bridge::channels::{PARKED, SENDERS_AT};
 pub(super) use crate::bridge::{
-    Sleeper, Turn, Wait, WaitReason, forget_owner, grant, is_green, is_pressed, note_owner,
-    notes_owners, overdue, pass_on, step_aside, wait, wait_turn, wake,
+    Sleeper, Turn, WRITTEN, Wait, WaitReason, forget_owner, grant, is_green, is_pressed,
+    note_owner, notes_owners, overdue, pass_on, step_aside, wait, wait_turn, wake,
 };
 
 /// What those count upon who look at a channel from outside: the bit of a receiver that waits, and where the number

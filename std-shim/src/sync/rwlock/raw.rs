@@ -59,8 +59,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Instant;
 
 use super::super::primitive::{
-    AtomicU32, Turn, WaitReason, forget_owner, grant, is_pressed, note_owner, notes_owners,
-    overdue, step_aside, wait_turn, wake,
+    AtomicU32, Turn, WRITTEN, WaitReason, forget_owner, grant, is_pressed, note_owner,
+    notes_owners, overdue, step_aside, wait_turn, wake,
 };
 use super::super::spin;
 
@@ -68,6 +68,8 @@ const READER: u32 = 1;
 const HOLDERS: u32 = (1 << 30) - 1;
 const WRITER: u32 = HOLDERS;
 const MAX_READERS: u32 = WRITER - 1;
+// Those who look at the lock from outside count upon it.
+const _: () = assert!(WRITER == WRITTEN);
 const READERS_WAIT: u32 = 1 << 30;
 const WRITERS_WAIT: u32 = 1 << 31;
 
