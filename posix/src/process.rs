@@ -187,16 +187,16 @@ fn until_end(
     }
     child::wait(
         Restart::AsAsked,
-        || one.as_ref().and_then(pidfd),
+        || one.as_ref().and_then(watch),
         |waits| ask(if waits { options } else { options | WNOHANG }),
     )
     .map(Some)
 }
 
-/// A pidfd of the caller's own.
-fn pidfd(one: &One) -> Option<OwnedFd> {
+/// A descriptor of the caller's own that tells of the child's end.
+fn watch(one: &One) -> Option<OwnedFd> {
     match *one {
-        One::Pid(pid) => child::pidfd(pid.cast_unsigned()),
+        One::Pid(pid) => child::watch(pid.cast_unsigned()),
         One::Pidfd(fd) => there(fd).try_clone_to_owned().ok(),
     }
 }

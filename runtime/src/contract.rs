@@ -16,6 +16,7 @@ pub use crate::scheduler::{is_pressed, step_aside};
 pub use crate::single_flight::SingleFlight;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use crate::sys::kernel::enter as enter_kernel;
+pub use crate::sys::poller::watch_exit;
 pub use crate::throttle::Throttle;
 pub use sylvan_sight::owners::WRITTEN;
 

@@ -2,13 +2,14 @@
 //! what a green thread cannot have, and what is missing when descriptors run out.
 
 use std::env;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::thread::JoinHandleExt;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std_shim::process::{Child, ChildStdout, Command, Stdio};
 use std_shim::{fs, io, thread};
+use tests::counts::{OsThread, eventually, os_threads_of};
 
 const IN_CHILD: &str = "STD_PROCESS_MIRROR_CHILD";
 
@@ -102,6 +103,67 @@ fn a_child_is_awaited_though_no_descriptor_is_left() {
         assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
         drop(all);
         assert!(Command::new("true").status().unwrap().success());
+    });
+}
+
+/// In a child that is to trace another one: the number of that one.
+const TRACED: &str = "STD_PROCESS_MIRROR_TRACED";
+
+/// Traces a process until its own input ends, and says whether it may. It does not ask for the end.
+#[cfg(target_os = "linux")]
+fn trace(number: &str) {
+    let number: libc::pid_t = number.parse().expect("a number");
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: passes no memory.
+    let traced = unsafe { libc::ptrace(libc::PTRACE_SEIZE, number, nothing, nothing) };
+    println!("{}", if traced == 0 { "traced" } else { "refused" });
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("an end");
+}
+
+/// The end of a traced child is its tracer's first. Until that one has heard of it the child's pidfd is
+/// readable, and yet the kernel has nothing for the parent.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_whose_end_is_a_tracers_first_is_awaited_in_the_kernel() {
+    const FACT: &str = "a_child_whose_end_is_a_tracers_first_is_awaited_in_the_kernel";
+    if let Ok(number) = env::var(TRACED) {
+        return trace(&number);
+    }
+    tests::within_bounds(FACT, || {
+        let cat = || Command::new("cat").stdin(Stdio::piped()).spawn();
+        let mut child = thread::spawn(cat).join().unwrap().unwrap();
+        let number = child.id();
+        let mut tracer = Command::new(env::current_exe().unwrap());
+        tracer.args(["--exact", FACT, "--nocapture"]).env(TRACED, number.to_string());
+        let mut tracer = tracer.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(tracer.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let is_traced = said
+            .find_map(|line| match line.rsplit(' ').next() {
+                Some("traced") => Some(true),
+                Some("refused") => Some(false),
+                _ => None,
+            })
+            .expect("an answer");
+        drop(child.stdin.take());
+        let waiting = thread::spawn(move || child.wait());
+        if is_traced {
+            let waits = |thread: &OsThread| {
+                let call = thread.read("syscall");
+                let mut words = call.split_whitespace();
+                words.next() == Some(&libc::SYS_wait4.to_string())
+                    && words.next() == Some(&format!("{number:#x}"))
+                    && words.nth(1) == Some("0x0")
+            };
+            let process = std::process::id();
+            eventually("the kernel waits", || os_threads_of(process).unwrap().iter().any(waits));
+            assert!(!waiting.is_finished());
+        } else {
+            println!("nothing is shown: no process may trace another one here");
+        }
+        drop(tracer.stdin.take());
+        said.for_each(drop);
+        assert!(tracer.wait().unwrap().success());
+        assert!(waiting.join().unwrap().unwrap().success());
     });
 }
 

@@ -1,24 +1,28 @@
 //! The end of a child.
 //!
-//! A pidfd (Linux 5.3) becomes readable when its process has ended, so a green thread waits for the end of
-//! *one* child as for any descriptor. The kernel's own call then finds the child ended, unless another thread
-//! was faster.
+//! A green thread waits for the end of *one* child as for any descriptor: by one that becomes readable then.
+//! That is a pidfd (Linux 5.3), or a queue with a `NOTE_EXIT` in it (macOS, FreeBSD). The kernel's own call
+//! then finds the child ended, unless another thread was faster.
 //!
 //! 1. Ask the kernel, without waiting.
-//! 2. Make a pidfd of the number, and ask once more. If the child is still there, so was its number all
-//!    along, and the pidfd is the child's. (A child that another thread has waited for may leave its number
-//!    to a stranger.)
-//! 3. Wait for the pidfd, close it, and begin again.
+//! 2. Make such a descriptor of the number, and ask once more. If the child is still there, so was its
+//!    number all along, and the descriptor is about the child. (A child that another thread has waited for
+//!    may leave its number to a stranger.)
+//! 3. Wait for the descriptor, and ask a third time.
+//! 4. If there is still nothing, the kernel waits itself, in a blocking section.
 //!
-//! The kernel tells nobody by a descriptor that *any* child has ended, or that one was stopped; nor where
-//! there are no pidfds. Then it waits itself, in a blocking section.
+//! The last step has two uses. One is a child that is on its way out: macOS and FreeBSD tell of the end a moment
+//! before the child can be waited for, and macOS makes no descriptor (`ESRCH`) from then on. Then the section
+//! is a short one. (On Linux it is a child whose end is another process's first, which traces it.) The other is
+//! what no descriptor tells of: that *any* child has ended, that one was stopped, and all children where there
+//! are neither pidfds nor queues.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use sylvan::contract::Throttle;
 use sylvan::contract::io::{Hidden, Interest};
+use sylvan::contract::{Throttle, watch_exit};
 
 use super::Waits;
 
@@ -27,27 +31,31 @@ use super::Waits;
 /// the program's file.
 pub static STARTS: Throttle = Throttle::with_patience(Duration::from_millis(20));
 
-/// Waits until `ask` has found a child: that of which `pidfd` makes a pidfd, if it makes any. `ask` is told
-/// whether the kernel is to wait.
+/// Waits until `ask` has found a child: that of which `watch` makes a descriptor, if it makes any. `ask` is
+/// told whether the kernel is to wait.
 ///
 /// # Errors
 ///
 /// What `ask` says; `Interrupted` where the wait may be.
 pub fn wait<T: Send>(
     by: impl Waits,
-    pidfd: impl Fn() -> Option<OwnedFd>,
+    watch: impl Fn() -> Option<OwnedFd>,
     mut ask: impl FnMut(bool) -> io::Result<Option<T>> + Send,
 ) -> io::Result<T> {
     loop {
         if let Some(found) = ask(false)? {
             return Ok(found);
         }
-        if let Some(pidfd) = pidfd().and_then(Hidden::new) {
+        if let Some(watch) = watch().and_then(Hidden::new) {
             if let Some(found) = ask(false)? {
                 return Ok(found);
             }
-            match by.ready(pidfd.as_fd(), Interest::Read, None) {
-                Ok(_) => continue,
+            match by.ready(watch.as_fd(), Interest::Read, None) {
+                Ok(_) => {
+                    if let Some(found) = ask(false)? {
+                        return Ok(found);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
                 // The kernel cannot watch it.
                 Err(_) => {}
@@ -59,17 +67,8 @@ pub fn wait<T: Send>(
     }
 }
 
-/// A pidfd of the child with this number; `None` where there are none.
-#[cfg(target_os = "linux")]
+/// A descriptor that is readable once the child of this number has ended; `None` if there is none to be had.
 #[must_use]
-pub fn pidfd(number: u32) -> Option<OwnedFd> {
-    use rustix::process::{Pid, PidfdFlags, pidfd_open};
-    let number = Pid::from_raw(number.cast_signed())?;
-    pidfd_open(number, PidfdFlags::empty()).ok()
-}
-
-#[cfg(not(target_os = "linux"))]
-#[must_use]
-pub fn pidfd(_: u32) -> Option<OwnedFd> {
-    None
+pub fn watch(number: u32) -> Option<OwnedFd> {
+    watch_exit(number).ok()
 }

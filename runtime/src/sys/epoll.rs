@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::io::Errno;
+#[cfg(not(target_os = "android"))]
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{BATCH, Event, high, kernel};
 use crate::primitive::{AtomicBool, AtomicI32, Ordering};
@@ -61,6 +63,27 @@ impl Nested {
     pub(crate) fn into_fd(self) -> OwnedFd {
         self.0
     }
+}
+
+/// A descriptor that is readable once the process of this number has ended: a pidfd (Linux 5.3).
+///
+/// # Errors
+///
+/// What the kernel says: `ESRCH` if there is no such process, `ENOSYS` where there are no pidfds.
+#[cfg(not(target_os = "android"))]
+pub fn watch_exit(process: u32) -> io::Result<OwnedFd> {
+    let process = Pid::from_raw(process.cast_signed()).ok_or(Errno::SRCH)?;
+    Ok(pidfd_open(process, PidfdFlags::empty())?)
+}
+
+/// The same. Filters of system calls end a program of Android's that asks.
+///
+/// # Errors
+///
+/// That there is none.
+#[cfg(target_os = "android")]
+pub fn watch_exit(_: u32) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Where a wait puts what it found.

@@ -12,16 +12,18 @@ use std::time::Duration;
 
 #[cfg(sylvan_kqueue)]
 use super::kqueue_model::{
-    Event as KEvent, EventFilter, EventFlags, UserDefinedFlags, UserFlags, kevent, kqueue,
-    spare_capacity,
+    Event as KEvent, EventFilter, EventFlags, ProcessEvents, UserDefinedFlags, UserFlags, kevent,
+    kqueue, spare_capacity,
 };
 #[cfg(not(sylvan_kqueue))]
 use rustix::buffer::spare_capacity;
 #[cfg(not(sylvan_kqueue))]
 use rustix::event::kqueue::{
-    Event as KEvent, EventFilter, EventFlags, UserDefinedFlags, UserFlags, kevent, kqueue,
+    Event as KEvent, EventFilter, EventFlags, ProcessEvents, UserDefinedFlags, UserFlags, kevent,
+    kqueue,
 };
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::Pid;
 
 use super::{BATCH, Event, high};
 use crate::primitive::{AtomicI32, Ordering};
@@ -47,9 +49,7 @@ pub(crate) struct Nested(OwnedFd);
 
 impl Nested {
     pub(crate) fn new() -> io::Result<Self> {
-        let queue = kqueue()?;
-        fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
-        Ok(Self(queue))
+        Ok(Self(new_queue()?))
     }
 
     /// Puts `fd` in, with the `events` of `poll`; `false` if it is not open.
@@ -85,6 +85,29 @@ impl Nested {
     pub(crate) fn into_fd(self) -> OwnedFd {
         self.0
     }
+}
+
+/// A descriptor that is readable once the process of this number has ended, or is about to: a queue of its
+/// own, with nothing else in it.
+///
+/// The systems tell of the end a moment before the parent can wait for it. It is told once, and so nobody
+/// takes it out of the queue.
+///
+/// # Errors
+///
+/// What the system says: `ESRCH` if there is no such process, or (macOS) if it has ended, or is about to.
+pub fn watch_exit(process: u32) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(process.cast_signed()).ok_or(Errno::SRCH)?;
+    let queue = new_queue()?;
+    let filter = EventFilter::Proc { pid, flags: ProcessEvents::EXIT };
+    change(queue.as_fd(), &[KEvent::new(filter, EventFlags::ADD, ptr::null_mut())])?;
+    Ok(queue)
+}
+
+fn new_queue() -> Result<OwnedFd, Errno> {
+    let queue = kqueue()?;
+    fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
+    Ok(queue)
 }
 
 /// Where a wait puts what it found.
@@ -136,9 +159,7 @@ impl Poller {
 
     /// The descriptor, under a number above that one if it can be had.
     fn make(above: RawFd) -> io::Result<OwnedFd> {
-        let queue = kqueue()?;
-        fcntl_setfd(&queue, FdFlags::CLOEXEC)?;
-        let queue = high::moved_above(queue, above);
+        let queue = high::moved_above(new_queue()?, above);
         let wake = wake_event(UserDefinedFlags::new(0), EventFlags::ADD | EventFlags::CLEAR);
         change(queue.as_fd(), &[wake])?;
         Ok(queue)
@@ -266,6 +287,10 @@ fn wake_event(user_flags: UserDefinedFlags, flags: EventFlags) -> KEvent {
 mod tests {
     use std::io::{Write, pipe};
     use std::os::unix::net::UnixStream;
+    use std::process::{Child, Command, Stdio};
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
 
     use super::*;
 
@@ -352,5 +377,50 @@ mod tests {
         poller.remove(near.as_fd()).expect("it is there");
         next_far.write_all(b"more").expect("room");
         assert_eq!(told(&poller, 8).len(), 0);
+    }
+
+    /// A child that ends when its input does.
+    fn cat() -> Child {
+        Command::new("cat").stdin(Stdio::piped()).spawn().expect("a child")
+    }
+
+    fn is_readable(fd: &OwnedFd) -> bool {
+        let mut asked = [PollFd::new(fd, PollFlags::IN)];
+        poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("an answer") == 1
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_an_edge_of_a_queue_within_the_queue() {
+        let poller = Poller::new().expect("a queue");
+        let mut child = cat();
+        let watch = watch_exit(child.id()).expect("a queue");
+        poller.add(watch.as_fd(), 7).expect("a registration");
+        assert_eq!(told(&poller, 7).len(), 0);
+        assert!(!is_readable(&watch));
+        drop(child.stdin.take());
+        let mut events = Events::new();
+        while events.iter().all(|event| event.token != 7) {
+            poller.wait(&mut events, None).expect("a wait");
+        }
+        assert!(events.iter().all(|event| event.readable));
+        assert!(is_readable(&watch));
+        assert_eq!(told(&poller, 7).len(), 0, "once");
+        assert!(child.wait().expect("a status").success());
+        assert!(is_readable(&watch), "nobody has read it");
+    }
+
+    #[test]
+    fn the_end_of_a_child_that_is_there_is_told_or_refused() {
+        let mut child = cat();
+        let (id, number) = (Pid::from_child(&child), child.id());
+        drop(child.stdin.take());
+        waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).expect("its end");
+        match watch_exit(number) {
+            Ok(watch) => assert!(is_readable(&watch)),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::ESRCH)),
+        }
+        assert!(child.wait().expect("a status").success());
+        let error = watch_exit(number).expect_err("it was waited for");
+        assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
     }
 }

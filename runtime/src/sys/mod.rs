@@ -17,6 +17,8 @@
 //!   thread at any time: one that meets a number that is not its own any more fails, and harms nobody.
 //! - `poller::Nested`: `new()`, `add(fd, events)` (as `poll` has them, level-triggered), and
 //!   `into_fd()`, which a `Poller` can watch.
+//! - `poller::watch_exit(process)`: a descriptor that is readable, and can be watched, once the process
+//!   has ended, or is about to. Nobody reads it.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `signal`: `mask` and `set_mask` of the calling OS thread.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
@@ -44,7 +46,7 @@ pub(crate) mod poller;
 pub(crate) mod poller;
 // For tests on Linux: the kqueue backend on a model of the system's calls.
 #[cfg(sylvan_kqueue)]
-#[path = "../tests/kqueue.rs"]
+#[path = "../tests/kqueue/mod.rs"]
 mod kqueue_model;
 
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "futex_linux.rs")]

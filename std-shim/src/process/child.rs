@@ -121,7 +121,7 @@ impl Child {
         let id = self.plain.id();
         child::wait(
             Plainly,
-            || child::pidfd(id),
+            || child::watch(id),
             |waits| {
                 if waits {
                     return self.plain.wait().map(Some);

@@ -7,11 +7,11 @@
 //! | call | how it waits |
 //! |---|---|
 //! | [`Command::spawn`] | a blocking section, few at a time: to fork and execute takes the kernel a while |
-//! | [`Child::wait`] | parks until a pidfd (Linux 5.3) says that the child has ended |
+//! | [`Child::wait`] | parks until the event loop says that the child has ended: by a pidfd (Linux 5.3), or `NOTE_EXIT` (macOS, FreeBSD) |
 //! | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | park until the pipe has room, or data |
 //!
-//! So a thousand children that are awaited by a thousand green threads take no OS thread. On other
-//! systems, and where the kernel gives no pidfd, awaiting a child is a blocking section.
+//! So a thousand children that are awaited by a thousand green threads take no OS thread. Where the
+//! kernel gives no pidfd, awaiting a child is a blocking section.
 
 mod child;
 mod command;

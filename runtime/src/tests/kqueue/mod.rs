@@ -23,20 +23,22 @@
 //! | `EV_CLEAR`: told once, until there is more | edge-triggered |
 //! | without it: told as long as it is so | level-triggered |
 //! | `EV_DELETE` of what is not there | `ENOENT` |
-//! | a descriptor that is closed leaves all queues | see [`Ways`] |
-//! | `EV_EOF` on hang-ups | see [`Ways`] |
+//! | a descriptor that is closed leaves all queues | see [`Ways`](ways::Ways) |
+//! | `EV_EOF` on hang-ups | see [`Ways`](ways::Ways) |
 //! | `EVFILT_WRITE` of a pipe whose reader is gone | `EPIPE` |
-//! | `EVFILT_WRITE` of what is open for reading alone | see [`Ways`] |
+//! | `EVFILT_WRITE` of what is open for reading alone | see [`Ways`](ways::Ways) |
 //! | `EVFILT_WRITE` of a queue | `EINVAL` |
-//! | `EVFILT_USER` with `NOTE_TRIGGER`, `EV_CLEAR` or `EV_ONESHOT` | a set of those triggered; see [`Ways`] |
+//! | `EVFILT_USER` with `NOTE_TRIGGER`, `EV_CLEAR` or `EV_ONESHOT` | a set of those triggered; see [`Ways`](ways::Ways) |
+//! | `EVFILT_PROC` with `NOTE_EXIT`: told once, and the filter is gone | a pidfd among the read filters; see [`Ways`](ways::Ways) |
+//! | the same of a process that has been waited for | `ESRCH` |
 //! | a queue is not inherited by a child of a fork | closed there |
 //!
 //! What is not here cannot be used: the backend would not compile. So it relies neither on the `data` of
-//! an event, such as a listener's, nor on `EVFILT_PROC` (`NOTE_EXIT`), nor on vnodes and timers.
+//! an event, such as a listener's, nor on vnodes and timers.
 //!
 //! # Where the systems differ
 //!
-//! [`Ways`] are switches. `SYLVAN_KQUEUE` has the name of a system, `freebsd` or `macos`, which sets all of them,
+//! [`Ways`](ways::Ways) are switches. `SYLVAN_KQUEUE` has the name of a system, `freebsd` or `macos`, which sets all of them,
 //! and may have words behind it, after commas, each of which turns one.
 //!
 //! # What it cannot play
@@ -46,187 +48,25 @@
 //! have no such bound. A fork closes what it finds of queues; those that a test counts it counts
 //! three times.
 
+mod names;
+mod ways;
+
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
-use std::ffi::c_void;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
-use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionbio, ioctl_fionread};
+use rustix::io::{Errno, fcntl_dupfd_cloexec, ioctl_fionread};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+pub(crate) use self::names::*;
+pub(crate) use self::ways::inherits_nonblocking;
+use self::ways::ways;
 use crate::lock::{Guard, Lock};
-
-/// What differs: between the systems, or between what a manual leaves open and what they do.
-#[derive(Clone, Copy, Debug)]
-struct Ways {
-    /// A pipe has both directions, whatever a descriptor of it is open for. Else one that is open for reading
-    /// alone has no write filter: `EINVAL`.
-    pipes_write_both_ways: bool,
-    /// Urgent data is marked: `EV_OOBAND`. Else it is told as any other.
-    urgent_is_marked: bool,
-    /// The end of a stream is told in an event of its own, after that of what is left to read. Else it is a
-    /// flag of that one. Turned by `eof-apart`.
-    eof_is_apart: bool,
-    /// `EV_ADD` of what is there tells what is so. Else it tells what is new from then on. Turned by
-    /// `again-silent`.
-    adding_again_tells: bool,
-    /// Who closes a number takes its filters out. Else they leave with the last descriptor of the file,
-    /// and until then there are events under a number that is not its any more. Turned by `last-close`.
-    closing_deletes: bool,
-    /// `NOTE_TRIGGER` counts in the change that adds a user event. Else only in a later one.
-    adding_triggers: bool,
-    /// A connection has the `O_NONBLOCK` of its listener.
-    accepted_inherits: bool,
-}
-
-impl Ways {
-    const FREEBSD: Self = Self {
-        pipes_write_both_ways: true,
-        urgent_is_marked: false,
-        eof_is_apart: false,
-        adding_again_tells: true,
-        closing_deletes: true,
-        adding_triggers: false,
-        accepted_inherits: false,
-    };
-    const MACOS: Self = Self {
-        pipes_write_both_ways: false,
-        urgent_is_marked: true,
-        adding_triggers: true,
-        accepted_inherits: true,
-        ..Self::FREEBSD
-    };
-
-    fn from_words(words: &str) -> Self {
-        let mut words = words.split(',');
-        let mut ways = match words.next() {
-            Some("freebsd") => Self::FREEBSD,
-            Some("macos") => Self::MACOS,
-            other => panic!("SYLVAN_KQUEUE is {other:?}, which is neither freebsd nor macos"),
-        };
-        for word in words {
-            match word {
-                "eof-apart" => ways.eof_is_apart = true,
-                "again-silent" => ways.adding_again_tells = false,
-                "last-close" => ways.closing_deletes = false,
-                other => panic!("SYLVAN_KQUEUE has {other}, which turns nothing"),
-            }
-        }
-        ways
-    }
-}
-
-fn ways() -> &'static Ways {
-    static WAYS: OnceLock<Ways> = OnceLock::new();
-    WAYS.get_or_init(|| {
-        Ways::from_words(std::env::var("SYLVAN_KQUEUE").as_deref().unwrap_or("freebsd"))
-    })
-}
-
-/// In the place of that of `sys::socket`. Linux hands nothing on, so the connection gets here what it
-/// inherits.
-pub(crate) fn inherits_nonblocking(fd: BorrowedFd<'_>, listener: BorrowedFd<'_>) -> bool {
-    let inherits = ways().accepted_inherits;
-    if inherits && fcntl_getfl(listener).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)) {
-        ioctl_fionbio(fd, true).expect("a socket");
-    }
-    inherits
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct EventFlags(u16);
-
-impl EventFlags {
-    pub(crate) const ADD: Self = Self(0x1);
-    pub(crate) const DELETE: Self = Self(0x2);
-    pub(crate) const ONESHOT: Self = Self(0x10);
-    pub(crate) const CLEAR: Self = Self(0x20);
-    pub(crate) const ERROR: Self = Self(0x4000);
-    pub(crate) const EOF: Self = Self(0x8000);
-    /// macOS alone has it.
-    const OOBAND: Self = Self(0x2000);
-
-    pub(crate) const fn empty() -> Self {
-        Self(0)
-    }
-
-    pub(crate) const fn from_bits_retain(bits: u16) -> Self {
-        Self(bits)
-    }
-
-    pub(crate) const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    pub(crate) const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub(crate) const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl std::ops::BitOr for EventFlags {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UserFlags(u32);
-
-impl UserFlags {
-    pub(crate) const NOINPUT: Self = Self(0);
-    pub(crate) const TRIGGER: Self = Self(0x0100_0000);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UserDefinedFlags(u32);
-
-impl UserDefinedFlags {
-    pub(crate) fn new(flags: u32) -> Self {
-        Self(flags)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventFilter {
-    Read(RawFd),
-    Write(RawFd),
-    User { ident: isize, flags: UserFlags, user_flags: UserDefinedFlags },
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Event {
-    filter: EventFilter,
-    flags: EventFlags,
-    udata: *mut c_void,
-}
-
-impl Event {
-    pub(crate) fn new(filter: EventFilter, flags: EventFlags, udata: *mut c_void) -> Self {
-        Self { filter, flags, udata }
-    }
-
-    pub(crate) fn flags(&self) -> EventFlags {
-        self.flags
-    }
-
-    pub(crate) fn udata(&self) -> *mut c_void {
-        self.udata
-    }
-
-    pub(crate) fn filter(&self) -> EventFilter {
-        self.filter
-    }
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Direction {
@@ -245,10 +85,21 @@ struct Knote {
     owes_eof: bool,
 }
 
+/// A process whose end is to be told.
+struct Exit {
+    pid: Pid,
+    flags: EventFlags,
+    udata: usize,
+    /// Readable once there is something to tell; closed when it is told, and with it out of the queue.
+    _watch: OwnedFd,
+}
+
 #[derive(Default)]
 struct State {
     /// By what epoll has of them.
     knotes: HashMap<u64, Knote>,
+    /// In the epoll of the read filters, too.
+    exits: HashMap<u64, Exit>,
     /// Those of a number: the last that was added.
     of_number: HashMap<(RawFd, Direction), u64>,
     n_added: u64,
@@ -441,18 +292,19 @@ pub(crate) unsafe fn kevent(
 
 impl Queue {
     fn change(&self, change: Event) -> Result<(), Errno> {
-        match change.filter {
+        match change.filter() {
             EventFilter::Read(fd) => self.change_filter(fd, Direction::Read, change),
             EventFilter::Write(fd) => self.change_filter(fd, Direction::Write, change),
+            EventFilter::Proc { pid, .. } => self.add_exit(pid, change),
             EventFilter::User { ident, flags, .. } => {
                 let mut state = self.state.lock();
-                if change.flags.contains(EventFlags::DELETE) {
+                if change.flags().contains(EventFlags::DELETE) {
                     state.triggered.remove(&ident);
                     return state.users.remove(&ident).map(drop).ok_or(Errno::NOENT);
                 }
                 let is_new = !state.users.contains_key(&ident);
-                if change.flags.contains(EventFlags::ADD) {
-                    state.users.insert(ident, (change.flags, change.udata.expose_provenance()));
+                if change.flags().contains(EventFlags::ADD) {
+                    state.users.insert(ident, (change.flags(), change.udata().expose_provenance()));
                 } else if is_new {
                     return Err(Errno::NOENT);
                 }
@@ -463,6 +315,25 @@ impl Queue {
                 Ok(())
             }
         }
+    }
+
+    fn add_exit(&self, pid: Pid, change: Event) -> Result<(), Errno> {
+        assert_eq!(change.flags(), EventFlags::ADD, "the backend closes a queue to take it back");
+        let mut watch = pidfd_open(pid, PidfdFlags::empty())?;
+        if !ways().exited_is_told && is_readable(&watch) {
+            return Err(Errno::SRCH);
+        }
+        if ways().exit_is_early {
+            watch = eventfd(1, EventfdFlags::CLOEXEC)?;
+        }
+        let watch = high(watch)?;
+        let mut state = self.state.lock();
+        state.n_added += 1;
+        let id = state.n_added;
+        epoll::add(&self.read, &watch, epoll::EventData::new_u64(id), epoll::EventFlags::IN)?;
+        let udata = change.udata().expose_provenance();
+        state.exits.insert(id, Exit { pid, flags: change.flags(), udata, _watch: watch });
+        Ok(())
     }
 
     fn epoll(&self, direction: Direction) -> &OwnedFd {
@@ -481,7 +352,7 @@ impl Queue {
         // SAFETY: not -1; the kernel says so if it is not open.
         let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
         let epoll = self.epoll(direction);
-        if change.flags.contains(EventFlags::DELETE) {
+        if change.flags().contains(EventFlags::DELETE) {
             file_of(borrowed)?;
             let id = state.of_number.remove(&key).ok_or(Errno::NOENT)?;
             let known = state.knotes.remove(&id).ok_or(Errno::NOENT)?;
@@ -496,13 +367,13 @@ impl Queue {
         }
         let id = state.of_number.get(&key).copied();
         let known = id.filter(|id| state.knotes.get(id).is_some_and(|known| known.file == file));
-        if known.is_none() && !change.flags.contains(EventFlags::ADD) {
+        if known.is_none() && !change.flags().contains(EventFlags::ADD) {
             return Err(Errno::NOENT);
         }
         if let Some(id) = id.filter(|_| known.is_none() && ways().closing_deletes) {
             state.knotes.remove(&id);
         }
-        let wanted = wanted(direction, change.flags);
+        let wanted = wanted(direction, change.flags());
         let id = known.unwrap_or_else(|| {
             state.n_added += 1;
             state.n_added
@@ -513,8 +384,8 @@ impl Queue {
             Err(Errno::EXIST) => epoll::modify(epoll, borrowed, data, wanted)?,
             other => other?,
         }
-        let udata = change.udata.expose_provenance();
-        let knote = Knote { fd, flags: change.flags, udata, file, owes_eof: false };
+        let udata = change.udata().expose_provenance();
+        let knote = Knote { fd, flags: change.flags(), udata, file, owes_eof: false };
         state.knotes.insert(id, knote);
         state.of_number.insert(key, id);
         Ok(())
@@ -577,6 +448,12 @@ impl Queue {
 
 impl State {
     fn event(&mut self, id: u64, direction: Direction, told: epoll::EventFlags) -> Option<Event> {
+        if let Some(exit) = self.exits.remove(&id) {
+            let filter = EventFilter::Proc { pid: exit.pid, flags: ProcessEvents::EXIT };
+            let udata = ptr::with_exposed_provenance_mut(exit.udata);
+            let flags = exit.flags | EventFlags::EOF | EventFlags::ONESHOT;
+            return Some(Event::new(filter, flags, udata));
+        }
         let knote = self.knotes.get_mut(&id)?;
         let fd = knote.fd;
         // SAFETY: registered, so not -1; if it is closed by now the kernel says so.
@@ -655,9 +532,20 @@ fn may_write(fd: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Whether the other end of a pipe is closed.
 fn hung_up(fd: BorrowedFd<'_>) -> bool {
-    let mut asked =
-        [rustix::event::PollFd::from_borrowed_fd(fd, rustix::event::PollFlags::empty())];
-    let over = rustix::event::PollFlags::HUP | rustix::event::PollFlags::ERR;
+    let over = PollFlags::HUP | PollFlags::ERR;
+    polled(fd, PollFlags::empty()).intersects(over)
+}
+
+fn is_readable(fd: &OwnedFd) -> bool {
+    polled(fd.as_fd(), PollFlags::IN).intersects(PollFlags::IN)
+}
+
+/// What the kernel says of `fd` now.
+fn polled(fd: BorrowedFd<'_>, wanted: PollFlags) -> PollFlags {
+    let mut asked = [PollFd::from_borrowed_fd(fd, wanted)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    rustix::event::poll(&mut asked, Some(&at_once)).is_ok() && asked[0].revents().intersects(over)
+    match poll(&mut asked, Some(&at_once)) {
+        Ok(_) => asked[0].revents(),
+        Err(_) => PollFlags::empty(),
+    }
 }
