@@ -38,7 +38,7 @@ pub unsafe extern "C-unwind" fn poll(fds: *mut pollfd, n: nfds_t, timeout_ms: c_
     }
     let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
     // SAFETY: as the caller promises.
-    cancel::around(|| unsafe { poll_green(fds, n, timeout) })
+    cancel::around(|| unsafe { poll_green(fds, n, timeout, false) })
 }
 
 /// As that of libc.
@@ -67,7 +67,7 @@ pub unsafe extern "C-unwind" fn ppoll(
     // SAFETY: as the caller promises.
     let Ok(timeout) = (unsafe { length(timeout) }) else { return fails(libc::EINVAL) };
     // SAFETY: as the caller promises, here and in it.
-    cancel::around(|| unsafe { masked(mask, || poll_green(fds, n, timeout)) })
+    cancel::around(|| unsafe { masked(mask, || poll_green(fds, n, timeout, !mask.is_null())) })
 }
 
 /// As that of libc, for what was compiled with `_FORTIFY_SOURCE`.
@@ -149,13 +149,27 @@ pub(crate) fn to_result(result: io::Result<usize>) -> c_int {
     result.map_or_else(|error| fails(number_of(&error)), |n| n as c_int)
 }
 
+/// What has come of a question that does not wait. Where it has a mask of its own and finds nothing, a signal that
+/// is open by that ends it; where it finds something, none is let in. Both as in the kernel.
+pub(crate) fn at_once(found: io::Result<usize>, has_mask: bool) -> io::Result<usize> {
+    match found {
+        Ok(0) if has_mask && signal::let_in() => Err(io::Error::from_raw_os_error(libc::EINTR)),
+        found => found,
+    }
+}
+
 /// The question of a green thread.
 ///
 /// # Safety
 ///
 /// As for `poll`.
 #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes it")]
-unsafe fn poll_green(fds: *mut pollfd, n: nfds_t, timeout: Option<Duration>) -> c_int {
+unsafe fn poll_green(
+    fds: *mut pollfd,
+    n: nfds_t,
+    timeout: Option<Duration>,
+    has_mask: bool,
+) -> c_int {
     let n = n as u32;
     // Where they are is passed as a number: it goes along into a section, and comes back.
     let at = fds.expose_provenance();
@@ -165,7 +179,7 @@ unsafe fn poll_green(fds: *mut pollfd, n: nfds_t, timeout: Option<Duration>) -> 
     if timeout == Some(Duration::ZERO) || n > FEW || !is_on_own_stack(fds) {
         match ask(Some(Duration::ZERO)) {
             Ok(0) if timeout != Some(Duration::ZERO) => {}
-            end => return to_result(end),
+            end => return to_result(at_once(end, has_mask)),
         }
     }
     // SAFETY: as the caller promises.

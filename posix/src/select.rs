@@ -20,7 +20,7 @@ use crate::cancel;
 use crate::errno::fails;
 use crate::kernel;
 use crate::next::call_next;
-use crate::poll::{answer, from_now, length, masked, to_result, to_timespec};
+use crate::poll::{answer, at_once, from_now, length, masked, to_result, to_timespec};
 use crate::wait;
 
 const BITS: usize = u64::BITS as usize;
@@ -68,7 +68,7 @@ pub unsafe extern "C-unwind" fn select(
     let sets = [readers, writers, urgent];
     if timeout.is_null() {
         // SAFETY: as the caller promises.
-        return cancel::around(|| unsafe { select_green(n, sets, None) });
+        return cancel::around(|| unsafe { select_green(n, sets, None, false) });
     }
     // SAFETY: as the caller promises.
     let timeval { tv_sec, tv_usec } = unsafe { timeout.read() };
@@ -78,7 +78,7 @@ pub unsafe extern "C-unwind" fn select(
     let begin = Instant::now();
     let length = Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros));
     // SAFETY: as the caller promises.
-    let result = cancel::around(|| unsafe { select_green(n, sets, Some(length)) });
+    let result = cancel::around(|| unsafe { select_green(n, sets, Some(length), false) });
     let left = length.saturating_sub(begin.elapsed());
     let tv_sec = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
     let left = timeval { tv_sec, tv_usec: i64::from(left.subsec_micros()) % US_PER_SEC };
@@ -131,7 +131,7 @@ pub unsafe extern "C-unwind" fn pselect(
     let Ok(timeout) = (unsafe { length(timeout) }) else { return fails(libc::EINVAL) };
     let sets = [readers, writers, urgent];
     // SAFETY: as the caller promises, here and in it.
-    cancel::around(|| unsafe { masked(mask, || select_green(n, sets, timeout)) })
+    cancel::around(|| unsafe { masked(mask, || select_green(n, sets, timeout, !mask.is_null())) })
 }
 
 fn is_large(n: c_int) -> bool {
@@ -143,7 +143,7 @@ fn is_large(n: c_int) -> bool {
 /// # Safety
 ///
 /// As for `select`.
-unsafe fn select_green(n: c_int, sets: Sets, timeout: Option<Duration>) -> c_int {
+unsafe fn select_green(n: c_int, sets: Sets, timeout: Option<Duration>, has_mask: bool) -> c_int {
     let Ok(n_bits) = usize::try_from(n) else { return fails(libc::EINVAL) };
     let n_words = n_bits.div_ceil(BITS);
     let mut asked: Words = [[0; MOST_WORDS]; 3];
@@ -158,7 +158,7 @@ unsafe fn select_green(n: c_int, sets: Sets, timeout: Option<Duration>) -> c_int
         ask(n, &mut found, is_there, left)
     };
     let result = if timeout == Some(Duration::ZERO) {
-        ask(timeout)
+        at_once(ask(timeout), has_mask)
     } else {
         let wanted = (0..n).filter_map(|fd| wanted(&asked, fd));
         wait::poll(wanted, from_now(timeout), ask)

@@ -68,10 +68,10 @@ pub(crate) fn mask_of_caller() -> u64 {
     own().map_or_else(lock::mask, Signals::mask)
 }
 
-/// The calling thread looks what is left for it.
-pub(crate) fn look(signals: &Signals) {
+/// The calling thread looks what is left for it; whether a handler has run.
+pub(crate) fn look(signals: &Signals) -> bool {
     signals.interrupt.take();
-    delivery::deliver(signals);
+    delivery::deliver(signals).any
 }
 
 /// Sends a signal to the green thread that is such a one; `None` if there is none. An error is the number of
@@ -109,7 +109,7 @@ pub(crate) fn send(
         (Sent::Full, _) => return Some(Err(libc::EAGAIN)),
         (Sent::Poked, _) => attendant::attend(),
         // To itself: at once.
-        (Sent::To(target), Some(own)) if ptr::eq(target, own) => look(own),
+        (Sent::To(target), Some(own)) if ptr::eq(target, own) => _ = look(own),
         (Sent::To(_), _) => {}
     }
     Some(Ok(()))
@@ -175,6 +175,18 @@ pub(crate) fn with_mask<T>(mask: u64, f: impl FnOnce() -> T) -> T {
     let result = f();
     change_own(signals, before);
     result
+}
+
+/// What is left for the calling green thread, or for the process, and is open is delivered at once; whether a handler
+/// has run.
+pub(crate) fn let_in() -> bool {
+    let Some(signals) = own() else { return false };
+    // Meanwhile the attendant takes nothing for this thread, and has handed on, or given back, what it had taken.
+    let mask = signals.set_mask(u64::MAX);
+    attendant::has_closed(!mask);
+    take_of_process(signals, !mask);
+    signals.set_mask(mask);
+    look(signals)
 }
 
 /// glibc's own signals, which it lets nobody block: to cancel a thread, and to have all change their user.

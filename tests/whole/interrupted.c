@@ -98,6 +98,45 @@ static void *opens(void *number) {
     return NULL;
 }
 
+static long asked(int by, int fd, const sigset_t *mask) {
+    struct timespec no_time = {0, 0};
+    struct pollfd it = {fd, POLLIN, 0};
+    struct epoll_event event;
+    fd_set readers;
+    if (by == 0) return ppoll(&it, 1, &no_time, mask);
+    if (by == 2) return epoll_pwait(loop, &event, 1, 0, mask);
+    FD_ZERO(&readers);
+    FD_SET(fd, &readers);
+    long result = pselect(fd + 1, &readers, NULL, NULL, &no_time, mask);
+    if (result < 0) printf("set left alone: %d ", FD_ISSET(fd, &readers) != 0);
+    return result;
+}
+
+/* A wait without time lets in what its mask opens if it finds nothing, and only then; that of epoll never does. */
+static void *opens_at_once(void *is_for_process) {
+    static const char *const names[] = {"ppoll", "pselect", "epoll_pwait"};
+    int ready[2];
+    sigset_t usr1, none;
+    sigemptyset(&usr1), sigaddset(&usr1, SIGUSR1), sigemptyset(&none);
+    pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ready);
+    if (write(ready[1], "x", 1) != 1) return NULL;
+    for (int by = 0; by < 3; by++) {
+        runs = 0;
+        if (is_for_process) kill(getpid(), SIGUSR1);
+        else pthread_kill(pthread_self(), SIGUSR1);
+        if (by < 2) printf("%s, ready: %ld", names[by], asked(by, ready[0], &none)), printf(", handled %d\n", runs);
+        double begin = now();
+        say(names[by], asked(by, quiet[0], &none), begin);
+        printf("handled %d\n", runs);
+        pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+        printf("opened, handled %d\n", runs);
+        pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    }
+    close(ready[0]), close(ready[1]);
+    return NULL;
+}
+
 /* A mask that blocks what the thread has open: the wait lasts, and the handler runs after it. */
 static void *blocks(void *unused) {
     sigset_t usr1;
@@ -157,6 +196,16 @@ int main(void) {
         }
         interrupt(blocks, 0);
     }
+    /* Nobody else is to have it open. */
+    sigset_t usr1;
+    sigemptyset(&usr1), sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+    for (long is_for_process = 0; is_for_process < 2; is_for_process++) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, opens_at_once, (void *)is_for_process);
+        pthread_join(thread, NULL);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
     /* What is restarted goes on until the child ends. */
     pthread_t thread;
     runs = is_waiting = 0;
