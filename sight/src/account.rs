@@ -58,14 +58,14 @@ impl Account {
     /// If what all hangs on cannot be read.
     pub fn of(process: &dyn Procfs, table: &Table) -> Result<Self, Unreadable> {
         let (threads, mut waits) = owners::look(process, table)?;
-        holders::find(process, &threads, &mut waits);
-        channels::find(process, table, &threads, &mut waits.of_threads);
-        let deadlocks = Deadlocks::of(process, &threads, &waits);
-        let waits = waits.of_threads;
         let now_ns = match process.now_ns() {
             Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),
             None => None,
         };
+        holders::find(process, table, now_ns, &threads, &mut waits);
+        channels::find(process, table, &threads, &mut waits.of_threads);
+        let deadlocks = Deadlocks::of(process, table, &threads, &waits);
+        let waits = waits.of_threads;
         let descriptors = || waits.iter().filter_map(|wait| wait.descriptor);
         let files = now_ns.map(|_| Files::of(process, descriptors()));
         let rows = threads.into_iter().zip(waits).map(|(thread, wait)| {
@@ -149,7 +149,7 @@ impl Account {
         }
         let mut words = match file {
             Some(file) => shown(file).into_owned(),
-            None => waits_for(thread, wait, |who| self.who(who)),
+            None => waits_for(thread.reason, wait, |who| self.who(who)),
         };
         let holder = |who: Who| match who {
             Who::Thread(id) if id == thread.id => "itself".to_owned(),
@@ -178,8 +178,8 @@ impl Account {
 }
 
 /// What a parked thread waits for, in words, but for a descriptor; by how threads are called.
-pub fn waits_for(thread: &Thread, wait: &Wait, name: impl Fn(Who) -> String) -> String {
-    let reason = thread.reason.map_or("", Reason::text);
+pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> String) -> String {
+    let reason = reason.map_or("", Reason::text);
     match (wait.joins, wait.address) {
         (Some(joined), _) => format!("join of {}", name(Who::Thread(joined))),
         (None, Some(address)) => match wait.senders {

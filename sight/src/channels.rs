@@ -4,12 +4,15 @@
 //! has the sleeper and a pointer to the channel on its stack. So what says for sure that it is this channel is in
 //! its memory already, and a wait costs nothing for it.
 
+use std::ops::Range;
+
 use crate::hash::HashSet;
 use crate::memory::Memory;
+use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
 use crate::threads::{Copies, Record, Thread};
-use crate::waits::Wait;
+use crate::waits::{OsWait, Wait};
 
 /// The bit that is set.
 pub const PARKED: u64 = 2;
@@ -24,8 +27,9 @@ const DEPTH: u64 = 4096;
 const BEYOND: usize = 64;
 /// From what such a pointer leads to, so far.
 const WITHIN: u64 = 64;
+const WORD: u64 = size_of::<u64>() as u64;
 
-/// Finds them, and says so in `waits`.
+/// Finds those of green threads, and says so in `waits`.
 pub(crate) fn find<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
@@ -37,30 +41,51 @@ pub(crate) fn find<M: Memory + ?Sized>(
     };
     let all = threads.iter().zip(waits);
     for (thread, wait) in all.filter(receives).take(THREADS_MAX) {
-        if let Some(word) = channel_of(memory, table, thread) {
-            wait.address = Some(word);
-            wait.senders = memory.word(word + SENDERS_AT).ok();
+        if let (Some(start), Some(stack)) = (thread.stack_pointer, &thread.stack) {
+            let words = words(memory, start..stack.end);
+            // A pointer to the task, and a word that nobody has set.
+            let is_sleeper = |pair: &[u64]| pair == [thread.task, 0];
+            let at = words.windows(2).enumerate().filter(|(_, pair)| is_sleeper(pair));
+            let at: Vec<_> = at.map(|(n, _)| n).collect();
+            let sleepers: Vec<_> = at
+                .iter()
+                .map(|n| (start + *n as u64 * WORD).wrapping_sub(table.sleeper.task) | PARKED)
+                .collect();
+            let near = at.last().map_or(0, |last| last + BEYOND).min(words.len());
+            say(memory, start..stack.end, &words[..near], &sleepers, wait);
         }
     }
 }
 
-/// The word of the channel that leads to the thread's sleeper.
-fn channel_of<M: Memory + ?Sized>(memory: &M, table: &Table, thread: &Thread) -> Option<u64> {
-    const WORD: u64 = size_of::<u64>() as u64;
-    let (start, end) = (thread.stack_pointer?, thread.stack.as_ref()?.end);
-    let mut bytes = vec![0; usize::try_from(end.saturating_sub(start).min(DEPTH)).ok()?];
-    memory.read(start, &mut bytes).ok()?;
-    let words: Vec<_> = Record(&bytes).words(0, bytes.len() as u64 & !(WORD - 1)).collect();
-    // The sleepers that there may be: a pointer to the task, and a word that nobody has set.
-    let is_sleeper = |pair: &[u64]| pair == [thread.task, 0];
-    let at: Vec<_> =
-        words.windows(2).enumerate().filter(|(_, pair)| is_sleeper(pair)).map(|(n, _)| n).collect();
-    let sleepers: Vec<_> = at
-        .iter()
-        .map(|n| (start + *n as u64 * WORD).wrapping_sub(table.sleeper.task) | PARKED)
-        .collect();
-    let near = words.iter().take(at.last()? + BEYOND);
-    let pointers: HashSet<_> = near.copied().filter(|it| *it > 1 << 16 && it % WORD == 0).collect();
+/// Finds that of an OS thread, and says so in `it`.
+pub(crate) fn find_of_os_thread<P: Procfs + ?Sized>(process: &P, os_thread: u32, it: &mut OsWait) {
+    let (Some(Reason::Channel), Some(sleeper)) = (it.reason, it.sleeper) else { return };
+    let Some(call) = process.call(os_thread) else { return };
+    let stack = call.stack_pointer & !(WORD - 1)..call.stack_pointer.saturating_add(DEPTH);
+    let words = words(process, stack.clone());
+    say(process, stack, &words, &[sleeper | PARKED], &mut it.wait);
+}
+
+/// The words of a stack, near to where it ends.
+fn words<M: Memory + ?Sized>(memory: &M, stack: Range<u64>) -> Vec<u64> {
+    let len = stack.end.saturating_sub(stack.start).min(DEPTH) & !(WORD - 1);
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+    if memory.read(stack.start, &mut bytes).is_err() {
+        bytes.clear();
+    }
+    Record(&bytes).words(0, bytes.len() as u64).collect()
+}
+
+/// Says which channel leads to one of these sleepers, if a word of the stack leads to that.
+fn say<M: Memory + ?Sized>(
+    memory: &M,
+    stack: Range<u64>,
+    words: &[u64],
+    sleepers: &[u64],
+    wait: &mut Wait,
+) {
+    let pointers: HashSet<_> =
+        words.iter().copied().filter(|it| *it > 1 << 16 && it % WORD == 0).collect();
     let pointers: Vec<_> = pointers.into_iter().collect();
     let copies = Copies::read(memory, &pointers, WITHIN);
     let mut found = pointers.iter().zip(copies.iter()).flat_map(|(pointer, copy)| {
@@ -69,7 +94,10 @@ fn channel_of<M: Memory + ?Sized>(memory: &M, table: &Table, thread: &Thread) ->
         (*pointer..).step_by(WORD as usize).zip(words).filter(leads_there)
     });
     // Not what was pushed on the stack meanwhile, of the same value.
-    found.find(|(at, _)| !(start..end).contains(at)).map(|(at, _)| at)
+    if let Some((at, _)) = found.find(|(at, _)| !stack.contains(at)) {
+        wait.address = Some(at);
+        wait.senders = memory.word(at + SENDERS_AT).ok();
+    }
 }
 
 #[cfg(test)]

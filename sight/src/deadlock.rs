@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::channels;
 use crate::hash::HashMap;
 use crate::memory::Unreadable;
 use crate::owners::{self, Owner, Who};
@@ -40,6 +41,8 @@ pub struct Edge {
 pub enum What {
     /// The lock at this address.
     Lock(u64),
+    /// The same, of which it is not known whether it is who waits that has it, or one that has ended.
+    Left(u64),
     /// The end of the thread.
     End,
 }
@@ -67,7 +70,12 @@ pub struct Deadlocks {
 impl Deadlocks {
     /// Looks for them among what threads wait for.
     #[must_use]
-    pub fn of<P: Procfs + ?Sized>(process: &P, threads: &[Thread], waits: &Waits) -> Self {
+    pub fn of<P: Procfs + ?Sized>(
+        process: &P,
+        table: &Table,
+        threads: &[Thread],
+        waits: &Waits,
+    ) -> Self {
         let (mut edges, mut orphans) = (Vec::new(), BTreeMap::new());
         let mut add = |who: Who, begun: u64, end: Option<End>| match end {
             Some(End::By { whom, what, is_certain }) => {
@@ -81,8 +89,8 @@ impl Deadlocks {
         for (thread, wait) in threads.iter().zip(&waits.of_threads) {
             add(Who::Thread(thread.id), wait.begun, end_of_thread(thread, wait));
         }
-        for (os_thread, wait) in waits.of_os_threads(process) {
-            add(Who::OsThread(os_thread), wait.begun, end_of_os_thread(wait));
+        for (os_thread, it) in waits.of_os_threads(process, table) {
+            add(Who::OsThread(os_thread), it.wait.begun, end_of_os_thread(&it.wait));
         }
         let orphan = |((lock, owner), waiters)| Orphan { lock, owner, waiters };
         let orphans = orphans.into_iter().map(orphan).collect();
@@ -109,15 +117,20 @@ fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
             (None, &[whom]) => {
                 Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
             }
+            (None, []) if wait.has_none_else => Some(End::By {
+                whom: Who::Thread(thread.id),
+                what: What::Left(wait.address?),
+                is_certain: false,
+            }),
             _ => None,
         },
     }
 }
 
-fn end_of_os_thread(wait: OsWait) -> Option<End> {
+fn end_of_os_thread(wait: &Wait) -> Option<End> {
     match wait.joins {
         Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
-        None => end_of_lock(wait.address, wait.owner?),
+        None => end_of_lock(wait.address?, wait.owner?),
     }
 }
 
@@ -143,6 +156,23 @@ pub struct Look {
     pub deadlocks: Deadlocks,
 }
 
+impl Look {
+    /// The OS threads that wait for others, in a way that is known; with which channels these wait for, and green threads
+    /// as well: what `look` does without.
+    pub fn name_channels<P: Procfs + ?Sized>(
+        &mut self,
+        process: &P,
+        table: &Table,
+    ) -> Vec<(u32, OsWait)> {
+        channels::find(process, table, &self.threads, &mut self.waits.of_threads);
+        let mut of_os_threads = self.waits.of_os_threads(process, table);
+        for (os_thread, wait) in &mut of_os_threads {
+            channels::find_of_os_thread(process, *os_thread, wait);
+        }
+        of_os_threads
+    }
+}
+
 /// Looks for what is certain.
 ///
 /// # Errors
@@ -150,7 +180,7 @@ pub struct Look {
 /// If what all hangs on cannot be read.
 pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unreadable> {
     let (threads, waits) = owners::look(process, table)?;
-    let mut deadlocks = Deadlocks::of(process, &threads, &waits);
+    let mut deadlocks = Deadlocks::of(process, table, &threads, &waits);
     deadlocks.circles.retain(|circle| circle.iter().all(|edge| edge.is_certain));
     Ok(Look { threads, waits, deadlocks })
 }
@@ -190,17 +220,20 @@ pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
         let waits_for = match what {
             What::End => "waits for its own end".to_owned(),
             What::Lock(lock) => format!("waits for {lock:#x}, which it holds itself"),
+            What::Left(lock) => {
+                format!("waits for {lock:#x}, which it holds itself, or one that has ended")
+            }
         };
         return format!("{how_sure}deadlock: {} {waits_for}", name(*who));
     }
     let waits_for = |edge: &Edge| match edge.what {
         What::End => format!("waits for the end of {}", name(edge.whom)),
-        What::Lock(lock) => format!("waits for {lock:#x}"),
+        What::Lock(lock) | What::Left(lock) => format!("waits for {lock:#x}"),
     };
     // Who waits for this one says what it holds.
     let line = |(at, edge): (usize, &Edge)| {
         let holds = match circle[(at + circle.len() - 1) % circle.len()].what {
-            What::Lock(lock) => format!("holds {lock:#x} and "),
+            What::Lock(lock) | What::Left(lock) => format!("holds {lock:#x} and "),
             What::End => String::new(),
         };
         format!("{} {holds}{}", name(edge.who), waits_for(edge))

@@ -16,8 +16,8 @@ import unicodedata
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 10
-N_WORDS = 110
+VERSION = 11
+N_WORDS = 111
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.

@@ -12,7 +12,7 @@
 //! - A thread may have the address for another reason, most of all `main`, which has made what all share. So OS threads
 //!   come into question where no green thread does, and with them who waits.
 //! - If all stacks were searched, and nobody else has the address, then it is who waits that has the lock, or a thread
-//!   that has ended.
+//!   that has ended; but of a wait that has just begun this is not said, for the lock may have been passed on meanwhile.
 //!
 //! So the answer is a likely one.
 
@@ -22,6 +22,7 @@ use crate::hash::{HashMap, HashSet};
 use crate::owners::Who;
 use crate::procfs::{Call, Procfs, bounds, is_of_runtime};
 use crate::reason::Reason;
+use crate::table::Table;
 use crate::threads::{Record, State, Thread};
 use crate::waits::{Wait, Waits};
 
@@ -29,6 +30,8 @@ use crate::waits::{Wait, Waits};
 const SECOND: u64 = 4;
 /// From where a lock begins to where its data does, at most: further on may be another lock.
 const DATA_MAX: u64 = 16;
+/// So long somebody has waited who may wait for nobody else.
+const LONG_NS: u64 = 500_000_000;
 /// So much of a stack is searched.
 const MOST: u64 = 256 << 10;
 
@@ -41,8 +44,14 @@ struct Found {
     data: HashSet<Who>,
 }
 
-/// Finds them, and says so in `waits`.
-pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) {
+/// Finds them, and says so in `waits`; `now_ns` is by the runtime's clock, if it is known.
+pub(crate) fn find(
+    process: &dyn Procfs,
+    table: &Table,
+    now_ns: Option<u64>,
+    threads: &[Thread],
+    waits: &mut Waits,
+) {
     let lock_of = |thread: &Thread, wait: &Wait| {
         let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
         wait.address.filter(|_| is_lock && wait.owner.is_none())
@@ -61,8 +70,9 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
         green.map(|thread| (Who::Thread(thread.id), live(process, thread))).collect();
     for (os_thread, stack) in os_stacks(process, threads) {
         let who = Who::OsThread(os_thread);
-        if let Some(wait) = waits.of_os_thread(process, os_thread) {
-            waiters.entry(wait.address).or_default().insert(who);
+        let wait = waits.of_os_thread(process, table, os_thread);
+        if let Some(lock) = wait.and_then(|it| it.wait.address) {
+            waiters.entry(lock).or_default().insert(who);
         }
         stacks.push((who, stack));
     }
@@ -94,7 +104,9 @@ pub(crate) fn find(process: &dyn Procfs, threads: &[Thread], waits: &mut Waits) 
         wait.holders.sort_unstable();
         let reads = thread.reason == Some(Reason::RwLock) && found.data.contains(&me);
         let is_in_doubt = matches!(wait.holders[..], [Who::OsThread(_), ..]);
-        wait.has_none_else = wait.holders.is_empty() && !reads && is_all;
+        let waited_ns = wait.since_ns.and_then(|since_ns| now_ns?.checked_sub(since_ns));
+        let is_left = is_all && waited_ns.is_some_and(|waited_ns| waited_ns >= LONG_NS);
+        wait.has_none_else = wait.holders.is_empty() && !reads && is_left;
         if reads || is_in_doubt {
             wait.holders.push(me);
         }

@@ -26,7 +26,7 @@ use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
 use crate::threads::{self, Copies, Record, Thread};
-use crate::waits::{self, Waits};
+use crate::waits::{self, Wait, Waits};
 
 /// How many places there are.
 pub const N_PLACES: usize = 1 << 16;
@@ -137,22 +137,21 @@ fn find<P: Procfs + ?Sized>(
     threads: &[Thread],
     waits: &mut Waits,
 ) {
-    // Writers wait at the second word of a lock of the mirror's.
-    let second = |at: u64| at.wrapping_sub(4);
-    let of_threads = threads.iter().zip(&mut waits.of_threads).filter_map(|(thread, wait)| {
-        let at = wait.address?;
-        let locks = match thread.reason? {
+    let wanted = |reason: Option<Reason>, wait| {
+        let Wait { address, owner_at, owner, .. }: &mut Wait = wait;
+        let at = (*address)?;
+        let locks = match reason? {
             Reason::Mutex | Reason::Once => [Some(at), None],
-            Reason::RwLock => [Some(at), Some(second(at))],
+            // Writers wait at the second word of a lock of the mirror's.
+            Reason::RwLock => [Some(at), Some(at.wrapping_sub(4))],
             _ => return None,
         };
-        Some((locks, wait.owner_at, &mut wait.owner))
-    });
-    // Why an OS thread waits is not known.
-    let of_os_threads = waits.os_words.values_mut().map(|wait| {
-        ([Some(wait.address), Some(second(wait.address))], wait.owner_at, &mut wait.owner)
-    });
-    let mut wanted: Vec<_> = of_threads.chain(of_os_threads).collect();
+        Some((locks, *owner_at, owner))
+    };
+    let of_threads = threads.iter().map(|thread| thread.reason).zip(&mut waits.of_threads);
+    let of_os_threads = waits.os_words.values_mut().map(|it| (it.reason, &mut it.wait));
+    let all = of_threads.chain(of_os_threads);
+    let mut wanted: Vec<_> = all.filter_map(|(reason, wait)| wanted(reason, wait)).collect();
     if wanted.is_empty() {
         return;
     }

@@ -21,10 +21,10 @@ pub const NAME: &[u8] = b"sylvan";
 pub const NOTE: u32 = 2;
 /// What the table begins with.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
-/// What tells an OS thread's [`Sleeper`] from something else.
-pub const SLEEPER: u32 = u32::from_ne_bytes(*b"SyOS");
+/// What tells an OS thread's [`Sleeper`] from something else; in its lowest byte is a [`Reason`](crate::Reason).
+pub const SLEEPER: u32 = 0x5379_4f00;
 /// The version that this package describes.
-pub const VERSION: u64 = 10;
+pub const VERSION: u64 = 11;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -279,6 +279,8 @@ words! {
         /// 1 byte: how far above the address the number is of who has the lock, as libc knows it (4 bytes, which are 0
         /// where that is not known); 0: nowhere.
         owner_above,
+        /// 1 byte, a [`Reason`](crate::Reason).
+        reason,
         /// A pointer to the one behind it; from the last to the first.
         next,
         /// The size of this.
@@ -347,7 +349,7 @@ words! {
         task,
         /// 4 bytes: where an OS thread waits.
         os_word,
-        /// 4 bytes: of an OS thread, [`SLEEPER`].
+        /// 4 bytes: of an OS thread, [`SLEEPER`] with its reason.
         tag,
     }
 }

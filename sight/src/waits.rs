@@ -51,20 +51,14 @@ pub struct Wait {
 }
 
 /// What an OS thread waits for, without a deadline.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OsWait {
-    /// A word, by its address: of a lock, most often; 0 where it waits for an end.
-    pub address: u64,
-    /// The end of the thread of this number.
-    pub joins: Option<u64>,
-    /// Whether the wait may end before that, by a cancellation.
-    pub may_be_cancelled: bool,
-    /// Where the lock says who has it.
-    pub(crate) owner_at: Option<u64>,
-    /// Who has the lock, where that was noted, or the lock says it.
-    pub owner: Option<Owner>,
-    /// What is the same as long as it is the same wait.
-    pub begun: u64,
+    /// Why it waits.
+    pub reason: Option<Reason>,
+    /// For what.
+    pub wait: Wait,
+    /// Where its sleeper is, if it waits by one.
+    pub(crate) sleeper: Option<u64>,
 }
 
 /// What all wait for.
@@ -77,37 +71,35 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// What an OS thread waits for, if it is known, and there is no deadline.
-    pub fn of_os_thread<P: Procfs + ?Sized>(&self, process: &P, os_thread: u32) -> Option<OsWait> {
-        self.os_words.get(&process.call(os_thread)?.futex_for_ever()?).copied()
-    }
-
-    /// What OS threads wait for, without a deadline, as far as it is known.
-    pub(crate) fn of_os_threads<P: Procfs + ?Sized>(&self, process: &P) -> Vec<(u32, OsWait)> {
-        if self.os_words.is_empty() {
-            return Vec::new();
-        }
-        let waits = |os_thread| Some((os_thread, self.of_os_thread(process, os_thread)?));
-        process.os_threads().into_iter().filter_map(waits).collect()
-    }
-
-    /// Whether an OS thread waits in a way that only another thread ends, by the runtime.
-    pub fn is_left_to_others<P: Procfs + ?Sized>(
+    /// What an OS thread waits for, if it waits in a way that only another thread ends, by the runtime.
+    pub fn of_os_thread<P: Procfs + ?Sized>(
         &self,
         process: &P,
         table: &Table,
         os_thread: u32,
-    ) -> bool {
+    ) -> Option<OsWait> {
+        let word = process.call(os_thread)?.futex_for_ever()?;
+        if let Some(wait) = self.os_words.get(&word) {
+            return Some(wait.clone());
+        }
         let layout = &table.sleeper;
-        let waits_at = process.call(os_thread).and_then(|call| call.futex_for_ever());
-        waits_at.is_some_and(|word| {
-            let sleeper = word.wrapping_sub(layout.os_word);
-            let copies = Copies::read(process, &[sleeper], layout.tag + 4);
-            let is_sleeper = copies.iter().flatten().next().is_some_and(|it| {
-                it.word(layout.task) == 0 && it.half(layout.tag) == table::SLEEPER
-            });
-            self.os_words.contains_key(&word) || is_sleeper
-        })
+        let sleeper = word.wrapping_sub(layout.os_word);
+        let copies = Copies::read(process, &[sleeper], layout.tag + 4);
+        let it = copies.iter().flatten().next()?;
+        let [reason, tag @ ..] = it.half(layout.tag).to_le_bytes();
+        let is_sleeper = it.word(layout.task) == 0 && tag == table::SLEEPER.to_le_bytes()[1..];
+        let wait = Wait { begun: word, ..Wait::default() };
+        is_sleeper.then(|| OsWait { reason: Reason::of(reason), wait, sleeper: Some(sleeper) })
+    }
+
+    /// The same of all OS threads.
+    pub(crate) fn of_os_threads<P: Procfs + ?Sized>(
+        &self,
+        process: &P,
+        table: &Table,
+    ) -> Vec<(u32, OsWait)> {
+        let waits = |os_thread| Some((os_thread, self.of_os_thread(process, table, os_thread)?));
+        process.os_threads().into_iter().filter_map(waits).collect()
     }
 }
 
@@ -149,9 +141,11 @@ pub fn waits<M: Memory + ?Sized>(
         let owner_at = (owner_above != 0).then(|| address.wrapping_add(owner_above));
         let joins = joined_at.get(&address).copied();
         if task == 0 {
-            let (may_be_cancelled, owner) = (joins.is_some(), None);
-            let wait = OsWait { address, joins, may_be_cancelled, owner_at, owner, begun };
-            os_words.insert(at + layout.os_word, wait);
+            let (address, may_be_cancelled) = (Some(address), joins.is_some());
+            let wait =
+                Wait { address, joins, may_be_cancelled, owner_at, begun, ..Wait::default() };
+            let reason = Reason::of(waiter.byte(layout.reason));
+            os_words.insert(at + layout.os_word, OsWait { reason, wait, sleeper: None });
         } else if let Some(index) = parked(task) {
             waits[index].address = Some(address);
             waits[index].joins = joins;
@@ -183,8 +177,9 @@ pub fn waits<M: Memory + ?Sized>(
                 waits[*index].begun = joiner;
             }
         } else {
-            let wait = OsWait { joins: Some(thread.id), begun: joiner, ..OsWait::default() };
-            os_words.insert(joiner + table.sleeper.os_word, wait);
+            let wait = Wait { joins: Some(thread.id), begun: joiner, ..Wait::default() };
+            let (reason, sleeper) = (Some(Reason::Join), Some(joiner));
+            os_words.insert(joiner + table.sleeper.os_word, OsWait { reason, wait, sleeper });
         }
     }
     Ok(Waits { of_threads: waits, os_words })

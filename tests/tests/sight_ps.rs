@@ -16,6 +16,7 @@ use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
 const SCENE: &str = env!("CARGO_BIN_EXE_scene");
+const WAITS: &str = env!("CARGO_BIN_EXE_waits");
 const PARKED: &str = env!("CARGO_BIN_EXE_parked");
 
 fn scene(mode: &str) -> Scene {
@@ -203,6 +204,30 @@ fn a_program_that_was_made_green_is_shown() {
     let said = look(LOOK, &["ps", &scene.said["child"][0]]);
     assert!(said.stdout.contains(": 1 green threads, "), "{said:?}");
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+}
+
+#[test]
+fn who_has_the_lock_itself_that_it_waits_for_is_not_told_as_waiting_for_main() {
+    let scene = Scene::start(Command::new(WAITS).arg("for-itself")).at_rest(LOOK);
+    // So long somebody has waited who may wait for nobody else.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let said = ps(&scene).stdout;
+    let holder = |name| line(&said, name)[2].split_once(", most likely held by ").unwrap().1;
+    assert!(holder("locks").starts_with("itself or by one that has ended, for "), "{said}");
+    assert!(holder("upgrades").starts_with("itself, for "), "{said}");
+    let had = holder("locks-mains");
+    assert!(
+        had.starts_with(&format!("main (OS thread {}) or itself, for ", scene.pid())),
+        "{said}"
+    );
+    let told = ["locks", "upgrades"].map(|name| {
+        let [id, _, words] = line(&said, name);
+        let lock = words.split([' ', ',']).nth(1).unwrap();
+        format!("most likely a deadlock: '{name}' ({id}) waits for {lock}, which it holds itself")
+    });
+    let mut lines = said.lines().filter(|line| line.contains("deadlock"));
+    assert_eq!(lines.next(), Some(&*format!("{}, or one that has ended", told[0])), "{said}");
+    assert_eq!((lines.next(), lines.next()), (Some(&*told[1]), None), "{said}");
 }
 
 #[test]

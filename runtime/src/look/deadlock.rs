@@ -22,7 +22,7 @@ use sylvan_sight::hash::HashSet;
 use sylvan_sight::procfs::is_of_runtime;
 use sylvan_sight::table::Table;
 use sylvan_sight::threads::{State, Thread};
-use sylvan_sight::waits::Wait;
+use sylvan_sight::waits::{OsWait, Wait};
 use sylvan_sight::{Procfs, Reason, Who};
 
 use super::list::table;
@@ -87,7 +87,7 @@ pub(super) fn watch(reaction: Reaction) {
 impl Watch {
     fn look(&mut self) {
         // What cannot be read now may be next time.
-        let Ok(look) = deadlock::look(&Own, &self.table) else { return };
+        let Ok(mut look) = deadlock::look(&Own, &self.table) else { return };
         let mut said = Vec::new();
         for circle in &look.deadlocks.circles {
             let is_proved = self.deadlocks.circles.contains(circle);
@@ -105,9 +105,7 @@ impl Watch {
         let used = if is_named { None } else { self.used_if_all_wait(&look) };
         if used.is_some() && used == self.used && !self.has_told_of_all {
             self.has_told_of_all = true;
-            let os_threads = used.iter().flat_map(Used::keys);
-            let n_os_threads = os_threads.filter(|it| name_of_runtime(**it).is_none()).count();
-            said.push(all_wait(&look, n_os_threads));
+            said.push(self.all_wait(&mut look));
         }
         self.deadlocks = look.deadlocks;
         self.used = used;
@@ -137,7 +135,7 @@ impl Watch {
             let waits = match name_of_runtime(os_thread) {
                 // It wakes threads at signals without handlers (`sigwait`).
                 Some(name) => name != "sylvan-signals",
-                None => look.waits.is_left_to_others(&Own, &self.table, os_thread),
+                None => look.waits.of_os_thread(&Own, &self.table, os_thread).is_some(),
             };
             if !waits {
                 return None;
@@ -145,6 +143,28 @@ impl Watch {
             used.insert(os_thread, thread::ran_and_waited_ns(os_thread)?.0);
         }
         Some(used)
+    }
+
+    /// That all wait, in words: `main` and other OS threads first.
+    fn all_wait(&self, look: &mut Look) -> String {
+        let os_threads = look.name_channels(&Own, &self.table);
+        let name = |who| name(look, who);
+        let of_os_threads = os_threads.iter().map(|(os_thread, OsWait { reason, wait, .. })| {
+            (Who::OsThread(*os_thread), *reason, wait)
+        });
+        let threads = look.threads.iter().zip(&look.waits.of_threads);
+        let of_threads =
+            threads.map(|(thread, wait)| (Who::Thread(thread.id), thread.reason, wait));
+        let line =
+            |(who, reason, wait)| format!("{} at {}", name(who), waits_for(reason, wait, name));
+        let n = os_threads.len() + look.threads.len();
+        let lines: Vec<_> = of_os_threads.chain(of_threads).take(NAMED_MAX).map(line).collect();
+        let rest = n - lines.len();
+        let rest = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+        format!(
+            "deadlock: all {n} threads wait for each other, and nothing outside can wake any: {}{rest}",
+            lines.join("; ")
+        )
     }
 }
 
@@ -158,22 +178,6 @@ fn is_same(before: &Orphan, now: &Orphan) -> bool {
 fn name(look: &Look, who: Who) -> String {
     let by_id = |id| look.threads.iter().find(|thread| thread.id == id);
     called(who, Some(thread::process()), by_id)
-}
-
-fn all_wait(look: &Look, n_os_threads: usize) -> String {
-    let n = look.threads.len() + n_os_threads;
-    let name = |who| name(look, who);
-    let line = |(thread, wait): (&Thread, &Wait)| {
-        format!("{} at {}", name(Who::Thread(thread.id)), waits_for(thread, wait, name))
-    };
-    let lines = look.threads.iter().zip(&look.waits.of_threads).take(NAMED_MAX).map(line);
-    let lines: Vec<_> = lines.collect();
-    let rest = n - lines.len();
-    let rest = if rest > 0 { format!("; and {rest} more") } else { String::new() };
-    format!(
-        "deadlock: all {n} threads wait for each other, and nothing outside can wake any: {}{rest}",
-        lines.join("; ")
-    )
 }
 
 /// The name of an OS thread, if it is one that the runtime has started.

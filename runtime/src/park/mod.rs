@@ -112,7 +112,7 @@ pub fn wait(
 ) -> Wait {
     match current::green() {
         Some(task) => wait_green(task, word, expected, deadline, reason),
-        None => wait_os_thread(word, expected, deadline, None),
+        None => wait_os_thread(word, expected, deadline, reason, None),
     }
 }
 
@@ -140,9 +140,9 @@ pub fn wait_interruptible(
     interrupt: &Interrupt,
 ) -> Wait {
     let Some(task) = current::green() else {
-        return wait_os_thread(word, expected, deadline, Some(interrupt));
+        return wait_os_thread(word, expected, deadline, reason, Some(interrupt));
     };
-    let waiter = Waiter::new(word, Some(task), NO_TURN);
+    let waiter = Waiter::new(word, Some(task), NO_TURN, reason);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
@@ -184,7 +184,7 @@ impl<'a> From<&'a AtomicU32> for LockWord<'a> {
 /// one. So who was woken and finds the lock taken comes again with the same `since`.
 pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitReason) -> Turn {
     let task = current::green();
-    let waiter = Waiter::new(word, task, clock::ns(since));
+    let waiter = Waiter::new(word, task, clock::ns(since), reason);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
     }
@@ -211,7 +211,7 @@ pub fn wait_turn_interruptible(
 ) -> Turn {
     let LockWord { word, owner_above } = lock;
     let task = current::green();
-    let waiter = Waiter::new(word, task, clock::ns(since));
+    let waiter = Waiter::new(word, task, clock::ns(since), reason);
     let waiter = waiter.that_may_leave().with_owner_above(owner_above);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
@@ -267,7 +267,7 @@ fn wait_green(
     deadline: Option<Instant>,
     reason: WaitReason,
 ) -> Wait {
-    let waiter = Waiter::new(word, Some(task), NO_TURN);
+    let waiter = Waiter::new(word, Some(task), NO_TURN, reason);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
@@ -325,9 +325,10 @@ fn wait_os_thread(
     word: &AtomicU32,
     expected: u32,
     deadline: Option<Instant>,
+    reason: WaitReason,
     interrupt: Option<&Interrupt>,
 ) -> Wait {
-    let waiter = Waiter::new(word, None, NO_TURN);
+    let waiter = Waiter::new(word, None, NO_TURN, reason);
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }

@@ -78,8 +78,8 @@ struct Spot {
     /// The task to claim; null for an OS thread, which waits at `os_word`.
     task: *const Header,
     os_word: AtomicU32,
-    /// By which those who look know it for what it is; 0 for a green thread.
-    tag: u32,
+    /// By which those who look know it for what it is, with the reason of the wait; 0 for a green thread.
+    tag: AtomicU32,
 }
 
 impl Spot {
@@ -92,7 +92,7 @@ impl Spot {
     #[inline]
     fn new(task: *const Header) -> Self {
         let tag = if task.is_null() { table::SLEEPER } else { 0 };
-        Self { task, os_word: AtomicU32::new(ASLEEP), tag }
+        Self { task, os_word: AtomicU32::new(ASLEEP), tag: AtomicU32::new(tag) }
     }
 }
 
@@ -123,6 +123,8 @@ impl Sleeper {
             Some(task) => park_until(task, reason, || true),
             None => {
                 let os_thread = self.os_thread.as_ref().expect("made with it");
+                // It orders nothing: who looks takes what is there.
+                os_thread.tag.store(table::SLEEPER | reason as u32, Ordering::Relaxed);
                 // Acquire pairs with the release in `wake`.
                 while os_thread.os_word.load(Ordering::Acquire) == ASLEEP {
                     futex::wait(&os_thread.os_word, ASLEEP, None);

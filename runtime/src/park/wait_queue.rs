@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use sylvan_sight::table;
 
-use super::{Turn, call};
+use super::{Turn, WaitReason, call};
 use crate::clock;
 use crate::lock::Lock;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
@@ -76,6 +76,7 @@ pub(crate) struct Waiter {
     may_leave: bool,
     /// How far above the address the lock says who has it: see [`LockWord`](super::LockWord).
     owner_above: u8,
+    reason: WaitReason,
     links: Links<Waiter>,
 }
 
@@ -88,12 +89,18 @@ impl Linked for Waiter {
 impl Waiter {
     /// The calling thread, which is `task` or no green one; since when it waits for its turn, or
     /// `NO_TURN`.
-    pub(super) fn new(word: *const AtomicU32, task: Option<&Header>, since_ns: u64) -> Self {
+    pub(super) fn new(
+        word: *const AtomicU32,
+        task: Option<&Header>,
+        since_ns: u64,
+        reason: WaitReason,
+    ) -> Self {
         let task = task.map_or(ptr::null(), ptr::from_ref);
         let state = AtomicU32::new(WAITING);
         let address = word.addr();
         let (may_leave, owner_above) = (false, 0);
-        Self { address, task, since_ns, state, may_leave, owner_above, links: Links::new() }
+        let links = Links::new();
+        Self { address, task, since_ns, state, may_leave, owner_above, reason, links }
     }
 
     /// The same for one that may leave before its turn has come.
@@ -157,6 +164,7 @@ impl Waiter {
         since_ns: offset_of!(Self, since_ns) as u64,
         os_word: offset_of!(Self, state) as u64,
         owner_above: offset_of!(Self, owner_above) as u64,
+        reason: offset_of!(Self, reason) as u64,
         next: (offset_of!(Self, links) + Links::<Self>::NEXT_AT) as u64,
         size: size_of::<Self>() as u64,
     };

@@ -1,12 +1,13 @@
 //! Threads that all wait for each other, main among them: `waits for-good`; or as well for what comes from outside:
-//! `waits for-input` until there is some, `waits for-a-signal` until `SIGUSR1` comes.
+//! `waits for-input` until there is some, `waits for-a-signal` until `SIGUSR1` comes. And threads that wait for locks
+//! that they have themselves, or that one had which has ended, while main joins them: `waits for-itself`.
 
 use std::env;
 use std::io::Read;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use std_shim::sync::{Arc, Condvar, Mutex, mpsc};
+use std_shim::sync::{Arc, Condvar, Mutex, RwLock, mpsc};
 use std_shim::thread::{self, Builder};
 
 static WOKEN: AtomicU32 = AtomicU32::new(0);
@@ -16,8 +17,49 @@ extern "C" fn wake(_: i32) {
     sylvan::wake(&raw const WOKEN, 1);
 }
 
+/// Each has a lock that main has as well, which has it in an `Arc`, or has had the lock.
+fn for_itself() {
+    let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
+        Builder::new().name(name.to_owned()).spawn(f).expect("a thread")
+    };
+    let lock = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&lock);
+    let locks = spawn(
+        "locks",
+        Box::new(move || {
+            let _first = theirs.lock();
+            let _second = theirs.lock();
+        }),
+    );
+    let shared = Arc::new(RwLock::new(0));
+    let theirs = Arc::clone(&shared);
+    spawn(
+        "upgrades",
+        Box::new(move || {
+            let value = theirs.read().unwrap();
+            *theirs.write().unwrap() = *value + 1;
+        }),
+    );
+    let used = Arc::new(Mutex::new(0));
+    *used.lock().unwrap() += 1;
+    let theirs = Arc::clone(&used);
+    spawn(
+        "locks-mains",
+        Box::new(move || {
+            let _first = theirs.lock();
+            let _second = theirs.lock();
+        }),
+    );
+    println!("ready");
+    drop(locks.join());
+    drop((lock, shared, used));
+}
+
 fn main() {
     let from_outside = env::args().nth(1).expect("for what");
+    if from_outside == "for-itself" {
+        return for_itself();
+    }
     let named = |name: &str| Builder::new().name(name.to_owned());
     let pair = Arc::new((Mutex::new(()), Condvar::new()));
     let waits = move || drop(pair.1.wait(pair.0.lock().unwrap()));
