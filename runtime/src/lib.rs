@@ -226,7 +226,9 @@ mod scheduler {
     pub(crate) mod pace;
     pub(crate) mod queue;
 
-    pub(crate) use crate::tests::machine::{attendant, yield_if_due};
+    pub(crate) use crate::tests::machine::{
+        attendant, is_unattended, schedule, wake_core, yield_if_due,
+    };
 }
 #[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "wakes who has parked")]

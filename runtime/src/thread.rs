@@ -25,11 +25,11 @@ use crate::current as running;
 use crate::fork;
 use crate::primitive::{AtomicU8, Ordering, global};
 use crate::runtime;
-use crate::scheduler::{self, SCHEDULING, wardrobe};
+use crate::scheduler::{self, wardrobe};
 use crate::stack::{self, Class};
 use crate::sys;
 pub use crate::task::id::ThreadId;
-use crate::task::{Header, Runnable, Scheduling, TaskRef, VTable};
+use crate::task::{Header, Runnable, TaskRef, VTable};
 
 /// The stack of a thread that does not say otherwise: std's.
 const STACK_SIZE: usize = 2 << 20;
@@ -145,7 +145,6 @@ impl Builder {
                 take: take::<F, T>,
                 drop_result: drop_result::<F, T>,
                 free: free::<Task<F, T>>,
-                scheduling: SCHEDULING,
             }
         };
         // Written in place: a value that is made first would be copied there.
@@ -451,13 +450,6 @@ pub fn current() -> Thread {
 }
 
 /// For OS threads.
-const NOBODY: Scheduling = Scheduling {
-    schedule: |_| unreachable!("an OS thread is not scheduled here"),
-    is_unattended: |_| unreachable!("an OS thread has no core"),
-    wake_core: |_| unreachable!("an OS thread has no core"),
-};
-
-/// For OS threads.
 ///
 /// # Safety
 ///
@@ -475,9 +467,7 @@ fn os_thread() -> TaskRef {
         unreachable!("an OS thread has no result here")
     }
 
-    let vtable = const {
-        &VTable { run: no_run, take, drop_result: none, free: free::<Header>, scheduling: NOBODY }
-    };
+    let vtable = const { &VTable { run: no_run, take, drop_result: none, free: free::<Header> } };
     let name = std::thread::current().name().map(Into::into);
     let mut header = Header::new(vtable, None, name, 1);
     if sys::thread::is_main() {

@@ -50,6 +50,7 @@ use crate::lock::{Guard, Lock};
 use crate::park::{self, Interrupt};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::Ring;
+use crate::scheduler;
 use crate::sys::{Event, cache};
 use crate::task::Header;
 use crate::task::list::List;
@@ -314,7 +315,7 @@ impl Entry {
             && bell(fd).is_some_and(|bell| state.set_bell(bell, core, call.deadline_ns));
         drop(state);
         if wakes {
-            (task.scheduling().wake_core)(core as usize);
+            scheduler::wake_core(core as usize);
         }
         let end = match call.interrupt {
             None => park::park_until_some(task, interest.reason(), || waiter.end()),
@@ -475,7 +476,7 @@ impl Entry {
     /// core is not to be woken for it.
     #[cold]
     fn follow(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>, home: Home) {
-        if (task.scheduling().is_unattended)(home.core() as usize) {
+        if scheduler::is_unattended(home.core() as usize) {
             self.move_to(state, task.core.load(Ordering::Relaxed), fd, home);
         }
     }

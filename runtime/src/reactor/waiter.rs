@@ -18,7 +18,7 @@ use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links};
 use crate::sys::{cache, futex};
 use crate::task::list::List;
-use crate::task::{Header, Runnable, Scheduling};
+use crate::task::{Header, Runnable};
 
 /// Why a wait has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +62,6 @@ impl Waiter {
     fn new(task: Option<NonNull<Header>>, turn: u64, deadline_ns: u64) -> Self {
         let (mark, heir) = (AtomicU32::new(WAITING), AtomicU32::new(0));
         Self { task, mark, heir, turn, deadline_ns, links: Links::new() }
-    }
-
-    /// What schedules it, while it is in a queue; `None` for an OS thread.
-    pub(super) fn scheduling(&self) -> Option<&'static Scheduling> {
-        // SAFETY: the task waits here, so it is alive.
-        self.task.map(|task| unsafe { task.as_ref() }.scheduling())
     }
 
     /// Before it is woken: where its file is.

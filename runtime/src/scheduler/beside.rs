@@ -16,7 +16,7 @@
 //! | an event | the monitor, which polls the descriptor of the event loop |
 //! | a deadline | the monitor, which waits until then at most |
 //!
-//! A descriptor that a thread waits for on another core moves there meanwhile (`Scheduling::is_unattended`).
+//! A descriptor that a thread waits for on another core moves there meanwhile (`is_unattended`).
 //!
 //! # What is done
 //!

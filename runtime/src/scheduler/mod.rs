@@ -108,7 +108,7 @@ use crate::reactor;
 use crate::report;
 use crate::sys::{self, futex};
 use crate::task::lease::Lease;
-use crate::task::{Header, Runnable, Scheduling};
+use crate::task::{Header, Runnable};
 use crate::timer;
 use crate::trace;
 
@@ -147,23 +147,22 @@ pub(crate) fn get() -> &'static Scheduler {
     SCHEDULER.get().expect("the runtime has started")
 }
 
-/// What it does for its tasks.
-pub(crate) const SCHEDULING: Scheduling = Scheduling {
-    schedule,
-    is_unattended: |core| {
-        let scheduler = get();
-        let asleep = &scheduler.cores[core].asleep;
-        asleep.is_engaged() || scheduler.idle.are_enough_awake() && asleep.is_asleep()
-    },
-    wake_core: |core| {
-        let scheduler = get();
-        scheduler.wake(&scheduler.cores[core]);
-    },
-};
-
-// Not a closure: that would be compiled in each crate that spawns, a call away from `schedule`.
-fn schedule(task: Runnable) {
+/// Sees to it that a task runs soon which has become runnable.
+pub(crate) fn schedule(task: Runnable) {
     get().schedule(task);
+}
+
+/// Sees to it that a core that sleeps looks at its deadlines again.
+pub(crate) fn wake_core(core: usize) {
+    let scheduler = get();
+    scheduler.wake(&scheduler.cores[core]);
+}
+
+/// Whether others are to do a core's work: it sleeps where not all may be awake, or its run lasts.
+pub(crate) fn is_unattended(core: usize) -> bool {
+    let scheduler = get();
+    let asleep = &scheduler.cores[core].asleep;
+    asleep.is_engaged() || scheduler.idle.are_enough_awake() && asleep.is_asleep()
 }
 
 /// Ends the system call that the worker of a core waits in.

@@ -39,6 +39,7 @@ use crate::context::{Context, Exit};
 use crate::primitive::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
 };
+use crate::scheduler;
 use crate::stack::Class;
 use dress::Dress;
 use id::ThreadId;
@@ -47,17 +48,7 @@ pub use rare::Birth;
 use rare::Rare;
 use state::State;
 
-/// What `task` needs of the layer that runs tasks.
-pub(crate) struct Scheduling {
-    /// Sees to it that the task runs soon.
-    pub(crate) schedule: fn(Runnable),
-    /// Whether others are to do a core's work: it sleeps where not all may be awake, or its run lasts.
-    pub(crate) is_unattended: fn(usize) -> bool,
-    /// Sees to it that a core that sleeps looks at its deadlines again.
-    pub(crate) wake_core: fn(usize),
-}
-
-/// What depends on the type of the function and its result, and on who runs it.
+/// What depends on the type of the function and its result.
 pub(crate) struct VTable {
     /// Runs the function and keeps its result. On the task's stack, once.
     pub(crate) run: unsafe fn(NonNull<Header>),
@@ -67,7 +58,6 @@ pub(crate) struct VTable {
     pub(crate) drop_result: unsafe fn(NonNull<Header>),
     /// Frees the allocation; the count is zero.
     pub(crate) free: unsafe fn(NonNull<Header>),
-    pub(crate) scheduling: Scheduling,
 }
 
 // Not aligned to a cache line: allocators serve that by a slower path, on every spawn.
@@ -222,12 +212,6 @@ impl Header {
         self.rare()?.birth.take()
     }
 
-    /// What the layer that runs it does for it.
-    #[inline]
-    pub(crate) fn scheduling(&self) -> &'static Scheduling {
-        &self.vtable.scheduling
-    }
-
     /// Whether its first run has begun, for who holds the `Runnable`.
     #[cfg(not(sylvan_loom))]
     #[inline]
@@ -311,7 +295,7 @@ impl Runnable {
     /// Hands the task to its scheduler.
     #[inline]
     pub(crate) fn schedule(self) {
-        (self.scheduling().schedule)(self);
+        scheduler::schedule(self);
     }
 
     /// Gives up the right, for good: the task has ended. Drops its own count.

@@ -6,7 +6,7 @@ use loom::thread::{JoinHandle, Thread};
 
 use crate::primitive::{AtomicU32, Cell, Ordering};
 use crate::scheduler::idle::Asleep;
-use crate::task::{Header, Scheduling, VTable};
+use crate::task::{Header, Runnable, VTable};
 use context::Exit;
 use sys::futex;
 
@@ -58,7 +58,7 @@ pub(crate) fn new_header() -> Header {
         unreachable!("a model's tasks lie on its threads' stacks, and have no result")
     }
 
-    const VTABLE: &VTable = &VTable { run, take, drop_result: free, free, scheduling: MACHINE };
+    const VTABLE: &VTable = &VTable { run, take, drop_result: free, free };
     Header::new(VTABLE, None, None, 1)
 }
 
@@ -104,17 +104,21 @@ loom::lazy_static! {
     pub(crate) static ref CORE: Core = Core::new();
 }
 
-/// Every green thread's scheduler.
-const MACHINE: Scheduling = Scheduling {
-    schedule: |task| {
-        // SAFETY: tasks that park are green threads, which last at least until they run again.
-        let green = unsafe { task.into_raw().cast::<Green>().as_ref() };
-        assert!(!green.has_right.replace(true), "a second right to run a task");
-        green.thread.unpark();
-    },
-    is_unattended: |_| false,
-    wake_core: |_| CORE.wake(),
-};
+/// What the scheduler does.
+pub(crate) fn schedule(task: Runnable) {
+    // SAFETY: tasks that park are green threads, which last at least until they run again.
+    let green = unsafe { task.into_raw().cast::<Green>().as_ref() };
+    assert!(!green.has_right.replace(true), "a second right to run a task");
+    green.thread.unpark();
+}
+
+pub(crate) fn wake_core(_: usize) {
+    CORE.wake();
+}
+
+pub(crate) fn is_unattended(_: usize) -> bool {
+    false
+}
 
 /// Nobody computes for long here.
 pub(crate) fn yield_if_due(_: &Header) {}

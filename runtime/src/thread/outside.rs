@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use std::thread as std_thread;
 use std::time::{Duration, Instant};
 
-use super::{JoinHandle, NOBODY, Stage, Task, Thread, call, drop_result, free, join, no_run, take};
+use super::{JoinHandle, Stage, Task, Thread, call, drop_result, free, join, no_run, take};
 use crate::attributes;
 use crate::current as running;
 use crate::os_thread;
@@ -56,7 +56,6 @@ where
             take: take::<F, T>,
             drop_result: drop_result::<F, T>,
             free: free::<Task<F, T>>,
-            scheduling: NOBODY,
         }
     };
     let mut builder = std_thread::Builder::new();

@@ -21,6 +21,7 @@ use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::primitive::{AtomicU32, Cell, Ordering, global};
 use crate::ring::{Linked, Links};
+use crate::scheduler;
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
 use coarse::Coarse;
@@ -187,7 +188,7 @@ pub(crate) fn set(alarm: &Alarm) {
     let too_late = alarm.deadline_ns < timers.sleeps_until_ns;
     drop(timers);
     if too_late {
-        (task.scheduling().wake_core)(core as usize);
+        scheduler::wake_core(core as usize);
     }
 }
 

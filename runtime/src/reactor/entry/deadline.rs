@@ -45,6 +45,7 @@ use super::super::waiter::Waiter;
 use super::super::{Call, Interest};
 use super::{Entry, State};
 use crate::clock;
+use crate::scheduler;
 use crate::task::list::List;
 use crate::timer::{self, Bell};
 
@@ -78,7 +79,7 @@ impl Entry {
     /// The bell has rung, which is its own: whose time is up is told, and the bell set for the next one.
     pub(crate) fn ring(&self, bell: &'static Bell, now_ns: u64, ready: &mut List) {
         let mut state = self.state.lock();
-        let mut next = (Call::NEVER, None);
+        let mut next_ns = Call::NEVER;
         for interest in [Interest::Read, Interest::Write] {
             let mut at = state.queue(interest).first();
             while let Some(this) = at {
@@ -91,19 +92,19 @@ impl Entry {
                     self.count_waiting(interest, -1);
                     // SAFETY: the lock is held, and it was in the queue.
                     unsafe { Waiter::tell_late(this, ready) };
-                } else if waiter.deadline_ns < next.0 {
-                    next = (waiter.deadline_ns, waiter.scheduling());
+                } else {
+                    next_ns = next_ns.min(waiter.deadline_ns);
                 }
             }
         }
-        let (deadline_ns, Some(scheduling)) = next else {
+        if next_ns == Call::NEVER {
             state.rings_ns = Call::NEVER;
             return;
-        };
+        }
         let core = bell.core();
-        if state.set_bell(bell, core, deadline_ns) {
+        if state.set_bell(bell, core, next_ns) {
             drop(state);
-            (scheduling.wake_core)(core as usize);
+            scheduler::wake_core(core as usize);
         }
     }
 }
