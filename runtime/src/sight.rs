@@ -143,7 +143,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_11"]
+    #[link_name = "__sylvan_sight_12"]
     static NOTE: [u32; 6];
 }
 

@@ -16,8 +16,8 @@ import unicodedata
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 11
-N_WORDS = 111
+VERSION = 12
+N_WORDS = 110
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.
@@ -30,7 +30,7 @@ saved pc frame_pointer size
 rare name
 lease word claim os_thread state_bits running blocking size
 scheduler cores inject woken apart
-core owner inbox aside queue woken ready pinned pinned_woken left tick counts os_thread size
+core owner inbox aside queue woken pinned pinned_woken overflow tick counts os_thread size
 list head len size
 queue head tail slots capacity size
 """
@@ -124,7 +124,7 @@ class Runtime:
             core = Record(self.core, word(cores) + n * self.core["size"])
             for field in ("inbox", "aside"):
                 yield from self.linked(core.word(field))
-            for field in ("ready", "pinned", "pinned_woken", "left"):
+            for field in ("pinned", "pinned_woken", "overflow"):
                 yield from self.listed(core.at + self.core[field])
             for field in ("queue", "woken"):
                 ring = Record(self.queue, core.at + self.core[field])

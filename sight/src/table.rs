@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else; in its lowest byte is a [`Reason`](crate::Reason).
 pub const SLEEPER: u32 = 0x5379_4f00;
 /// The version that this package describes.
-pub const VERSION: u64 = 11;
+pub const VERSION: u64 = 12;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -215,13 +215,11 @@ words! {
         /// The same, of tasks that an event has woken.
         woken,
         /// Lists ([`List`]) that the worker alone knows.
-        ready,
-        /// As above.
         pinned,
         /// As above.
         pinned_woken,
         /// As above.
-        left,
+        overflow,
         /// 4 bytes: how many tasks were run, and tries found none.
         tick,
         /// What else is counted ([`Counts`](crate::threads::Counts)), eight bytes each.

@@ -535,7 +535,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             for at in [core.inbox, core.aside] {
                 self.follow(copy.word(at), MANY, &mut queued);
             }
-            for at in [core.ready, core.pinned, core.pinned_woken, core.left] {
+            for at in [core.pinned, core.pinned_woken, core.overflow] {
                 let (head, len) =
                     (copy.word(at + self.table.list.head), copy.word(at + self.table.list.len));
                 self.follow(head, len, &mut queued);
@@ -565,7 +565,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         for at in [core.inbox, core.aside] {
             self.follow(copy.word(at), INBOUND_MAX, &mut inbound);
         }
-        let lists = [core.ready, core.pinned, core.pinned_woken, core.left];
+        let lists = [core.pinned, core.pinned_woken, core.overflow];
         let lists = lists.map(|at| copy.word(at + self.table.list.len)).iter().sum::<u64>();
         let rings = [core.queue, core.woken].map(|at| self.ring_len(copy, at));
         inbound.len() as u64 + lists + rings.iter().sum::<u64>()

@@ -85,8 +85,6 @@ pub(super) struct Local {
     /// Where a search starts.
     pub(super) victim: usize,
     pub(super) events: Events,
-    /// Tasks that the reactor, the timers or the scheduler itself have made runnable just now.
-    pub(super) ready: List,
     /// Tasks that have to stay on this core (the shared mode).
     pub(super) pinned: List,
     /// The same, of those that an event has woken.
@@ -115,10 +113,9 @@ impl Core {
             aside: offset_of!(Self, aside) as u64,
             queue: offset_of!(Self, queue) as u64,
             woken: offset_of!(Self, woken) as u64,
-            ready: (local + offset_of!(Local, ready)) as u64,
             pinned: (local + offset_of!(Local, pinned)) as u64,
             pinned_woken: (local + offset_of!(Local, pinned_woken)) as u64,
-            left: (local + offset_of!(Local, overflow)) as u64,
+            overflow: (local + offset_of!(Local, overflow)) as u64,
             tick: (local + offset_of!(Local, tick)) as u64,
             counts: (local + offset_of!(Local, counts)) as u64,
             os_thread: offset_of!(Self, worker) as u64,
@@ -150,7 +147,6 @@ impl Core {
                 searching: false,
                 victim: index,
                 events: Events::new(),
-                ready: List::new(),
                 pinned: List::new(),
                 pinned_woken: List::new(),
                 fairness: Fairness::new(),

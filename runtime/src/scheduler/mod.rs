@@ -553,7 +553,7 @@ impl Scheduler {
         };
         match worker::core().filter(is_its_own) {
             // SAFETY: the calling worker has the core and is between runs.
-            Some(core) => unsafe { core.local() }.ready.push_back(task),
+            Some(core) => fairness::enqueue_woken(core, unsafe { core.local() }, task),
             None => self.schedule_remote(task),
         }
     }

@@ -104,7 +104,7 @@ impl Scheduler {
             if is_look_due {
                 self.look(core, local, asked);
             }
-            if (is_look_due || !local.ready.is_empty()) && self.idle.is_surplus() {
+            if (is_look_due || fairness::events_wait(core, local)) && self.idle.is_surplus() {
                 self.inject_all(core, local);
             }
             if is_look_due {
@@ -114,7 +114,6 @@ impl Scheduler {
                     local.streak = STREAK_MAX;
                 }
             }
-            self.collect_ready(core, local);
             let events_wait = fairness::events_wait(core, local);
             if let Some(task) = self.next_local::<false>(core, local, events_wait) {
                 return self.found(core, local, task);
@@ -173,16 +172,12 @@ impl Scheduler {
         task
     }
 
-    /// Queues what the reactor, the timers or the scheduler itself have made runnable.
-    #[inline(always)]
-    fn collect_ready(&self, core: &Core, local: &mut Local) {
-        if local.ready.is_empty() {
-            return;
-        }
+    /// Queues what an event or a deadline has woken.
+    pub(super) fn enqueue_woken(&self, core: &Core, local: &mut Local, tasks: List) {
         if trace::is_on() {
-            record::record_woken(core, &local.ready);
+            record::record_woken(core, &tasks);
         }
-        for task in std::mem::replace(&mut local.ready, List::new()) {
+        for task in tasks {
             if task.pinned.get() && !ptr::eq(self.core_of(&task), core) {
                 // It waited for a descriptor that this core watches, together with others.
                 self.send_home(task);
@@ -248,7 +243,7 @@ impl Scheduler {
         if self.idle.is_surplus() {
             return false;
         }
-        let any_woken = !self.woken.is_empty() && self.take_woken(local);
+        let any_woken = !self.woken.is_empty() && self.take_woken(core, local);
         if self.inject.is_empty() {
             return any_woken;
         }
@@ -264,17 +259,17 @@ impl Scheduler {
 
     /// Takes a share of what events have woken for cores whose runs last. Whether there was any.
     #[cold]
-    fn take_woken(&self, local: &mut Local) -> bool {
-        let mut share = self.woken.take_share(self.cores.len(), SHARE_MAX);
+    fn take_woken(&self, core: &Core, local: &mut Local) -> bool {
+        let share = self.woken.take_share(self.cores.len(), SHARE_MAX);
         let any = !share.is_empty();
-        local.ready.append(&mut share);
+        self.enqueue_woken(core, local, share);
         any
     }
 
     /// Injects all that this core has, for those that are to do it.
     #[cold]
     fn inject_all(&self, core: &Core, local: &mut Local) {
-        let mut all = std::mem::replace(&mut local.ready, List::new());
+        let mut all = List::new();
         for queue in [&core.woken, &core.queue] {
             // SAFETY: this worker has the core.
             while let Some(task) = unsafe { queue.pop() } {
@@ -299,16 +294,18 @@ impl Scheduler {
             return;
         }
         local.looked_ns = now_ns;
+        let mut woken = List::new();
         // Further events are as well off in the kernel while many wait here; but not for longer than
         // it takes until somebody asks, since deadlines alone may keep as many waiting for good.
         if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
-            now_ns = reactor::poll(core.index, now, &mut local.events, &mut local.ready);
+            now_ns = reactor::poll(core.index, now, &mut local.events, &mut woken);
             local.counts.n_looks += 1;
             local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         }
-        reactor::ring(core.index, now_ns, &mut local.ready);
+        reactor::ring(core.index, now_ns, &mut woken);
+        self.enqueue_woken(core, local, woken);
     }
 
     /// Looks for something to steal.

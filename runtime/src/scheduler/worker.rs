@@ -20,6 +20,7 @@ use crate::reactor;
 use crate::report;
 use crate::stack;
 use crate::task::Runnable;
+use crate::task::list::List;
 use crate::task::state;
 use crate::timer;
 use crate::trace;
@@ -285,22 +286,24 @@ impl Scheduler {
             Duty::Own => core.has_inbound(),
             Duty::All => self.is_there_work(core),
         };
+        let mut woken = List::new();
         let wait = || {
             let deadline_ns = deadlines.sleep();
             let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);
             }
-            let now_ns = reactor::poll(core.index, timeout, &mut local.events, &mut local.ready);
+            let now_ns = reactor::poll(core.index, timeout, &mut local.events, &mut woken);
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Awake, 0);
                 record::record_look(core, &local.events);
             }
             local.counts.n_events += local.events.len() as u64;
-            reactor::ring(core.index, now_ns, &mut local.ready);
+            reactor::ring(core.index, now_ns, &mut woken);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
+        self.enqueue_woken(core, local, woken);
         self.monitor.on_wake();
     }
 }
