@@ -24,6 +24,7 @@ mod loom_lock;
 mod loom_pace;
 mod loom_queue;
 mod loom_readiness;
+mod loom_relay;
 mod loom_state;
 mod loom_token;
 mod loom_wait_queue;
