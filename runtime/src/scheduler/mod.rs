@@ -6,11 +6,13 @@
 //!
 //! # Where a task goes that becomes runnable
 //!
+//! ARCHITECTURE.md has it in one picture, and the words.
+//!
 //! | who makes it so | where it goes |
 //! |---|---|
 //! | a green thread, in the shared mode, by spawning it | the global queue, or aside on its core |
 //! | a green thread otherwise | the inbox of the core it runs on |
-//! | a worker, from its event loop or deadlines | the core's queue for those |
+//! | a worker, from its event loop or deadlines | the local queue of the woken |
 //! | any other OS thread | the global queue |
 //! | anybody, for a task that is pinned (the shared mode) | the inbox of its core |
 //!
