@@ -19,7 +19,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{iovec, size_t, ssize_t};
 use rustix::event::PollFlags;
-use sylvan::contract::io::{Attempt, Interest, Mode};
+use sylvan::contract::io::{Attempt, Interest, Mode, note_call};
 use sylvan::is_green;
 
 use crate::calls::Waits;
@@ -98,6 +98,15 @@ pub(crate) fn flags_in(mode: Mode, flags: c_int) -> c_int {
     }
 }
 
+/// The result of a call that its caller has asked not to wait. Where there are many, others run in between.
+#[inline]
+fn at_once(interest: Interest, result: io::Result<usize>) -> io::Result<usize> {
+    if result.is_ok() {
+        note_call(interest);
+    }
+    result
+}
+
 /// Receives by a socket: `receive` with a descriptor, flags, and how much there is already. There is room for
 /// `room` bytes.
 #[inline]
@@ -111,7 +120,7 @@ pub(crate) fn receive(
     const LOOKS: c_int = libc::MSG_PEEK;
     const AT_ONCE: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
     if flags & AT_ONCE != 0 {
-        return result(receive(fd, flags, 0));
+        return at_once(Interest::Read, result(receive(fd, flags, 0)));
     }
     if flags & libc::MSG_WAITALL != 0 && kind.is_stream() {
         return if flags & LOOKS != 0 {
@@ -171,7 +180,7 @@ pub(crate) fn transmit(
 ) -> io::Result<usize> {
     let (quietly, mut send) = (flags | libc::MSG_NOSIGNAL, Callers(send));
     let sent = if flags & libc::MSG_DONTWAIT != 0 {
-        send.get()(fd, quietly, 0)
+        at_once(Interest::Write, send.get()(fd, quietly, 0))
     } else {
         calls::transmit(
             Restart::AsAsked,

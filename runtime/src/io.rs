@@ -112,6 +112,15 @@ pub fn attempt_interruptible<T: Send>(
     }
 }
 
+/// For a call that was made past the runtime and that the kernel was asked not to block: it had no need to wait, as a
+/// call of [`attempt`] that succeeds at once. A green thread that makes many of these lets others run in between.
+#[inline]
+pub fn note_call(interest: Interest) {
+    if let Some(task) = current::green() {
+        scheduler::yield_if_due(task, Some(interest));
+    }
+}
+
 /// The attempt of a green thread.
 #[inline(always)]
 fn attempt_by<T: Send>(
@@ -160,7 +169,7 @@ fn attempt_at<T: Send>(
             match op(fd, Mode::NonBlocking) {
                 Ok(Attempt::Done(value)) => {
                     entry.pass_on(interest);
-                    scheduler::yield_if_due(task);
+                    scheduler::yield_if_due(task, Some(interest));
                     return Ok(value);
                 }
                 Ok(Attempt::Drained(value)) => {
@@ -168,7 +177,7 @@ fn attempt_at<T: Send>(
                     return Ok(value);
                 }
                 Ok(Attempt::More(_)) => {
-                    scheduler::yield_if_due(task);
+                    scheduler::yield_if_due(task, Some(interest));
                     if entry.is_still(interest, seen) {
                         continue;
                     }
@@ -448,7 +457,7 @@ fn attempt_green_at<T: Send>(
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Ok(Attempt::More(_)) => {
-                    scheduler::yield_if_due(task);
+                    scheduler::yield_if_due(task, Some(interest));
                     if entry.is_still(interest, seen) {
                         continue;
                     }
@@ -456,7 +465,7 @@ fn attempt_green_at<T: Send>(
                 }
                 other => {
                     entry.pass_on(interest);
-                    scheduler::yield_if_due(task);
+                    scheduler::yield_if_due(task, Some(interest));
                     return other.map(Attempt::into_inner);
                 }
             }
@@ -652,7 +661,7 @@ fn attempt_shared_at<T: Send>(
             Ok(None) => {}
             found => {
                 entry.share(interest);
-                scheduler::yield_if_due(task);
+                scheduler::yield_if_due(task, Some(interest));
                 return found;
             }
         }

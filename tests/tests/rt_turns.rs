@@ -3,9 +3,11 @@
 //! With one worker a thread that has said that it comes has parked by the time another one hears of
 //! it, unless the machine stops the worker in between, for so long that another takes over: so the
 //! order has to be right in one of a few attempts. Between descriptors (`try_clone`) there is none.
+//!
+//! And those whose calls never have to wait have their turns, too.
 
 use std::io::{Read, Write};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use std_shim::net::{TcpListener, TcpStream};
@@ -19,6 +21,8 @@ tests::in_each_mode!(
     writers_to_a_stream_have_their_turns,
     receivers_of_datagrams_have_their_turns,
     those_who_accept_have_their_turns,
+    the_next_request_is_the_next_turn,
+    a_turn_is_a_few_calls_where_none_waits,
 );
 
 const N_THREADS: usize = 20;
@@ -123,5 +127,54 @@ fn those_who_accept_have_their_turns(process: &Process) {
             (0..N_THREADS).map(|_| TcpStream::connect(address).unwrap()).collect();
         join(accepting);
         turns.were_in_order()
+    });
+}
+
+/// How many calls of a thread, none of which has to wait, come before the next run of a thread that it has woken.
+fn calls_before_another_runs(mut call: impl FnMut()) -> usize {
+    let [waits, ran] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let other = thread::spawn({
+        let (waits, ran) = (Arc::clone(&waits), Arc::clone(&ran));
+        move || {
+            waits.store(true, SeqCst);
+            thread::park();
+            ran.store(true, SeqCst);
+        }
+    });
+    while !waits.load(SeqCst) {
+        thread::yield_now();
+    }
+    other.thread().unpark();
+    let mut n_calls = 0;
+    while !ran.load(SeqCst) {
+        call();
+        n_calls += 1;
+    }
+    other.join().unwrap();
+    n_calls
+}
+
+fn the_next_request_is_the_next_turn(process: &Process) {
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let n_requests = thread::spawn(move || {
+            calls_before_another_runs(|| {
+                near.write_all(&[0]).unwrap();
+                far.read_exact(&mut [0]).unwrap();
+            })
+        });
+        let n_requests = n_requests.join().unwrap();
+        assert!(n_requests <= 2, "{n_requests} requests");
+    });
+}
+
+fn a_turn_is_a_few_calls_where_none_waits(process: &Process) {
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        // There is room for two hundred.
+        let (mut near, _far) = UnixStream::pair().unwrap();
+        let n_calls =
+            thread::spawn(move || calls_before_another_runs(|| near.write_all(&[0]).unwrap()));
+        let n_calls = n_calls.join().unwrap();
+        assert!(n_calls <= 64, "{n_calls} calls");
     });
 }

@@ -64,3 +64,13 @@ fn a_writer_of_a_unix_stream_ends_when_writing_is_shut_down() {
 fn what_a_child_accepts_has_the_timeouts_that_it_has_set_on_a_listener_of_its_parents() {
     assert_eq!(same("inherited", &[]), "recv -1, EAGAIN 1\n");
 }
+
+/// The next request is the next turn, also where a program asks the kernel itself not to wait: whoever is always
+/// answered in time keeps nobody waiting for milliseconds.
+#[test]
+fn a_thread_whose_calls_never_wait_has_one_turn_for_each_request() {
+    let mut command = std::process::Command::new(program("at_once"));
+    let output = green(&mut command).env("SYLVAN_WORKERS", "1").output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.trim().parse::<u32>().is_ok_and(|requests| requests <= 2), "{said}");
+}

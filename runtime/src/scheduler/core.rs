@@ -11,6 +11,7 @@ use super::inbox::Inbox;
 use super::owner::Owner;
 use super::queue::Queue;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::reactor::Interest;
 use crate::stack::{self, Class, Stack};
 use crate::sys::poller::Events;
 use crate::sys::thread;
@@ -23,6 +24,11 @@ const STACKS_ASLEEP_MAX: usize = 2;
 
 /// How many reservations a core holds back at most.
 const SURPLUS_MAX: usize = 16;
+
+/// Calls that a run may have, none of which had to wait, before its turn is over.
+const CALLS_MAX: u32 = 32;
+/// One of them was a write.
+const HAS_WRITTEN: u32 = 1 << 31;
 
 // Neighbours share no cache line.
 #[repr(align(128))]
@@ -44,8 +50,8 @@ pub(crate) struct Core {
     look: AtomicBool,
     /// The OS thread that has the core.
     worker: AtomicU32,
-    /// Calls in the present run that had no need to wait.
-    n_calls: AtomicU32,
+    /// Calls in the present run that had no need to wait, and `HAS_WRITTEN`.
+    calls: AtomicU32,
     /// Threads that have started here and have to stay (the shared mode).
     n_pinned: AtomicUsize,
     local: UnsafeCell<Local>,
@@ -136,7 +142,7 @@ impl Core {
             has_overflow: AtomicBool::new(false),
             look: AtomicBool::new(false),
             worker: AtomicU32::new(0),
-            n_calls: AtomicU32::new(0),
+            calls: AtomicU32::new(0),
             n_pinned: AtomicUsize::new(0),
             local: UnsafeCell::new(Local {
                 tick: 0,
@@ -172,15 +178,20 @@ impl Core {
     #[inline]
     pub(super) fn begin_run(&self) {
         // A run that has lost the core may count here too, which does no harm.
-        self.n_calls.store(0, Ordering::Relaxed);
+        self.calls.store(0, Ordering::Relaxed);
     }
 
-    /// The number of a call of the present run that had no need to wait.
+    /// Counts a call of the present run that had no need to wait. Whether the run has had its turn with it.
     #[inline]
-    pub(super) fn count_call(&self) -> u32 {
-        let n = self.n_calls.load(Ordering::Relaxed).wrapping_add(1);
-        self.n_calls.store(n, Ordering::Relaxed);
-        n
+    pub(super) fn count_call(&self, interest: Option<Interest>) -> bool {
+        let before = self.calls.load(Ordering::Relaxed);
+        let (written, is_next) = match interest {
+            Some(Interest::Read) => (0, before & HAS_WRITTEN != 0),
+            Some(Interest::Write) => (HAS_WRITTEN, false),
+            None => (0, false),
+        };
+        self.calls.store(before.wrapping_add(1) | written, Ordering::Relaxed);
+        is_next || before & !HAS_WRITTEN >= CALLS_MAX
     }
 
     /// How many threads have started here and have to stay (the shared mode).

@@ -26,9 +26,9 @@
 //! is alone on its core is laid *aside* there: that core starts it when it has nothing else to run. With
 //! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
-//! A thread whose calls never have to wait, since its socket is always ready or its file in memory,
-//! gives way when 10 ms have passed (`yield_if_due`). So does, in the shared mode, one that takes locks while
-//! it computes (`step_aside`): there nobody takes its core.
+//! A thread whose calls never have to wait, since its socket is always ready or its file in memory, yields at
+//! the next request, after 32 calls, and when 10 ms have passed (`yield_if_due`). After 10 ms so does, in the
+//! shared mode, one that takes locks while it computes (`step_aside`): there nobody takes its core.
 //!
 //! # Files
 //!
@@ -106,7 +106,7 @@ use crate::current;
 use crate::life::PerLife;
 use crate::os_thread::{self, OsThread};
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use crate::reactor;
+use crate::reactor::{self, Interest};
 use crate::report;
 use crate::sys::{self, futex};
 use crate::task::lease::Lease;
@@ -174,17 +174,18 @@ fn interrupt(core: usize) {
     }
 }
 
-/// Calls in a run that had no need to wait before it gives way: so many that it is its own doing
-/// that 10 ms have passed.
-const CALLS_MIN: u32 = 32;
-
-/// For a call of `task` that had no need to wait: lets others run first, if this run is made of such
-/// calls and somebody is to look at the event loop.
+/// For a call of `task` that had no need to wait: lets others run first, if this run has had its turn.
+///
+/// A thread whose peer always answers in time never has to wait. Where other programs want the processors,
+/// too, many do: the kernel lets the peer in while it is being written to. Such a run would go on for
+/// milliseconds while others wait for the core, and would be taken for one that computes. So its turn is over
+/// at the next request, which is a read after a write; after 32 calls; and when somebody is to look at the event
+/// loop. `None` stands for a blocking section.
 #[inline]
-pub(crate) fn yield_if_due(task: &Header) {
+pub(crate) fn yield_if_due(task: &Header, interest: Option<Interest>) {
     let core = get().core_of(task);
-    let is_due = core.count_call() >= CALLS_MIN && core.is_asked_to_look();
-    // It may have been bound by the call. One that has no core has no event loop to give way to.
+    let is_due = core.count_call(interest) || core.is_asked_to_look();
+    // It may have been bound by the call. One that has no core keeps nobody from one.
     if is_due && task.lease.get().is_some_and(|lease| !lease.is_revoked()) {
         task.exit().suspend(Switch::Yielded);
     }
@@ -506,7 +507,7 @@ impl Scheduler {
             None => habit.note(kept),
         }
         if kept {
-            yield_if_due(task);
+            yield_if_due(task, None);
         } else {
             // To the back of the global queue, until a worker with a core takes it on.
             task.exit().suspend(Switch::Yielded);
