@@ -206,8 +206,8 @@ mod reactor {
     mod waiter;
 
     pub(crate) use crate::tests::machine::reactor::{
-        bell, deregister, entry, entry_or_disowned, heir, may_be_copied, note_stray, on_refusal,
-        others, register,
+        bell, deregister, entry, entry_or_disowned, heir, looked, may_be_copied, note_stray,
+        on_refusal, others, register,
     };
     pub(crate) use call::Call;
     pub use call::Interest;

@@ -1,6 +1,6 @@
 //! The event loop is looked at, however many wait for their turn, and what it has not told yet counts.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tests::process::Process;
 tests::in_each_mode!(
     an_event_is_heard_beside_more_deadlines_than_can_be_met,
     data_that_came_in_time_is_read_after_the_timeout,
+    a_wait_that_a_long_run_comes_before_has_all_of_its_time,
 );
 
 fn compute(time: Duration) {
@@ -61,6 +62,29 @@ fn an_event_is_heard_beside_more_deadlines_than_can_be_met(process: &Process) {
         over.store(true, Relaxed);
         tickers.into_iter().for_each(|ticker| ticker.join().unwrap());
         echo.join().unwrap();
+    });
+}
+
+/// The worker has not looked at the clock for as long as the run takes, which is not to count for the wait.
+fn a_wait_that_a_long_run_comes_before_has_all_of_its_time(process: &Process) {
+    /// Enough for a wait to go by what the worker has seen of the clock.
+    const TIMEOUT: Duration = Duration::from_millis(600);
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let wait_after = |run_ms| {
+            let (mut near, far) = UnixStream::pair().unwrap();
+            near.set_read_timeout(Some(TIMEOUT)).unwrap();
+            thread::spawn(move || {
+                compute(Duration::from_millis(run_ms));
+                let begin = Instant::now();
+                let error = near.read(&mut [0]).unwrap_err();
+                let waited = begin.elapsed();
+                drop(far);
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                assert!(waited >= TIMEOUT, "{waited:?} after {run_ms} ms");
+            })
+        };
+        let waits: Vec<_> = [0, 1, 3, 5, 8, 13, 30, 60].map(wait_after).into();
+        waits.into_iter().for_each(|wait| wait.join().unwrap());
     });
 }
 

@@ -258,7 +258,8 @@ impl Entry {
         {
             return Ok(());
         }
-        let latest_ns = state.latest(interest, call);
+        let core = task.core.load(Ordering::Relaxed);
+        let latest_ns = state.latest(core, interest, call);
         self.park(task, fd, interest, seen, call, latest_ns, state)
     }
 

@@ -52,7 +52,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::clock;
+use crate::clock::{self, LastLook, Look};
 use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -60,12 +60,16 @@ use crate::sys::poller::{Events, Poller};
 use crate::sys::thread;
 use crate::task::list::List;
 use crate::task::state;
-use crate::timer;
+use crate::timer::{self, Until};
 
 /// The event loop of a core.
 #[derive(Debug)]
+// Each in lines of its own, as its core writes to it with each look.
+#[repr(align(128))]
 pub(crate) struct Loop {
     poller: Poller,
+    /// What the core has last seen of the clock.
+    looked: LastLook,
     n_registered: AtomicUsize,
     /// Ends the wait of the OS thread that has the core.
     interrupt: fn(usize),
@@ -83,7 +87,7 @@ pub(crate) fn make(n_cores: usize, interrupt: fn(usize)) -> io::Result<Box<[Loop
     let new = || {
         let poller = Poller::new()?;
         poller.numbers().into_iter().try_for_each(|number| try_entry(number).map(drop))?;
-        Ok(Loop { poller, n_registered: AtomicUsize::new(0), interrupt })
+        Ok(Loop { poller, looked: LastLook::new(), n_registered: AtomicUsize::new(0), interrupt })
     };
     (0..n_cores).map(|_| new()).collect()
 }
@@ -265,8 +269,8 @@ pub(crate) fn has_registrations(core: usize) -> bool {
     event_loop(core).n_registered.load(Ordering::Relaxed) != 0
 }
 
-/// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`. What the clock
-/// says after the wait.
+/// Looks at a core's event loop, for at most `timeout`: the tasks that can go on go into `ready`. The look at the
+/// clock after the wait.
 ///
 /// With thousands of connections an entry, and the stack of who waits there, are in no cache any
 /// more. So all entries are asked for before the first one is read, and so is each stack when its
@@ -276,16 +280,16 @@ pub(crate) fn poll(
     timeout: Option<Duration>,
     events: &mut Events,
     ready: &mut List,
-) -> u64 {
+) -> Look {
     if let Err(error) = event_loop(core).poller.wait(events, timeout) {
         if !is_of_lost(&error) {
             crate::report::fatal(format_args!("failed to wait for events: {error}"));
         }
         renew_lost();
     }
-    let now_ns = clock::now_ns();
+    let look = Look::now();
     // Before anybody is woken.
-    state::now::note(now_ns);
+    state::now::note(look.ns);
     for event in events.iter() {
         if let Some(entry) = entry(entry::from_token(event.token).0) {
             entry.prefetch();
@@ -297,15 +301,29 @@ pub(crate) fn poll(
             entry.dispatch(generation, event, ready);
         }
     }
-    now_ns
+    look
 }
 
-/// Tells whose deadlines have passed on a core, which is awake: the tasks that can go on go into `due`.
+/// Tells whose deadlines have passed on a core, which is awake: the tasks that can go on go into `due`. By the
+/// core, after its look at the clock.
 #[inline]
-pub(crate) fn ring(core: usize, now_ns: u64, due: &mut List) {
-    if timer::shard(core).ring(now_ns, due) {
-        ring_bells(core, now_ns, due);
+pub(crate) fn ring(core: usize, look: Look, due: &mut List) {
+    event_loop(core).looked.note(look);
+    if timer::shard(core).ring(look.ns, due) {
+        ring_bells(core, look.ns, due);
     }
+}
+
+/// How long a core is to sleep.
+#[inline]
+pub(crate) fn left(core: usize, until: Until) -> Duration {
+    if until.roughly { looked(core).left(until.ns) } else { clock::left(until.ns, clock::now_ns()) }
+}
+
+/// What a core has last seen of the clock.
+#[inline]
+pub(crate) fn looked(core: usize) -> &'static LastLook {
+    &event_loop(core).looked
 }
 
 /// The same by anybody, whether the core sleeps or not.

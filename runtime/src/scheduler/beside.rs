@@ -258,11 +258,11 @@ impl Run {
     /// Takes what the event loop and the deadlines have to where all cores find it, and wakes one.
     fn relieve(&self, scheduler: &'static Scheduler, core: &Core, events: &mut Events) {
         let mut ready = List::new();
-        let now_ns = reactor::poll(core.index, Some(Duration::ZERO), events, &mut ready);
+        let look = reactor::poll(core.index, Some(Duration::ZERO), events, &mut ready);
         if events.any_wake() && !core.owner.is_in(self.seen) {
             reactor::wake(core.index);
         }
-        reactor::ring_beside(core.index, now_ns, &mut ready);
+        reactor::ring_beside(core.index, look.ns, &mut ready);
         if !ready.is_empty() {
             record::record_woken_beside(&ready);
             scheduler.woken.push_all(&mut ready);

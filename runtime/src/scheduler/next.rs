@@ -23,7 +23,7 @@ use super::queue::Queue;
 use super::record;
 use super::relay::Worker;
 use super::{Scheduler, TlsMode};
-use crate::clock;
+use crate::clock::{self, Look};
 use crate::reactor;
 use crate::sys::BATCH;
 use crate::task::Runnable;
@@ -288,23 +288,23 @@ impl Scheduler {
 
     /// Looks at the event loop and at the deadlines, unless it has just done so and nobody asks for it.
     fn look(&self, core: &Core, local: &mut Local, asked: bool) {
-        let mut now_ns = clock::now_ns();
-        state::now::note(now_ns);
-        if !asked && now_ns.saturating_sub(local.looked_ns) < LOOK_PAUSE_NS {
+        let mut look = Look::now();
+        state::now::note(look.ns);
+        if !asked && look.ns.saturating_sub(local.looked_ns) < LOOK_PAUSE_NS {
             return;
         }
-        local.looked_ns = now_ns;
+        local.looked_ns = look.ns;
         let mut woken = List::new();
         // Further events are as well off in the kernel while many wait here; but not for longer than
         // it takes until somebody asks, since deadlines alone may keep as many waiting for good.
         if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
             let now = Some(Duration::ZERO);
-            now_ns = reactor::poll(core.index, now, &mut local.events, &mut woken);
+            look = reactor::poll(core.index, now, &mut local.events, &mut woken);
             local.counts.n_looks += 1;
             local.counts.n_events += local.events.len() as u64;
             record::record_look(core, &local.events);
         }
-        reactor::ring(core.index, now_ns, &mut woken);
+        reactor::ring(core.index, look, &mut woken);
         self.enqueue_woken(core, local, woken);
     }
 

@@ -288,18 +288,17 @@ impl Scheduler {
         };
         let mut woken = List::new();
         let wait = || {
-            let deadline_ns = deadlines.sleep();
-            let timeout = deadline_ns.map(|deadline| clock::left(deadline, clock::now_ns()));
+            let timeout = deadlines.sleep().map(|until| reactor::left(core.index, until));
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);
             }
-            let now_ns = reactor::poll(core.index, timeout, &mut local.events, &mut woken);
+            let look = reactor::poll(core.index, timeout, &mut local.events, &mut woken);
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Awake, 0);
                 record::record_look(core, &local.events);
             }
             local.counts.n_events += local.events.len() as u64;
-            reactor::ring(core.index, now_ns, &mut woken);
+            reactor::ring(core.index, look, &mut woken);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);

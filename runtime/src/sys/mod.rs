@@ -64,6 +64,7 @@ pub(crate) mod kernel;
 
 pub(crate) mod barrier;
 pub(crate) mod cache;
+pub(crate) mod counter;
 pub(crate) mod file;
 pub(crate) mod high;
 pub(crate) mod memory;

@@ -335,7 +335,7 @@ fn an_alarm_that_is_set_while_its_core_falls_asleep_rings() {
         while !has_rung() {
             let mut now_ns = 0;
             let wait = || match timer::shard(0).sleep() {
-                Some(deadline_ns) => now_ns = deadline_ns,
+                Some(until) => now_ns = until.ns,
                 None => CORE.poll(),
             };
             let _ = idle.sleep(0, &CORE.asleep, false, |_| has_rung(), wait);

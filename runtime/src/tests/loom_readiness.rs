@@ -166,7 +166,7 @@ fn a_bell_that_nobody_waits_for_is_set_again_by_who_does() {
         while !is_done() {
             let mut now_ns = 0;
             let wait = || match timer::shard(0).sleep() {
-                Some(rings_ns) => now_ns = rings_ns,
+                Some(until) => now_ns = until.ns,
                 None => CORE.poll(),
             };
             let _ = idle.sleep(0, &CORE.asleep, false, |_| is_done(), wait);

@@ -215,6 +215,17 @@ pub(crate) mod clock {
     pub(crate) fn set_ns(now: u64) {
         NOW_NS.store(now, Ordering::Relaxed);
     }
+
+    pub(crate) const BEHIND_NS: u64 = 0;
+
+    /// Whoever asks looks.
+    pub(crate) struct LastLook;
+
+    impl LastLook {
+        pub(crate) fn after(&self, time_ns: u64) -> u64 {
+            now_ns().saturating_add(time_ns)
+        }
+    }
 }
 
 pub(crate) mod sys {
@@ -331,6 +342,7 @@ pub(crate) mod reactor {
 
     use loom::sync::{Condvar, Mutex};
 
+    use crate::clock::LastLook;
     use crate::reactor::{Entry, Origin};
     use crate::sys::Event;
     use crate::task::list::List;
@@ -375,6 +387,10 @@ pub(crate) mod reactor {
 
     pub(crate) fn bell<N>(_: N) -> Option<&'static Bell> {
         Some(&BELL)
+    }
+
+    pub(crate) fn looked(_: usize) -> &'static LastLook {
+        &LastLook
     }
 
     /// A core tells whose deadlines have passed.

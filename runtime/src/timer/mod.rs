@@ -17,6 +17,7 @@ use std::ptr::NonNull;
 
 use sylvan_sight::table;
 
+use crate::clock;
 use crate::life::PerLife;
 use crate::lock::Lock;
 use crate::primitive::{AtomicU32, Cell, Ordering, global};
@@ -139,6 +140,14 @@ pub(crate) fn lateness_ns(time_ns: u64) -> u64 {
     (time_ns >> 7) + (1 << coarse::SLOT_NS_LOG2)
 }
 
+/// Until when a core sleeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until {
+    pub(crate) ns: u64,
+    /// It is a bell that rings then, and no alarm soon after: a little later will do.
+    pub(crate) roughly: bool,
+}
+
 /// The deadlines of one core.
 pub(crate) struct Shard(Lock<Timers>);
 
@@ -155,11 +164,8 @@ global! {
 
 /// Makes the shards, one for each core.
 pub(crate) fn begin(n_cores: usize) {
-    let shard = || Timers {
-        wheel: Wheel::new(crate::clock::now_ns()),
-        coarse: Coarse::new(),
-        sleeps_until_ns: 0,
-    };
+    let shard =
+        || Timers { wheel: Wheel::new(clock::now_ns()), coarse: Coarse::new(), sleeps_until_ns: 0 };
     SHARDS.begin((0..n_cores).map(|_| Shard(Lock::new(shard()))).collect());
 }
 
@@ -247,11 +253,17 @@ impl Shard {
 
     /// Says that the core sleeps from now on; until when, at most.
     #[inline]
-    pub(crate) fn sleep(&self) -> Option<u64> {
+    pub(crate) fn sleep(&self) -> Option<Until> {
         let mut timers = self.0.lock();
-        let next = timers.next_ns();
-        timers.sleeps_until_ns = next.unwrap_or(u64::MAX);
-        next
+        let bell_ns = timers.coarse.next_ns().unwrap_or(u64::MAX);
+        let bell_at_the_latest_ns = bell_ns.saturating_add(clock::BEHIND_NS);
+        let alarm_ns = if timers.wheel.is_empty() { None } else { timers.wheel.next_deadline_ns() };
+        let alarm_ns = alarm_ns.unwrap_or(u64::MAX);
+        let roughly = bell_at_the_latest_ns <= alarm_ns;
+        timers.sleeps_until_ns =
+            if roughly { bell_at_the_latest_ns } else { bell_ns.min(alarm_ns) };
+        let ns = bell_ns.min(alarm_ns);
+        (ns != u64::MAX).then_some(Until { ns, roughly })
     }
 
     /// Whether any alarm is set.

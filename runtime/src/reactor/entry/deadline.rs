@@ -38,11 +38,35 @@
 //!
 //! # Never early
 //!
-//! A deadline is the time at the beginning of the wait and the timeout, and a visit compares it with the time.
-//! The bell says only when to visit: late by up to a 128th of the time-out, and by half a millisecond.
+//! A deadline is no earlier than the time at the beginning of the wait and the timeout, and a visit compares it
+//! with the time. The bell says only when to visit: late by up to a 128th of the timeout, and by half a
+//! millisecond.
+//!
+//! # No look at the clock
+//!
+//! A wait for long, half a second or more, does not look at the clock if the core has done so within the last
+//! four milliseconds ([`LastLook::after`]). It takes the time of that look *and these four milliseconds* for its
+//! beginning. So it ends no earlier than it would with a look, and later by at most a 128th.
+//!
+//! What is left to be sure of is that they have not passed. The number of runs since the look tells nothing, for
+//! one run may compute for a second. The processor's counter does (`sys::counter`). A core notes what the counter
+//! says *before* it looks at the clock, and a wait reads the counter *after* it has read the note. Both can but
+//! make the look seem older. So can whatever happens in between: the OS thread loses its processor; it runs on
+//! another one, or in another machine, whose counter is behind, and the difference is huge; the core has looked
+//! once more and the wait sees one half of that note, which is the time.
+//!
+//! - A note is the core's own, written between two runs. A thread that has lost its core reads it all the same:
+//!   what holds of it does not depend on who reads.
+//! - The counter goes on at one rate, or it is not used. How fast is not measured, but at least 500 MHz, where the
+//!   slowest processors have 800 and most have 2,000 or more: there "four milliseconds" is one.
+//!
+//! A worker that is to sleep until a bell rings does the same: it may sleep for four milliseconds too long, if it
+//! is to sleep for half a second or more.
+//!
+//! [`LastLook::after`]: crate::clock::LastLook::after
 
 use super::super::waiter::Waiter;
-use super::super::{Call, Interest};
+use super::super::{Call, Interest, looked};
 use super::{Entry, State};
 use crate::clock;
 use crate::scheduler;
@@ -53,14 +77,14 @@ impl State {
     /// Until when a call that is about to wait may be kept waiting, by the descriptor's timeout; `None` if
     /// its time is up.
     #[inline]
-    pub(super) fn latest(&self, interest: Interest, call: &mut Call<'_>) -> Option<u64> {
+    pub(super) fn latest(&self, core: u32, interest: Interest, call: &mut Call<'_>) -> Option<u64> {
         // How long it may wait is settled when it begins to, as in the kernel: what the program sets from
         // then on is for the next one.
         if call.turn == 0
             && call.deadline_ns == Call::NEVER
             && let Some(timeout_ns) = self.options.timeout_ns(interest)
         {
-            call.deadline_ns = clock::now_ns().saturating_add(timeout_ns);
+            call.deadline_ns = looked(core as usize).after(timeout_ns);
             return Some(call.deadline_ns.saturating_add(timer::lateness_ns(timeout_ns)));
         }
         call.latest_ns()
