@@ -7,8 +7,35 @@ use super::Args;
 /// Clients of the scene `beside`.
 pub const CLIENTS: usize = 8;
 
-/// How long each of them sleeps between two echoes.
-pub const PAUSE: Duration = Duration::from_millis(2);
+/// How long each of them sleeps between two echoes; if they are `drifting`, on average.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How long a client sleeps between two echoes.
+///
+/// By the same time each, clients that began together stay in step: all of them ask at once, and each waits for those
+/// before it. At random, from half of it to three halves, they ask as clients do that know nothing of each other.
+#[derive(Clone)]
+pub struct Pauses {
+    drifting: bool,
+    state: u32,
+}
+
+impl Pauses {
+    /// Those of one client.
+    #[must_use]
+    pub fn new(args: &Args, client: usize) -> Self {
+        Self { drifting: args.number("drifting", 0) != 0, state: client as u32 }
+    }
+
+    /// The next one.
+    pub fn next(&mut self) -> Duration {
+        if !self.drifting {
+            return PAUSE;
+        }
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        PAUSE / 2 + PAUSE * (self.state >> 16) / (1 << 16)
+    }
+}
 
 /// How long who computes sleeps between two bursts.
 pub const BREATH: Duration = Duration::from_millis(1);

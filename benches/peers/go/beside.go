@@ -19,6 +19,20 @@ const (
 	besideMessage = 64
 )
 
+// pauses says how long a client sleeps between two echoes: as the kit's of the same name.
+type pauses struct {
+	drifting bool
+	state    uint32
+}
+
+func (p *pauses) next() time.Duration {
+	if !p.drifting {
+		return pause
+	}
+	p.state = p.state*1_664_525 + 1_013_904_223
+	return pause/2 + pause*time.Duration(p.state>>16)/(1<<16)
+}
+
 func burst() time.Duration {
 	return time.Duration(number("burst", 5)) * time.Millisecond
 }
@@ -52,8 +66,10 @@ func beside() {
 		}()
 	}
 	roundTrips := make([][]time.Duration, clients)
+	drifting := number("drifting", 0) != 0
 	together(clients, func(client int) {
-		roundTrips[client] = ask(listener.Addr().String(), span/4, span)
+		pauses := pauses{drifting, uint32(client)}
+		roundTrips[client] = ask(listener.Addr().String(), pauses, span/4, span)
 	})
 	stop.Store(true)
 	tell(slices.Concat(roundTrips...))
@@ -72,12 +88,12 @@ func echoExactly(stream net.Conn) {
 	}
 }
 
-func ask(address string, warm, span time.Duration) (roundTrips []time.Duration) {
+func ask(address string, pauses pauses, warm, span time.Duration) (roundTrips []time.Duration) {
 	stream, err := net.Dial("tcp", address)
 	must(err)
 	defer stream.Close()
 	message := make([]byte, besideMessage)
-	for start := time.Now(); time.Since(start) < warm+span; time.Sleep(pause) {
+	for start := time.Now(); time.Since(start) < warm+span; time.Sleep(pauses.next()) {
 		begin := time.Now()
 		_, err := stream.Write(message)
 		must(err)

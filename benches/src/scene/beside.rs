@@ -11,20 +11,31 @@ pub(super) const BESIDE: Scene = Scene {
     about: "eight clients that ask for echoes beside threads that compute",
     quick: true,
     needs: None,
-    cases: |bench| [(1, 5), (2, 5), (1, 8)].map(|(n, ms)| beside(bench, n, ms)).into(),
+    cases: |bench| {
+        let in_step = [(1, 5), (2, 5), (1, 8), (0, 0)].map(|(n, ms)| beside(bench, n, ms, false));
+        let drifting = [(0, 0), (1, 5), (2, 5)].map(|(n, ms)| beside(bench, n, ms, true));
+        in_step.into_iter().chain(drifting).collect()
+    },
 };
 
 const BESIDE_COLUMNS: &[Column] =
     &[cost("p90 µs"), cost("p99 µs"), aside("p50 µs"), aside("max ms")];
 
-fn beside(bench: &Bench, burners: usize, burst: usize) -> Case {
-    let plural = if burners == 1 { "" } else { "s" };
-    let title = format!("beside {burners} thread{plural}, {burst} ms bursts, {}", on(bench, 2));
+/// Clients that began together and pause for the same time each ask in step; if they are `drifting`, they do not.
+fn beside(bench: &Bench, burners: usize, burst: usize, drifting: bool) -> Case {
+    let work = match burners {
+        0 => "nothing".to_owned(),
+        1 => format!("1 thread, {burst} ms bursts"),
+        _ => format!("{burners} threads, {burst} ms bursts"),
+    };
+    let clients = if drifting { "clients that drift, " } else { "" };
+    let title = format!("beside {work}, {clients}{}", on(bench, 2));
     let run = move |bench: &Bench, peer: &Peer| {
         let target = bench.target.as_millis().to_string();
         let settings = vec![
             ("burners", burners.to_string()),
             ("burst", burst.to_string()),
+            ("drifting", u8::from(drifting).to_string()),
             ("target", target),
         ];
         let found = bench.start(peer, "beside", 2, settings)?.measure()?;

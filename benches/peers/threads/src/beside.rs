@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kit::Args;
-use kit::beside::{BREATH, CLIENTS, PAUSE, burst, compute, span, tell, warm};
+use kit::beside::{BREATH, CLIENTS, Pauses, burst, compute, span, tell, warm};
 
 const MESSAGE: usize = 64;
 
@@ -16,6 +16,7 @@ const MESSAGE: usize = 64;
 pub(crate) fn beside(args: &Args) {
     let (burners, burst) = (args.number("burners", 1), burst(args));
     let (warm, span) = (warm(args), span(args));
+    let pauses: Vec<_> = (0..CLIENTS).map(|client| Pauses::new(args, client)).collect();
     let stop = Arc::new(AtomicBool::new(false));
     let scene = move || {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -30,8 +31,8 @@ pub(crate) fn beside(args: &Args) {
                 }
             });
         }
-        let client = |_| thread::spawn(move || ask(address, warm, span));
-        let clients: Vec<_> = (0..CLIENTS).map(client).collect();
+        let client = |pauses| thread::spawn(move || ask(address, pauses, warm, span));
+        let clients: Vec<_> = pauses.into_iter().map(client).collect();
         let all = clients.into_iter().flat_map(|client| client.join().expect("an echo"));
         let all = all.collect();
         stop.store(true, Ordering::Relaxed);
@@ -50,7 +51,7 @@ fn serve(listener: &TcpListener) {
     }
 }
 
-fn ask(address: SocketAddr, warm: Duration, span: Duration) -> Vec<Duration> {
+fn ask(address: SocketAddr, mut pauses: Pauses, warm: Duration, span: Duration) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).expect("a server");
     stream.set_nodelay(true).expect("a TCP socket");
     let mut message = [1; MESSAGE];
@@ -63,7 +64,7 @@ fn ask(address: SocketAddr, warm: Duration, span: Duration) -> Vec<Duration> {
         if start.elapsed() >= warm {
             round_trips.push(begin.elapsed());
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pauses.next());
     }
     round_trips
 }

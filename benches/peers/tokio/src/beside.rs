@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::Args;
-use kit::beside::{BREATH, CLIENTS, PAUSE, burst, compute, span, tell, warm};
+use kit::beside::{BREATH, CLIENTS, Pauses, burst, compute, span, tell, warm};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::{task, time};
@@ -18,6 +18,7 @@ const MESSAGE: usize = 64;
 pub(crate) fn beside(executor: &Executor, args: &Args) {
     let (burners, burst) = (args.number("burners", 1), burst(args));
     let (warm, span) = (warm(args), span(args));
+    let pauses: Vec<_> = (0..CLIENTS).map(|client| Pauses::new(args, client)).collect();
     tell(executor.run(async move {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -32,7 +33,8 @@ pub(crate) fn beside(executor: &Executor, args: &Args) {
                 }
             });
         }
-        let clients: Vec<_> = (0..CLIENTS).map(|_| task::spawn(ask(address, warm, span))).collect();
+        let client = |pauses| task::spawn(ask(address, pauses, warm, span));
+        let clients: Vec<_> = pauses.into_iter().map(client).collect();
         let mut all = Vec::new();
         for client in clients {
             all.extend(client.await.expect("an echo"));
@@ -54,7 +56,12 @@ async fn serve(listener: TcpListener) {
     }
 }
 
-async fn ask(address: SocketAddr, warm: Duration, span: Duration) -> Vec<Duration> {
+async fn ask(
+    address: SocketAddr,
+    mut pauses: Pauses,
+    warm: Duration,
+    span: Duration,
+) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).await.expect("a server");
     stream.set_nodelay(true).expect("a TCP socket");
     let mut message = [1; MESSAGE];
@@ -67,7 +74,7 @@ async fn ask(address: SocketAddr, warm: Duration, span: Duration) -> Vec<Duratio
         if start.elapsed() >= warm {
             round_trips.push(begin.elapsed());
         }
-        time::sleep(PAUSE).await;
+        time::sleep(pauses.next()).await;
     }
     round_trips
 }
