@@ -231,6 +231,24 @@ fn who_has_the_lock_itself_that_it_waits_for_is_not_told_as_waiting_for_main() {
 }
 
 #[test]
+fn a_process_whose_first_thread_has_ended_is_shown_by_its_number() {
+    let program = whole::program("looked_at");
+    let scene = Scene::start(whole::green(Command::new(program).arg("the first thread ends")));
+    let stat = format!("/proc/{}/stat", scene.pid());
+    let begin = std::time::Instant::now();
+    while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "it does not end");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let scene = scene.at_rest(LOOK);
+    let said = ps(&scene);
+    let head = format!("process {}: 2 green threads, ", scene.pid());
+    assert!(said.stdout.starts_with(&head), "no {head} in\n{}", said.stdout);
+    let pipe = format!(" pipe {}, read, for ", scene.said["descriptor"][0]);
+    assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+}
+
+#[test]
 fn joins_and_locks_of_ended_threads_are_shown_in_a_whole_program() {
     let scene =
         Scene::start(whole::green(&mut Command::new(whole::program("orphans")))).at_rest(LOOK);

@@ -1,4 +1,5 @@
-// Two threads that wait, for those who look at the program from outside; and one in a child that it forks.
+// Two threads that wait, for those who look at the program from outside; and one in a child that it forks. With an
+// argument the first thread ends.
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -21,7 +22,8 @@ static void *locks(void *unused) {
     return NULL;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    (void)argv;
     pthread_t reader, locker;
     char byte;
     if (pipe(pipe_of) != 0) {
@@ -40,5 +42,8 @@ int main(void) {
     printf("child %d\n", child);
     printf("descriptor %d\nlock %p\nready\n", pipe_of[0], (void *)&lock);
     fflush(stdout);
+    if (argc > 1) {
+        pthread_exit(NULL);
+    }
     return (int)read(0, &byte, 1);
 }

@@ -12,20 +12,24 @@ use super::{Reason, Refusal};
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) pid: u32,
+    /// The thread of it by whose number the kernel tells of it: the first one, as long as that is there.
+    pub(super) by: u32,
     pub(super) mappings: Vec<Mapping>,
 }
 
 impl Live {
     pub(super) fn open(pid: u32) -> Result<Self, Refusal> {
         let whose = || format!("process {pid}");
-        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).map_err(|error| match error
-            .kind()
-        {
+        let mut live = Self::open_by(pid, pid).map_err(|error| match error.kind() {
             io::ErrorKind::PermissionDenied => Reason::NoRight.with(whose()),
             _ => Reason::NoProcess.with(whose()),
         })?;
-        let mappings: Vec<_> = maps.lines().filter_map(Mapping::parse).collect();
-        let live = Self { pid, mappings };
+        // So it is where the first thread has ended, and others go on.
+        if live.mappings.is_empty() {
+            let has_any = |it: &Self| !it.mappings.is_empty();
+            let by_another = |by| Self::open_by(pid, by).ok().filter(has_any);
+            live = os_threads(pid).find_map(by_another).unwrap_or(live);
+        }
         // So it is of one that has ended and that nobody has waited for, of the kernel's own, and for a moment of
         // one that begins.
         let Some(first) = live.mappings.first() else {
@@ -39,13 +43,18 @@ impl Live {
         }
     }
 
+    fn open_by(pid: u32, by: u32) -> io::Result<Self> {
+        let maps = fs::read_to_string(format!("/proc/{by}/maps"))?;
+        Ok(Self { pid, by, mappings: maps.lines().filter_map(Mapping::parse).collect() })
+    }
+
     fn is_dead(&self) -> bool {
         self.state().is_none_or(|state| matches!(state, 'Z' | 'X'))
     }
 
     /// What the kernel says that it does.
     pub(super) fn state(&self) -> Option<char> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.by)).ok()?;
         stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
     }
 
@@ -66,13 +75,19 @@ impl Live {
     }
 }
 
+/// The numbers of the OS threads of a process.
+pub(super) fn os_threads(pid: u32) -> impl Iterator<Item = u32> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    tasks.filter_map(|task| task.file_name().to_str()?.parse().ok())
+}
+
 impl Batched for Live {
     fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
         let [local, remote] = vectors(pieces);
         let n = local.len() as libc::c_ulong;
         // SAFETY: the local pieces are borrowed uniquely for the call; the kernel looks at the others.
         let n = unsafe {
-            libc::process_vm_readv(self.pid.cast_signed(), local.as_ptr(), n, remote.as_ptr(), n, 0)
+            libc::process_vm_readv(self.by.cast_signed(), local.as_ptr(), n, remote.as_ptr(), n, 0)
         };
         usize::try_from(n).map_err(|_| io::Error::last_os_error())
     }
@@ -86,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_keeps_nothing_from_being_read_that_can() {
-        let live = Live { pid: std::process::id(), mappings: Vec::new() };
+        let pid = std::process::id();
+        let live = Live { pid, by: pid, mappings: Vec::new() };
         let word = 7_u64;
         let at = (&raw const word).addr() as u64;
         let mut bytes = vec![[0_u8; 8]; 3 * Live::PIECES_MAX];

@@ -89,8 +89,12 @@ impl Process {
 
     /// Its number; none of a core file.
     pub(crate) fn pid(&self) -> Option<u32> {
+        self.live().map(|live| live.pid)
+    }
+
+    fn live(&self) -> Option<&Live> {
         match &self.source {
-            Source::Live(live) => Some(live.pid),
+            Source::Live(live) => Some(live),
             Source::Core(_) => None,
         }
     }
@@ -118,7 +122,7 @@ impl Process {
         match &self.source {
             // As the process sees it. Its program can be read even if it has gone from its folder.
             Source::Live(live) => {
-                let of = |name| PathBuf::from(format!("/proc/{}/{name}", live.pid));
+                let of = |name| PathBuf::from(format!("/proc/{}/{name}", live.by));
                 if fs::read_link(of("exe")).is_ok_and(|program| program == file) {
                     return of("exe");
                 }
@@ -235,22 +239,20 @@ impl Memory for Process {
 
 impl Procfs for Process {
     fn open(&self, name: &str) -> Option<Box<dyn Read>> {
-        Some(Box::new(File::open(format!("/proc/{}/{name}", self.pid()?)).ok()?))
+        Some(Box::new(File::open(format!("/proc/{}/{name}", self.live()?.by)).ok()?))
     }
 
     fn link(&self, name: &str) -> Option<String> {
-        let link = fs::read_link(format!("/proc/{}/{name}", self.pid()?)).ok()?;
+        let link = fs::read_link(format!("/proc/{}/{name}", self.live()?.by)).ok()?;
         Some(link.to_string_lossy().into_owned())
     }
 
     fn os_threads(&self) -> Vec<u32> {
-        let Some(pid) = self.pid() else { return Vec::new() };
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect()
+        self.live().map_or_else(Vec::new, |live| live::os_threads(live.pid).collect())
     }
 
     fn now_ns(&self) -> Option<u64> {
-        self.pid()?;
+        self.live()?;
         let now = clock_gettime(ClockId::Monotonic);
         Some(now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned())
     }
