@@ -100,6 +100,7 @@ use self::spare::{Fate, Job, Spares};
 pub(crate) use self::start::{Settings, prepare};
 use self::watch::Watch;
 use crate::attributes;
+use crate::clock;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
@@ -389,7 +390,7 @@ impl Scheduler {
                 || !core.inbox.is_empty()
                 || self.any_global()
                 || reactor::has_registrations(core.index)
-                || !timer::shard(core.index).is_empty())
+                || timer::shard(core.index).is_awaited(clock::now_ns()))
     }
 
     /// For the monitor: preempts a worker that is stuck in the run that was seen. `false` if no

@@ -121,7 +121,7 @@ pub(crate) fn is_unattended(_: usize) -> bool {
 }
 
 /// Nobody computes for long here.
-pub(crate) fn yield_if_due(_: &Header) {}
+pub(crate) fn yield_if_due<I>(_: &Header, _: I) {}
 
 /// The one event loop is always attended to.
 pub(crate) fn attendant(_: Option<u32>) -> Option<u32> {

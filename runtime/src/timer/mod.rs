@@ -266,9 +266,11 @@ impl Shard {
         (ns != u64::MAX).then_some(Until { ns, roughly })
     }
 
-    /// Whether any alarm is set.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.lock().next_ns().is_none()
+    /// Whether anybody waits for the core to tell the time: an alarm is set, or a bell is late. One that has not
+    /// rung yet says nothing: it stays set when whoever it was set for has what they waited for.
+    pub(crate) fn is_awaited(&self, now_ns: u64) -> bool {
+        let timers = self.0.lock();
+        !timers.wheel.is_empty() || timers.coarse.next_ns().is_some_and(|next_ns| next_ns <= now_ns)
     }
 }
 
@@ -294,5 +296,29 @@ impl Timers {
             }
         });
         self.coarse.next_ns().is_some_and(|next_ns| next_ns <= now_ns)
+    }
+}
+
+#[cfg(all(test, not(sylvan_loom)))]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+
+    #[test]
+    fn a_bell_that_is_set_is_no_work_before_it_rings() {
+        let coarse = Coarse::new();
+        let timers = Timers { wheel: Wheel::new(0), coarse, sleeps_until_ns: 0 };
+        let shard = Shard(Lock::new(timers));
+        let bell: &Bell = Box::leak(Box::new(Bell::new(0)));
+        let rings_ns = shard.0.lock().coarse.insert(bell, 1_000_000_000, 0);
+        assert!(!shard.is_awaited(rings_ns - 1));
+        assert!(shard.is_awaited(rings_ns));
+        shard.0.lock().coarse.remove(bell);
+        let alarm = Alarm::for_task(ptr::null(), 1_000_000_000);
+        shard.0.lock().wheel.insert(&alarm);
+        assert!(shard.is_awaited(0));
+        shard.0.lock().wheel.remove(&alarm);
+        assert!(!shard.is_awaited(u64::MAX));
     }
 }
