@@ -28,7 +28,9 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               of who has the lock, where SYLVAN_DEADLOCK has it noted), `owner_ended`
               (whether that one has ended), `holders` (the numbers of those who most
               likely have the lock), `senders` (how many, of a channel that a
-              receiver waits for), `joins` (a number), `left_s`,
+              receiver waits for), `joins` (a number), `scope` (the numbers of
+              threads that a scope most likely waits for), `in_scope` (how many it
+              waits for), `left_s`,
               and `words`, what `sylvan ps` says; `waited_s`, for how long it has been
               parked or runnable, or has waited for a lock; and `call`, in a blocking
               section the call of the kernel that it is in
@@ -106,7 +108,7 @@ fn thread(account: &Account, row: &Row) -> String {
             None => (None, None),
         };
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"scope\":{},\"in_scope\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             or_null(wait.descriptor),
             or_null(row.file.as_deref().map(text)),
@@ -116,6 +118,8 @@ fn thread(account: &Account, row: &Row) -> String {
             list(wait.holders.iter().map(|holder| who(*holder))),
             or_null(wait.senders),
             or_null(wait.joins),
+            list(wait.scope.iter().map(|it| who(*it))),
+            or_null(wait.n_in_scope),
             or_null(row.left.map(|left| left.as_secs_f64())),
             text(&account.words(row)),
         )

@@ -5,7 +5,7 @@
 //! program calls it: its own interface is the crate's root and [`thread`](crate::thread).
 
 pub use crate::local_pointer;
-pub use crate::owners::{forget_owner, note_owner, notes_owners};
+pub use crate::owners::{forget_owner, forget_scope, note_owner, note_scope, notes_owners};
 pub use crate::panic::install_panic_hook;
 pub use crate::park::{
     Interrupt, LockWord, Sleeper, Turn, grant, overdue, pass_on, sleep_interruptible,

@@ -6,8 +6,11 @@
 //! the long way, too, and takes back the note. So what is noted is so: the thread has taken the lock, and has not
 //! given it up. Who reads under a reader-writer lock notes nothing: there may be many, and none knows of the others.
 //!
+//! A thread of a scope notes of which one it is, in the place of its task: the scope waits for it.
+//!
 //! Notes are in places of one word (`sylvan_sight::owners`), so nobody reads half of one.
 
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sylvan_sight::owners::{N_PLACES, Place, Who};
@@ -51,15 +54,42 @@ pub fn note_owner(word: &AtomicU32) {
 
 /// The calling thread, which has the lock with this word, is about to give it up.
 pub fn forget_owner(word: &AtomicU32) {
-    let Some((places, place)) = place_of(word) else { return };
-    let it = &places.0[place.index];
-    let noted = it.load(Ordering::Relaxed);
-    if place.is_of(noted) {
-        // Unless it was taken for another lock meanwhile.
-        let _ = it.compare_exchange(noted, 0, Ordering::Relaxed, Ordering::Relaxed);
+    if let Some((places, place)) = place_of(word) {
+        places.forget(place);
     }
 }
 
+impl Places {
+    /// Takes back what the place says of a lock or a task.
+    fn forget(&self, place: Place) {
+        let it = &self.0[place.index];
+        let noted = it.load(Ordering::Relaxed);
+        if place.is_of(noted) {
+            // Unless it was taken for another one meanwhile.
+            let _ = it.compare_exchange(noted, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The calling thread is of the scope that waits at this word, if [`notes_owners`].
+pub fn note_scope(scope: &AtomicU32) {
+    let Some((places, place)) = place_of_task() else { return };
+    let scope = ptr::from_ref(scope).addr() as u64;
+    places.0[place.index].store(place.of_scope(scope), Ordering::Relaxed);
+}
+
+/// It is so no more.
+pub fn forget_scope() {
+    if let Some((places, place)) = place_of_task() {
+        places.forget(place);
+    }
+}
+
+fn place_of_task() -> Option<(&'static Places, Place)> {
+    let places = PLACES.get()?;
+    Some((places, Place::of(ptr::from_ref(current::green()?).addr() as u64)?))
+}
+
 fn place_of(word: &AtomicU32) -> Option<(&'static Places, Place)> {
-    Some((PLACES.get()?, Place::of(std::ptr::from_ref(word).addr() as u64)?))
+    Some((PLACES.get()?, Place::of(ptr::from_ref(word).addr() as u64)?))
 }

@@ -179,7 +179,19 @@ impl Account {
 
 /// What a parked thread waits for, in words, but for a descriptor; by how threads are called.
 pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> String) -> String {
+    /// More are not named.
+    const NAMED_MAX: usize = 4;
     let reason = reason.map_or("", Reason::text);
+    if let Some(n) = wait.n_in_scope {
+        let threads = if n == 1 { "thread" } else { "threads" };
+        let mut names: Vec<_> = wait.scope.iter().take(NAMED_MAX).map(|who| name(*who)).collect();
+        let rest = (n as usize).saturating_sub(names.len());
+        if rest > 0 && !names.is_empty() {
+            names.push(format!("{rest} more"));
+        }
+        let colon = if names.is_empty() { "" } else { ": " };
+        return format!("{reason}, {n} {threads}{colon}{}", names.join(", "));
+    }
     match (wait.joins, wait.address) {
         (Some(joined), _) => format!("join of {}", name(Who::Thread(joined))),
         (None, Some(address)) => match wait.senders {

@@ -4,7 +4,8 @@
 //! # How sure it is
 //!
 //! A wait is *certain* if nobody but one thread can end it: a join that no cancellation ends, and a wait without a
-//! deadline for a lock whose owner is known ([`owners`]). Where the owner was found on a stack it is a likely one.
+//! deadline for a lock whose owner is known ([`owners`]); and that of a scope for each of its threads, where these are
+//! noted. Where the owner, or the thread, was found on a stack it is a likely one.
 //!
 //! A look at a process that runs sees each thread at another moment. Who looks twice and finds the same circle of
 //! certain waits, each begun at the same time ([`Edge::begun`]), has proof: between the looks all have waited
@@ -13,7 +14,7 @@
 use std::collections::BTreeMap;
 
 use crate::channels;
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::memory::Unreadable;
 use crate::owners::{self, Owner, Who};
 use crate::procfs::Procfs;
@@ -77,20 +78,31 @@ impl Deadlocks {
         waits: &Waits,
     ) -> Self {
         let (mut edges, mut orphans) = (Vec::new(), BTreeMap::new());
-        let mut add = |who: Who, begun: u64, end: Option<End>| match end {
-            Some(End::By { whom, what, is_certain }) => {
+        let mut add = |who: Who, begun: u64, end: End| match end {
+            End::By { whom, what, is_certain } => {
                 edges.push(Edge { who, whom, what, is_certain, begun });
             }
-            Some(End::Never { lock, owner }) => {
+            End::Never { lock, owner } => {
                 orphans.entry((lock, owner)).or_insert_with(Vec::new).push((who, begun));
             }
-            None => {}
         };
         for (thread, wait) in threads.iter().zip(&waits.of_threads) {
-            add(Who::Thread(thread.id), wait.begun, end_of_thread(thread, wait));
+            let who = Who::Thread(thread.id);
+            if let Some(end) = end_of_thread(thread, wait) {
+                add(who, wait.begun, end);
+            }
+            for &whom in &wait.scope {
+                add(who, wait.begun, end_of_scope(whom, wait));
+            }
         }
         for (os_thread, it) in waits.of_os_threads(process, table) {
-            add(Who::OsThread(os_thread), it.wait.begun, end_of_os_thread(&it.wait));
+            let who = Who::OsThread(os_thread);
+            if let Some(end) = end_of_os_thread(&it.wait) {
+                add(who, it.wait.begun, end);
+            }
+            for &whom in &it.wait.scope {
+                add(who, it.wait.begun, end_of_scope(whom, &it.wait));
+            }
         }
         let orphan = |((lock, owner), waiters)| Orphan { lock, owner, waiters };
         let orphans = orphans.into_iter().map(orphan).collect();
@@ -136,6 +148,11 @@ fn end_of_os_thread(wait: &Wait) -> Option<End> {
 
 fn end_of_join(joined: u64, may_be_cancelled: bool) -> End {
     End::By { whom: Who::Thread(joined), what: What::End, is_certain: !may_be_cancelled }
+}
+
+/// It waits for each of its threads.
+fn end_of_scope(whom: Who, wait: &Wait) -> End {
+    End::By { whom, what: What::End, is_certain: wait.is_scope_noted }
 }
 
 fn end_of_lock(lock: u64, owner: Owner) -> Option<End> {
@@ -185,27 +202,45 @@ pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unre
     Ok(Look { threads, waits, deadlocks })
 }
 
-/// The circles, each once, from the thread with the lowest number on.
+/// The circles, each from the thread with the lowest number on. Where circles share threads some of them are found.
 #[must_use]
 pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
-    let of: HashMap<_, _> = edges.iter().map(|edge| (edge.who, edge)).collect();
-    let mut seen: HashMap<Who, Who> = HashMap::default();
+    let mut of: HashMap<Who, Vec<Edge>> = HashMap::default();
+    for edge in edges {
+        of.entry(edge.who).or_default().push(*edge);
+    }
+    let mut seen = HashSet::default();
     let mut found = Vec::new();
     for begin in edges {
-        let mut path = Vec::new();
-        let mut at = Some(begin.who);
-        while let Some(edge) = at.filter(|who| !seen.contains_key(who)).and_then(|who| of.get(&who))
-        {
-            seen.insert(edge.who, begin.who);
-            path.push(**edge);
-            at = Some(edge.whom);
-        }
-        if let Some(from) = path.iter().position(|edge| Some(edge.who) == at) {
-            let mut circle = path.split_off(from);
-            let first = circle.iter().map(|edge| edge.who).min();
-            let n = circle.iter().position(|edge| Some(edge.who) == first).unwrap_or(0);
-            circle.rotate_left(n);
-            found.push(circle);
+        // A way along edges, each with those that its end has yet, and where on it each thread is.
+        let mut way: Vec<Edge> = Vec::new();
+        let (mut at, mut left): (HashMap<Who, usize>, Vec<&[Edge]>) = Default::default();
+        let mut next = Some(begin.who).filter(|who| !seen.contains(who));
+        loop {
+            if let Some(who) = next.take() {
+                seen.insert(who);
+                at.insert(who, left.len());
+                left.push(of.get(&who).map_or(&[], Vec::as_slice));
+            }
+            let Some(edges) = left.last_mut() else { break };
+            let Some((edge, others)) = edges.split_first() else {
+                left.pop();
+                // The first thread of the way has no edge that leads to it.
+                let back = way.pop().map_or(begin.who, |edge| edge.whom);
+                at.remove(&back);
+                continue;
+            };
+            *edges = others;
+            if let Some(from) = at.get(&edge.whom) {
+                let mut circle = [&way[*from..], &[*edge]].concat();
+                let first = circle.iter().map(|edge| edge.who).min();
+                let n = circle.iter().position(|edge| Some(edge.who) == first).unwrap_or(0);
+                circle.rotate_left(n);
+                found.push(circle);
+            } else if !seen.contains(&edge.whom) {
+                way.push(*edge);
+                next = Some(edge.whom);
+            }
         }
     }
     found.sort_by_key(|circle| circle[0].who);
@@ -279,6 +314,21 @@ mod tests {
             edge(5, 6, lock),
         ];
         assert_eq!(circles(&edges), [vec![edges[2], edges[1]], vec![edges[3]]]);
+    }
+
+    #[test]
+    fn who_waits_for_several_is_in_a_circle_with_each_that_waits_for_it() {
+        let lock = What::Lock(16);
+        let edges = [
+            edge(1, 2, What::End),
+            edge(1, 3, What::End),
+            edge(1, 4, What::End),
+            edge(2, 5, lock),
+            edge(3, 1, lock),
+            edge(4, 1, lock),
+        ];
+        let both = [vec![edges[1], edges[4]], vec![edges[2], edges[5]]];
+        assert_eq!(circles(&edges), both);
     }
 
     #[test]

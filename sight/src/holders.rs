@@ -1,4 +1,4 @@
-//! Who most likely has a lock, where that is not noted.
+//! Who most likely has a lock, where that is not noted, or is a thread of a scope.
 //!
 //! Who has one has a guard, which leads to it, most often on its stack. So the live parts of stacks are searched for
 //! the addresses of locks that somebody waits for: those of green threads, and of the program's OS threads that are
@@ -15,6 +15,11 @@
 //!   that has ended; but of a wait that has just begun this is not said, for the lock may have been passed on meanwhile.
 //!
 //! So the answer is a likely one.
+//!
+//! # Threads of a scope
+//!
+//! A scope that waits for its threads waits at their number. Each has a reference to what that is in, an `Arc`, from its
+//! beginning to its end, and nobody else has one but the scope.
 
 use std::ops::Range;
 
@@ -30,6 +35,8 @@ use crate::waits::{Wait, Waits};
 const SECOND: u64 = 4;
 /// From where a lock begins to where its data does, at most: further on may be another lock.
 const DATA_MAX: u64 = 16;
+/// From what an `Arc` leads to to where its value is.
+const VALUE: u64 = 16;
 /// So long somebody has waited who may wait for nobody else.
 const LONG_NS: u64 = 500_000_000;
 /// So much of a stack is searched.
@@ -62,7 +69,16 @@ pub(crate) fn find(
             waiters.entry(lock).or_default().insert(Who::Thread(thread.id));
         }
     }
-    if waiters.is_empty() {
+    let scope_of = |reason: Option<Reason>, wait: &Wait| {
+        let is_scope = reason == Some(Reason::Scope) && !wait.is_scope_noted;
+        wait.address.filter(|_| is_scope).map(|at| at.wrapping_sub(VALUE))
+    };
+    let of_threads = threads.iter().map(|thread| thread.reason).zip(&waits.of_threads);
+    let of_os_threads = waits.os_words.values().map(|it| (it.reason, &it.wait));
+    let scopes = of_threads.chain(of_os_threads);
+    let mut wanted: Vec<_> = scopes.filter_map(|(reason, wait)| scope_of(reason, wait)).collect();
+    wanted.extend(waiters.keys());
+    if wanted.is_empty() {
         return;
     }
     let green = threads.iter().filter(|thread| thread.state != State::NotStarted);
@@ -78,12 +94,11 @@ pub(crate) fn find(
     }
     let is_all = stacks.iter().all(|(_, stack)| matches!(stack, Live::All(_)))
         && stacks.iter().any(|(who, _)| matches!(who, Who::OsThread(_)));
-    let mut locks: Vec<_> = waiters.keys().copied().collect();
-    locks.sort_unstable();
+    wanted.sort_unstable();
     let mut found: HashMap<u64, Found> = HashMap::default();
     for (who, stack) in stacks {
         let bytes = read(process, stack);
-        search(&bytes, &locks, |lock, is_with_data| {
+        search(&bytes, &wanted, |lock, is_with_data| {
             let found = found.entry(lock).or_default();
             found.lock.insert(who);
             if is_with_data {
@@ -91,11 +106,20 @@ pub(crate) fn find(
             }
         });
     }
+    let none = Found::default();
+    let of_threads = threads.iter().map(|it| (it.reason, Some(it.id))).zip(&mut waits.of_threads);
+    let of_os_threads = waits.os_words.values_mut().map(|it| ((it.reason, None), &mut it.wait));
+    for ((reason, me), wait) in of_threads.chain(of_os_threads) {
+        let Some(scope) = scope_of(reason, wait) else { continue };
+        let others = |who: &&Who| matches!(who, Who::Thread(id) if Some(*id) != me);
+        let found = found.get(&scope).unwrap_or(&none);
+        wait.scope = found.lock.iter().filter(others).copied().collect();
+        wait.scope.sort_unstable();
+    }
     for (thread, wait) in threads.iter().zip(&mut waits.of_threads) {
-        let Some(lock) = lock_of(thread, wait) else { continue };
-        let none = Found::default();
-        let found = found.get(&lock).unwrap_or(&none);
         let me = Who::Thread(thread.id);
+        let Some(lock) = lock_of(thread, wait) else { continue };
+        let found = found.get(&lock).unwrap_or(&none);
         let others = || found.lock.iter().filter(|who| !waiters[&lock].contains(who)).copied();
         wait.holders = others().filter(|who| matches!(who, Who::Thread(_))).collect();
         if wait.holders.is_empty() {

@@ -19,13 +19,16 @@
 //!
 //! No two locks have the same place and the same tag. Where two have the same place, the last that was taken is
 //! known, and of the other one nothing is: never a wrong thread.
+//!
+//! In the place of a thread's task it is noted of which scope the thread is: by the address of the word that the scope
+//! waits at, without its two lowest bits, and of that the lowest 33.
 
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Unreadable};
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{self, Copies, Record, Thread};
+use crate::threads::{self, Copies, Thread};
 use crate::waits::{self, Wait, Waits};
 
 /// How many places there are.
@@ -89,6 +92,13 @@ impl Place {
         self.tag << WHO_BITS | who
     }
 
+    /// What the place of a task says when its thread is of the scope with a word at this address.
+    #[must_use]
+    #[inline]
+    pub const fn of_scope(self, scope: u64) -> u64 {
+        self.tag << WHO_BITS | scope >> 2 & (OS_THREAD - 1)
+    }
+
     /// Whether the place speaks of this lock.
     #[must_use]
     #[inline]
@@ -121,6 +131,7 @@ pub(crate) fn look<P: Procfs + ?Sized>(
     let threads = threads::threads(process, table)?;
     let mut waits = waits::waits(process, table, &threads)?;
     find(process, table, n_spawned, &threads, &mut waits);
+    find_scopes(process, table, &threads, &mut waits);
     Ok((threads, waits))
 }
 
@@ -167,6 +178,60 @@ fn find<P: Procfs + ?Sized>(
                 noted.map(|who| there.owner(who))
             }
         };
+    }
+}
+
+/// Looks up for which threads scopes wait, and says so in `waits`.
+fn find_scopes<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    threads: &[Thread],
+    waits: &mut Waits,
+) {
+    let of_threads = threads.iter().map(|thread| thread.reason).zip(&mut waits.of_threads);
+    let of_os_threads = waits.os_words.values_mut().map(|it| (it.reason, &mut it.wait));
+    let scopes = of_threads.chain(of_os_threads).filter(|it| it.0 == Some(Reason::Scope));
+    let scopes: Vec<_> = scopes.filter_map(|(_, wait)| wait.address.map(|at| (at, wait))).collect();
+    if scopes.is_empty() {
+        return;
+    }
+    let at: Vec<_> = scopes.iter().map(|(at, _)| *at).collect();
+    let numbers = Copies::read(memory, &at, size_of::<u32>() as u64);
+    let notes = Notes::of(memory, table);
+    let mut noted: HashMap<u64, Vec<Who>> = HashMap::default();
+    if let Some(notes) = &notes {
+        let places = threads.iter().filter_map(|it| Some((it.id, Place::of(it.task)?)));
+        let (ids, places): (Vec<_>, Vec<_>) = places.unzip();
+        let words = notes.read(memory, &places);
+        for ((id, place), word) in ids.into_iter().zip(places).zip(words) {
+            if place.is_of(word) {
+                noted.entry(word & (OS_THREAD - 1)).or_default().push(Who::Thread(id));
+            }
+        }
+    }
+    for ((at, wait), n) in scopes.into_iter().zip(numbers.iter()) {
+        let key = at >> 2 & (OS_THREAD - 1);
+        wait.scope = noted.get(&key).cloned().unwrap_or_default();
+        wait.is_scope_noted = notes.is_some();
+        wait.n_in_scope = n.map(|n| n.half(0));
+    }
+}
+
+/// The places in which something is noted.
+struct Notes(u64);
+
+impl Notes {
+    fn of<M: Memory + ?Sized>(memory: &M, table: &Table) -> Option<Self> {
+        let at = memory.word(table.roots.owners).ok().filter(|at| *at != 0)?;
+        memory.word(at).ok().filter(|places| *places != 0).map(Self)
+    }
+
+    /// What these places say; 0 where that cannot be read.
+    fn read<M: Memory + ?Sized>(&self, memory: &M, places: &[Place]) -> Vec<u64> {
+        let at = |place: &Place| self.0 + (place.index * size_of::<u64>()) as u64;
+        let at: Vec<_> = places.iter().map(at).collect();
+        let words = Copies::read(memory, &at, size_of::<u64>() as u64);
+        words.iter().map(|word| word.map_or(0, |word| word.word(0))).collect()
     }
 }
 
@@ -234,27 +299,17 @@ fn noted<M: Memory + ?Sized>(
     table: &Table,
     locks: impl Iterator<Item = u64>,
 ) -> HashMap<u64, Who> {
-    let places = match memory.word(table.roots.owners) {
-        Ok(at) if at != 0 => memory.word(at).unwrap_or(0),
-        _ => 0,
-    };
-    if places == 0 {
-        return HashMap::default();
-    }
-    let locks: Vec<_> = locks.filter_map(|lock| Some((lock, Place::of(lock)?))).collect();
-    let at = |place: &Place| places + (place.index * size_of::<u64>()) as u64;
-    let places: Vec<_> = locks.iter().map(|(_, place)| at(place)).collect();
-    let words = Copies::read(memory, &places, size_of::<u64>() as u64);
+    let Some(notes) = Notes::of(memory, table) else { return HashMap::default() };
+    let locks = locks.filter_map(|lock| Some((lock, Place::of(lock)?)));
+    let (addresses, places): (Vec<_>, Vec<_>) = locks.unzip();
+    let words = notes.read(memory, &places);
     // What is noted of a lock whose guard was forgotten may be of one that lay there before. Readers note nothing.
-    let addresses: Vec<_> = locks.iter().map(|(lock, _)| *lock).collect();
     let states = Copies::read(memory, &addresses, size_of::<u32>() as u64);
     let is_read = |state: u32| state > WRITTEN && state & WRITTEN != WRITTEN;
     let are_read = states.iter().map(|state| state.is_some_and(|state| is_read(state.half(0))));
-    let owner = |((lock, place), word): (&(u64, Place), Option<Record<'_>>)| {
-        Some((*lock, place.who(word?.word(0))?))
-    };
-    let owners = locks.iter().zip(words.iter()).map(owner);
-    owners.zip(are_read).filter_map(|(owner, is_read)| owner.filter(|_| !is_read)).collect()
+    let owners = places.iter().zip(words).map(|(place, word)| place.who(word));
+    let owners = owners.zip(are_read).map(|(owner, is_read)| owner.filter(|_| !is_read));
+    addresses.iter().copied().zip(owners).filter_map(|(lock, who)| Some((lock, who?))).collect()
 }
 
 #[cfg(test)]

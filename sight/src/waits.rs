@@ -44,6 +44,12 @@ pub struct Wait {
     pub holders: Vec<Who>,
     /// Whether nobody else has it: it is who waits, or a thread that has ended.
     pub has_none_else: bool,
+    /// Of a scope that waits for its threads: some of them, as far as that was noted, or is likely.
+    pub scope: Vec<Who>,
+    /// Whether it was.
+    pub is_scope_noted: bool,
+    /// And how many there are.
+    pub n_in_scope: Option<u32>,
     /// Of a channel that a receiver waits for: how many senders it has.
     pub senders: Option<u64>,
     /// What is the same as long as it is the same wait, at an address or for an end.

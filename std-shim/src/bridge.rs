@@ -6,8 +6,8 @@ pub(crate) use sylvan::contract::io::{
     ready,
 };
 pub(crate) use sylvan::contract::{
-    Sleeper, Throttle, Turn, WRITTEN, forget_owner, grant, install_panic_hook, is_pressed,
-    note_owner, notes_owners, overdue, pass_on, step_aside, wait_turn,
+    Sleeper, Throttle, Turn, WRITTEN, forget_owner, forget_scope, grant, install_panic_hook,
+    is_pressed, note_owner, note_scope, notes_owners, overdue, pass_on, step_aside, wait_turn,
 };
 pub(crate) use sylvan::thread::{self, park, park_until};
 pub(crate) use sylvan::{

@@ -25,6 +25,7 @@ tests::in_each_mode!(
     one_that_waits_for_a_lock_of_an_ended_thread_is_told,
     writers_and_initializers_are_told,
     those_who_have_got_a_lock_by_trying_are_told,
+    a_scope_whose_thread_wants_a_lock_that_its_own_has_is_told,
     a_thread_that_joins_itself_by_others_is_told,
     a_deadlock_aborts_if_it_is_to,
     a_healthy_busy_program_is_not_told,
@@ -200,6 +201,22 @@ fn those_who_have_got_a_lock_by_trying_are_told(process: &Process) {
     assert_eq!(line, format!("{locks}; 'writes' (#) holds 0x# and waits for 0x#"));
 }
 
+fn a_scope_whose_thread_wants_a_lock_that_its_own_has_is_told(process: &Process) {
+    let line = deadlock(process, || {
+        spawn("scopes", || {
+            let lock = Mutex::new(());
+            let _guard = lock.lock();
+            thread::scope(|scope| {
+                scope.spawn(thread::park);
+                let inside = Builder::new().name("inside".to_owned());
+                inside.spawn_scoped(scope, || drop(lock.lock())).unwrap();
+            });
+        });
+    });
+    let scopes = "'scopes' (#) holds 0x# and waits for the end of 'inside' (#)";
+    assert_eq!(line, format!("{scopes}; 'inside' (#) waits for 0x#"));
+}
+
 fn a_thread_that_joins_itself_by_others_is_told(process: &Process) {
     let line = deadlock(process, || {
         let (give, take) = mpsc::channel::<JoinHandle<()>>();
@@ -270,11 +287,12 @@ fn circles_of_libcs_locks_are_told_and_seen_from_outside() {
         };
         format!("'{kind}-a' (#) holds 0x# and waits for 0x#; {second} holds 0x# and waits for 0x#")
     });
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    let told: BTreeSet<_> = lines.take(kinds.len()).collect();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let told: BTreeSet<_> = lines.by_ref().take(kinds.len()).collect();
     let said = look(env!("CARGO_BIN_EXE_look"), &["ps", &pid.to_string()]);
     child.kill().unwrap();
     child.wait().unwrap();
+    assert_eq!(lines.next(), None);
     let circles = |lines: &mut dyn Iterator<Item = &str>| {
         let lines = lines.filter_map(|line| line.strip_prefix("deadlock: "));
         lines.map(without_numbers).collect::<BTreeSet<_>>()
@@ -283,7 +301,12 @@ fn circles_of_libcs_locks_are_told_and_seen_from_outside() {
     let mut told_lines = told.iter().filter_map(|line| line.strip_prefix("sylvan: "));
     assert_eq!(circles(&mut told_lines), expected, "{told:?}");
     assert_eq!(circles(&mut said.stdout.lines()), expected, "{}", said.stdout);
-    assert_eq!(said.stdout.matches(", held by ").count(), 2 * kinds.len() - 1, "{}", said.stdout);
+    assert_eq!(
+        said.stdout.matches(", held by ").count(),
+        2 * kinds.len() - 1 + 2,
+        "{}",
+        said.stdout
+    );
 }
 
 #[test]
@@ -336,6 +359,10 @@ fn a_healthy_busy_program_is_not_told(process: &Process) {
                     assert!(*shared.read().unwrap() > 0);
                     let theirs = Arc::clone(&locks);
                     let child = thread::spawn(move || drop(theirs[3].lock()));
+                    thread::scope(|scope| {
+                        scope.spawn(|| drop(locks[i % 3].lock()));
+                        thread::scope(|scope| drop(scope.spawn(|| drop(locks[3].lock()))));
+                    });
                     *turn.0.lock().unwrap() += 1;
                     turn.1.notify_all();
                     let seen = turn.0.lock().unwrap();

@@ -58,7 +58,7 @@ fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("sender", "channel".to_owned()),
         ("joined", "park".to_owned()),
         ("joiner", "join of 'joined' (".to_owned()),
-        ("scope", "scope 0x".to_owned()),
+        ("scope", "scope, 1 thread: 'in-scope' (".to_owned()),
         ("in-scope", "park".to_owned()),
         ("child", format!("child {}", said("child", 0))),
     ];

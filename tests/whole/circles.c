@@ -78,7 +78,38 @@ static void *b(void *pair) {
     return NULL;
 }
 
+// What is not told, for nobody can be sure of it: a wait for a lock whose owner has ended, which another thread might
+// unlock, and a circle through a join, which might be cancelled.
+static pthread_mutex_t left = PTHREAD_MUTEX_INITIALIZER, mine = PTHREAD_MUTEX_INITIALIZER;
+
+static void *lock_left(void *unused) {
+    pthread_mutex_lock(&left);
+    return unused;
+}
+
+static void *lock_mine(void *unused) {
+    pthread_mutex_lock(&mine);
+    return unused;
+}
+
+static void *joins(void *unused) {
+    pthread_t thread;
+    pthread_mutex_lock(&mine);
+    pthread_create(&thread, NULL, lock_mine, NULL);
+    pthread_join(thread, NULL);
+    return unused;
+}
+
+static void begin_what_is_not_told(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, lock_left, NULL);
+    pthread_join(thread, NULL);
+    pthread_create(&thread, NULL, lock_left, NULL);
+    pthread_create(&thread, NULL, joins, NULL);
+}
+
 int main(void) {
+    begin_what_is_not_told();
     // Far longer than anybody looks.
     alarm(40);
     for (size_t i = 0; i < N; i++) {

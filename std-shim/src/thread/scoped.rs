@@ -192,7 +192,14 @@ impl Builder {
         T: Send + 'scope,
     {
         let ticket = ScopeData::ticket(&scope.data);
-        let body = move || Outcome { result: Some(catch_unwind(AssertUnwindSafe(f))), ticket };
+        let body = move || {
+            // Mentioned first, so that a body that never runs drops it before the ticket.
+            let f = AssertUnwindSafe(f);
+            bridge::note_scope(&ticket.0.running);
+            let result = Some(catch_unwind(f));
+            bridge::forget_scope();
+            Outcome { result, ticket }
+        };
         // SAFETY: the body, and then the outcome, hold a ticket, which is dropped after all else
         // in them; `scope` returns, and so ends `'scope`, only when there is no ticket left.
         let handle = unsafe { self.into_runtime().spawn_unchecked(body) }?;
