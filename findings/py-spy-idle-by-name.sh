@@ -47,8 +47,12 @@ PYTHON
 # seen [--idle]: how many samples each function has, "some" or "none".
 seen() {
     local name
-    timeout 60 "$work/packages/bin/py-spy" record "$@" --rate 200 --format raw --output "$work/stacks" \
-        -- python3 "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
+    rm -f "$work/stacks"
+    # On a busy machine it may give up before the program has begun.
+    for _ in 1 2 3; do
+        [ -s "$work/stacks" ] || timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw \
+            --output "$work/stacks" -- python3 "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
+    done
     for name in work wait poll; do
         echo -n "$name $(grep -q ";$name " "$work/stacks" && echo some || echo none) "
     done
