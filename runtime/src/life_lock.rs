@@ -4,6 +4,8 @@
 //! the child nobody is inside, and what the parent's threads were about to do is nobody's. So the value says
 //! which life of the runtime it is of, and who comes first in another one makes it new.
 
+use std::mem;
+
 use crate::life;
 use crate::lock::{Guard, Lock};
 use crate::primitive::{AtomicU32, Ordering};
@@ -31,6 +33,28 @@ impl<T> LifeLock<T> {
             self.renew();
         }
         self.lock.lock()
+    }
+
+    /// The same, with room for one more in a vector of the value's. Memory is had and given back without the lock:
+    /// the allocator is the program's, and may do anything.
+    pub(crate) fn lock_with_room<E>(&self, vec: fn(&mut T) -> &mut Vec<E>) -> Guard<'_, T> {
+        loop {
+            let mut value = self.lock();
+            let full = vec(&mut value);
+            let n = full.len();
+            if n < full.capacity() {
+                return value;
+            }
+            drop(value);
+            let mut roomy = Vec::with_capacity(2 * n.max(4));
+            let mut value = self.lock();
+            let full = vec(&mut value);
+            if full.capacity() < roomy.capacity() {
+                roomy.append(full);
+                mem::swap(full, &mut roomy);
+            }
+            drop(value);
+        }
     }
 
     /// Makes the value new: it was of another life.

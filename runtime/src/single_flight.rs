@@ -8,7 +8,6 @@
 //! - If it unwinds, those who have joined it ask themselves.
 //! - In a child of a fork nothing is under way.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,7 +30,8 @@ use crate::primitive::{AtomicU32, Ordering};
 /// assert!(threads.into_iter().all(|thread| thread.join().unwrap() == 49));
 /// ```
 pub struct SingleFlight<K, T> {
-    under_way: LifeLock<BTreeMap<K, Arc<Flight<T>>>>,
+    /// In the order of the questions.
+    under_way: LifeLock<Vec<(K, Arc<Flight<T>>)>>,
 }
 
 struct Flight<T> {
@@ -45,7 +45,7 @@ impl<K: Clone + Ord, T: Clone> SingleFlight<K, T> {
     /// Nothing under way; for a `static`.
     #[must_use]
     pub const fn new() -> Self {
-        Self { under_way: LifeLock::new(BTreeMap::new(), BTreeMap::new) }
+        Self { under_way: LifeLock::new(Vec::new(), Vec::new) }
     }
 
     /// What `ask` returns, or what that of another green thread returns that has asked the same and has no
@@ -54,15 +54,30 @@ impl<K: Clone + Ord, T: Clone> SingleFlight<K, T> {
         if current::green().is_none() {
             return ask();
         }
-        let mut under_way = self.under_way.lock();
-        if let Some(flight) = under_way.get(&question) {
-            let flight = Arc::clone(flight);
+        let mut new = None;
+        let flight = loop {
+            let mut under_way = self.under_way.lock_with_room(|under_way| under_way);
+            match under_way.binary_search_by(|(other, _)| other.cmp(&question)) {
+                Ok(at) => {
+                    let flight = Arc::clone(&under_way[at].1);
+                    drop(under_way);
+                    drop(new);
+                    return flight.join().unwrap_or_else(ask);
+                }
+                Err(at) => {
+                    if let Some((question, flight)) = new.take() {
+                        let ours = Arc::clone(&flight);
+                        under_way.insert(at, (question, flight));
+                        break ours;
+                    }
+                }
+            }
             drop(under_way);
-            return flight.join().unwrap_or_else(ask);
-        }
-        let flight = Arc::new(Flight { answer: Lock::new(None), is_over: AtomicU32::new(0) });
-        under_way.insert(question.clone(), Arc::clone(&flight));
-        drop(under_way);
+            // Not under the lock, where memory is not to be asked for.
+            let answer = Lock::new(None);
+            let flight = Arc::new(Flight { answer, is_over: AtomicU32::new(0) });
+            new = Some((question.clone(), flight));
+        };
         let answer;
         let life = life::number();
         let mut landing = Landing { all: self, question, flight, life, answer: None };
@@ -99,9 +114,11 @@ impl<K: Ord, T: Clone> Landing<'_, K, T> {
         // A flight that forks has begun in the parent.
         if self.life == life::number() {
             let mut under_way = self.all.under_way.lock();
-            if under_way.get(&self.question).is_some_and(|one| Arc::ptr_eq(one, &self.flight)) {
-                under_way.remove(&self.question);
-            }
+            let at = under_way.binary_search_by(|(other, _)| other.cmp(&self.question));
+            let at = at.ok().filter(|at| Arc::ptr_eq(&under_way[*at].1, &self.flight));
+            let over = at.map(|at| under_way.remove(at));
+            drop(under_way);
+            drop(over);
         }
     }
 }

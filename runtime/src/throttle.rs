@@ -27,7 +27,6 @@
 //!
 //! Who comes just then may be faster than the one that was woken, which waits again behind the others.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -75,7 +74,7 @@ pub struct Throttle {
 
 struct Inside {
     /// When each fresh section began, the oldest first.
-    fresh: VecDeque<Instant>,
+    fresh: Vec<Instant>,
     n_lasting: usize,
     n_waiting: usize,
     is_watched: bool,
@@ -114,14 +113,14 @@ impl Throttle {
     fn enter(&self, n_workers: usize) -> Instant {
         let mut watches = false;
         loop {
-            let mut inside = self.inside.lock();
+            let mut inside = self.inside.lock_with_room(|inside| &mut inside.fresh);
             let now = Instant::now();
             inside.age(now, self.patience);
             if watches {
                 inside.is_watched = false;
             }
             if inside.n_free(n_workers) > 0 {
-                inside.fresh.push_back(now);
+                inside.fresh.push(now);
                 let n_more = inside.n_free(n_workers).max(usize::from(!inside.is_watched));
                 self.let_in(inside.n_waiting.min(n_more), inside);
                 return now;
@@ -130,7 +129,7 @@ impl Throttle {
             inside.is_watched = true;
             inside.n_waiting += 1;
             let until =
-                inside.fresh.front().filter(|_| watches).map(|began| *began + self.patience);
+                inside.fresh.first().filter(|_| watches).map(|began| *began + self.patience);
             // Under the lock, as is each change.
             let seen = self.changes.load(Ordering::Relaxed);
             drop(inside);
@@ -162,15 +161,14 @@ impl Throttle {
 
 impl Inside {
     const fn new() -> Self {
-        Self { fresh: VecDeque::new(), n_lasting: 0, n_waiting: 0, is_watched: false }
+        Self { fresh: Vec::new(), n_lasting: 0, n_waiting: 0, is_watched: false }
     }
 
     /// Sees which sections last by now.
     fn age(&mut self, now: Instant, patience: Duration) {
-        while self.fresh.front().is_some_and(|began| now - *began >= patience) {
-            self.fresh.pop_front();
-            self.n_lasting += 1;
-        }
+        let n_lasting = self.fresh.partition_point(|began| now - *began >= patience);
+        self.fresh.drain(..n_lasting);
+        self.n_lasting += n_lasting;
     }
 
     /// How many more may begin.
@@ -181,7 +179,7 @@ impl Inside {
     /// Takes out a section. Those that began at the same time are alike, and last together.
     fn leave(&mut self, began: Instant) {
         match self.fresh.binary_search(&began) {
-            Ok(at) => drop(self.fresh.remove(at)),
+            Ok(at) => _ = self.fresh.remove(at),
             Err(_) => self.n_lasting -= 1,
         }
     }
@@ -253,7 +251,7 @@ mod tests {
     #[test]
     fn beside_one_that_lasts_the_others_have_their_places() {
         let (mut inside, begin) = (Inside::new(), Instant::now());
-        inside.fresh.push_back(begin);
+        inside.fresh.push(begin);
         let mut now = begin + 3 * TICK;
         for _ in 0..10 {
             assert_eq!(fill(&mut inside, now), 3);
