@@ -11,7 +11,8 @@
 //! is for the thread that writes, and a worker is not that thread. So sockets are written with
 //! `MSG_NOSIGNAL`. A pipe sends the signal to the worker, which blocks it; it is taken from there. In both
 //! cases the thread raises its own. Where nobody is left to read after a part, a pipe has the signal sent
-//! beside the part, and a socket does not: Linux does so.
+//! beside the part, and a socket does not: Linux does so. Nor does a Unix socket where the write has waited
+//! for room.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::io;
@@ -179,6 +180,8 @@ pub(crate) fn transmit(
     send: impl Fn(c_int, c_int, usize) -> io::Result<usize>,
 ) -> io::Result<usize> {
     let (quietly, mut send) = (flags | libc::MSG_NOSIGNAL, Callers(send));
+    let mut was_full = false;
+    let full = &mut was_full;
     let sent = if flags & libc::MSG_DONTWAIT != 0 {
         at_once(Interest::Write, send.get()(fd, quietly, 0))
     } else {
@@ -187,13 +190,20 @@ pub(crate) fn transmit(
             there(fd),
             move || kind,
             total,
-            move |fd, mode, done| send.get()(fd.as_raw_fd(), flags_in(mode, quietly), done),
+            move |fd, mode, done| {
+                let sent = send.get()(fd.as_raw_fd(), flags_in(mode, quietly), done);
+                if sent.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+                    *full = true;
+                }
+                sent
+            },
         )
     };
     if let Err(error) = &sent
         && error.raw_os_error() == Some(libc::EPIPE)
         && kind.is_stream()
         && flags & libc::MSG_NOSIGNAL == 0
+        && !(kind == Kind::Unix && was_full)
     {
         // SAFETY: the thread's own signal.
         unsafe { libc::raise(libc::SIGPIPE) };

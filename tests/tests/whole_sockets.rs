@@ -22,6 +22,7 @@ fn calls_in_parts() {
     let said = same("parts", &[]);
     assert_eq!(said.matches("a handler ends a write after a part: 1").count(), 3, "{said}");
     assert!(said.contains("times are kept: wrote all 1, read all 1, a time 1"), "{said}");
+    assert!(said.contains("unix: shut down while a write waits: EPIPE, signals 0"), "{said}");
 }
 
 /// An echo of a thousand, messages, descriptors that travel, and errors.

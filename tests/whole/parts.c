@@ -178,6 +178,31 @@ static void nobody_reads_on(int kind)
     close(to);
 }
 
+static void *writes_one(void *unused)
+{
+    (void)unused;
+    return (void *)(write(to, "x", 1) < 0 ? -(ssize_t)errno : 1);
+}
+
+static void shut_down_while_full(void)
+{
+    ssize_t n = 0;
+    n_broken = 1;
+    // On a busy machine the thread may not wait yet.
+    for (int pause_ms = 20; n_broken && pause_ms < 1000; pause_ms *= 2) {
+        make(UNIX);
+        while (send(to, big, 1 << 16, MSG_DONTWAIT) > 0)
+            ;
+        n_broken = 0;
+        pthread_t thread = start(writes_one);
+        usleep(pause_ms * 1000);
+        shutdown(to, SHUT_WR);
+        n = join(thread);
+        done();
+    }
+    printf("unix: shut down while a write waits: %s, signals %d\n", strerrorname_np((int)-n), n_broken);
+}
+
 // Each of the times that are kept for the writer is `POLLERR`.
 static void times_are_kept(void)
 {
@@ -212,6 +237,7 @@ static void *body(void *unused)
         interrupted(kind);
         nobody_reads_on(kind);
     }
+    shut_down_while_full();
     messages();
     times_are_kept();
     return unused;
