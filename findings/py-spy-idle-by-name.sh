@@ -49,7 +49,7 @@ seen() {
     local name
     rm -f "$work/stacks"
     # On a busy machine it may give up before the program has begun.
-    for _ in 1 2 3; do
+    for _ in {1..10}; do
         [ -s "$work/stacks" ] || timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw \
             --output "$work/stacks" -- python3 "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
     done
