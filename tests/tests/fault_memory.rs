@@ -26,6 +26,7 @@ tests::in_each_mode!(
     what_need_not_wait_needs_no_memory,
     a_duplicate_without_an_entry_blocks_as_it_should,
     a_duplicate_without_an_entry_hears_of_its_file,
+    what_is_set_by_a_duplicate_without_an_entry_holds_for_its_file,
     what_a_child_closes_without_memory_is_no_more_what_it_was,
     a_first_run_takes_no_memory,
     a_deadline_takes_no_memory,
@@ -146,6 +147,36 @@ fn a_duplicate_without_an_entry_hears_of_its_file(process: &Process) {
             near.shutdown(Shutdown::Write).expect("it is open");
             let ended = writer.join().expect("no panic").expect_err("writing is over");
             assert_eq!(ended.kind(), ErrorKind::BrokenPipe);
+        })
+        .join()
+        .expect("no panic");
+    });
+}
+
+fn what_is_set_by_a_duplicate_without_an_entry_holds_for_its_file(process: &Process) {
+    process.env("SYLVAN_WORKERS", "2").passes(|| {
+        thread::spawn(|| {
+            let (mut near, mut far) = UnixStream::pair().expect("two sockets");
+            let taken = take_all(&near);
+            REFUSES.store(true, Relaxed);
+            let duplicate = near.try_clone().expect("a number");
+            assert!(duplicate.as_raw_fd() >= 1024);
+            drop(taken);
+            // Once it has waited, it knows what is set.
+            let writer = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                far.write_all(b"1").map(|()| far)
+            });
+            assert_eq!(near.read(&mut [0; 8]).expect("a byte"), 1);
+            let _far = writer.join().expect("no panic").expect("room");
+            duplicate.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
+            let ended = near.read(&mut [0; 8]).expect_err("its time is up");
+            assert_eq!(ended.kind(), ErrorKind::WouldBlock);
+            near.set_read_timeout(None).expect("no timeout");
+            duplicate.set_nonblocking(true).expect("the flag");
+            let ended = near.read(&mut [0; 8]).expect_err("it does not wait");
+            assert_eq!(ended.kind(), ErrorKind::WouldBlock);
+            REFUSES.store(false, Relaxed);
         })
         .join()
         .expect("no panic");

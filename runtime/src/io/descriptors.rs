@@ -96,7 +96,11 @@ pub fn lend(fd: BorrowedFd<'_>) {
 pub fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
     match reactor::entry(fd) {
         Some(entry) => entry.set_nonblocking(fd, nonblocking),
-        None => Ok(ioctl_fionbio(fd, nonblocking)?),
+        None => {
+            ioctl_fionbio(fd, nonblocking)?;
+            reactor::note_setting_of_unknown();
+            Ok(())
+        }
     }
 }
 
@@ -120,8 +124,9 @@ pub fn set_timeout(
         Interest::Write => Timeout::Send,
     };
     set_socket_timeout(fd.as_fd(), which, timeout)?;
-    if let Some(entry) = reactor::entry(fd) {
-        entry.set_timeout(fd, interest, timeout);
+    match reactor::entry(fd) {
+        Some(entry) => entry.set_timeout(fd, interest, timeout),
+        None => reactor::note_setting_of_unknown(),
     }
     Ok(())
 }

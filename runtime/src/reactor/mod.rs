@@ -37,6 +37,7 @@ pub(crate) use heir::Heir;
 pub use hidden::Hidden;
 pub(crate) use onlooker::Onlooker;
 pub use options::Origin;
+pub(crate) use options::note_setting_of_unknown;
 pub(crate) use readiness::Seen;
 /// Of who waits for a descriptor.
 pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;

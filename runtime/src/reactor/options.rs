@@ -37,6 +37,13 @@ global! {
     static N_SET_OF_ADOPTED: AtomicU32 = AtomicU32::new(0);
 }
 
+/// Something was set of a file by a descriptor of which nothing can be known: all ask that may have it.
+#[cold]
+pub(crate) fn note_setting_of_unknown() {
+    // Release pairs with the acquire in `counter`.
+    N_SET_OF_ADOPTED.fetch_add(1, Ordering::Release);
+}
+
 /// Where a descriptor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
