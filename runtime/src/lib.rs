@@ -214,6 +214,7 @@ mod reactor {
     pub(crate) use entry::{Entry, block_until_ready};
     pub(crate) use heir::Heir;
     pub use options::Origin;
+    pub(crate) use options::note_setting_of_unknown;
     pub(crate) use readiness::Seen;
 }
 #[cfg(sylvan_loom)]
