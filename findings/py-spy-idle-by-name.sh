@@ -48,9 +48,9 @@ PYTHON
 seen() {
     local name
     rm -f "$work/stacks"
-    # On a busy machine it may give up before the program has begun.
+    # On a busy machine it may give up before the program has begun to work.
     for _ in {1..10}; do
-        [ -s "$work/stacks" ] || timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw \
+        grep -qs ";work " "$work/stacks" || timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw \
             --output "$work/stacks" -- python3 "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
     done
     for name in work wait poll; do
