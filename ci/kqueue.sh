@@ -19,7 +19,7 @@ files=(
     std_net_tcp_listener std_net_tcp_stream std_net_tcp_stream_connect std_net_udp_socket
     std_os_unix_net_datagram std_os_unix_net_listener std_os_unix_net_stream
     std_io_pipe std_io_stdio std_streams
-    std_process std_process_crowd std_process_pipes
+    std_process std_process_crowd std_process_mirror std_process_pipes
     std_time std_thread std_thread_park
     rt_clones rt_fork rt_places rt_poll rt_ready
     fault_sockets stress_sockets stress_threads examples_echo

@@ -90,7 +90,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn local_addr(&self) -> ::std::io::Result<SocketAddr> {
@@ -104,7 +104,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says: `NotConnected` if there is none, or none any more.
+        /// Any error that the kernel reports: `NotConnected` if there is none, or none any more.
         ///
         $($more)*
         pub fn peer_addr(&self) -> ::std::io::Result<SocketAddr> {
@@ -118,7 +118,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says: no more descriptors, say.
+        /// Any error that the kernel reports, such as `EMFILE`.
         ///
         $($more)*
         pub fn try_clone(&self) -> ::std::io::Result<Self> {
@@ -160,7 +160,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn read_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
@@ -174,7 +174,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn write_timeout(&self) -> ::std::io::Result<Option<::std::time::Duration>> {
@@ -188,7 +188,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn set_ttl(&self, ttl: u32) -> ::std::io::Result<()> {
@@ -202,7 +202,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn ttl(&self) -> ::std::io::Result<u32> {
@@ -216,7 +216,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says of the question itself.
+        /// Any error that the kernel reports of the call itself.
         ///
         $($more)*
         pub fn take_error(&self) -> ::std::io::Result<Option<::std::io::Error>> {
@@ -230,7 +230,7 @@ macro_rules! socket_method {
         ///
         /// # Errors
         ///
-        /// What the kernel says.
+        /// Any error that the kernel reports.
         ///
         $($more)*
         pub fn set_nonblocking(&self, nonblocking: bool) -> ::std::io::Result<()> {

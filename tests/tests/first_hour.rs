@@ -17,6 +17,8 @@ pub trait FileExt {
     fn is_a_terminal(&self) -> bool;
 }
 
+pub use std::thread;
+
 impl FileExt for std::fs::File {
     fn is_a_terminal(&self) -> bool {
         io::IsTerminal::is_terminal(self)
@@ -163,6 +165,36 @@ fn real_std_beside_the_mirror_has_the_methods() {
         .replace("use std::thread", "use std_shim::thread")
         .replace("greet(server)", "greet(server.into())");
     assert_answers(&cargo("run --quiet", "beside", line, &program));
+}
+
+/// A test of a program's that prints from two threads, and asks what a logger would call them.
+const PRINTS: &str = r#"
+#[test]
+fn passes() {
+    let called = |name: Option<&str>| assert_eq!(dependency::thread::current().name(), name);
+    let nameless = move || {
+        println!("by a thread without a name");
+        called(None);
+    };
+    let named = move || {
+        println!("by a thread with a name");
+        called(Some("named"));
+    };
+    std::thread::spawn(nameless).join().unwrap();
+    let builder = std::thread::Builder::new().name("named".to_owned());
+    builder.spawn(named).unwrap().join().unwrap();
+}
+"#;
+
+#[test]
+fn what_a_thread_with_a_name_prints_is_captured_and_a_logger_knows_the_name() {
+    if tests::are_thread_locals_shared() {
+        return;
+    }
+    let shown = text(&cargo("test --quiet", "prints", MIRROR, PRINTS).stdout);
+    assert!(shown.contains("1 passed"), "{shown}");
+    assert!(shown.contains("by a thread without a name"), "{shown}");
+    assert!(!shown.contains("by a thread with a name"), "{shown}");
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

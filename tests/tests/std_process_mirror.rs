@@ -106,6 +106,35 @@ fn a_child_is_awaited_though_no_descriptor_is_left() {
     });
 }
 
+/// Of a child that ends one waiter learns how; the other learns that there is no such child.
+#[test]
+fn of_two_who_wait_for_a_child_one_is_told_that_there_is_none() {
+    tests::within_bounds("of_two_who_wait", || {
+        for _ in 0..20 {
+            let cat = || Command::new("cat").stdin(Stdio::piped()).spawn();
+            let mut child = thread::spawn(cat).join().unwrap().unwrap();
+            let (number, stdin) = (child.id().cast_signed(), child.stdin.take());
+            let green = thread::spawn(move || child.wait());
+            drop(stdin);
+            // SAFETY: asks for no status.
+            let found = unsafe { libc::waitpid(number, std::ptr::null_mut(), 0) };
+            let error = std::io::Error::last_os_error();
+            let refused = match green.join().unwrap() {
+                Ok(status) => {
+                    assert!(status.success());
+                    assert_eq!(found, -1);
+                    error
+                }
+                Err(error) => {
+                    assert_eq!(found, number);
+                    error
+                }
+            };
+            assert_eq!(refused.raw_os_error(), Some(libc::ECHILD));
+        }
+    });
+}
+
 /// In a child that is to trace another one: the number of that one.
 const TRACED: &str = "STD_PROCESS_MIRROR_TRACED";
 

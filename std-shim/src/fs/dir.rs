@@ -90,7 +90,7 @@ impl DirBuilder {
         DirBuilder(::std::fs::DirBuilder::new())
     }
 
-    /// Sets whether missing parents are made, too, and a directory that exists is none too many.
+    /// Sets whether missing parents are made, too. A directory that exists already is no error then.
     ///
     /// This corresponds to [`std::fs::DirBuilder::recursive`].
     pub fn recursive(&mut self, recursive: bool) -> &mut Self {
@@ -104,7 +104,7 @@ impl DirBuilder {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `AlreadyExists`, say.
+    /// Any error that the kernel reports, such as `AlreadyExists`.
     pub fn create<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         let path = path.as_ref();
         blocking(|| self.0.create(path))
@@ -128,13 +128,13 @@ impl DirEntry {
         self.0.path()
     }
 
-    /// Returns what is known of the entry; of a symbolic link itself, not of where it leads.
+    /// Returns the metadata of the entry; of a symbolic link itself, not of where it leads.
     ///
     /// This corresponds to [`std::fs::DirEntry::metadata`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn metadata(&self) -> io::Result<Metadata> {
         blocking(|| self.0.metadata())
     }
@@ -145,7 +145,7 @@ impl DirEntry {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn file_type(&self) -> io::Result<FileType> {
         blocking(|| self.0.file_type())
     }

@@ -47,7 +47,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `NotFound`, say.
+    /// Any error that the kernel reports, such as `NotFound`.
     ///
     /// # Examples
     ///
@@ -71,7 +71,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `PermissionDenied`, say.
+    /// Any error that the kernel reports, such as `PermissionDenied`.
     ///
     /// # Examples
     ///
@@ -94,13 +94,13 @@ impl File {
         blocking(|| ::std::fs::File::create(path)).map(File)
     }
 
-    /// Makes a file that was not there, to be read and written.
+    /// Creates a new file, to be read and written.
     ///
     /// This corresponds to [`std::fs::File::create_new`].
     ///
     /// # Errors
     ///
-    /// `AlreadyExists` if it was; else what the kernel says.
+    /// `AlreadyExists` if there is such a file; else any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -149,13 +149,13 @@ impl File {
         OpenOptions::new()
     }
 
-    /// Waits until the file and what is known of it are on the disk.
+    /// Waits until the file and its metadata are on the disk.
     ///
     /// This corresponds to [`std::fs::File::sync_all`].
     ///
     /// # Errors
     ///
-    /// What the kernel says, of earlier writes too.
+    /// Any error that the kernel reports, of earlier writes too.
     ///
     /// # Examples
     ///
@@ -182,12 +182,12 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says, of earlier writes too.
+    /// Any error that the kernel reports, of earlier writes too.
     pub fn sync_data(&self) -> io::Result<()> {
         blocking(|| self.0.sync_data())
     }
 
-    /// Locks the file for this handle alone; waits for those who have it locked.
+    /// Takes the exclusive lock of the file; waits until nobody else has it locked.
     ///
     /// The wait is a blocking section: each green thread that waits here takes an OS thread.
     ///
@@ -195,7 +195,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -218,18 +218,18 @@ impl File {
         blocking(|| self.0.lock())
     }
 
-    /// Locks the file together with others who share the lock; waits as [`lock`](Self::lock) does.
+    /// Takes a shared lock of the file; waits as [`lock`](Self::lock) does.
     ///
     /// This corresponds to [`std::fs::File::lock_shared`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn lock_shared(&self) -> io::Result<()> {
         blocking(|| self.0.lock_shared())
     }
 
-    /// Locks the file for this handle alone, if nobody has it locked.
+    /// Takes the exclusive lock of the file, if nobody has it locked.
     ///
     /// This corresponds to [`std::fs::File::try_lock`].
     ///
@@ -240,7 +240,7 @@ impl File {
         blocking(|| self.0.try_lock())
     }
 
-    /// Locks the file together with others who share the lock, if nobody has it for himself.
+    /// Takes a shared lock of the file, if nobody has the exclusive one.
     ///
     /// This corresponds to [`std::fs::File::try_lock_shared`].
     ///
@@ -251,18 +251,18 @@ impl File {
         blocking(|| self.0.try_lock_shared())
     }
 
-    /// Gives up what locks there are through this handle.
+    /// Releases the locks that were taken by this handle.
     ///
     /// This corresponds to [`std::fs::File::unlock`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn unlock(&self) -> io::Result<()> {
         blocking(|| self.0.unlock())
     }
 
-    /// Cuts the file off at `size`, or extends it by zeros.
+    /// Truncates the file to `size` bytes, or extends it by zeros.
     ///
     /// This corresponds to [`std::fs::File::set_len`].
     ///
@@ -288,13 +288,13 @@ impl File {
         blocking(|| self.0.set_len(size))
     }
 
-    /// Returns what is known of the file.
+    /// Returns the metadata of the file.
     ///
     /// This corresponds to [`std::fs::File::metadata`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -308,13 +308,13 @@ impl File {
         blocking(|| self.0.metadata())
     }
 
-    /// Makes a second handle of the open file: with the same position, flags and locks.
+    /// Makes a second handle of the open file, which shares its position, flags and locks.
     ///
     /// This corresponds to [`std::fs::File::try_clone`].
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     ///
     /// # Examples
     ///
@@ -339,13 +339,13 @@ impl File {
         blocking(|| self.0.try_clone()).map(File)
     }
 
-    /// Sets who may do what with the file.
+    /// Sets the permissions of the file.
     ///
     /// This corresponds to [`std::fs::File::set_permissions`].
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_permissions(&self, perm: Permissions) -> io::Result<()> {
         blocking(|| self.0.set_permissions(perm))
     }
@@ -356,7 +356,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_times(&self, times: FileTimes) -> io::Result<()> {
         blocking(|| self.0.set_times(times))
     }
@@ -367,7 +367,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_modified(&self, time: SystemTime) -> io::Result<()> {
         blocking(|| self.0.set_modified(time))
     }

@@ -1,4 +1,4 @@
-//! What takes a path and is done at once: each function a blocking section.
+//! Functions that take a path. Each is a blocking section.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use crate::bridge::blocking;
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub fn read<P: AsRef<Path>>(path: P) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `InvalidData`, say.
+/// Any error that the kernel reports, such as `InvalidData`.
 ///
 /// # Examples
 ///
@@ -62,7 +62,7 @@ pub fn read_to_string<P: AsRef<Path>>(path: P) -> io::Result<String> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///
@@ -90,7 +90,7 @@ pub fn write<P: AsRef<Path>, C: AsRef<[u8]>>(path: P, contents: C) -> io::Result
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -112,13 +112,13 @@ pub fn remove_file<P: AsRef<Path>>(path: P) -> io::Result<()> {
     blocking(|| fs::remove_file(path))
 }
 
-/// Returns what is known of a file; of a symbolic link, of where it leads.
+/// Returns the metadata of a file; of a symbolic link, that of where it leads.
 ///
 /// This corresponds to [`std::fs::metadata`].
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -133,13 +133,13 @@ pub fn metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
     blocking(|| fs::metadata(path))
 }
 
-/// Returns what is known of a file; of a symbolic link itself.
+/// Returns the metadata of a file; of a symbolic link, its own.
 ///
 /// This corresponds to [`std::fs::symlink_metadata`].
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -168,7 +168,7 @@ pub fn symlink_metadata<P: AsRef<Path>>(path: P) -> io::Result<Metadata> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -197,7 +197,7 @@ pub fn rename<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<()> 
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -225,7 +225,7 @@ pub fn copy<P: AsRef<Path>, Q: AsRef<Path>>(from: P, to: Q) -> io::Result<u64> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `AlreadyExists`, say.
+/// Any error that the kernel reports, such as `AlreadyExists`.
 ///
 /// # Examples
 ///
@@ -254,7 +254,7 @@ pub fn hard_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
 ///
 /// # Errors
 ///
-/// What the kernel says: `AlreadyExists`, say.
+/// Any error that the kernel reports, such as `AlreadyExists`.
 #[deprecated(since = "1.1.0", note = "replaced by `std::os::unix::fs::symlink`")]
 #[allow(deprecated, reason = "std has it, deprecated")]
 pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Result<()> {
@@ -268,7 +268,7 @@ pub fn soft_link<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Re
 ///
 /// # Errors
 ///
-/// What the kernel says: `InvalidInput`, say.
+/// Any error that the kernel reports, such as `InvalidInput`.
 ///
 /// # Examples
 ///
@@ -297,7 +297,7 @@ pub fn read_link<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -318,7 +318,7 @@ pub fn canonicalize<P: AsRef<Path>>(path: P) -> io::Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `AlreadyExists`, say.
+/// Any error that the kernel reports, such as `AlreadyExists`.
 ///
 /// # Examples
 ///
@@ -346,7 +346,7 @@ pub fn create_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///
@@ -374,7 +374,7 @@ pub fn create_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `DirectoryNotEmpty`, say.
+/// Any error that the kernel reports, such as `DirectoryNotEmpty`.
 ///
 /// # Examples
 ///
@@ -402,7 +402,7 @@ pub fn remove_dir<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -430,7 +430,7 @@ pub fn remove_dir_all<P: AsRef<Path>>(path: P) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -456,13 +456,13 @@ pub fn read_dir<P: AsRef<Path>>(path: P) -> io::Result<ReadDir> {
     blocking(|| fs::read_dir(path)).map(ReadDir)
 }
 
-/// Sets who may do what with a file.
+/// Sets the permissions of a file.
 ///
 /// This corresponds to [`std::fs::set_permissions`].
 ///
 /// # Errors
 ///
-/// What the kernel says: `NotFound`, say.
+/// Any error that the kernel reports, such as `NotFound`.
 ///
 /// # Examples
 ///
@@ -486,13 +486,13 @@ pub fn set_permissions<P: AsRef<Path>>(path: P, perm: Permissions) -> io::Result
     blocking(|| fs::set_permissions(path, perm))
 }
 
-/// Returns whether there is something at `path`, where a symbolic link to nothing is nothing.
+/// Returns whether there is something at `path`. A symbolic link that leads nowhere does not count.
 ///
 /// This corresponds to [`std::fs::exists`].
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///

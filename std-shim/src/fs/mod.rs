@@ -1,4 +1,4 @@
-//! Files and directories, with which a green thread holds nobody up.
+//! Files and directories. A green thread that uses them holds up no other.
 //!
 //! This corresponds to [`std::fs`]. A file gives no notice of when it could be read, so every call
 //! that asks the kernel for something is a blocking section. The OS thread waits for the disk, and

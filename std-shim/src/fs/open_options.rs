@@ -29,7 +29,7 @@ plain_conversions! {
 debug_as_std!(OpenOptions);
 
 impl OpenOptions {
-    /// Returns options that say nothing yet: all `false`.
+    /// Returns options that are all `false`.
     ///
     /// This corresponds to [`std::fs::OpenOptions::new`].
     #[allow(clippy::new_without_default, reason = "std's OpenOptions is no Default")]
@@ -92,7 +92,7 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `InvalidInput` for options that do not go together.
+    /// Any error that the kernel reports; `InvalidInput` for options that do not go together.
     pub fn open<P: AsRef<Path>>(&self, path: P) -> io::Result<File> {
         let path = path.as_ref();
         blocking(|| self.0.open(path)).map(File)

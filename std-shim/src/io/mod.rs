@@ -1,4 +1,4 @@
-//! Input and output in which a green thread waits without holding anybody up.
+//! Input and output. A green thread that waits for it holds up no other.
 //!
 //! This corresponds to [`std::io`]. The traits, the adapters, [`Error`] and
 //! whatever else does not know a descriptor are std's own: [`Read`] here is the trait that every

@@ -5,13 +5,13 @@ use std::io;
 use super::transfer;
 use crate::os::fd::Attached;
 
-/// Makes a pipe: what is written to the one end is read from the other.
+/// Makes a pipe: what is written to one end is read from the other.
 ///
 /// This corresponds to [`std::io::pipe`].
 ///
 /// # Errors
 ///
-/// What the kernel says: no more descriptors, say.
+/// Any error that the kernel reports, such as `EMFILE`.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     Ok((PipeReader(Attached::fresh(reader)), PipeWriter(Attached::fresh(writer))))
 }
 
-/// The end of a pipe that is read.
+/// The reading end of a pipe.
 ///
 /// Reading parks the calling green thread until somebody has written, or until the last writer is
 /// gone, which is the end of the file; an ordinary thread it blocks.
@@ -56,7 +56,7 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// ```
 pub struct PipeReader(pub(crate) Attached<::std::io::PipeReader>);
 
-/// The end of a pipe that is written.
+/// The writing end of a pipe.
 ///
 /// Writing parks the calling green thread until all fits in; an ordinary thread it blocks. Once the
 /// last reader is gone the error is `BrokenPipe`.
@@ -85,7 +85,7 @@ impl PipeReader {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     pub fn try_clone(&self) -> io::Result<PipeReader> {
         self.0.try_clone(::std::io::PipeReader::try_clone).map(Self)
     }
@@ -98,7 +98,7 @@ impl PipeWriter {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     pub fn try_clone(&self) -> io::Result<PipeWriter> {
         self.0.try_clone(::std::io::PipeWriter::try_clone).map(Self)
     }

@@ -1,4 +1,4 @@
-//! Whether somebody sits at the other end.
+//! Whether a descriptor is a terminal.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -9,7 +9,8 @@ use crate::fs::File;
 ///
 /// This corresponds to [`std::io::IsTerminal`].
 ///
-/// **Differences**: it is another trait, for only types of std can implement std's. They have this one, too.
+/// **Differences**: it is a trait of the mirror's own, for only std's types can implement std's. They have
+/// this one, too.
 ///
 /// ```
 /// use std_shim::io::{self, IsTerminal};

@@ -1,4 +1,4 @@
-//! Sockets of the internet protocols, on which green threads wait without holding each other up.
+//! Sockets of the internet protocols. A green thread that waits for one holds up no other.
 //!
 //! This corresponds to [`std::net`]. [`TcpListener`], [`TcpStream`], [`UdpSocket`] and
 //! [`Incoming`] are green; [`ToSocketAddrs`] looks names up without holding anybody up; addresses

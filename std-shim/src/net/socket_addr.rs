@@ -1,4 +1,4 @@
-//! From names to addresses.
+//! Names and addresses.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -9,13 +9,13 @@ use crate::bridge::calls;
 /// Converts to socket addresses, by a look-up where there is a name.
 ///
 /// This corresponds to [`std::net::ToSocketAddrs`] and is implemented for the same types.
-/// Addresses and numeric strings are converted on the spot, and what is neither an address nor a name
-/// with a port is refused so; names go to the resolver of the system, in a section that holds no other
-/// green thread up. Green threads that look up the same name at a time have one of them ask. A name that
-/// `/etc/hosts` has is found there where that is certain to be what the resolver says.
+/// Addresses and numeric strings are converted on the spot; what is neither an address nor a name with a
+/// port is an error on the spot. Names go to the resolver of the system, in a section that holds up no other
+/// green thread. Green threads that look up the same name at the same time share one look-up. A name that is
+/// in `/etc/hosts` is taken from there, if that is certain to be what the resolver says.
 ///
-/// **Differences**: it is another trait. A type that implements std's alone, in a crate that has not been
-/// moved over, is no address here.
+/// **Differences**: it is a trait of the mirror's own. A type that implements std's alone, in a crate that
+/// has not been moved over, is no address here.
 ///
 /// ```
 /// use std_shim::net::{SocketAddr, ToSocketAddrs};

@@ -63,7 +63,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    /// Any error that the kernel reports; `WouldBlock` when the read timeout has passed.
     ///
     /// # Examples
     ///
@@ -118,7 +118,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `InvalidInput` if there is no address.
+    /// Any error that the kernel reports; `InvalidInput` if there is no address.
     ///
     /// # Examples
     ///
@@ -169,7 +169,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `WouldBlock` when the write timeout has passed.
+    /// Any error that the kernel reports; `WouldBlock` when the write timeout has passed.
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    /// Any error that the kernel reports; `WouldBlock` when the read timeout has passed.
     ///
     /// # Examples
     ///
@@ -272,7 +272,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.0.set_broadcast(broadcast)
     }
@@ -283,7 +283,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn broadcast(&self) -> io::Result<bool> {
         self.0.broadcast()
     }
@@ -294,7 +294,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_multicast_loop_v4(&self, multicast_loop_v4: bool) -> io::Result<()> {
         self.0.set_multicast_loop_v4(multicast_loop_v4)
     }
@@ -305,7 +305,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn multicast_loop_v4(&self) -> io::Result<bool> {
         self.0.multicast_loop_v4()
     }
@@ -316,7 +316,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_multicast_ttl_v4(&self, multicast_ttl_v4: u32) -> io::Result<()> {
         self.0.set_multicast_ttl_v4(multicast_ttl_v4)
     }
@@ -327,7 +327,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
         self.0.multicast_ttl_v4()
     }
@@ -338,7 +338,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn set_multicast_loop_v6(&self, multicast_loop_v6: bool) -> io::Result<()> {
         self.0.set_multicast_loop_v6(multicast_loop_v6)
     }
@@ -349,7 +349,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
         self.0.multicast_loop_v6()
     }
@@ -360,7 +360,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.0.join_multicast_v4(multiaddr, interface)
     }
@@ -371,7 +371,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.0.join_multicast_v6(multiaddr, interface)
     }
@@ -382,7 +382,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
         self.0.leave_multicast_v4(multiaddr, interface)
     }
@@ -393,7 +393,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.0.leave_multicast_v6(multiaddr, interface)
     }

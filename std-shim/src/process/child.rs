@@ -69,7 +69,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -94,7 +94,7 @@ impl Child {
     }
 
     /// Closes the pipe to the child's standard input, waits for the child's end, and returns how
-    /// it ended, the next time too.
+    /// it ended. A second call returns the same.
     ///
     /// Parks the calling green thread; an ordinary thread it blocks.
     ///
@@ -102,7 +102,7 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// What the kernel says: that there is no such child if `SIGCHLD` is ignored, say.
+    /// Any error that the kernel reports: that there is no such child, if `SIGCHLD` is ignored.
     ///
     /// # Examples
     ///

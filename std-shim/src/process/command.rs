@@ -9,7 +9,7 @@ use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 use crate::bridge;
 use crate::bridge::calls::child::STARTS;
 
-/// Describes a child to be: its program, arguments, environment, directory and standard streams.
+/// Describes a child process: its program, arguments, environment, directory and standard streams.
 ///
 /// [`spawn`](Self::spawn) starts it, [`status`](Self::status) and [`output`](Self::output) wait for
 /// its end as well; a description may be used again and again.
@@ -152,8 +152,8 @@ impl Command {
         self.with(|plain| plain.current_dir(dir))
     }
 
-    /// Sets the child's standard input. Without it, the child has this process's, or after
-    /// [`output`](Self::output) none.
+    /// Sets the child's standard input. By default that is this process's own; with
+    /// [`output`](Self::output) it is empty.
     ///
     /// This corresponds to [`std::process::Command::stdin`].
     ///
@@ -175,16 +175,16 @@ impl Command {
         self.choose(0, |plain| plain.stdin(cfg.into()))
     }
 
-    /// Sets the child's standard output. Without it, the child has this process's, or by
-    /// [`output`](Self::output) a pipe.
+    /// Sets the child's standard output. By default that is this process's own; with
+    /// [`output`](Self::output) it is a pipe.
     ///
     /// This corresponds to [`std::process::Command::stdout`].
     pub fn stdout<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
         self.choose(1, |plain| plain.stdout(cfg.into()))
     }
 
-    /// Sets the child's standard error. Without it, the child has this process's, or by
-    /// [`output`](Self::output) a pipe.
+    /// Sets the child's standard error. By default that is this process's own; with
+    /// [`output`](Self::output) it is a pipe.
     ///
     /// This corresponds to [`std::process::Command::stderr`].
     pub fn stderr<T: Into<Stdio>>(&mut self, cfg: T) -> &mut Command {
@@ -193,14 +193,14 @@ impl Command {
 
     /// Starts the child.
     ///
-    /// Forking and executing are a blocking section, of which no more are under way at a time than
-    /// there are workers, but for those that last longer than 20 ms.
+    /// Forking and executing is a blocking section. As many are under way at a time as there are
+    /// workers; those that last longer than 20 ms do not count.
     ///
     /// This corresponds to [`std::process::Command::spawn`].
     ///
     /// # Errors
     ///
-    /// When the child cannot be made or the program not be executed: `NotFound` if there is none.
+    /// If the child cannot be made, or the program cannot be executed: `NotFound` if there is none.
     ///
     /// # Examples
     ///

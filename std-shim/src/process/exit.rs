@@ -13,10 +13,9 @@ use crate::bridge;
 /// The number of the thread that exits; 0 while there is none.
 static EXITING: AtomicU64 = AtomicU64::new(0);
 
-/// Ends the process with this status, without running what other threads, or this one, would do at
-/// their ends.
+/// Ends the process with this status. No thread runs its destructors, this one included.
 ///
-/// Of several threads that call it one ends the process, and the others wait for that.
+/// If several threads call it, one ends the process, and the others wait for that.
 ///
 /// This corresponds to [`std::process::exit`].
 ///

@@ -1,4 +1,4 @@
-//! Children that a green thread starts and awaits without holding anybody up.
+//! Child processes. A green thread that starts one, or waits for it, holds up no other.
 //!
 //! This corresponds to [`std::process`]. [`Command`], [`Child`], its pipes and [`Stdio`] are
 //! green; what stands for an ended process ([`ExitStatus`], [`Output`]) and for this one is std's

@@ -3,7 +3,7 @@
 use crate::io::transfer;
 use crate::os::fd::Attached;
 
-/// The end that is written of a child's standard input.
+/// The writing end of the pipe to a child's standard input.
 ///
 /// Writing parks the calling green thread until all fits into the pipe; an ordinary thread it
 /// blocks. Dropped, it is the end of the file for the child.
@@ -23,7 +23,7 @@ use crate::os::fd::Attached;
 /// ```
 pub struct ChildStdin(pub(crate) Attached<::std::process::ChildStdin>);
 
-/// The end that is read of a child's standard output.
+/// The reading end of the pipe from a child's standard output.
 ///
 /// Reading parks the calling green thread until the child has written; an ordinary thread it
 /// blocks.
@@ -44,7 +44,7 @@ pub struct ChildStdin(pub(crate) Attached<::std::process::ChildStdin>);
 /// ```
 pub struct ChildStdout(pub(crate) Attached<::std::process::ChildStdout>);
 
-/// The end that is read of a child's standard error.
+/// The reading end of the pipe from a child's standard error.
 ///
 /// Reading parks the calling green thread until the child has written; an ordinary thread it
 /// blocks.

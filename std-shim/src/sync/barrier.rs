@@ -73,8 +73,8 @@ impl Barrier {
         }
     }
 
-    /// Waits until as many threads are here as the barrier is for, parking the calling green
-    /// thread (blocking an ordinary one).
+    /// Waits until all threads of the barrier have arrived, parking the calling green thread
+    /// (blocking an ordinary one).
     ///
     /// The last one to arrive does not wait, and is the leader. The barrier is then ready for the
     /// next round.

@@ -168,7 +168,7 @@ impl Condvar {
 
     /// Waits until notified, for `dur` at most.
     ///
-    /// A `dur` that ends later than the clock can tell has no end.
+    /// A `dur` that is too long for the clock has no end.
     ///
     /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///

@@ -41,7 +41,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         LazyLock { slot: Slot::new(State::Incomplete(f)) }
     }
 
-    /// Returns the value, made by now if it was not.
+    /// Returns the value, and makes it first if nobody has yet.
     ///
     /// If another thread is making it, waits for that, parking the calling green thread (blocking
     /// an ordinary one).
@@ -85,7 +85,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         self.slot.get().expect("a value has been written")
     }
 
-    /// Returns the value, made by now if it was not.
+    /// Returns the value, and makes it first if nobody has yet.
     ///
     /// This corresponds to [`std::sync::LazyLock::force_mut`].
     ///

@@ -32,7 +32,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Returns a configuration that says nothing yet: no name, the default stack size.
+    /// Returns a configuration without a name, and with the default stack size.
     ///
     /// This corresponds to [`std::thread::Builder::new`].
     #[allow(clippy::new_without_default, reason = "std's Builder is no Default")]

@@ -1,6 +1,6 @@
 //! Standard input, output and error.
 //!
-//! What is whose, buffer by buffer and lock by lock, stands in [`crate::io`].
+//! Which buffers and locks are real std's, and which are the mirror's, stands in [`crate::io`].
 
 mod output;
 mod reentrant;

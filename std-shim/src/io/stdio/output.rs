@@ -65,7 +65,7 @@ pub fn stderr() -> Stderr {
 /// ```
 pub struct Stdout(());
 
-/// Keeps others from writing to standard output.
+/// A lock on standard output: while it is held, nobody else writes there through the mirror.
 ///
 /// This corresponds to [`std::io::StdoutLock`].
 ///
@@ -103,7 +103,7 @@ pub struct StdoutLock<'a> {
 /// ```
 pub struct Stderr(());
 
-/// Keeps others from writing to standard error.
+/// A lock on standard error: while it is held, nobody else writes there through the mirror.
 ///
 /// This corresponds to [`std::io::StderrLock`].
 #[must_use = "if unused stderr will immediately unlock"]

@@ -81,7 +81,8 @@ pub fn stdin() -> Stdin {
 /// ```
 pub struct Stdin(&'static Mutex<BufReader<Raw>>);
 
-/// Keeps others from reading standard input, and gives access to its buffer.
+/// A lock on standard input, with access to its buffer: while it is held, nobody else reads there
+/// through the mirror.
 ///
 /// This corresponds to [`std::io::StdinLock`].
 #[must_use = "if unused stdin will immediately unlock"]

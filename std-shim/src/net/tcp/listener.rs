@@ -91,7 +91,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say. The listener stays usable.
+    /// Any error that the kernel reports, such as `EMFILE`. The listener stays usable.
     ///
     /// # Examples
     ///
@@ -160,7 +160,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     #[deprecated(since = "0.1.0", note = "this option can only be set before the socket is bound")]
     pub fn only_v6(&self) -> io::Result<bool> {
         #[allow(deprecated, reason = "the twin of this function")]

@@ -166,7 +166,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `NotConnected` once the connection is gone.
+    /// Any error that the kernel reports: `NotConnected` once the connection is gone.
     ///
     /// # Examples
     ///
@@ -185,7 +185,7 @@ impl TcpStream {
         self.0.shutdown(how)
     }
 
-    /// Reads without taking: the next read brings the same bytes again.
+    /// Reads without removing anything: the next read returns the same bytes.
     ///
     /// This corresponds to [`std::net::TcpStream::peek`]. Parks the calling green thread until
     /// there is something.
@@ -221,7 +221,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -244,7 +244,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.0.nodelay()
     }

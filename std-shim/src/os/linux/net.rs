@@ -13,8 +13,8 @@ use crate::net::TcpStream;
 ///
 /// This corresponds to [`std::os::linux::net::TcpStreamExt`].
 ///
-/// **Differences**: it is another trait, for only types of std can implement std's. Its `TcpStream` has this
-/// one, too.
+/// **Differences**: it is a trait of the mirror's own, for only std's types can implement std's. std's
+/// `TcpStream` has this one, too.
 ///
 /// ```
 /// use std_shim::net::{TcpListener, TcpStream};
@@ -35,7 +35,7 @@ pub trait TcpStreamExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     fn set_quickack(&self, quickack: bool) -> io::Result<()>;
 
     /// Returns whether data is acknowledged at once (`TCP_QUICKACK`).
@@ -44,7 +44,7 @@ pub trait TcpStreamExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     fn quickack(&self) -> io::Result<bool>;
 }
 

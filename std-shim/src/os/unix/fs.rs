@@ -30,7 +30,7 @@ use crate::fs::{DirBuilder, DirEntry, File, OpenOptions};
 ///
 /// # Errors
 ///
-/// What the kernel says: `AlreadyExists`, say.
+/// Any error that the kernel reports, such as `AlreadyExists`.
 ///
 /// # Examples
 ///
@@ -58,7 +58,7 @@ pub fn symlink<P: AsRef<Path>, Q: AsRef<Path>>(original: P, link: Q) -> io::Resu
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///
@@ -87,7 +87,7 @@ pub fn chown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io::
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///
@@ -115,7 +115,7 @@ pub fn fchown<F: AsFd>(fd: F, uid: Option<u32>, gid: Option<u32>) -> io::Result<
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///
@@ -144,7 +144,7 @@ pub fn lchown<P: AsRef<Path>>(dir: P, uid: Option<u32>, gid: Option<u32>) -> io:
 ///
 /// # Errors
 ///
-/// What the kernel says: `PermissionDenied`, say.
+/// Any error that the kernel reports, such as `PermissionDenied`.
 ///
 /// # Examples
 ///

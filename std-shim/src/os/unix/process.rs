@@ -16,8 +16,8 @@ use crate::process::Command;
 ///
 /// This corresponds to [`std::os::unix::process::CommandExt`].
 ///
-/// **Differences**: it is another trait, for only types of std can implement std's. A command of std has to
-/// be taken into the mirror for it (`Command::from`): what the methods return is the mirror's.
+/// **Differences**: it is a trait of the mirror's own, for only std's types can implement std's. A command of
+/// std's has to be taken into the mirror for it (`Command::from`): what the methods return is the mirror's.
 ///
 /// ```
 /// use std_shim::os::unix::process::CommandExt;
@@ -38,7 +38,7 @@ pub trait CommandExt: sealed::Sealed {
     /// This corresponds to [`std::os::unix::process::CommandExt::gid`].
     fn gid(&mut self, id: u32) -> &mut Command;
 
-    /// Adds a function that runs in the child, between fork and execute.
+    /// Adds a function that runs in the child, between `fork` and `exec`.
     ///
     /// The child may ask to be traced by its parent, or for a signal at its parent's end
     /// (`PR_SET_PDEATHSIG`). Its parent is an OS thread, so a green thread that starts such a command
@@ -54,7 +54,7 @@ pub trait CommandExt: sealed::Sealed {
     where
         F: FnMut() -> io::Result<()> + Send + Sync + 'static;
 
-    /// Adds a function that runs in the child, between fork and execute.
+    /// Adds a function that runs in the child, between `fork` and `exec`.
     ///
     /// This corresponds to [`std::os::unix::process::CommandExt::before_exec`], which editions
     /// before 2024 let a program call without `unsafe`.

@@ -4,8 +4,8 @@
 //! for the mirror's [`JoinHandle`], so that a program that names it compiles.
 //!
 //! **Differences**: its methods panic. A `pthread_t` is for `pthread_join`, `pthread_kill` and the
-//! like, and a green thread is not the system's: there is none that they could be called with and
-//! mean this thread. That of the OS thread it runs on would mean others.
+//! like, and the system does not know a green thread: none would mean this thread. That of the OS
+//! thread that it runs on would mean others, too.
 
 #[doc(no_inline)]
 pub use ::std::os::unix::thread::*;

@@ -109,7 +109,7 @@ impl<T> Receiver<T> {
 
     /// Waits for a message, for `timeout` at most.
     ///
-    /// A `timeout` that ends later than the clock can tell has no end.
+    /// A `timeout` that is too long for the clock has no end.
     ///
     /// Parks the calling green thread; from an ordinary thread, blocks it.
     ///

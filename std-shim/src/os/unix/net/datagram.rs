@@ -46,7 +46,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
+    /// Any error that the kernel reports: `AddrInUse` if the file exists; `InvalidInput` for a path that no
     /// socket can have.
     ///
     /// # Examples
@@ -75,7 +75,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `AddrInUse` if somebody has the address.
+    /// Any error that the kernel reports: `AddrInUse` if somebody has the address.
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixDatagram> {
         net::UnixDatagram::bind_addr(socket_addr).map(Self::fresh)
     }
@@ -86,7 +86,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     pub fn unbound() -> io::Result<UnixDatagram> {
         net::UnixDatagram::unbound().map(Self::fresh)
     }
@@ -97,7 +97,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     ///
     /// # Examples
     ///
@@ -125,7 +125,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    /// Any error that the kernel reports; `InvalidInput` for a path that no socket can have.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.0.connect(path)
     }
@@ -136,7 +136,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     pub fn connect_addr(&self, socket_addr: &SocketAddr) -> io::Result<()> {
         self.0.connect_addr(socket_addr)
     }
@@ -152,7 +152,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    /// Any error that the kernel reports; `WouldBlock` when the read timeout has passed.
     ///
     /// # Examples
     ///
@@ -185,7 +185,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `WouldBlock` when the read timeout has passed.
+    /// Any error that the kernel reports; `WouldBlock` when the read timeout has passed.
     ///
     /// # Examples
     ///
@@ -213,7 +213,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    /// Any error that the kernel reports; `InvalidInput` for a path that no socket can have.
     ///
     /// # Examples
     ///
@@ -242,7 +242,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -280,7 +280,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `NotConnected` if there is no peer; `WouldBlock` when the write
+    /// Any error that the kernel reports: `NotConnected` if there is no peer; `WouldBlock` when the write
     /// timeout has passed.
     ///
     /// # Examples
@@ -314,7 +314,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `NotConnected` if there is no peer.
+    /// Any error that the kernel reports: `NotConnected` if there is no peer.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)
     }

@@ -38,7 +38,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `AddrInUse` if the file exists; `InvalidInput` for a path that no
+    /// Any error that the kernel reports: `AddrInUse` if the file exists; `InvalidInput` for a path that no
     /// socket can have.
     ///
     /// # Examples
@@ -70,7 +70,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `AddrInUse` if somebody has the address.
+    /// Any error that the kernel reports: `AddrInUse` if somebody has the address.
     pub fn bind_addr(socket_addr: &SocketAddr) -> io::Result<UnixListener> {
         net::UnixListener::bind_addr(socket_addr).map(Self::fresh)
     }
@@ -86,7 +86,7 @@ impl UnixListener {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say. The listener stays usable.
+    /// Any error that the kernel reports, such as `EMFILE`. The listener stays usable.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Sockets of this host, on which green threads wait without holding each other up.
+//! Sockets of this host. A green thread that waits for one holds up no other.
 //!
 //! This corresponds to [`std::os::unix::net`]. [`UnixStream`], [`UnixListener`], [`UnixDatagram`]
 //! and [`Incoming`] are green; [`SocketAddr`] is std's own.

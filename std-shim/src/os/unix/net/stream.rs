@@ -51,7 +51,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says; `InvalidInput` for a path that no socket can have.
+    /// Any error that the kernel reports; `InvalidInput` for a path that no socket can have.
     ///
     /// # Examples
     ///
@@ -82,7 +82,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// Any error that the kernel reports.
     ///
     /// # Examples
     ///
@@ -119,7 +119,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says: no more descriptors, say.
+    /// Any error that the kernel reports, such as `EMFILE`.
     ///
     /// # Examples
     ///
@@ -159,7 +159,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the kernel says: `NotConnected` if there is no peer.
+    /// Any error that the kernel reports: `NotConnected` if there is no peer.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.shutdown(how)?;
         if how != Shutdown::Read {
