@@ -153,6 +153,7 @@ pub(crate) fn forget() {
         // SAFETY: the calling thread's.
         if let Some(own) = unsafe { own.as_ref() } {
             own.next.set(ptr::null());
+            own.interrupt.forget_others();
         }
         first(held).set(own);
     });

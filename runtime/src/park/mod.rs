@@ -5,17 +5,18 @@
 //!
 //! # The rule of wakers
 //!
-//! A waker finds a waiter in a list, under the list's lock. While it holds the lock it takes the
-//! waiter out and *claims* its task (`task::state`); what it got it schedules after unlocking.
-//! Between the claim and the scheduling the task cannot run, so it cannot go away either.
+//! A waker finds a waiter in a list, under the list's lock, and takes it out. Then it *claims* its task
+//! (`task::state`), tells the waiter that it is woken, and schedules what it got by the claim. Between the claim and
+//! the scheduling the task cannot run, so it cannot go away either.
 //!
 //! A waiter with one waker (no deadline) parks before it looks whether it was woken. It runs again
 //! only because of that waker's claim, after which the waker leaves it alone: it may return. Where
 //! there is one waiter too, they need no list: see [`Sleeper`].
 //!
-//! A waiter with two (a list and a timer) may look at any time, and takes both locks before it returns. So
-//! a waker that has come second has finished with the task by then. The second claim is cleared
-//! ([`settle`]), so that the next wait, which may have one waker only, does not mistake it for its own.
+//! A waiter with two (a list and a timer) may look at any time. It returns when neither has anything left to do
+//! with the task: when it was told, or has taken itself out, under the list's lock. So it is claimed before it is told.
+//! The second claim is cleared ([`settle`]), so that the next wait, which may have one waker only, does not mistake it
+//! for its own.
 //!
 //! So a wait leaves nothing behind that could touch the task, or wake it, later.
 //!
@@ -132,6 +133,8 @@ pub fn wait(
 /// INTERRUPT.raise();
 /// assert_eq!(thread.join().unwrap(), Wait::Interrupted);
 /// ```
+// Inlined, as what it calls is: see `thread::yield_now`.
+#[inline]
 pub fn wait_interruptible(
     word: &AtomicU32,
     expected: u32,
@@ -142,7 +145,7 @@ pub fn wait_interruptible(
     let Some(task) = current::green() else {
         return wait_os_thread(word, expected, deadline, reason, Some(interrupt));
     };
-    let waiter = Waiter::new(word, Some(task), NO_TURN, reason);
+    let waiter = Waiter::new(word, Some(task), NO_TURN, reason).that_may_leave();
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
@@ -223,9 +226,6 @@ pub fn wait_turn_interruptible(
         None => block_until_woken(&waiter, deadline, interrupt.is_some()),
     };
     let still_waits = TABLE.dequeue(&waiter);
-    if !still_waits {
-        waiter.wait_until_told();
-    }
     if let Some(task) = task {
         settle(task);
     }
@@ -268,6 +268,7 @@ fn wait_green(
     reason: WaitReason,
 ) -> Wait {
     let waiter = Waiter::new(word, Some(task), NO_TURN, reason);
+    let waiter = if deadline.is_some() { waiter.that_may_leave() } else { waiter };
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
@@ -297,12 +298,14 @@ pub(crate) fn park_guarded(
     if let Some(alarm) = &alarm {
         timer::set(alarm);
     }
-    let is_open = interrupt.is_none_or(|interrupt| interrupt.open(task));
+    if let Some(interrupt) = interrupt {
+        interrupt.open(task);
+    }
     let end = loop {
         if is_woken() {
             break Wait::Woken;
         }
-        if !is_open || interrupt.is_some_and(Interrupt::is_raised) {
+        if interrupt.is_some_and(Interrupt::is_raised) {
             break Wait::Interrupted;
         }
         if is_late() {
@@ -310,10 +313,8 @@ pub(crate) fn park_guarded(
         }
         park(task, reason);
     };
-    if let Some(interrupt) = interrupt
-        && is_open
-    {
-        interrupt.close(task);
+    if let Some(interrupt) = interrupt {
+        interrupt.close();
     }
     if let Some(alarm) = &alarm {
         timer::cancel(alarm);
@@ -321,6 +322,7 @@ pub(crate) fn park_guarded(
     end
 }
 
+#[cold]
 fn wait_os_thread(
     word: &AtomicU32,
     expected: u32,
@@ -328,13 +330,14 @@ fn wait_os_thread(
     reason: WaitReason,
     interrupt: Option<&Interrupt>,
 ) -> Wait {
-    let waiter = Waiter::new(word, None, NO_TURN, reason);
+    let waiter = Waiter::new(word, None, NO_TURN, reason).that_may_leave();
     if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
     let end = match interrupt {
         None => block_until_woken(&waiter, deadline, false),
-        Some(interrupt) if interrupt.open_os_thread(&waiter) => {
+        Some(interrupt) => {
+            let outer = interrupt.open_os_thread(&waiter);
             let end = loop {
                 if interrupt.is_raised() {
                     break Wait::Interrupted;
@@ -343,16 +346,11 @@ fn wait_os_thread(
                     break end;
                 }
             };
-            interrupt.close_os_thread(&waiter);
+            interrupt.close_os_thread(outer);
             end
         }
-        Some(_) => Wait::Interrupted,
     };
-    match end {
-        Wait::Woken => Wait::Woken,
-        early if TABLE.dequeue(&waiter) => early,
-        _ => Wait::Woken,
-    }
+    if TABLE.dequeue(&waiter) { end } else { Wait::Woken }
 }
 
 /// Blocks an OS thread until a waker has taken out its waiter, until `deadline`, or until a signal's handler has
@@ -451,6 +449,7 @@ fn pause(n_looks: &mut u32) {
 }
 
 /// Switches the calling green thread off until somebody claims it, or already has.
+#[inline]
 pub(crate) fn park(task: &Header, reason: WaitReason) {
     switch_off(task, reason);
     task.state.resume();
@@ -503,6 +502,7 @@ pub(crate) unsafe fn call(task: NonNull<Header>) {
 
 /// For a wait with two wakers that have both finished: forgets the claim of the second, if there was one. Both
 /// have released what they did, so it is seen.
+#[inline]
 pub(crate) fn settle(task: &Header) {
     if task.state.is_claimed() {
         task.state.resume();

@@ -5,20 +5,21 @@
 //! each parked at a word of its own, make lists of some sixteen; the table is zero pages until it
 //! is touched.
 //!
-//! A waiter lies on the waiting thread's stack. It is in a list, or it is marked woken: both change
-//! under the bucket's lock.
+//! A waiter lies on the waiting thread's stack. A waker takes it out under the bucket's lock, and then has it for
+//! itself: after unlocking it marks it woken (`tell`).
+//!
+//! One with one waker cannot run before that waker has claimed its task, which comes last: it is marked, then
+//! claimed. One that *may leave*, because its time is up or it was interrupted, is marked TAKEN as it is taken out. It
+//! is claimed before it is told, for it goes on as soon as it finds that it was. If it finds TAKEN, it
+//! waits for what it is told, which comes in a moment. So it need not take the lock again when it was woken, but only to
+//! take itself out.
 //!
 //! # Turns
 //!
 //! A waiter with a time since when it waits is in for its turn at a lock (`wait_turn`). Those of one
 //! address stand in the order of these times, so that who was woken and came too late goes back to its
-//! place. They have one waker each and no deadline: who has taken one out has it for itself, and marks it
-//! after unlocking, when the word says who has the lock now (`grant`). No other waiter is ever granted
-//! anything.
-//!
-//! One that may leave before its turn has come (`interrupt`) is marked TAKEN when it is taken out: it has
-//! its turn then, and waits for what it is told. And it is claimed before it is told, not after, for it goes
-//! on as soon as it finds that it was.
+//! place. Who has taken one out marks it when the word says who has the lock now (`grant`). No other waiter is ever
+//! granted anything.
 //!
 //! A grant is due to one that has waited for a millisecond, if there was none in the last quarter of a
 //! millisecond (here, or at an address that shares the bucket, which is rare). Otherwise a lock that many
@@ -39,7 +40,6 @@ use crate::ring::{Linked, Links, Ring};
 use crate::sys::futex;
 #[cfg(not(sylvan_loom))]
 use crate::sys::memory;
-use crate::task::list::List;
 use crate::task::{Header, Runnable};
 
 /// 65,536 buckets of 16 bytes: a megabyte of address space. In a model all addresses meet in one.
@@ -49,7 +49,7 @@ const N_BUCKETS: usize = 1 << N_BUCKETS_LOG2;
 pub(super) const WAITING: u32 = 0;
 const WOKEN: u32 = 1;
 const GRANTED: u32 = 2;
-/// It was taken out, and is about to be told what has become of its turn.
+/// One that may leave was taken out, and is about to be told what has become of it.
 const TAKEN: u32 = 3;
 /// It waits, and is to look whether it was interrupted.
 const NUDGED: u32 = 4;
@@ -72,7 +72,7 @@ pub(crate) struct Waiter {
     /// Since when it waits for its turn; `NO_TURN` if it does not.
     since_ns: u64,
     state: AtomicU32,
-    /// Whether it waits for its turn, and may leave before that.
+    /// Whether it may leave before anybody has taken it out.
     may_leave: bool,
     /// How far above the address the lock says who has it: see [`LockWord`](super::LockWord).
     owner_above: u8,
@@ -89,6 +89,7 @@ impl Linked for Waiter {
 impl Waiter {
     /// The calling thread, which is `task` or no green one; since when it waits for its turn, or
     /// `NO_TURN`.
+    #[inline]
     pub(super) fn new(
         word: *const AtomicU32,
         task: Option<&Header>,
@@ -103,7 +104,8 @@ impl Waiter {
         Self { address, task, since_ns, state, may_leave, owner_above, reason, links }
     }
 
-    /// The same for one that may leave before its turn has come.
+    /// The same for one that may leave before anybody has taken it out.
+    #[inline]
     pub(super) fn that_may_leave(self) -> Self {
         Self { may_leave: true, ..self }
     }
@@ -114,16 +116,23 @@ impl Waiter {
     }
 
     /// Whether a waker has taken this waiter out.
+    #[inline]
     pub(super) fn is_woken(&self) -> bool {
-        // Acquire pairs with the release in `Table::wake` and `tell`.
+        // Acquire pairs with the release in `tell`.
         self.state.load(Ordering::Acquire) & OUT != 0
     }
 
-    /// For one that may leave, which was taken out: waits until it was told, which is in a moment.
-    pub(super) fn wait_until_told(&self) {
-        let mut n_looks = 0;
+    /// Whether its waker has said what has become of it, and so does nothing more for it.
+    #[inline]
+    fn is_told(&self) -> bool {
         // As in `is_woken`.
-        while self.state.load(Ordering::Acquire) == TAKEN {
+        matches!(self.state.load(Ordering::Acquire), WOKEN | GRANTED)
+    }
+
+    /// For one that may leave, which was taken out: waits until it was told, which is in a moment.
+    fn wait_until_told(&self) {
+        let mut n_looks = 0;
+        while !self.is_told() {
             super::pause(&mut n_looks);
         }
     }
@@ -217,6 +226,7 @@ impl Table {
         unsafe { memory::wipe(start.cast(), size_of_val(&self.buckets)) };
     }
 
+    #[inline]
     fn index(address: usize) -> usize {
         /// 2^64 divided by the golden ratio: spreads addresses that differ in few bits.
         const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -224,6 +234,7 @@ impl Table {
         hash.rotate_left(N_BUCKETS_LOG2) as usize % N_BUCKETS
     }
 
+    #[inline]
     fn bucket(&self, address: usize) -> &Lock<Queue> {
         &self.buckets[Self::index(address)]
     }
@@ -259,64 +270,44 @@ impl Table {
         still
     }
 
-    /// Takes `waiter` out unless a waker already has; whether it was still queued. Either way no
+    /// Takes `waiter`, one that may leave, out unless a waker already has; whether it was still queued. Either way no
     /// waker touches it, or its task on its behalf, any more.
+    #[inline]
     pub(super) fn dequeue(&self, waiter: &Waiter) -> bool {
+        !waiter.is_told() && self.leave(waiter)
+    }
+
+    /// The same for one that was not told yet.
+    #[cold]
+    fn leave(&self, waiter: &Waiter) -> bool {
         let mut queue = self.bucket(waiter.address).lock();
         let queued = waiter.state.load(Ordering::Relaxed) & OUT == 0;
         if queued {
-            // SAFETY: not woken yet, hence still in the ring that it was pushed to.
+            // SAFETY: not taken out yet, hence still in the ring that it was pushed to.
             unsafe { queue.remove(waiter) };
+        }
+        drop(queue);
+        if !queued {
+            waiter.wait_until_told();
         }
         queued
     }
 
+    /// Wakes the first `n` that wait at `word`; how many that are.
     pub(super) fn wake(&self, word: *const AtomicU32, n: usize) -> usize {
-        /// OS threads are woken after unlocking, this many at a time.
-        const BATCH: usize = 32;
-        let mut tasks = List::new();
-        let mut n_woken = 0;
-        loop {
-            let mut os_words = [ptr::null::<AtomicU32>(); BATCH];
-            let mut n_os = 0;
-            let mut queue = self.bucket(word.addr()).lock();
-            while n_woken < n && n_os < BATCH {
-                let Some(waiter) = pop(&mut queue, |waiter| waiter.address == word.addr()) else {
-                    break;
-                };
-                n_woken += 1;
-                // SAFETY: the waiter's frame lasts until it has seen the mark below or has taken
-                // this lock.
-                let waiter = unsafe { waiter.as_ref() };
-                let task = NonNull::new(waiter.task.cast_mut());
-                if task.is_none() {
-                    os_words[n_os] = &raw const waiter.state;
-                    n_os += 1;
-                }
-                // Release pairs with the acquire in `is_woken`. An OS thread may be gone after
-                // this; a task runs again no sooner than it is scheduled.
-                waiter.state.store(WOKEN, Ordering::Release);
-                if let Some(task) = task {
-                    // SAFETY: the task waits here, so it is alive until this lock is released; the
-                    // claim says whether the right to run it is ours.
-                    unsafe {
-                        if task.as_ref().state.claim() {
-                            tasks.push_back(Runnable::from_raw(task));
-                        }
-                    }
-                }
-            }
+        let address = word.addr();
+        let mut queue = self.bucket(address).lock();
+        if n == 1 {
+            let first = pop(&mut queue, |waiter| waiter.address == address);
             drop(queue);
-            for os_word in &os_words[..n_os] {
-                futex::wake(*os_word, 1);
-            }
-            if n_os < BATCH {
-                break;
-            }
+            let Some(first) = first else { return 0 };
+            // SAFETY: it was taken out above.
+            unsafe { tell(first, WOKEN) };
+            return 1;
         }
-        for task in tasks {
-            task.schedule();
-        }
+        let (woken, n_woken) = pop_some(&mut queue, n, |waiter| waiter.address == address);
+        drop(queue);
+        tell_all(woken, WOKEN);
         n_woken
     }
 
@@ -360,26 +351,15 @@ impl Table {
     /// Grants what `word` stands for to the first `n` that wait for their turn there, after `settle` has
     /// left it to so many; how many that are.
     pub(super) fn grant(&self, word: *const AtomicU32, n: usize, settle: &dyn Fn(usize)) -> usize {
-        let mut granted = Ring::new();
-        let mut n_granted = 0;
-        let mut queue = self.bucket(word.addr()).lock();
-        while n_granted < n {
-            let Some(first) = pop(&mut queue, |waiter| waiter.is_in_turn_at(word.addr())) else {
-                break;
-            };
-            // SAFETY: it is in no ring, and stays where it is until it is told.
-            unsafe { granted.push_back(first.as_ref()) };
-            n_granted += 1;
-        }
+        let address = word.addr();
+        let mut queue = self.bucket(address).lock();
+        let (granted, n_granted) = pop_some(&mut queue, n, |waiter| waiter.is_in_turn_at(address));
         if n_granted > 0 {
-            self.note_grant(word.addr(), clock::now_ns());
+            self.note_grant(address, clock::now_ns());
         }
         settle(n_granted);
         drop(queue);
-        while let Some(first) = granted.pop_front() {
-            // SAFETY: it waited for its turn, and was taken out above.
-            unsafe { tell(first, GRANTED) };
-        }
+        tell_all(granted, GRANTED);
         n_granted
     }
 }
@@ -409,6 +389,19 @@ fn pop(queue: &mut Queue, is_it: impl Fn(&Waiter) -> bool) -> Option<NonNull<Wai
         }
     }
     Some(waiter)
+}
+
+/// Takes out the oldest `n` that are such ones; and how many these are.
+fn pop_some(queue: &mut Queue, n: usize, is_it: impl Fn(&Waiter) -> bool) -> (Queue, usize) {
+    let mut popped = Ring::new();
+    let mut n_popped = 0;
+    while n_popped < n {
+        let Some(first) = pop(queue, &is_it) else { break };
+        // SAFETY: it is in no ring, and stays where it is until it is told.
+        unsafe { popped.push_back(first.as_ref()) };
+        n_popped += 1;
+    }
+    (popped, n_popped)
 }
 
 /// Links `waiter` in behind those that wait for their turn there since an earlier time.
@@ -443,7 +436,15 @@ unsafe fn put_in_turn(queue: &mut Queue, waiter: &Waiter) {
     }
 }
 
-/// Wakes one that waited for its turn.
+/// Wakes all that were taken out.
+fn tell_all(mut taken: Queue, end: u32) {
+    while let Some(first) = taken.pop_front() {
+        // SAFETY: in this ring are those that were taken out of their queue and not told.
+        unsafe { tell(first, end) };
+    }
+}
+
+/// Wakes one that waited.
 ///
 /// # Safety
 ///

@@ -10,7 +10,7 @@ use std::sync::atomic::compiler_fence;
 
 use crate::primitive::{AtomicU8, Ordering, fence};
 
-/// Nobody has called `init`: nobody needs a barrier.
+/// Nobody has called `init`: both sides pass a fence.
 const UNUSED: u8 = 0;
 /// The kernel does the work.
 const ASYMMETRIC: u8 = 1;
@@ -19,23 +19,25 @@ const FENCED: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(UNUSED);
 
-/// To be called once, before there are threads that pass either side.
+/// To be called once.
 ///
 /// While the process has no other threads it costs next to nothing; else the kernel waits for all
 /// processors.
 pub(crate) fn init() {
     let state = if kernel::register() { ASYMMETRIC } else { FENCED };
-    // Orders nothing: threads that are started later see it.
-    STATE.store(state, Ordering::Relaxed);
+    // Release pairs with the acquire in `light`: who sees it there sees what was stored by those whom the kernel
+    // has refused a barrier before it was asked here.
+    STATE.store(state, Ordering::Release);
 }
 
 /// The side that passes often.
 #[inline]
 pub(crate) fn light() {
-    if STATE.load(Ordering::Relaxed) == FENCED {
-        fence(Ordering::SeqCst);
-    } else {
+    // Acquire pairs with the release in `init`.
+    if STATE.load(Ordering::Acquire) == ASYMMETRIC {
         compiler_fence(Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
     }
 }
 
@@ -45,7 +47,9 @@ pub(crate) fn light() {
 #[must_use]
 pub(crate) fn heavy() -> bool {
     fence(Ordering::SeqCst);
-    let refused = STATE.load(Ordering::Relaxed) == ASYMMETRIC && !kernel::interrupt();
+    // Another thread may have called `init` without this one knowing, so the kernel is asked in any case.
+    let state = STATE.load(Ordering::Relaxed);
+    let refused = state != FENCED && !kernel::interrupt() && state == ASYMMETRIC;
     if refused {
         STATE.store(FENCED, Ordering::SeqCst);
     }

@@ -183,6 +183,7 @@ impl State {
     }
 
     /// The task runs again and takes note of every wake-up so far.
+    #[inline]
     pub(crate) fn resume(&self) {
         // Acquire pairs with the release in `claim`. A plain store would not do: it would overwrite
         // a wake-up whose cause this thread need not see yet.
