@@ -417,15 +417,19 @@ impl Own {
     #[inline(never)]
     fn end_all_keys(&self, pthread: usize, used: Option<*mut u8>) {
         for round in 0..=KEY_ROUNDS {
+            if let Some(used) = used {
+                // A destructor that sets a key says so here, as any thread does; and the next thread of this block
+                // has set none yet.
+                // SAFETY: the calling thread's own block, here and below.
+                unsafe { used.write(0) };
+            }
             // What is left after the last round is forgotten.
-            // SAFETY: the calling thread's own block, here and below.
-            if !unsafe { self.end_keys(pthread, round < KEY_ROUNDS) } {
+            // SAFETY: as above.
+            let any = unsafe { self.end_keys(pthread, round < KEY_ROUNDS) };
+            // SAFETY: as above.
+            if !any || used.is_some_and(|used| unsafe { used.read() } == 0) {
                 break;
             }
-        }
-        if let Some(used) = used {
-            // SAFETY: the next thread of this block has set no key yet.
-            unsafe { used.write(0) };
         }
     }
 
