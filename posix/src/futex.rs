@@ -42,10 +42,83 @@ use crate::wait::{self, Interrupted, Restart};
 const LOWEST: usize = 4096;
 const HIGHEST: usize = 1 << 56;
 
+/// The calls that are made most, and how each ends is decided by their operation alone: what std waits by and wakes by.
+const PRIVATE_WAIT: c_int = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG;
+const PRIVATE_WAKE: c_int = FUTEX_WAKE | FUTEX_PRIVATE_FLAG;
+
+/// Makes a call of `futex`, for the words of this process.
+///
+/// # Safety
+///
+/// As for the kernel's: and what is an address is one of a word that is mapped, or one that cannot be.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "as the kernel takes them")]
+#[expect(clippy::cast_sign_loss, reason = "as the kernel takes them")]
+pub(crate) unsafe fn call(arguments: [c_long; 6]) -> c_long {
+    let [address, operation, value, time, _, bits] = arguments;
+    match operation as c_int {
+        // SAFETY: as the caller promises.
+        PRIVATE_WAIT if time == 0 && bits as u32 == u32::MAX => unsafe {
+            wait_for_good(address, value as u32)
+        },
+        PRIVATE_WAKE => wake_private(address, value as u32),
+        // SAFETY: as the caller promises.
+        _ => unsafe { Call { arguments }.make() },
+    }
+}
+
+/// A wait without a deadline. A function of its own, which has little to save and one frame: each frame above a switch
+/// of stacks is a return that the processor does not predict.
+///
+/// # Safety
+///
+/// As for `call`.
+#[inline(never)]
+unsafe fn wait_for_good(address: c_long, expected: u32) -> c_long {
+    match word_at(address) {
+        // SAFETY: as the caller promises.
+        Ok(word) => unsafe { wait_at(word, expected, None) },
+        Err(error) => fails(error).into(),
+    }
+}
+
+#[inline(never)]
+fn wake_private(address: c_long, n: u32) -> c_long {
+    match word_at(address) {
+        Ok(word) => count(sylvan::wake(word, number(n))),
+        Err(error) => fails(error).into(),
+    }
+}
+
+/// Waits in the table.
+///
+/// # Safety
+///
+/// As for `call`.
+#[inline(always)]
+unsafe fn wait_at(word: *const AtomicU32, expected: u32, deadline: Deadline) -> c_long {
+    // SAFETY: as the caller promises: it is mapped. All access is atomic.
+    let word = unsafe { &*word };
+    match wait::futex(word, expected, deadline, WaitReason::Futex, Restart::AsAsked) {
+        Ok(Wait::Woken) => 0,
+        end => fails(error_of(end)).into(),
+    }
+}
+
+/// Why a wait has ended that nobody has woken.
+#[cold]
+fn error_of(end: Result<Wait, Interrupted>) -> c_int {
+    match end {
+        Ok(Wait::Changed) => libc::EAGAIN,
+        Ok(Wait::TimedOut) => libc::ETIMEDOUT,
+        Ok(Wait::Woken | Wait::Interrupted) | Err(Interrupted) => libc::EINTR,
+    }
+}
+
 /// A call of `futex`.
 #[derive(Clone, Copy)]
-pub(crate) struct Call {
-    pub(crate) arguments: [c_long; 6],
+struct Call {
+    arguments: [c_long; 6],
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "as the kernel takes them, here and below")]
@@ -76,28 +149,15 @@ impl Call {
         self.arguments[5] as u32
     }
 
-    /// Makes the call, for the words of this process.
-    ///
     /// # Safety
     ///
-    /// As for the kernel's: and what is an address is one of a word that is mapped, or one that cannot be.
-    #[inline]
-    pub(crate) unsafe fn make(self) -> c_long {
+    /// As for `call`.
+    #[inline(never)]
+    unsafe fn make(self) -> c_long {
         match self.command() {
-            // SAFETY: as the caller promises, here and below.
+            // SAFETY: as the caller promises.
             FUTEX_WAIT | FUTEX_WAIT_BITSET => unsafe { self.wait() },
             FUTEX_WAKE => self.wake(),
-            // SAFETY: as the caller promises.
-            _ => unsafe { self.make_rare() },
-        }
-    }
-
-    /// # Safety
-    ///
-    /// As for `make`.
-    #[cold]
-    unsafe fn make_rare(self) -> c_long {
-        match self.command() {
             FUTEX_WAKE_BITSET if self.value3() == 0 => fails(libc::EINVAL).into(),
             FUTEX_WAKE_BITSET if self.value3() == u32::MAX => self.wake(),
             FUTEX_WAKE_BITSET => match word_at(self.arguments[0]) {
@@ -119,7 +179,7 @@ impl Call {
 
     /// # Safety
     ///
-    /// As for `make`.
+    /// As for `call`.
     unsafe fn wait(self) -> c_long {
         let word = match word_at(self.arguments[0]) {
             Ok(word) => word,
@@ -137,14 +197,8 @@ impl Call {
             // SAFETY: as the caller promises.
             return unsafe { self.in_kernel() };
         }
-        // SAFETY: as the caller promises: it is mapped. All access is atomic.
-        let word = unsafe { &*word };
-        match wait::futex(word, self.value(), deadline, WaitReason::Futex, Restart::AsAsked) {
-            Ok(Wait::Woken) => 0,
-            Ok(Wait::Changed) => fails(libc::EAGAIN).into(),
-            Ok(Wait::TimedOut) => fails(libc::ETIMEDOUT).into(),
-            Ok(Wait::Interrupted) | Err(Interrupted) => fails(libc::EINTR).into(),
-        }
+        // SAFETY: as the caller promises.
+        unsafe { wait_at(word, self.value(), deadline) }
     }
 
     /// # Safety
@@ -195,7 +249,7 @@ impl Call {
     ///
     /// # Safety
     ///
-    /// As for `make`.
+    /// As for `call`.
     unsafe fn requeue(self) -> c_long {
         let (word, _) = match (word_at(self.arguments[0]), word_at(self.arguments[4])) {
             (Ok(word), Ok(other)) => (word, other),
@@ -221,7 +275,7 @@ impl Call {
 
     /// # Safety
     ///
-    /// As for `make`.
+    /// As for `call`.
     unsafe fn wake_by_operation(self) -> c_long {
         let (word, other) = match (word_at(self.arguments[0]), word_at(self.arguments[4])) {
             (Ok(word), Ok(other)) => (word, other),

@@ -49,6 +49,11 @@ pub unsafe extern "C-unwind" fn syscall(
     e: c_long,
     f: c_long,
 ) -> c_long {
+    // First, and out of registers: what std and others wait and wake by.
+    if number == libc::SYS_futex && is_whole() {
+        // SAFETY: as the caller promises.
+        return unsafe { futex::call([a, b, c, d, e, f]) };
+    }
     let call = Call { number, arguments: [a, b, c, d, e, f] };
     match number {
         libc::SYS_prctl
@@ -93,10 +98,6 @@ pub unsafe extern "C-unwind" fn syscall(
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         libc::SYS_dup2 => unsafe { call.on_number() },
-        // SAFETY: as above.
-        libc::SYS_futex if is_whole() => unsafe {
-            futex::Call { arguments: call.arguments }.make()
-        },
         libc::SYS_gettid if is_whole() => owner::me().into(),
         libc::SYS_epoll_pwait
         | libc::SYS_epoll_pwait2

@@ -44,6 +44,7 @@ pub(crate) enum Restart {
 static NONE: Interrupt = Interrupt::new();
 
 /// Parks while `*word == expected`: see [`sylvan::wait`].
+#[inline]
 pub(crate) fn futex(
     word: &AtomicU32,
     expected: u32,
@@ -195,7 +196,7 @@ fn until_ended<T>(
 }
 
 /// Makes a wait until it ends by itself, or is to end.
-#[inline]
+#[inline(always)]
 fn interruptibly<T>(
     restart: Restart,
     mut wait: impl FnMut(Option<&Interrupt>) -> Result<T, Interrupted>,
@@ -245,6 +246,7 @@ pub(crate) fn section<T>(call: impl FnOnce() -> T) -> T {
     in_section(|| sylvan::blocking(move || Callers(call.into_inner()())).into_inner())
 }
 
+#[inline(always)]
 fn in_section<T>(section: impl FnOnce() -> T) -> T {
     let Some(signals) = own() else { return section() };
     let result = moving(signals, section);
@@ -275,6 +277,7 @@ pub(crate) fn section_once<K: Clone + Ord, T: Clone>(
 }
 
 /// Has others run; what is left for the thread is seen to after it.
+#[inline(always)]
 pub(crate) fn yield_now() {
     in_section(sylvan::yield_now);
 }
@@ -301,7 +304,7 @@ impl<T> Callers<T> {
 }
 
 /// Runs `wait`, which may move the thread to another OS thread.
-#[inline]
+#[inline(always)]
 fn moving<T>(signals: &Signals, wait: impl FnOnce() -> T) -> T {
     let is_in_handler = signals.depth.get() > 0;
     if is_in_handler {
