@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use sylvan_sight::Who;
 use sylvan_sight::account::{Account, Row};
 use sylvan_sight::deadlock::{Deadlocks, Edge, Orphan};
+use sylvan_sight::details::Detail;
 use sylvan_sight::owners::Owner;
 
 use crate::json::{list, or_null, text};
@@ -24,7 +25,7 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
   threads     `id`, `name` (or null), `state` (`not started`, `running`, `blocking`,
               `bound`, `runnable`, `parked`), `core`, `os_thread`, `stack` (its lowest
               address and the one behind its highest), `stack_pointer`, and `waits`:
-              null, or `reason`, `descriptor`, `file`, `address`, `owner` (the number
+              null, or `reason`, `descriptors`, `file`, `address`, `owner` (the number
               of who has the lock, where SYLVAN_DEADLOCK has it noted), `owner_ended`
               (whether that one has ended), `holders` (the numbers of those who most
               likely have the lock), `senders` (how many, of a channel that a
@@ -102,21 +103,25 @@ fn thread(account: &Account, row: &Row) -> String {
     let stack = thread.stack.as_ref().map(|stack| format!("[{},{}]", stack.start, stack.end));
     let waits = thread.reason.map(|reason| {
         let wait = &row.wait;
+        let senders = match wait.detail {
+            Some(Detail::Senders(n)) => Some(n),
+            _ => None,
+        };
         let (owner, owner_ended) = match wait.owner {
             Some(Owner::Lives(owner)) => (Some(owner), Some(false)),
             Some(Owner::Ended(owner)) => (owner, Some(true)),
             None => (None, None),
         };
         format!(
-            "{{\"reason\":{},\"descriptor\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"scope\":{},\"in_scope\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptors\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"scope\":{},\"in_scope\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
-            or_null(wait.descriptor),
+            list(wait.descriptors.iter().map(|it| it.descriptor.to_string())),
             or_null(row.file.as_deref().map(text)),
             or_null(wait.address),
             or_null(owner.map(who)),
             or_null(owner_ended),
             list(wait.holders.iter().map(|holder| who(*holder))),
-            or_null(wait.senders),
+            or_null(senders),
             or_null(wait.joins),
             list(wait.scope.iter().map(|it| who(*it))),
             or_null(wait.n_in_scope),

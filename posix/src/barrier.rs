@@ -15,11 +15,13 @@
 //! barrier waits until as many have left as have come, so the first one that leaves may destroy it.
 
 use std::ffi::c_int;
+use std::mem::offset_of;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use libc::{PTHREAD_BARRIER_SERIAL_THREAD, pthread_barrier_t};
 use sylvan::WaitReason;
+use sylvan::contract::shown;
 
 use crate::next::call_next;
 use crate::wait::{self, Restart};
@@ -37,6 +39,10 @@ struct Barrier {
 }
 
 const _: () = assert!(size_of::<Barrier>() <= size_of::<pthread_barrier_t>());
+// What those count upon who look at it from outside.
+const _: () = assert!(offset_of!(Barrier, arrivals) == offset_of!(shown::Barrier, arrived));
+const _: () = assert!(offset_of!(Barrier, round) == offset_of!(shown::Barrier, round));
+const _: () = assert!(offset_of!(Barrier, count) == offset_of!(shown::Barrier, n_threads));
 
 /// How many have arrived, and the round.
 #[expect(clippy::cast_possible_truncation, reason = "the halves of the word")]
@@ -91,7 +97,7 @@ impl Barrier {
         let (_, rounds) = halves(self.both().load(Acquire));
         let arrived = rounds.wrapping_mul(self.count.load(Relaxed)).wrapping_mul(LEAVER);
         while left & !DESTROYED != arrived {
-            let _ = wait::futex(&self.left, left, None, WaitReason::Barrier, Restart::Always);
+            let _ = wait::futex(&self.left, left, None, WaitReason::Destroy, Restart::Always);
             // Pairs with the release of who leaves.
             left = self.left.load(Acquire);
         }

@@ -125,7 +125,7 @@ impl Condition {
         let mut now = self.references.fetch_or(DESTROYED, Acquire) | DESTROYED;
         while now >= WAITER {
             // It goes on whatever happens, and looks again.
-            let _ = wait::futex(&self.references, now, None, WaitReason::Condvar, Restart::Always);
+            let _ = wait::futex(&self.references, now, None, WaitReason::Destroy, Restart::Always);
             // Pairs with the release of the last waiter.
             now = self.references.load(Acquire);
         }

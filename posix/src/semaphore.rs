@@ -80,7 +80,8 @@ impl Semaphore {
             if self.take(WAITER) {
                 return 0;
             }
-            let end = wait::futex(self.value(), 0, deadline, WaitReason::Futex, Restart::AsAsked);
+            let end =
+                wait::futex(self.value(), 0, deadline, WaitReason::Semaphore, Restart::AsAsked);
             match end {
                 Ok(Wait::Changed | Wait::Woken) => {}
                 Ok(Wait::TimedOut) => break libc::ETIMEDOUT,

@@ -5,11 +5,11 @@
 //! attendant does.
 
 use std::ptr;
-use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use libc::{c_int, siginfo_t, sigset_t, timespec};
 use sylvan::WaitReason;
+use sylvan::contract::shown::{self, Awaited};
 
 use crate::cancel;
 use crate::errno::{fails, set_errno};
@@ -32,7 +32,7 @@ fn wait_as_said(
     set: u64,
     deadline: Option<Instant>,
 ) -> Result<siginfo_t, c_int> {
-    let word = AtomicU32::new(0);
+    let awaited = Awaited::new(shown::SIGWAIT, set);
     let mut is_known = false;
     loop {
         if let Some(info) = signals.take(set) {
@@ -48,7 +48,7 @@ fn wait_as_said(
             is_known = true;
             attendant::attend();
         }
-        let ended = wait::futex(&word, 0, deadline, WaitReason::Futex, Restart::Never);
+        let ended = wait::futex(&awaited.word, 0, deadline, WaitReason::Signal, Restart::Never);
         if ended.is_err() && signals.pending() & set == 0 {
             return Err(libc::EINTR);
         }
@@ -145,11 +145,11 @@ pub unsafe extern "C-unwind" fn sigwait(set: *const sigset_t, signal: *mut c_int
 }
 
 /// Waits with this mask until a handler has run: -1 and `EINTR`.
-fn suspend(mask: u64) -> c_int {
+fn suspend(mask: u64, by: u32) -> c_int {
     cancel::point();
-    let word = AtomicU32::new(0);
+    let awaited = Awaited::new(by, !mask);
     with_mask(mask, || {
-        while wait::futex(&word, 0, None, WaitReason::Futex, Restart::Never).is_ok() {}
+        while wait::futex(&awaited.word, 0, None, WaitReason::Signal, Restart::Never).is_ok() {}
     });
     cancel::point();
     set_errno(libc::EINTR);
@@ -183,7 +183,7 @@ pub unsafe extern "C-unwind" fn __sigsuspend(set: *const sigset_t) -> c_int {
 /// As for libc's.
 pub unsafe extern "C-unwind" fn pause() -> c_int {
     match own() {
-        Some(signals) => suspend(signals.mask()),
+        Some(signals) => suspend(signals.mask(), shown::PAUSE),
         None => {
             let what = [0, 0, 0, 0, 0, 0];
             // SAFETY: waits for a signal, with no descriptors and no end.
@@ -216,7 +216,7 @@ pub unsafe extern "C-unwind" fn __xpg_sigpause(signal: c_int) -> c_int {
 /// As `sigsuspend`.
 fn suspend_with(mask: u64) -> c_int {
     if own().is_some() {
-        return suspend(mask);
+        return suspend(mask, shown::SIGSUSPEND);
     }
     let set = (&raw const mask).expose_provenance() as _;
     // SAFETY: the kernel reads a mask.

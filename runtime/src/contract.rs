@@ -25,6 +25,11 @@ pub mod channels {
     pub use sylvan_sight::channels::{PARKED, SENDERS_AT};
 }
 
+/// What those who look from outside count upon where a thread waits.
+pub mod shown {
+    pub use sylvan_sight::details::{Awaited, Barrier, PAUSE, SIGSUSPEND, SIGWAIT};
+}
+
 /// Calls on descriptors, and what the runtime has to hear of them.
 pub mod io {
     pub use crate::io::*;

@@ -93,7 +93,7 @@ impl<T: Clone> Flight<T> {
     fn join(&self) -> Option<T> {
         // Acquire pairs with the release in `Landing::drop`.
         while self.is_over.load(Ordering::Acquire) == 0 {
-            wait(&self.is_over, 0, None, WaitReason::Blocking);
+            wait(&self.is_over, 0, None, WaitReason::Answer);
         }
         self.answer.lock().clone()
     }

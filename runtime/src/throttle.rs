@@ -133,7 +133,7 @@ impl Throttle {
             // Under the lock, as is each change.
             let seen = self.changes.load(Ordering::Relaxed);
             drop(inside);
-            wait(&self.changes, seen, until, WaitReason::Blocking);
+            wait(&self.changes, seen, until, WaitReason::Turn);
             self.inside.lock().n_waiting -= 1;
         }
     }

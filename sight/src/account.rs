@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::channels;
 use crate::deadlock::{self, Deadlocks};
+use crate::details;
 use crate::files::Files;
 use crate::holders;
 use crate::memory::Unreadable;
@@ -39,7 +40,7 @@ pub struct Row {
     pub thread: Thread,
     /// What it waits for.
     pub wait: Wait,
-    /// The descriptor in words.
+    /// The descriptors in words.
     pub file: Option<String>,
     /// For how long it has waited: if it is runnable for a worker, if it is parked for who wakes it; for a lock since it
     /// came for that, also if it was woken in vain.
@@ -64,17 +65,12 @@ impl Account {
         };
         holders::find(process, table, now_ns, &threads, &mut waits);
         channels::find(process, table, &threads, &mut waits.of_threads);
+        details::find(process, details::of_threads(&threads, &mut waits.of_threads));
         let deadlocks = Deadlocks::of(process, table, &threads, &waits);
         let waits = waits.of_threads;
-        let descriptors = || waits.iter().filter_map(|wait| wait.descriptor);
-        let files = now_ns.map(|_| Files::of(process, descriptors()));
+        let files = Files::of(process, waits.iter().flat_map(|wait| &wait.descriptors));
         let rows = threads.into_iter().zip(waits).map(|(thread, wait)| {
-            let file = wait.descriptor.map(|descriptor| match &files {
-                Some(files) => files.words(descriptor, thread.reason),
-                None => {
-                    format!("descriptor {descriptor}, {}", thread.reason.map_or("", Reason::text))
-                }
-            });
+            let file = (!wait.descriptors.is_empty()).then(|| files.words(&wait.descriptors));
             let waited = now_ns.and_then(|now_ns| match wait.since_ns {
                 Some(begin_ns) => Some(Duration::from_nanos(now_ns.saturating_sub(begin_ns))),
                 None => state_word::age(thread.state_word, now_ns),
@@ -181,7 +177,6 @@ impl Account {
 pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> String) -> String {
     /// More are not named.
     const NAMED_MAX: usize = 4;
-    let reason = reason.map_or("", Reason::text);
     if let Some(n) = wait.n_in_scope {
         let threads = if n == 1 { "thread" } else { "threads" };
         let mut names: Vec<_> = wait.scope.iter().take(NAMED_MAX).map(|who| name(*who)).collect();
@@ -190,16 +185,12 @@ pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> Stri
             names.push(format!("{rest} more"));
         }
         let colon = if names.is_empty() { "" } else { ": " };
-        return format!("{reason}, {n} {threads}{colon}{}", names.join(", "));
+        return format!("scope, {n} {threads}{colon}{}", names.join(", "));
     }
-    match (wait.joins, wait.address) {
+    match (wait.joins, reason) {
         (Some(joined), _) => format!("join of {}", name(Who::Thread(joined))),
-        (None, Some(address)) => match wait.senders {
-            Some(1) => format!("{reason} {address:#x}, empty, 1 sender"),
-            Some(n) => format!("{reason} {address:#x}, empty, {n} senders"),
-            None => format!("{reason} {address:#x}"),
-        },
-        (None, None) => reason.to_owned(),
+        (None, Some(reason)) => details::words(reason, wait.address, wait.detail),
+        (None, None) => String::new(),
     }
 }
 

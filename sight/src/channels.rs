@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::details::Detail;
 use crate::hash::HashSet;
 use crate::memory::Memory;
 use crate::procfs::Procfs;
@@ -96,7 +97,7 @@ fn say<M: Memory + ?Sized>(
     // Not what was pushed on the stack meanwhile, of the same value.
     if let Some((at, _)) = found.find(|(at, _)| !stack.contains(at)) {
         wait.address = Some(at);
-        wait.senders = memory.word(at + SENDERS_AT).ok();
+        wait.detail = memory.word(at + SENDERS_AT).ok().map(Detail::Senders);
     }
 }
 
@@ -148,6 +149,7 @@ mod tests {
         };
         let mut waits = [Wait::default()];
         find(&memory, &table, std::slice::from_ref(&thread), &mut waits);
-        assert_eq!((waits[0].address, waits[0].senders), (Some(131_088), Some(3)));
+        let (address, detail) = (waits[0].address, waits[0].detail);
+        assert_eq!((address, detail), (Some(131_088), Some(Detail::Senders(3))));
     }
 }

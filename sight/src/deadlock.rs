@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use crate::channels;
+use crate::details;
 use crate::hash::{HashMap, HashSet};
 use crate::memory::Unreadable;
 use crate::owners::{self, Owner, Who};
@@ -174,8 +175,8 @@ pub struct Look {
 }
 
 impl Look {
-    /// The OS threads that wait for others, in a way that is known; with which channels these wait for, and green threads
-    /// as well: what `look` does without.
+    /// The OS threads that wait for others, in a way that is known; with which channels these wait for and what memory
+    /// says of it, and green threads as well: what `look` does without.
     pub fn name_channels<P: Procfs + ?Sized>(
         &mut self,
         process: &P,
@@ -186,6 +187,9 @@ impl Look {
         for (os_thread, wait) in &mut of_os_threads {
             channels::find_of_os_thread(process, *os_thread, wait);
         }
+        let os_waits = of_os_threads.iter_mut().map(|(_, it)| (it.reason, &mut it.wait));
+        let waits = details::of_threads(&self.threads, &mut self.waits.of_threads);
+        details::find(process, waits.chain(os_waits));
         of_os_threads
     }
 }

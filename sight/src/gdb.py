@@ -36,7 +36,7 @@ queue head tail slots capacity size
 """
 
 # What a parked thread waits for, each at its number.
-REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking".split()
+REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking semaphore signal poll send start destroy turn answer".split()
 
 # The registers that lead from frame to frame: where a thread is, its stack pointer, its frame pointer.
 REGISTERS = {"i386:x86-64": ("rip", "rsp", "rbp"), "aarch64": ("pc", "sp", "x29")}

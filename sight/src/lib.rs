@@ -15,6 +15,9 @@
 //! - [`waits`]: for what;
 //! - [`owners`]: who has a lock, where that is noted;
 //! - [`channels`]: which one a receiver waits for;
+//! - [`details`]: what memory says there, such as the value of a semaphore;
+//! - [`signals`]: signals by name;
+//! - [`sock_diag`]: what the kernel says of sockets to who asks it;
 //! - [`deadlock`]: circles of threads that wait for each other;
 //! - [`account`]: all of this in words, for people;
 //! - [`trace`]: the events of a run, 16 bytes each;
@@ -28,6 +31,7 @@
 pub mod account;
 pub mod channels;
 pub mod deadlock;
+pub mod details;
 pub mod file;
 mod files;
 pub mod gdb;
@@ -40,6 +44,8 @@ pub mod procfs;
 pub mod reason;
 pub mod recording;
 pub mod shown;
+pub mod signals;
+pub mod sock_diag;
 pub mod stacks;
 pub mod state_word;
 pub mod synthetic;

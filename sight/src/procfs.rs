@@ -4,6 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::hash::HashMap;
 use crate::memory::Memory;
 
 /// A process that is looked at: its memory, and what the kernel says of it.
@@ -19,8 +20,19 @@ pub trait Procfs: Memory {
     /// What the clock says that never jumps (`CLOCK_MONOTONIC`).
     fn now_ns(&self) -> Option<u64>;
 
+    /// The numbers that things have which are in a folder, by its name below `/proc/PID`.
+    fn numbers(&self, folder: &str) -> Vec<u32>;
+
+    /// Of each Unix socket in the network that the process is in the number of its other end, as far as whoever looks
+    /// may ask the kernel for that.
+    fn unix_peers(&self) -> HashMap<u64, u64> {
+        HashMap::default()
+    }
+
     /// The numbers of its OS threads.
-    fn os_threads(&self) -> Vec<u32>;
+    fn os_threads(&self) -> Vec<u32> {
+        self.numbers("task")
+    }
 
     /// All of a file.
     fn text(&self, name: &str) -> Option<String> {

@@ -52,11 +52,34 @@ reasons! {
     Read = "read",
     /// A descriptor with room to write.
     Write = "write",
-    /// A core, after a blocking section.
+    /// A call that blocks, made by another OS thread.
     Blocking = "blocking",
+    /// A semaphore.
+    Semaphore = "semaphore",
+    /// A signal.
+    Signal = "signal",
+    /// One of several descriptors, or one that is only asked about.
+    Poll = "poll",
+    /// Room in a channel, or its receiver.
+    Send = "send",
+    /// The start of another thread.
+    Start = "start",
+    /// The others who use what is to be destroyed.
+    Destroy = "destroy",
+    /// A place among those who make a call that blocks.
+    Turn = "turn",
+    /// Another thread, whose call asks the same.
+    Answer = "answer",
 }
 
 impl Reason {
+    /// Whether something may end the wait that no green thread does.
+    #[must_use]
+    pub const fn is_event(self) -> bool {
+        use Reason::{Answer, Blocking, Poll, Read, Signal, Sleep, Turn, Write};
+        matches!(self, Sleep | Read | Write | Poll | Signal | Blocking | Turn | Answer)
+    }
+
     /// The one of this number.
     #[must_use]
     pub fn of(number: u8) -> Option<Self> {

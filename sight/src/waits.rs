@@ -4,6 +4,7 @@
 //! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
 //! joins a thread, that thread's task says it; in a whole program threads are joined at an address.
 
+use crate::details::Detail;
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Unreadable};
 use crate::owners::{Owner, Who};
@@ -24,8 +25,8 @@ const FOR_EVER: u64 = u64::MAX;
 /// What a thread waits for, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wait {
-    /// A descriptor, by its number.
-    pub descriptor: Option<u32>,
+    /// Descriptors: one most often, several of a poll, in the order of their numbers.
+    pub descriptors: Vec<Wanted>,
     /// A word, by its address: of a lock, most often.
     pub address: Option<u64>,
     /// Since when, by the runtime's clock: of a lock alone.
@@ -50,10 +51,34 @@ pub struct Wait {
     pub is_scope_noted: bool,
     /// And how many there are.
     pub n_in_scope: Option<u32>,
-    /// Of a channel that a receiver waits for: how many senders it has.
-    pub senders: Option<u64>,
+    /// What memory says of it.
+    pub detail: Option<Detail>,
     /// What is the same as long as it is the same wait, at an address or for an end.
     pub begun: u64,
+}
+
+/// A descriptor that somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its number.
+    pub descriptor: u32,
+    /// To read there.
+    pub reads: bool,
+    /// To write there.
+    pub writes: bool,
+}
+
+impl Wanted {
+    /// Adds a direction of a descriptor to others.
+    fn join(self, others: &mut Vec<Self>) {
+        match others.binary_search_by_key(&self.descriptor, |it| it.descriptor) {
+            Ok(at) => {
+                others[at].reads |= self.reads;
+                others[at].writes |= self.writes;
+            }
+            Err(at) => others.insert(at, self),
+        }
+    }
 }
 
 /// What an OS thread waits for, without a deadline.
@@ -129,9 +154,9 @@ pub fn waits<M: Memory + ?Sized>(
     };
     let descriptors = descriptors(memory, table)?;
     let layout = &table.entry_waiter;
-    follow(memory, descriptors, layout.next, layout.size, |descriptor, _, waiter| {
+    follow(memory, descriptors, layout.next, layout.size, |wanted, _, waiter| {
         if let Some(index) = parked(waiter.word(layout.task)) {
-            waits[index].descriptor = Some(descriptor);
+            wanted.join(&mut waits[index].descriptors);
             waits[index].deadline_ns = Some(waiter.word(layout.deadline_ns))
                 .filter(|deadline_ns| *deadline_ns != FOR_EVER);
         }
@@ -222,7 +247,7 @@ fn follow<M: Memory + ?Sized, T: Copy>(
 fn descriptors<M: Memory + ?Sized>(
     memory: &M,
     table: &Table,
-) -> Result<Vec<(u32, u64)>, Unreadable> {
+) -> Result<Vec<(Wanted, u64)>, Unreadable> {
     let layout = &table.entries;
     let mut chunks = vec![0; usize::try_from(layout.n_chunks).unwrap_or(0) * size_of::<u64>()];
     memory.read(table.roots.entries, &mut chunks)?;
@@ -234,10 +259,11 @@ fn descriptors<M: Memory + ?Sized>(
         let copies = Copies::read(memory, &[chunk], layout.per_chunk * layout.stride);
         let Some(entries) = copies.iter().flatten().next() else { continue };
         for i in 0..layout.per_chunk {
-            for side in [layout.readers, layout.writers] {
+            let descriptor = (index * layout.per_chunk + i) as u32;
+            for (side, reads) in [(layout.readers, true), (layout.writers, false)] {
                 let first = entries.word(i * layout.stride + side);
                 if first != 0 {
-                    rings.push(((index * layout.per_chunk + i) as u32, first));
+                    rings.push((Wanted { descriptor, reads, writes: !reads }, first));
                 }
             }
         }

@@ -196,7 +196,7 @@ fn a_name_stays_within_its_place(process: &Process) {
         let waits = parked("red\u{1b}[31m\nand blue");
         let dump = dump();
         assert_eq!(n_threads(&dump), 1, "{dump}");
-        assert!(dump.contains(r"  red\u{1b}[31m\nand blue  parked  "), "{dump}");
+        assert!(dump.contains(r"  red\u{1b}[31m\nand …  parked  "), "{dump}");
         waits.thread().unpark();
         waits.join().unwrap();
     });

@@ -35,8 +35,8 @@ fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("reader", format!("TCP {} <- {}, read", said("tcp", 0), said("tcp", 1))),
         ("acceptor", format!("TCP {}, accept", said("listener", 0))),
         ("datagrams", format!("UDP {}, read", said("udp", 0))),
-        ("unix", format!("unix socket {}, read", said("unix", 0))),
-        ("pipe", "pipe ".to_owned()),
+        ("unix", format!("unix socket {} [", said("unix", 0))),
+        ("pipe", format!("pipe {} [", said("pipe", 0))),
         ("sleeper", "sleep, for ".to_owned()),
         ("parked", "park".to_owned()),
         ("顧客の接続を待つス…", "park".to_owned()),
@@ -89,8 +89,12 @@ fn assert_shows_all(said: &Said, threads: &[(&str, &str, String)]) {
         assert!(waits_for.starts_with(words), "{name}, {words}:\n{}", said.stdout);
         assert_eq!(waits_for.is_empty(), words.is_empty(), "{name}:\n{}", said.stdout);
     }
-    let [.., receives] = line(&said.stdout, "receiver");
-    assert!(receives.contains(", empty, 2 senders"), "{receives}");
+    for (name, words) in
+        [("receiver", ", empty, 2 senders"), ("sender", ", full"), ("barrier", ", 1 of 2")]
+    {
+        let [.., waits_for] = line(&said.stdout, name);
+        assert!(waits_for.contains(words), "{name}: {waits_for}");
+    }
     let [[a, _, a_waits], [b, _, b_waits]] = ["a", "b"].map(|name| line(&said.stdout, name));
     let lock = |words: &str| words.split([' ', ',']).nth(1).unwrap().to_owned();
     let (a_lock, b_lock) = (lock(a_waits), lock(b_waits));
@@ -114,6 +118,11 @@ fn each_thread_is_shown_with_what_it_does() {
     let is_cut = said.stdout.contains("  顧客の接続を待つス…   parked         ");
     assert!(is_cut, "{}", said.stdout);
     assert!(line(&said.stdout, "sleeper")[2].ends_with(" s left"), "{}", said.stdout);
+    for (name, ends) in [("unix", &scene.said["unix"]), ("pipe", &scene.said["pipe"])] {
+        let [.., waits_for] = line(&said.stdout, name);
+        let other = format!("] <- descriptor {}, read, for ", ends[1]);
+        assert!(waits_for.contains(&other), "no {other} in {waits_for}");
+    }
 }
 
 #[test]
@@ -125,7 +134,11 @@ fn each_thread_is_shown_where_thread_locals_are_shared() {
     *threads.last_mut().unwrap() = ("bound", "parked", "park".to_owned());
     assert_shows_all(&said, &threads);
     let [_, state, waits_for] = line(&said.stdout, "blocks");
-    assert!(state == "parked" && waits_for.starts_with("blocking, for "), "{}", said.stdout);
+    assert!(
+        state == "parked" && waits_for.starts_with("a call by another OS thread, for "),
+        "{}",
+        said.stdout
+    );
 }
 
 #[test]
@@ -137,7 +150,7 @@ fn a_dump_says_the_same() {
     let lock = u64::from_str_radix(&lock[2..], 16).unwrap();
     let second =
         said.stdout.split("{\"id\":").find(|it| it.contains("\"name\":\"second\"")).unwrap();
-    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptor\":null,\"file\":null,\"address\":{lock},\"owner\":null,\"owner_ended\":null,\"holders\":[")), "{second}");
+    assert!(second.contains(&format!("\"reason\":\"mutex\",\"descriptors\":[],\"file\":null,\"address\":{lock},\"owner\":null,\"owner_ended\":null,\"holders\":[")), "{second}");
     assert!(!said.stdout.contains("\"deadlocks\":[]"), "{}", said.stdout);
 }
 
@@ -195,7 +208,7 @@ fn a_program_that_was_made_green_is_shown() {
         Scene::start(whole::green(&mut Command::new(whole::program("looked_at")))).at_rest(LOOK);
     let said = ps(&scene);
     assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
-    let pipe = format!(" pipe {}, read, for ", scene.said["descriptor"][0]);
+    let pipe = format!(" pipe {} [", scene.said["descriptor"][0]);
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
     assert!(said.stdout.contains(&format!(" mutex {}", scene.said["lock"][0])), "{}", said.stdout);
     assert!(said.stdout.contains("  reads a pipe  "), "{}", said.stdout);
@@ -204,6 +217,53 @@ fn a_program_that_was_made_green_is_shown() {
     let said = look(LOOK, &["ps", &scene.said["child"][0]]);
     assert!(said.stdout.contains(": 1 green threads, "), "{said:?}");
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
+}
+
+/// Each wait that libc has, by its own words.
+#[test]
+fn what_libcs_functions_wait_for_is_told() {
+    let scene =
+        Scene::start(whole::green(&mut Command::new(whole::program("waits")))).at_rest(LOOK);
+    let text = ps(&scene).stdout;
+    let said = |what: &str| scene.said[what].iter().map(String::as_str).collect::<Vec<_>>();
+    let one = |what: &str| said(what)[0];
+    let [a, a_in, b, b_in, c, c_in] = said("pipes")[..] else { panic!("{:?}", scene.said) };
+    let [left, right] = said("pair")[..] else { panic!("{:?}", scene.said) };
+    let pipe = |out: &str, into: &str| format!("pipe {out} [*] <- descriptor {into}, read");
+    let pair = format!("unix socket {left} [*] <- descriptor {right}, read");
+    let meets = format!("barrier {}, 2 of 3", one("barrier"));
+    let rows = [
+        ("child", format!("child {}", one("child"))),
+        ("begins", "a signal (pause)".to_owned()),
+        ("semaphore", format!("semaphore {}, value 0", one("semaphore"))),
+        ("pause", "a signal (pause)".to_owned()),
+        ("sigsuspend", "a signal (sigsuspend)".to_owned()),
+        ("sigwait", "SIGUSR2 or SIGTERM (sigwait)".to_owned()),
+        ("meets-one", meets.clone()),
+        ("meets-other", meets),
+        ("once", format!("once {}", one("once"))),
+        ("futex", format!("futex {}, value 7", one("futex"))),
+        ("condition", format!("condvar {}", one("condition"))),
+        ("poll", format!("3 descriptors: {}; {}; {}", pipe(a, a_in), pipe(b, b_in), pipe(c, c_in))),
+        ("poll-many", "epoll *, 12 descriptors: pipe *; and 9 more".to_owned()),
+        ("select", format!("2 descriptors: {}; {pair}", pipe(a, a_in))),
+        ("epoll", format!("epoll *, 1 descriptor: {}", pipe(a, a_in))),
+        ("accept", format!("unix {}, accept", one("listener"))),
+        ("pair", pair),
+    ];
+    for (name, words) in rows {
+        let [_, state, mut waits_for] = line(&text, name);
+        assert_eq!(state, "parked", "{name}: {text}");
+        // A star is anything.
+        for (i, part) in words.split('*').enumerate() {
+            let (before, rest) = waits_for.split_once(part).unwrap_or_else(|| {
+                panic!("{name}: no {words} in\n{text}");
+            });
+            assert!(i > 0 || before.is_empty(), "{name}: no {words} in\n{text}");
+            waits_for = rest;
+        }
+        assert!(waits_for.starts_with(", "), "{name}: no {words} in\n{text}");
+    }
 }
 
 #[test]
@@ -244,7 +304,7 @@ fn a_process_whose_first_thread_has_ended_is_shown_by_its_number() {
     let said = ps(&scene);
     let head = format!("process {}: 2 green threads, ", scene.pid());
     assert!(said.stdout.starts_with(&head), "no {head} in\n{}", said.stdout);
-    let pipe = format!(" pipe {}, read, for ", scene.said["descriptor"][0]);
+    let pipe = format!(" pipe {} [", scene.said["descriptor"][0]);
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
 }
 

@@ -47,7 +47,8 @@ fn sum(said: &Said, heading: &str) -> u64 {
 #[track_caller]
 fn assert_counts(said: &Said) {
     for count in [
-        "2 parked (channel), ",
+        "1 parked (channel), ",
+        "1 parked (send), ",
         "1 blocking, ",
         "1 bound, ",
         "1 parked (join), ",

@@ -41,6 +41,7 @@ mod primitive {
     }
 
     pub(crate) enum WaitReason {
+        Send,
         Channel,
     }
 

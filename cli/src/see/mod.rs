@@ -17,6 +17,7 @@ mod refusal;
 #[allow(unsafe_code, reason = "stops an OS thread for its registers")]
 mod running;
 mod segments;
+mod unix_peers;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rustix::time::{ClockId, clock_gettime};
+use sylvan_sight::hash::HashMap;
 use sylvan_sight::memory::Piece;
 use sylvan_sight::procfs::Mapping;
 use sylvan_sight::stacks::Stack;
@@ -249,6 +251,16 @@ impl Procfs for Process {
 
     fn os_threads(&self) -> Vec<u32> {
         self.live().map_or_else(Vec::new, |live| live::os_threads(live.pid).collect())
+    }
+
+    fn numbers(&self, folder: &str) -> Vec<u32> {
+        let Some(live) = self.live() else { return Vec::new() };
+        let entries = fs::read_dir(format!("/proc/{}/{folder}", live.by)).into_iter().flatten();
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    fn unix_peers(&self) -> HashMap<u64, u64> {
+        self.live().and_then(|live| unix_peers::of(live.by)).unwrap_or_default()
     }
 
     fn now_ns(&self) -> Option<u64> {

@@ -229,7 +229,7 @@ impl Record {
         while self.begun.load(Ordering::Acquire) != BEGUN {
             let (from, to) = (NOT_BEGUN, AWAITED);
             let _ = self.begun.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
-            let _ = wait::futex(&self.begun, AWAITED, None, WaitReason::Futex, Restart::Always);
+            let _ = wait::futex(&self.begun, AWAITED, None, WaitReason::Start, Restart::Always);
         }
         Bounds {
             stack: self.lowest.load(Ordering::Relaxed)..self.highest.load(Ordering::Relaxed),

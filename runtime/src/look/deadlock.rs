@@ -23,7 +23,7 @@ use sylvan_sight::procfs::is_of_runtime;
 use sylvan_sight::table::Table;
 use sylvan_sight::threads::{State, Thread};
 use sylvan_sight::waits::{OsWait, Wait};
-use sylvan_sight::{Procfs, Reason, Who};
+use sylvan_sight::{Procfs, Who};
 
 use super::list::table;
 use super::own::Own;
@@ -120,9 +120,8 @@ impl Watch {
     /// The processor times, if all wait and nothing outside can wake any.
     fn used_if_all_wait(&self, look: &Look) -> Option<Used> {
         let waits = |(thread, wait): (&Thread, &Wait)| {
-            let events = [Reason::Sleep, Reason::Read, Reason::Write, Reason::Blocking];
-            let is_for_others = thread.reason.is_some_and(|reason| !events.contains(&reason));
-            let is_open = wait.descriptor.is_none() && wait.deadline_ns.is_none();
+            let is_for_others = thread.reason.is_some_and(|reason| !reason.is_event());
+            let is_open = wait.descriptors.is_empty() && wait.deadline_ns.is_none();
             thread.state == State::Parked && is_for_others && is_open
         };
         let mut threads = look.threads.iter().zip(&look.waits.of_threads);

@@ -4,14 +4,33 @@
 use std::io::{self, Read};
 
 use rustix::fs::{Dir, Mode, OFlags};
+use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use sylvan_sight::hash::HashMap;
 use sylvan_sight::memory::{Batched, Piece, vectors};
 use sylvan_sight::procfs::Procfs;
+use sylvan_sight::sock_diag;
 
 use crate::sys::file::File;
 use crate::sys::{kernel, thread, time};
 
 /// This process.
 pub(super) struct Own;
+
+/// Asks the kernel which Unix sockets are each other's ends.
+fn ask(peers: &mut HashMap<u64, u64>) -> io::Result<()> {
+    let (family, kind, flags) = (AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC);
+    let socket = net::socket_with(family, kind, flags, Some(SOCK_DIAG))?;
+    let to_kernel = SocketAddrNetlink::new(0, 0);
+    net::sendto(&socket, &sock_diag::request(), SendFlags::empty(), &to_kernel)?;
+    let mut answer = vec![0; sock_diag::LEN];
+    loop {
+        let (n, _) = net::recv(&socket, &mut answer[..], RecvFlags::empty())?;
+        if n == 0 || !sock_diag::take(answer.get(..n).unwrap_or_default(), peers) {
+            return Ok(());
+        }
+    }
+}
 
 impl Batched for Own {
     fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
@@ -34,11 +53,18 @@ impl Procfs for Own {
         Some(link.to_string_lossy().into_owned())
     }
 
-    fn os_threads(&self) -> Vec<u32> {
+    fn numbers(&self, folder: &str) -> Vec<u32> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let tasks = rustix::fs::open(c"/proc/self/task", flags, Mode::empty()).and_then(Dir::new);
-        let tasks = tasks.into_iter().flatten().map_while(Result::ok);
-        tasks.filter_map(|task| task.file_name().to_str().ok()?.parse().ok()).collect()
+        let folder = rustix::fs::open(format!("/proc/self/{folder}"), flags, Mode::empty());
+        let entries = folder.and_then(Dir::new).into_iter().flatten().map_while(Result::ok);
+        entries.filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
+    }
+
+    fn unix_peers(&self) -> HashMap<u64, u64> {
+        let mut peers = HashMap::default();
+        // Where the kernel says nothing, nothing is known.
+        let _ = ask(&mut peers);
+        peers
     }
 
     fn now_ns(&self) -> Option<u64> {

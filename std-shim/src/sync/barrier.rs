@@ -11,12 +11,13 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::RefUnwindSafe;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use super::mutex::RawMutex;
-use crate::bridge::{self, WaitReason};
+use crate::bridge::{self, WaitReason, shown};
 
 /// Lets several threads wait until all of them have arrived at the same point.
 ///
@@ -41,13 +42,20 @@ use crate::bridge::{self, WaitReason};
 /// }
 /// assert_eq!(leaders, 1);
 /// ```
+#[repr(C)]
 pub struct Barrier {
-    lock: RawMutex,
-    round: AtomicU32,
     /// How many threads of this round have arrived; guarded by `lock`.
-    arrived: UnsafeCell<usize>,
-    num_threads: usize,
+    arrived: UnsafeCell<u32>,
+    round: AtomicU32,
+    /// There are never more threads than this can say.
+    n_threads: u32,
+    lock: RawMutex,
 }
+
+// What those count upon who look at it from outside.
+const _: () = assert!(offset_of!(Barrier, arrived) == offset_of!(shown::Barrier, arrived));
+const _: () = assert!(offset_of!(Barrier, round) == offset_of!(shown::Barrier, round));
+const _: () = assert!(offset_of!(Barrier, n_threads) == offset_of!(shown::Barrier, n_threads));
 
 // SAFETY: `arrived` is used with `lock` held only; the other fields are `Sync`.
 unsafe impl Sync for Barrier {}
@@ -66,10 +74,10 @@ impl Barrier {
     #[inline]
     pub const fn new(n: usize) -> Barrier {
         Barrier {
-            lock: RawMutex::new(),
-            round: AtomicU32::new(0),
             arrived: UnsafeCell::new(0),
-            num_threads: n,
+            round: AtomicU32::new(0),
+            n_threads: if n < u32::MAX as usize { n as u32 } else { u32::MAX },
+            lock: RawMutex::new(),
         }
     }
 
@@ -121,7 +129,7 @@ impl Barrier {
         // SAFETY: the caller has the lock, so nobody else refers to the count.
         let arrived = unsafe { &mut *self.arrived.get() };
         *arrived += 1;
-        let is_last = *arrived >= self.num_threads;
+        let is_last = *arrived >= self.n_threads;
         if is_last {
             *arrived = 0;
         }

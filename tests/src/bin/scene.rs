@@ -41,9 +41,10 @@ fn main() {
     println!("udp {}", udp.local_addr().expect("one"));
     named("datagrams", move || drop(udp.recv(&mut [0])));
     let (mut left, right) = UnixStream::pair().expect("a pair");
-    println!("unix {}", left.as_raw_fd());
+    println!("unix {} {}", left.as_raw_fd(), right.as_raw_fd());
     named("unix", move || drop(left.read(&mut [0])));
     let (mut out, into) = std_shim::io::pipe().expect("a pipe");
+    println!("pipe {} {}", out.as_raw_fd(), into.as_raw_fd());
     named("pipe", move || drop(out.read(&mut [0])));
 
     // Time.

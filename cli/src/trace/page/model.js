@@ -7,9 +7,9 @@ const KINDS = [
   { key: 'alone', name: 'running, core handed on', says: 'it runs for long, and others have its core meanwhile' },
   { key: 'block', name: 'blocking section', says: 'a call that blocks an OS thread' },
   { key: 'want', name: 'wants a processor', says: 'it could run, and others do' },
-  { key: 'io', name: 'waits: I/O', says: 'read, write' },
-  { key: 'lock', name: 'waits: lock', says: 'mutex, rwlock, once' },
-  { key: 'message', name: 'waits: other thread', says: 'channel, condvar, barrier, park, futex' },
+  { key: 'io', name: 'waits: I/O', says: 'read, write, poll' },
+  { key: 'lock', name: 'waits: lock', says: 'mutex, rwlock, once, semaphore' },
+  { key: 'message', name: 'waits: other thread', says: 'channel, condvar, barrier, park, futex, signal and others' },
   { key: 'join', name: 'waits: end of others', says: 'join, scope' },
   { key: 'sleep', name: 'waits: time', says: 'sleep' },
   { key: 'lost', name: 'not recorded', says: 'the trace has no event of it' },
@@ -18,7 +18,7 @@ const KIND = Object.fromEntries(KINDS.map((kind, i) => [kind.key, i]));
 const ACTIVE = 4; // kinds below it use a processor or an OS thread, or want to
 
 const KIND_OF_REASON = {
-  read: 'io', write: 'io', mutex: 'lock', rwlock: 'lock', once: 'lock', join: 'join', scope: 'join', sleep: 'sleep',
+  read: 'io', write: 'io', poll: 'io', semaphore: 'lock', mutex: 'lock', rwlock: 'lock', once: 'lock', join: 'join', scope: 'join', sleep: 'sleep',
 };
 
 function kindsOfStates(reasons) {

@@ -125,7 +125,7 @@ pub(crate) fn wait(
     let queued = || waiters.iter().filter_map(OnceCell::get);
     let end = match enlisted {
         Ok(()) => {
-            let reason = posts().next().map_or(WaitReason::Sleep, |post| post.interest.reason());
+            let reason = posts().next().map_or(WaitReason::Sleep, |_| WaitReason::Poll);
             let is_woken = || queued().any(Waiter::is_woken);
             Ok(park::park_guarded(task, reason, deadline_ns, interrupt, is_woken))
         }

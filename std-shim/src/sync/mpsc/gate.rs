@@ -58,7 +58,7 @@ impl Gate {
             if self.take_admission() {
                 return;
             }
-            wait(&self.admissions, 0, None, WaitReason::Channel);
+            wait(&self.admissions, 0, None, WaitReason::Send);
         }
     }
 

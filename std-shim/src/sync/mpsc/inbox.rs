@@ -143,7 +143,7 @@ impl<T> Inbox<T> {
             if outcome != ASKED {
                 break outcome;
             }
-            wait(receipt, ASKED, None, WaitReason::Channel);
+            wait(receipt, ASKED, None, WaitReason::Send);
         };
         // SAFETY: the receipt says that the letter is ours again, and `receipt` is used no more.
         let letter = unsafe { Box::from_raw(letter) };
