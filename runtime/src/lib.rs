@@ -200,7 +200,7 @@ use tests::machine::{blocking, clock, context, current, stack, sys};
 mod reactor {
     mod call;
     mod entry;
-    mod flag;
+    mod family;
     mod options;
     mod readiness;
     mod waiter;

@@ -42,7 +42,7 @@ use rustix::io::Errno;
 
 use super::bell;
 use super::call::{Call, Interest};
-use super::flag::Flag;
+use super::family::Family;
 use super::options::Options;
 use super::readiness::{News, Seen, Side};
 use super::waiter::{End, Outside, Waiter, schedule};
@@ -73,7 +73,8 @@ struct State {
     registered: Option<Home>,
     /// Which owner of the number this is.
     generation: u32,
-    flag: Flag,
+    family: Family,
+    /// Those of its file: see `family`.
     options: Options,
     /// The turn of who came to wait last.
     last_turn: u64,
@@ -125,7 +126,7 @@ impl Entry {
             state: Lock::new(State {
                 registered: None,
                 generation: 0,
-                flag: Flag::new(true),
+                family: Family::NONE,
                 options: Options::new(),
                 last_turn: 0,
                 rings_ns: Call::NEVER,
@@ -234,7 +235,7 @@ impl Entry {
 
     /// The other descriptors that may be of the file, of which something is known.
     pub(crate) fn siblings(&self, fd: RawFd) -> Vec<RawFd> {
-        super::others(fd).unwrap_or_else(|| self.state.lock().flag.siblings(fd))
+        super::others(fd).unwrap_or_else(|| self.state.lock().family.siblings(fd))
     }
 
     /// Parks `task` until there is news since `seen`, for the caller to try again.
@@ -516,19 +517,19 @@ impl State {
         self.last_turn
     }
 
-    /// Changes the options, which others of the file's descriptors are to take.
-    fn change_options(&mut self, change: impl FnOnce(&mut Options)) {
-        self.flag.change(&mut self.options, change);
+    /// Looks at, or changes, the options, which others of the file's descriptors are to take.
+    fn with_options<T>(&mut self, f: impl FnOnce(&mut Options) -> T) -> T {
+        self.family.with(&mut self.options, f)
     }
 
     /// Takes those that another one has changed.
     fn take_options(&mut self) {
-        self.flag.change(&mut self.options, |_| {});
+        self.with_options(|_| {});
     }
 
     /// Whether a call that found nothing is to wait.
     fn block(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        self.flag.learn(&mut self.options, fd)?;
+        self.with_options(|options| options.learn(fd))?;
         Ok(self.options.block())
     }
 

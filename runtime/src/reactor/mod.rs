@@ -21,7 +21,7 @@
 
 mod call;
 mod entry;
-mod flag;
+mod family;
 mod heir;
 mod hidden;
 mod onlooker;
@@ -129,7 +129,7 @@ fn may_be_copied() -> bool {
     MAY_BE_COPIED.load(Ordering::Relaxed)
 }
 
-/// Whether some duplicate of a descriptor is in no family (`flag`).
+/// Whether some duplicate of a descriptor is in no family (`family`).
 static HAS_STRAYS: AtomicBool = AtomicBool::new(false);
 
 /// A duplicate has come in, and one of the two has no entry to say so in.

@@ -11,17 +11,41 @@
 //!
 //! | the file's descriptors | the kernel is asked |
 //! |---|---|
-//! | one, made by this process just now, and duplicates of it, each announced | never: what is set by one of them is told to all (`flag` knows them) |
+//! | one, made by this process just now, and duplicates of it, each announced | never: what is set by one of them is told to all (`family`) |
 //! | the same, and the program has the number of one | each time that it gets it, and after a setting of one that came from elsewhere |
 //! | any that came from elsewhere | after a setting of any that others may have, which two counters tell |
 //!
 //! For two that were made here are different files; one that came from elsewhere may be any whose number the
 //! program has had. What the program sets later, by a number that it has kept, is seen after the next of
 //! these.
+//!
+//! # `O_NONBLOCK`
+//!
+//! The runtime sets it where a call has no flag of its own that says not to block, at the first call that needs
+//! it. It may, as long as it knows all descriptors of the file, since nobody else is to notice. Where it does not,
+//! the flag is the program's alone.
+//!
+//! A descriptor is *lent* when the program gets its number, or takes it out of the runtime's care:
+//! then the flag is taken back first. A call that another thread makes at that moment may block its
+//! OS thread once.
+//!
+//! # After a fork
+//!
+//! The child has a descriptor of each file, too. To it they all come from elsewhere: it sets no flag, which its
+//! parent would notice. Where the parent has set one, a call that finds nothing waits, in the child as in
+//! the parent. The child takes such a flag back when it lends the descriptor, or has one that its parent
+//! has taken back. Then a green thread's call blocks its OS thread, once, on either side. What the parent
+//! was about to change at the moment of the fork is unknown to the child.
+//!
+//! The parent goes on as if nothing had happened. Most children of a fork execute another program at
+//! once; what they do to the files of their parent until then is their own business.
 
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::ioctl_fionbio;
 
 use super::Interest;
 use crate::primitive::{AtomicU32, Ordering, global};
@@ -71,7 +95,10 @@ pub(super) struct Options {
     kin: Kin,
     /// The counter when the kernel was asked last, of a file that others may have.
     seen: u32,
+    /// The program has set `O_NONBLOCK`.
     nonblocking: bool,
+    /// The runtime has.
+    nonblocking_by_us: bool,
     read_timeout: Timeout,
     write_timeout: Timeout,
 }
@@ -114,6 +141,7 @@ impl Options {
             kin: Kin::Adopted,
             seen: 0,
             nonblocking: false,
+            nonblocking_by_us: false,
             read_timeout: Timeout::NONE,
             write_timeout: Timeout::NONE,
         }
@@ -123,6 +151,11 @@ impl Options {
         let fresh = origin == Origin::Fresh;
         let kin = if fresh { Kin::Known } else { Kin::Adopted };
         *self = Self { known: fresh, kin, ..Self::new() };
+    }
+
+    /// In a child of a fork: those of a descriptor that has these in the parent.
+    pub(super) fn inherited(self) -> Self {
+        Self { nonblocking_by_us: self.nonblocking_by_us, ..Self::new() }
     }
 
     /// The kernel may know better.
@@ -136,18 +169,49 @@ impl Options {
         self.count_setting();
     }
 
-    /// The program has the number, and may set something by it.
-    pub(super) fn lend(&mut self) {
+    /// The program has the number, and may set something by it: takes back `O_NONBLOCK`, and never sets it again.
+    pub(super) fn lend(&mut self, fd: BorrowedFd<'_>) {
         if self.kin == Kin::Known {
             self.kin = Kin::Lent;
         }
         self.note_setting();
+        if std::mem::take(&mut self.nonblocking_by_us) {
+            // Fails for a bad descriptor alone, which has no flags to leak.
+            let _ = ioctl_fionbio(fd, false);
+        }
     }
 
-    /// `O_NONBLOCK` has been set.
-    pub(super) fn set_nonblocking(&mut self, on: bool) {
+    /// Whether others may have a descriptor of the file.
+    pub(super) fn is_lent(&self) -> bool {
+        self.kin != Kin::Known
+    }
+
+    /// Whether `O_NONBLOCK` is set by the runtime.
+    pub(super) fn is_nonblocking_by_us(&self) -> bool {
+        self.nonblocking_by_us
+    }
+
+    /// Whether `O_NONBLOCK` is set by the program.
+    pub(super) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        Ok(!self.nonblocking_by_us && fcntl_getfl(fd)?.contains(OFlags::NONBLOCK))
+    }
+
+    /// Sets `O_NONBLOCK` if nobody is to notice: whether it is set by the runtime.
+    pub(super) fn make_nonblocking(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
+        if !self.nonblocking_by_us && !self.is_lent() {
+            ioctl_fionbio(fd, true)?;
+            self.nonblocking_by_us = true;
+        }
+        Ok(self.nonblocking_by_us)
+    }
+
+    /// Sets `O_NONBLOCK`, or takes it back, for the program.
+    pub(super) fn set_nonblocking(&mut self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+        ioctl_fionbio(fd, on)?;
+        self.nonblocking_by_us = false;
         self.nonblocking = on;
         self.count_setting();
+        Ok(())
     }
 
     /// A timeout has been set.
@@ -205,17 +269,12 @@ impl Options {
         !self.nonblocking
     }
 
-    /// Asks the kernel for all of them unless they are known; `is_nonblocking` asks it whether the program has
-    /// set `O_NONBLOCK`.
-    pub(super) fn learn(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        is_nonblocking: impl FnOnce() -> io::Result<bool>,
-    ) -> io::Result<()> {
+    /// Asks the kernel for all of them unless they are known.
+    pub(super) fn learn(&mut self, fd: BorrowedFd<'_>) -> io::Result<()> {
         // Before the kernel is asked: what is set meanwhile is looked at again.
         let counter = self.counter();
         if !self.known || self.seen != counter {
-            self.nonblocking = is_nonblocking()?;
+            self.nonblocking = self.is_nonblocking_by_program(fd)?;
             [self.read_timeout, self.write_timeout] = socket::timeouts(fd).map(Timeout::from);
             self.known = true;
             self.seen = counter;

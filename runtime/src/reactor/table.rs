@@ -4,7 +4,7 @@
 //! else goes on as with a descriptor of which nothing is known.
 //!
 //! A child of a fork begins a table of its own. Of that of its parent it keeps in view what each entry
-//! knows of `O_NONBLOCK` (`flag`), and reads it when it makes a chunk. A number that goes out, or comes in,
+//! knows of `O_NONBLOCK` (`options`), and reads it when it makes a chunk. A number that goes out, or comes in,
 //! before there is a chunk for it is *disowned*: what the parent knew of it is not read any more.
 
 use std::mem;

@@ -33,7 +33,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
-use super::super::flag::Flag;
+use super::super::family::Family;
 use super::super::options::{Options, Origin};
 use super::super::readiness::Seen;
 use super::super::waiter::{Outside, Waiter, schedule};
@@ -126,7 +126,10 @@ impl Entry {
         // The child may set options, too, before it knows this one.
         new.set_about(self.about() | DOUBTED);
         if self.state.is_free() {
-            new.state.lock().flag = self.state.lock().flag.inherit();
+            let state = self.state.lock();
+            let (family, options) = state.family.inherit(state.options);
+            let mut new = new.state.lock();
+            (new.family, new.options) = (family, options);
         }
         if self.is_distrusted() {
             new.distrust();
@@ -160,7 +163,6 @@ impl Entry {
             deregister(home.core() as usize, adopted.then_some(fd));
         }
         self.begin(&mut state, !adopted && is_known);
-        state.flag = Flag::new(adopted);
         state.options.reset(origin);
         self.set_about(KNOWN | ANNOUNCED | if adopted { DOUBTED } else { 0 });
         if !is_stream {
@@ -210,7 +212,7 @@ impl Entry {
     pub(crate) fn attach_duplicate(&self, fd: RawFd, of: &Entry, original: RawFd) {
         let mut state = of.state.lock();
         let options = state.options;
-        let flag = state.flag.join(original, fd, options);
+        let family = state.family.join(original, fd, options);
         let is_distrusted = of.is_distrusted();
         let is_marked = of.read.is_marked();
         let passes_on = of.about() & (DOUBTED | PASSES_ON);
@@ -222,7 +224,7 @@ impl Entry {
             deregister(home.core() as usize, None);
         }
         self.begin(&mut state, true);
-        state.flag = flag;
+        state.family = family;
         state.take_options();
         self.set_about(KNOWN | ANNOUNCED | passes_on);
         if is_distrusted {
@@ -243,11 +245,11 @@ impl Entry {
         let mut state = self.state.lock();
         if let Some(home) = state.registered.take() {
             // The kernel forgets a file with its last descriptor.
-            let is_last = state.flag.is_only_one() && !may_be_copied();
+            let is_last = state.family.is_none() && !state.options.is_lent() && !may_be_copied();
             let known = (!is_last).then_some(fd);
             deregister(home.core() as usize, known);
         }
-        state.flag.leave(fd.as_raw_fd());
+        state.family.leave(fd.as_raw_fd());
         let heir = kept.as_ref().map_or(0, |heir| heir.share(self.n_all_waiting()));
         self.wake_all(&mut state, heir, &mut ready, &mut outside);
         self.begin(&mut state, true);
@@ -260,8 +262,8 @@ impl Entry {
     /// by its number.
     pub(crate) fn release(&self, fd: BorrowedFd<'_>) {
         let mut state = self.state.lock();
-        state.flag.leave(fd.as_raw_fd());
-        state.flag = Flag::new(true);
+        state.family.leave(fd.as_raw_fd());
+        state.family = Family::NONE;
         state.options.reset(Origin::Adopted);
         // Whoever closes it is to be heard, on account of those who go on.
         self.set_about(KNOWN | DOUBTED);
@@ -289,7 +291,7 @@ impl Entry {
     /// Begins a new generation: nothing is known, nothing registered.
     fn begin(&self, state: &mut State, is_other_file: bool) {
         state.generation = state.generation.wrapping_add(1);
-        state.flag = Flag::new(true);
+        state.family = Family::NONE;
         state.options.reset(Origin::Adopted);
         for side in [&self.read, &self.write] {
             if is_other_file {
@@ -341,9 +343,8 @@ impl Entry {
 
     /// The program gets the descriptor's number: what it sets by that the runtime may not see.
     pub(crate) fn lend(&self, fd: BorrowedFd<'_>) {
-        self.change_options(fd, Options::lend);
-        let mut state = self.state.lock();
-        state.flag.lend(fd);
+        self.change_options(fd, |options| options.lend(fd));
+        let _state = self.state.lock();
         self.set_about(self.about() | DOUBTED);
     }
 
@@ -371,21 +372,20 @@ impl Entry {
     }
 
     /// Changes what is known of the options, and tells the other descriptors of the file.
-    fn change_options(&self, fd: BorrowedFd<'_>, change: impl FnOnce(&mut Options)) {
+    fn change_options<T>(&self, fd: BorrowedFd<'_>, change: impl FnOnce(&mut Options) -> T) -> T {
         let mut state = self.state.lock();
-        state.change_options(change);
-        let siblings = state.flag.siblings(fd.as_raw_fd());
+        let result = state.with_options(change);
+        let siblings = state.family.siblings(fd.as_raw_fd());
         drop(state);
         for sibling in siblings.into_iter().filter_map(entry) {
             sibling.state.lock().take_options();
         }
+        result
     }
 
     /// Sets `O_NONBLOCK` for the program.
     pub(crate) fn set_nonblocking(&self, fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-        self.state.lock().flag.set_for_program(fd, on)?;
-        self.change_options(fd, |options| options.set_nonblocking(on));
-        Ok(())
+        self.change_options(fd, |options| options.set_nonblocking(fd, on))
     }
 
     /// Takes note of a timeout that the program has set.
@@ -404,27 +404,29 @@ impl Entry {
     /// might notice. Whether calls do not block now.
     pub(crate) fn make_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let mut state = self.state.lock();
-        Ok(state.flag.is_ours() || !state.block(fd)? || state.flag.set(fd)?)
+        Ok(state.with_options(|options| options.is_nonblocking_by_us())
+            || !state.block(fd)?
+            || state.with_options(|options| options.make_nonblocking(fd))?)
     }
 
     /// As `make_nonblocking`, and without asking the kernel anything: whether the flag is the runtime's
     /// own now.
     pub(crate) fn is_made_nonblocking(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         let mut state = self.state.lock();
-        if state.flag.is_lent() || !state.block(fd)? {
+        if state.with_options(|options| options.is_lent()) || !state.block(fd)? {
             return Ok(false);
         }
-        state.flag.set(fd)
+        state.with_options(|options| options.make_nonblocking(fd))
     }
 
     /// Whether a call that would block has failed because of a flag that the runtime has set.
     pub(crate) fn is_nonblocking_by_us(&self) -> bool {
-        self.state.lock().flag.is_ours()
+        self.state.lock().with_options(|options| options.is_nonblocking_by_us())
     }
 
     /// Whether the program has set `O_NONBLOCK`.
     pub(crate) fn is_nonblocking_by_program(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        self.state.lock().flag.is_programs(fd)
+        self.state.lock().with_options(|options| options.is_nonblocking_by_program(fd))
     }
 }
 
