@@ -92,6 +92,6 @@ impl Scheduler {
         if let Some(task) = self.spares.attend_apart(now) {
             self.inject(task);
         }
-        self.provide_spare();
+        self.spares.provide();
     }
 }

@@ -227,7 +227,7 @@ impl Run {
         }
         if let Some(purpose) = purpose
             && scheduler.may_stray(core, purpose, may_wake)
-            && scheduler.preempt(core, self.seen, purpose)
+            && scheduler.spares.preempt(core, self.seen, purpose)
         {
             // There may be no spare yet: the next look sees.
             self.watched = false;

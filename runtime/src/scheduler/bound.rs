@@ -49,7 +49,7 @@
 
 use std::io;
 
-use super::{Scheduler, TlsMode, get};
+use super::{Scheduler, TlsMode};
 use crate::attributes;
 use crate::context::Switch;
 use crate::current;
@@ -102,7 +102,7 @@ impl Scheduler {
         let lease = task.lease.get().expect("a green thread is in a run");
         let began = lease.begin_section().is_some();
         while !lease.is_revoked() {
-            match self.spares.replace(self.core_of(task), lease, is_to_be_new, |a| get().work(a)) {
+            match self.spares.replace(self.core_of(task), lease, is_to_be_new) {
                 // Whoever is about to take it will have done so, or have withdrawn, in a moment.
                 Ok(given) if !given => sys::thread::yield_now(),
                 Ok(_) => {}

@@ -91,9 +91,9 @@ use self::core::Core;
 use self::habit::Habits;
 use self::idle::Idle;
 use self::inject::Inject;
-use self::limit::{Purpose, Survey};
+use self::limit::Survey;
 use self::monitor::Monitor;
-use self::owner::{Leases, Sighting};
+use self::owner::Leases;
 pub(crate) use self::record::record_end;
 use self::record::record_section;
 use self::spare::{Fate, Job, Spares};
@@ -393,12 +393,6 @@ impl Scheduler {
                 || timer::shard(core.index).is_awaited(clock::now_ns()))
     }
 
-    /// For the monitor: preempts a worker that is stuck in the run that was seen. `false` if no
-    /// OS thread is to be had for it.
-    fn preempt(&'static self, core: &'static Core, seen: Sighting, purpose: Purpose) -> bool {
-        self.spares.preempt(core, seen, purpose, |a| get().work(a))
-    }
-
     /// For the monitor: how many runs go on that have lost their core.
     fn n_strays(&self) -> usize {
         (0..).map_while(|n| self.leases.nth(n)).filter(|lease| lease.is_stray()).count()
@@ -408,13 +402,8 @@ impl Scheduler {
     fn survey(&'static self, survey: &mut Survey, now: Instant) {
         if survey.is_due(now) && self.spares.is_short() {
             let n_uncounted = survey.count(self, self.spares.threads(), now);
-            self.spares.survey(n_uncounted, |a| get().work(a));
+            self.spares.survey(n_uncounted);
         }
-    }
-
-    /// For the monitor: sees to it that who wants to hand off its core finds a spare.
-    fn provide_spare(&'static self) {
-        self.spares.provide(|a| get().work(a));
     }
 
     /// For the monitor: tasks whose core is busy while another one sleeps, and may be awake.
@@ -445,7 +434,7 @@ impl Scheduler {
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
                 let mask = wardrobe::mask_of(task);
                 let job = Job { run, finish, data, mask };
-                let fate = self.spares.run_job(job, |a| get().work(a));
+                let fate = self.spares.run_job(job);
                 if matches!(fate, Fate::Queued) {
                     self.monitor.on_blocking();
                 }

@@ -319,7 +319,7 @@ fn look_at_runs(
         any_lasts = true;
         let mut finding = run.look(scheduler, core, now);
         if let Finding::Stuck(purpose) = finding
-            && !scheduler.preempt(core, seen, purpose)
+            && !scheduler.spares.preempt(core, seen, purpose)
             && purpose == Purpose::Computes
         {
             // It keeps its core until somebody comes back.

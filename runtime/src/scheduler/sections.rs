@@ -77,10 +77,10 @@ impl Sections {
             if lasts >= LONGEST || scheduler.is_awaited(core) {
                 let is_long = lasts >= limit::LONG;
                 let purpose = if is_long { Purpose::BlocksForLong } else { Purpose::Blocks };
-                scheduler.preempt(core, seen, purpose);
+                scheduler.spares.preempt(core, seen, purpose);
             }
         }
-        scheduler.provide_spare();
+        scheduler.spares.provide();
         self.backoff.after(found)
     }
 

@@ -72,9 +72,6 @@ pub(super) enum Assignment {
     Job(Job),
 }
 
-/// What a spare does with an assignment; whether it is one still, which asks for another.
-pub(super) type Work = fn(Assignment) -> bool;
-
 /// A function to run on a spare thread; whoever waits for it keeps it alive.
 pub(super) struct Job {
     pub(super) run: unsafe fn(*mut ()),
@@ -172,7 +169,7 @@ impl Spares {
     }
 
     /// Has a spare run `job`, now or when one becomes free.
-    pub(super) fn run_job(&'static self, job: Job, work: Work) -> Fate {
+    pub(super) fn run_job(&'static self, job: Job) -> Fate {
         let mut state = self.state.lock();
         let Some(job) = state.assign(job) else { return Fate::Assigned };
         if state.n_returning > state.jobs.len() {
@@ -183,7 +180,7 @@ impl Spares {
             return self.queue(state, job);
         }
         drop(state);
-        match self.start(Some(Assignment::Job(job)), work) {
+        match self.start(Some(Assignment::Job(job))) {
             Err((_, Some(Assignment::Job(job)))) => {
                 let mut state = self.state.lock();
                 match state.assign(job) {
@@ -205,14 +202,13 @@ impl Spares {
         Fate::Queued
     }
 
-    /// Has a spare take `core` from the run that was seen, if that is still going on. `false` if there
-    /// is none.
+    /// For the monitor: has a spare take `core` from the run that was seen, if that is still going on. `false`
+    /// if no OS thread is to be had for it.
     pub(super) fn preempt(
         &'static self,
         core: &'static Core,
         seen: Sighting,
         purpose: Purpose,
-        work: Work,
     ) -> bool {
         let mut state = self.state.lock();
         if let Some(seat) = state.idle.pop() {
@@ -232,7 +228,7 @@ impl Spares {
         state.starting = true;
         drop(state);
         // A core without a worker must not be: the new thread takes it when it is there.
-        self.start(Some(Assignment::Take(core, seen)), work).is_ok()
+        self.start(Some(Assignment::Take(core, seen))).is_ok()
     }
 
     /// For a section that is going to last: hands its core off to an idle spare; whether it has. Else
@@ -254,7 +250,6 @@ impl Spares {
         core: &'static Core,
         lease: &'static Lease,
         is_to_be_new: bool,
-        work: Work,
     ) -> io::Result<bool> {
         let seat = if is_to_be_new { None } else { self.state.lock().idle.pop() };
         if let Some(seat) = seat {
@@ -264,7 +259,7 @@ impl Spares {
             return Ok(false);
         }
         self.state.lock().limit.add();
-        self.start(Some(Assignment::Core(core)), work).map(|()| true).map_err(|(error, _)| {
+        self.start(Some(Assignment::Core(core))).map(|()| true).map_err(|(error, _)| {
             core.owner.take_back(lease);
             error
         })
@@ -334,8 +329,8 @@ impl Spares {
         None
     }
 
-    /// Starts the spare that a section has looked for in vain.
-    pub(super) fn provide(&'static self, work: Work) {
+    /// For the monitor: starts the spare that a section has looked for in vain.
+    pub(super) fn provide(&'static self) {
         if !self.wanted.load(Ordering::Relaxed) {
             return;
         }
@@ -347,7 +342,7 @@ impl Spares {
         }
         state.n_returning += 1;
         drop(state);
-        if self.start(None, work).is_err() {
+        if self.start(None).is_err() {
             self.state.lock().n_returning -= 1;
         }
     }
@@ -373,7 +368,6 @@ impl Spares {
     fn start(
         &'static self,
         first: Option<Assignment>,
-        work: Work,
     ) -> Result<(), (io::Error, Option<Assignment>)> {
         let n = self.state.lock().limit.n_threads();
         let first = std::sync::Arc::new(Lock::new(first));
@@ -382,8 +376,9 @@ impl Spares {
             let first = handed.lock().take();
             drop(handed);
             self.register(matches!(first, Some(Assignment::Take(..))));
-            if first.is_none_or(work) {
-                while self.next().is_some_and(work) {}
+            let scheduler = super::get();
+            if first.is_none_or(|first| scheduler.work(first)) {
+                scheduler.serve_as_spare();
             }
         };
         super::start_os_thread(format!("sylvan-spare-{n}"), main).map(drop).map_err(|error| {
@@ -482,7 +477,7 @@ impl Spares {
 
     /// For the monitor: a survey has found that so many threads do not count, unless they are idle.
     /// Starts those that jobs wait for, as far as there is room.
-    pub(super) fn survey(&'static self, n_uncounted: usize, work: Work) {
+    pub(super) fn survey(&'static self, n_uncounted: usize) {
         let mut state = self.state.lock();
         let n_uncounted = n_uncounted.saturating_sub(state.idle.len());
         state.limit.survey(n_uncounted);
@@ -490,9 +485,7 @@ impl Spares {
         let none_returns = mem::replace(&mut state.n_returns_then, n_returns) == n_returns;
         drop(state);
         while let Some(job) = self.admit_job() {
-            if let Err((_, Some(Assignment::Job(job)))) =
-                self.start(Some(Assignment::Job(job)), work)
-            {
+            if let Err((_, Some(Assignment::Job(job)))) = self.start(Some(Assignment::Job(job))) {
                 let mut state = self.state.lock();
                 if let Some(job) = state.assign(job) {
                     state.jobs.push_front(job);
