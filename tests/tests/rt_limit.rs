@@ -99,13 +99,23 @@ mod as_on_os_threads {
                 let scratch = Scratch::new();
                 let path = scratch.0.join("fifo");
                 rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+                let n_open = Arc::new(AtomicUsize::new(0));
                 let (n_begun, threads) = {
-                    let path = path.clone();
-                    start(move || assert_eq!(File::open(&path).unwrap().read(&mut [0]).unwrap(), 0))
+                    let (path, n_open) = (path.clone(), Arc::clone(&n_open));
+                    start(move || {
+                        let mut file = File::open(&path).unwrap();
+                        n_open.fetch_add(1, SeqCst);
+                        assert_eq!(file.read(&mut [0]).unwrap(), 0);
+                    })
                 };
                 await_all(&n_begun);
                 assert!(threads.iter().all(|thread| !thread.is_finished()));
-                drop(File::options().write(true).open(&path).unwrap());
+                let other_end = File::options().write(true).open(&path).unwrap();
+                // Who comes to open it when it is closed again would wait for the next one.
+                while n_open.load(SeqCst) < MANY {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                drop(other_end);
                 threads.into_iter().for_each(|thread| thread.join().unwrap());
             }).join().unwrap());
         }
