@@ -44,14 +44,18 @@ for _ in range(30):
     device.poll(0.03)
 PYTHON
 
+# The interpreter, not a script that finds one.
+python=$(python3 -c 'import sys; print(sys.executable)')
+
 # seen [--idle]: how many samples each function has, "some" or "none".
 seen() {
     local name
-    rm -f "$work/stacks"
-    # On a busy machine it may give up before the program has begun to work.
+    : >"$work/stacks"
+    # On a busy machine it may give up before the program has worked for long.
     for _ in {1..10}; do
-        grep -qs ";work " "$work/stacks" || timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw \
-            --output "$work/stacks" -- python3 "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
+        awk '/;work / { samples += $NF } END { exit samples < 20 }' "$work/stacks" && break
+        timeout 30 "$work/packages/bin/py-spy" record "$@" --rate 100 --format raw --output "$work/stacks" \
+            -- "$python" "$work/main.py" >"$work/log" 2>&1 || cat "$work/log" >&2
     done
     for name in work wait poll; do
         echo -n "$name $(grep -q ";$name " "$work/stacks" && echo some || echo none) "
