@@ -5,9 +5,10 @@
 //! a task that has gone on (the wait with one waker that follows would take a claim that is left for its
 //! own).
 //!
-//! Fails if the thread opens before it is queued, or parks though it could not open; if it closes without
-//! waiting for who is claiming, or does not settle; if `raise` leaves the word alone where RAISED is set
-//! already; if one that may leave its turn is told before it is claimed, or returns before it is told.
+//! Fails if the thread opens before it is queued, or parks though it was raised; if it closes without
+//! waiting for who is claiming, or these are not counted; if it does not settle; if any of the three goes without its barrier; if `raise` leaves the
+//! word alone where RAISED is set already; if one that may leave is not marked as it is taken out, is told before it is
+//! claimed, or returns before it is told.
 
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ struct Scene {
     interrupt: Interrupt,
     /// What is left for the thread before it is interrupted.
     signal: AtomicU32,
+    /// What a second one leaves.
+    other: AtomicU32,
     word: AtomicU32,
     next: AtomicU32,
 }
@@ -31,7 +34,8 @@ struct Scene {
 impl Scene {
     fn new() -> Arc<Self> {
         let zero = || AtomicU32::new(0);
-        Arc::new(Self { interrupt: Interrupt::new(), signal: zero(), word: zero(), next: zero() })
+        let interrupt = Interrupt::new();
+        Arc::new(Self { interrupt, signal: zero(), other: zero(), word: zero(), next: zero() })
     }
 
     fn interrupt(&self) {
@@ -107,25 +111,30 @@ fn an_interrupt_that_races_a_wake_and_an_alarm_leaves_nothing_behind() {
 
 #[test]
 fn what_two_leave_is_found_by_one_look() {
-    explore(3, || {
+    explore(2, || {
         let scene = Scene::new();
         let (theirs, its) = (Arc::clone(&scene), Arc::clone(&scene));
         let green = spawn_green(move || {
-            // Each leaves a bit, and then interrupts.
-            let mut found = 0;
-            while found != 3 {
+            // Each leaves a bit, and then interrupts. The thread takes what comes before it waits, too: who has raised
+            // that may still be about to claim it when the wait begins.
+            loop {
+                theirs.interrupt.take();
+                let other = theirs.other.load(Ordering::Relaxed) == 1;
+                if other && theirs.signal.load(Ordering::Relaxed) == 1 {
+                    break;
+                }
                 let word = &theirs.word;
                 wait_interruptible(word, 0, None, WaitReason::Futex, &theirs.interrupt);
-                theirs.interrupt.take();
-                found |= theirs.signal.load(Ordering::Relaxed);
-                found |= theirs.next.load(Ordering::Relaxed) << 1;
             }
+            // Neither is about to claim it any more, nor who has raised before the last wait.
+            theirs.wait_for_next();
         });
         let other = loom::thread::spawn(move || {
-            its.next.store(1, Ordering::Relaxed);
+            its.other.store(1, Ordering::Relaxed);
             its.interrupt.raise();
         });
         scene.interrupt();
+        scene.let_go_on();
         other.join().unwrap();
         green.join().unwrap();
     });
