@@ -120,7 +120,8 @@ impl Place {
     }
 
     /// Runs a command of the page, with this process or core file, and compares what it prints.
-    fn compare(&self, shown: &Shown, pid: &str, core: &Path) {
+    /// `ran` is in which part of the time the thread ran that computes.
+    fn compare(&self, shown: &Shown, pid: &str, core: &Path, ran: &str) {
         let target = self.program.ancestors().nth(2).expect("target/debug/stuck");
         let (target, core) = (target.to_str().unwrap(), core.to_str().unwrap());
         let (folder, program) = (self.folder.to_str().unwrap(), self.program.to_str().unwrap());
@@ -145,7 +146,8 @@ impl Place {
             .replace(&format!("process {pid}"), &format!("process {PID}"))
             .replace(core, "core");
         let n = |beside: i64| (self.n_clients.cast_signed() + beside).to_string();
-        let expected = [("10003", n(3)), ("10000", n(0)), ("9992", n(-8))];
+        let expected =
+            [("10003", n(3)), ("10000", n(0)), ("9992", n(-8)), ("100 %", ran.to_owned())];
         let expected = expected.iter().fold(shown.printed.clone(), replace);
         let (printed, expected) = (normalized(&printed), normalized(&expected));
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -176,12 +178,15 @@ fn each_command_of_the_page_tells_which_thread_is_which() {
     let place = Place::new();
     let scene = place.start();
     let pid = scene.pid().to_string();
-    let look = || of_process.iter().for_each(|shown| place.compare(shown, &pid, Path::new("core")));
-    look();
+    let look = |ran| {
+        let core = Path::new("core");
+        of_process.iter().for_each(|shown| place.compare(shown, &pid, core, ran));
+    };
+    look("100 %");
     scene.signal(Signal::STOP);
-    look();
+    look("0 %");
     scene.signal(Signal::CONT);
     if let Some(core) = core_of(scene, &place.core()) {
-        of_core.iter().for_each(|shown| place.compare(shown, &pid, &core));
+        of_core.iter().for_each(|shown| place.compare(shown, &pid, &core, "100 %"));
     }
 }

@@ -79,6 +79,10 @@ fn a_process_that_was_stopped_is_shown() {
     let said = top(scene.pid());
     assert_counts(&said);
     assert!(said.stdout.contains("\na second: 0 switches "), "{}", said.stdout);
+    let head = format!("process {}, stopped: ", scene.pid());
+    assert!(said.stdout.starts_with(&head), "no {head} in\n{}", said.stdout);
+    let (_, busiest) = said.stdout.split_once("  WAITS FOR\n").expect("the busiest");
+    assert!(busiest.starts_with("  0 % ") && busiest.contains(" computes "), "{}", said.stdout);
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl Process {
         self.live().map(|live| live.pid)
     }
 
+    /// Whether it was stopped, by a signal or a debugger.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.live().is_some_and(|live| matches!(live.state(), Some('T' | 't')))
+    }
+
     fn live(&self) -> Option<&Live> {
         match &self.source {
             Source::Live(live) => Some(live),

@@ -80,10 +80,12 @@ impl Busy {
     /// Looks which of the threads of a sample run just now.
     pub(super) fn look(&mut self, process: &Process, sample: &Sample) {
         self.n_looks += 1;
+        // Those whom a worker would run then are told, too.
+        let n = u32::from(!process.is_stopped());
         for (place, it) in sample.runtimes.iter().enumerate() {
             let table = &process.runtimes[place].table;
             for at in threads::running(process, table, &it.threads) {
-                *self.n_running.entry((place, it.threads[at].id)).or_default() += 1;
+                *self.n_running.entry((place, it.threads[at].id)).or_default() += n;
             }
         }
     }

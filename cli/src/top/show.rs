@@ -26,6 +26,7 @@ pub(super) fn text(process: &Process, now: &Sample, since: Option<(&Sample, &Bus
             busy,
         });
         let (whose, object) = (process.whose(), process.runtimes[place].object.display());
+        let stopped = if process.is_stopped() { ", stopped" } else { "" };
         let (n_threads, n_workers) = (its.threads.len(), its.workers.len());
         let n_os_threads = match now.os_threads.len() {
             0 => String::new(),
@@ -33,7 +34,7 @@ pub(super) fn text(process: &Process, now: &Sample, since: Option<(&Sample, &Bus
         };
         let _ = writeln!(
             text,
-            "{whose}: {n_threads} green threads, {n_workers} workers{n_os_threads} (runtime in {object})"
+            "{whose}{stopped}: {n_threads} green threads, {n_workers} workers{n_os_threads} (runtime in {object})"
         );
         its.show(process, now, before.as_ref(), &mut text);
     }
