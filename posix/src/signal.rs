@@ -186,6 +186,7 @@ pub(crate) fn let_in() -> bool {
     attendant::has_closed(!mask);
     take_of_process(signals, !mask);
     signals.set_mask(mask);
+    attendant::has_open(!mask);
     look(signals)
 }
 

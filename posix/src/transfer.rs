@@ -30,6 +30,7 @@ use crate::errno::{number_of, set_errno};
 use crate::kernel::enter;
 use crate::kind::Kind;
 use crate::next::libcs;
+use crate::signal::own::own;
 use crate::wait::{Callers, Restart, section};
 
 libcs! {
@@ -99,10 +100,11 @@ pub(crate) fn flags_in(mode: Mode, flags: c_int) -> c_int {
     }
 }
 
-/// The result of a call that its caller has asked not to wait. Where there are many, others run in between.
+/// The result of a call that its caller has asked not to wait. Where there are many, others run in between; not in
+/// a handler, which is through before they do.
 #[inline]
 fn at_once(interest: Interest, result: io::Result<usize>) -> io::Result<usize> {
-    if result.is_ok() {
+    if result.is_ok() && own().is_none_or(|signals| signals.depth.get() == 0) {
         note_call(interest);
     }
     result

@@ -30,7 +30,7 @@
 //! | scheduler, deadlines, event loops | left behind; the descriptors of the event loops are closed, if they are still ours |
 //! | who waits, by address and by descriptor | forgotten |
 //! | registrations, readiness, timeouts, of descriptors | forgotten: the kernel is asked anew |
-//! | `O_NONBLOCK` that the runtime has set | known, and never set by the child: see `reactor::flag` |
+//! | `O_NONBLOCK` that the runtime has set | known, and never set by the child: see `reactor::family` |
 //! | stacks that are free | used |
 //! | stacks of threads | left as they are |
 //! | what is recorded | the parent's alone: see `trace` |

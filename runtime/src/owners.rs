@@ -87,7 +87,9 @@ pub fn forget_scope() {
 
 fn place_of_task() -> Option<(&'static Places, Place)> {
     let places = PLACES.get()?;
-    Some((places, Place::of(ptr::from_ref(current::green()?).addr() as u64)?))
+    // One that has become an OS thread meanwhile is still the one that was noted.
+    let task = current::green().or_else(current::bound)?;
+    Some((places, Place::of(ptr::from_ref(task).addr() as u64)?))
 }
 
 fn place_of(word: &AtomicU32) -> Option<(&'static Places, Place)> {

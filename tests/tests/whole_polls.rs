@@ -59,3 +59,9 @@ fn a_signal_ends_each_wait_and_the_mask_of_a_wait_lets_it_in() {
     assert_eq!(output.matches(" opens: -1 EINTR, handled 1, soon\n").count(), 6, "{output}");
     assert!(!output.contains("late"), "{output}");
 }
+
+#[test]
+fn a_look_that_lets_signals_in_leaves_those_of_the_process_to_who_has_them_open() {
+    let said = same("let_in", &[]);
+    assert_eq!(said, "look: 0\nwait: -1, EINTR 1, handled 1\n");
+}

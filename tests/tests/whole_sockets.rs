@@ -75,3 +75,10 @@ fn a_thread_whose_calls_never_wait_has_one_turn_for_each_request() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.trim().parse::<u32>().is_ok_and(|requests| requests <= 2), "{said}");
 }
+
+/// Nor does anybody run in between where that would be in a child of a vfork, or in the midst of a handler.
+#[test]
+fn calls_that_never_wait_are_made_as_one_in_a_child_of_a_vfork_and_in_handlers() {
+    assert_eq!(same("vforked_calls", &[]), "good: 20\n");
+    assert_eq!(same("handler_calls", &[]), "stacks: 1500, masks: 1500, faults: 300\n");
+}

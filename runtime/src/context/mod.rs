@@ -18,7 +18,7 @@
 //!
 //! # The one rule
 //!
-//! From `Context::enter` to `ThreadPointer::enter` no thread-local may be touched, and no function that touches
+//! From `Context::enter` to `ThreadPointer::restore` no thread-local may be touched, and no function that touches
 //! one may be inlined there. It would be another thread's, and the compiler is free to compute the
 //! address of a thread-local once for both sides. So all of it is in one function that is never
 //! inlined, `scheduler::relay`. And as long as the thread pointer is a context's, nobody else may
@@ -93,7 +93,7 @@ impl Context {
     /// # Safety
     ///
     /// The calling OS thread is a worker's, on its own stack, and nobody else has the context. Until
-    /// `ThreadPointer::enter` the one rule of the module's header holds.
+    /// `ThreadPointer::restore` the one rule of the module's header holds.
     #[inline(always)]
     pub(crate) unsafe fn enter(&self) {
         if self.thread_pointer != 0 {

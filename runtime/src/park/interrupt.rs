@@ -135,12 +135,10 @@ impl Interrupt {
     #[inline]
     pub fn take(&self) -> bool {
         // Who is about to raise it is found by the next wait.
-        let is_raised = self.asked.load(Ordering::Relaxed) & RAISED != 0;
-        if is_raised {
-            // Nobody else takes it back. Acquire pairs with the release in `ask`.
-            self.asked.fetch_sub(RAISED, Ordering::AcqRel);
-        }
-        is_raised
+        // A handler that runs in between, on an OS thread, may take it back itself. Acquire pairs with the
+        // release in `ask`.
+        self.asked.load(Ordering::Relaxed) & RAISED != 0
+            && self.asked.fetch_and(!RAISED, Ordering::AcqRel) & RAISED != 0
     }
 
     /// The thread is about to park, and its other wakers know of it. It does not if this is

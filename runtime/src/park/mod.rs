@@ -339,6 +339,8 @@ fn wait_os_thread(
         Some(interrupt) => {
             let outer = interrupt.open_os_thread(&waiter);
             let end = loop {
+                // Else it would not block again after a nudge whose reason a handler has seen to.
+                waiter.forget_nudge();
                 if interrupt.is_raised() {
                     break Wait::Interrupted;
                 }

@@ -153,11 +153,18 @@ impl Waiter {
 
     /// Has an OS thread look, if it was not woken.
     pub(super) fn nudge(&self) {
-        // Orders nothing: what it is to see is said by whoever interrupts it (`interrupt`).
+        // Release pairs with the acquire in `forget_nudge`, for what whoever interrupts it has said (`interrupt`).
         let (from, to) = (WAITING, NUDGED);
-        if self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if self.state.compare_exchange(from, to, Ordering::Release, Ordering::Relaxed).is_ok() {
             futex::wake(&raw const self.state, 1);
         }
+    }
+
+    /// Takes a nudge back: whoever calls looks, after this, for what there is to see.
+    pub(super) fn forget_nudge(&self) {
+        // Acquire pairs with the release in `nudge`.
+        let (from, to) = (NUDGED, WAITING);
+        let _ = self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed);
     }
 
     /// Where an OS thread waits to be woken.

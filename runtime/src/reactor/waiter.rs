@@ -16,6 +16,7 @@ use sylvan_sight::table;
 use crate::clock;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::ring::{Linked, Links};
+use crate::scheduler;
 use crate::sys::{cache, futex};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
@@ -197,6 +198,14 @@ impl Outside {
             futex::wake(mark, 1);
         }
     }
+}
+
+/// The same as [`schedule`], for a caller that may be a worker which is at its core's queues.
+pub(super) fn schedule_remote(ready: List, outside: Outside) {
+    for task in ready {
+        scheduler::schedule_remote(task);
+    }
+    outside.wake();
 }
 
 /// Once the entry's lock is released.

@@ -191,7 +191,7 @@ impl Core {
             None => (0, false),
         };
         self.calls.store(before.wrapping_add(1) | written, Ordering::Relaxed);
-        is_next || before & !HAS_WRITTEN >= CALLS_MAX
+        is_next || before & !HAS_WRITTEN >= CALLS_MAX - 1
     }
 
     /// How many threads have started here and have to stay (the shared mode).

@@ -22,7 +22,7 @@
 //! The head start lets a handful of short runs, a ticker's say, all go before the next long one. A
 //! queue that runs dry keeps its balance, which says what has come before, and gains nothing by it.
 //!
-//! A task that a run has woken runs right after it (see `worker`). While woken ones wait, that is for
+//! A task that a run has woken runs right after it (see `next`). While woken ones wait, that is for
 //! the account of the others, and at most twice in a row: there and back. Else those that wake each
 //! other, and compute, would go along with each of the woken.
 

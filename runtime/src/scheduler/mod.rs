@@ -27,8 +27,9 @@
 //! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory, yields at
-//! the next request, after 32 calls, and when 10 ms have passed (`yield_if_due`). After 10 ms so does, in the
-//! shared mode, one that takes locks while it computes (`step_aside`): there nobody takes its core.
+//! the next request, after 32 calls, and when the monitor asks for a look at the event loop (`yield_if_due`).
+//! When it is asked so does, in the shared mode, one that takes locks while it computes (`step_aside`): there
+//! nobody takes its core.
 //!
 //! # Files
 //!
@@ -81,6 +82,7 @@ mod worker;
 
 use std::io;
 use std::mem::offset_of;
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::time::{Duration, Instant};
@@ -109,6 +111,7 @@ use crate::os_thread::{self, OsThread};
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::reactor::{self, Interest};
 use crate::report;
+use crate::stack;
 use crate::sys::{self, futex};
 use crate::task::lease::Lease;
 use crate::task::{Header, Runnable};
@@ -155,6 +158,11 @@ pub(crate) fn schedule(task: Runnable) {
     get().schedule(task);
 }
 
+/// The same, where the caller may be a worker that is at the queues of its core.
+pub(crate) fn schedule_remote(task: Runnable) {
+    get().schedule_remote(task);
+}
+
 /// Sees to it that a core that sleeps looks at its deadlines again.
 pub(crate) fn wake_core(core: usize) {
     let scheduler = get();
@@ -186,10 +194,25 @@ fn interrupt(core: usize) {
 pub(crate) fn yield_if_due(task: &Header, interest: Option<Interest>) {
     let core = get().core_of(task);
     let is_due = core.count_call(interest) || core.is_asked_to_look();
-    // It may have been bound by the call. One that has no core keeps nobody from one.
-    if is_due && task.lease.get().is_some_and(|lease| !lease.is_revoked()) {
+    if is_due && may_yield(task) {
         task.exit().suspend(Switch::Yielded);
     }
+}
+
+/// Whether a thread that has not asked to wait may be switched away from here.
+#[cold]
+fn may_yield(task: &Header) -> bool {
+    let here = 0_u8;
+    let here = (&raw const here).addr();
+    let is_on = |stack: Range<usize>| stack.contains(&here);
+    // It may have been bound by the call. One that has no core keeps nobody from one.
+    task.lease.get().is_some_and(|lease| !lease.is_revoked())
+        // A handler of a fault runs on a stack of the OS thread's, with a mask of its own.
+        && task.class.is_some_and(|class| is_on(stack::usable(task.bottom.get(), class)))
+        // While it unwinds, std counts panics in a thread-local, which may be the others', too.
+        && !std::thread::panicking()
+        // There the memory and the thread pointer are the parent's, and so is the worker.
+        && !is_vfork_child()
 }
 
 /// Why who takes a lock goes the long way: some of the bits below. A hint: it orders nothing.
@@ -498,7 +521,7 @@ impl Scheduler {
         }
         if kept {
             yield_if_due(task, None);
-        } else {
+        } else if !is_vfork_child() {
             // To the back of the global queue, until a worker with a core takes it on.
             task.exit().suspend(Switch::Yielded);
         }

@@ -95,7 +95,7 @@ impl Scheduler {
     pub(super) unsafe fn next(&'static self, worker: &Worker) -> Runnable {
         let core = worker.core;
         // SAFETY: as the caller promises. What is called from here on gets the reference passed on;
-        // `schedule`, which would make its own, is not among it.
+        // `schedule`, which would make its own, is not among it: see `schedule_remote`.
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);

@@ -1,7 +1,12 @@
 //! The counter of the processor, which goes on at one rate and is read in a fraction of the time that a look at
 //! the clock takes. It tells nobody what time it is, only that little has passed.
 
+#[cfg(all(target_arch = "x86_64", any(target_os = "linux", target_os = "android")))]
+use std::io::Read;
+
 use crate::primitive::{AtomicU64, Ordering};
+#[cfg(all(target_arch = "x86_64", any(target_os = "linux", target_os = "android")))]
+use crate::sys::file::File;
 
 /// Within so many ticks less than [`RECENT_NS`] pass; 0 where nothing is known of the rate.
 static RECENT_TICKS: AtomicU64 = AtomicU64::new(0);
@@ -32,6 +37,8 @@ pub(crate) fn is_recent(then: u64) -> bool {
 mod arch {
     use std::arch::x86_64::{__cpuid, _rdtsc};
 
+    use super::is_the_clock;
+
     /// None that goes on at one rate has one below 500 MHz: the slowest there are have 800.
     const RATE_HZ: u64 = 500_000_000;
 
@@ -47,8 +54,23 @@ mod arch {
         const INVARIANT: u32 = 1 << 8;
         let has_leaf = __cpuid(0x8000_0000).eax >= POWER;
         let is_steady = has_leaf && __cpuid(POWER).edx & INVARIANT != 0;
-        if is_steady { RATE_HZ * super::RECENT_NS / 1_000_000_000 } else { 0 }
+        if is_steady && is_the_clock() { RATE_HZ * super::RECENT_NS / 1_000_000_000 } else { 0 }
     }
+}
+
+/// Whether the kernel's own clock goes by it: so the kernel has found that it says the same on each processor.
+#[cfg(all(target_arch = "x86_64", any(target_os = "linux", target_os = "android")))]
+fn is_the_clock() -> bool {
+    const PATH: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let mut name = [0; 16];
+    let n = File::open(PATH).and_then(|mut file| file.read(&mut name)).unwrap_or(0);
+    name[..n].trim_ascii_end() == b"tsc"
+}
+
+/// Whether the kernel's own clock goes by it: it does not tell.
+#[cfg(all(target_arch = "x86_64", not(any(target_os = "linux", target_os = "android"))))]
+fn is_the_clock() -> bool {
+    false
 }
 
 #[cfg(target_arch = "aarch64")]

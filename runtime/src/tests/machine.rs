@@ -112,6 +112,10 @@ pub(crate) fn schedule(task: Runnable) {
     green.thread.unpark();
 }
 
+pub(crate) fn schedule_remote(task: Runnable) {
+    schedule(task);
+}
+
 pub(crate) fn wake_core(_: usize) {
     CORE.wake();
 }

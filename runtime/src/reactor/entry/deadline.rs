@@ -51,9 +51,10 @@
 //! What is left to be sure of is that they have not passed. The number of runs since the look tells nothing, for
 //! one run may compute for a second. The processor's counter does (`sys::counter`). A core notes what the counter
 //! says *before* it looks at the clock, and a wait reads the counter *after* it has read the note. Both can but
-//! make the look seem older. So can whatever happens in between: the OS thread loses its processor; it runs on
-//! another one, or in another machine, whose counter is behind, and the difference is huge; the core has looked
-//! once more and the wait sees one half of that note, which is the time.
+//! make the look seem older. So can whatever happens in between: the OS thread loses its processor; it runs in
+//! another machine, whose counter is behind, and the difference is huge; the core has looked once more and the
+//! wait sees one half of that note, which is the time. That the counters of two processors say the same the
+//! kernel has found out, where its own clock goes by them; else they are not used.
 //!
 //! - A note is the core's own, written between two runs. A thread that has lost its core reads it all the same:
 //!   what holds of it does not depend on who reads.

@@ -36,7 +36,7 @@ use std::time::Duration;
 use super::super::family::Family;
 use super::super::options::{Options, Origin};
 use super::super::readiness::Seen;
-use super::super::waiter::{Outside, Waiter, schedule};
+use super::super::waiter::{Outside, Waiter, schedule, schedule_remote};
 use super::super::{Interest, deregister, entry, heir, may_be_copied};
 use super::{Entry, Home, State};
 use crate::primitive::Ordering;
@@ -338,7 +338,8 @@ impl Entry {
             self.wake_all(&mut state, 0, &mut ready, &mut outside);
         }
         drop(state);
-        schedule(ready, outside);
+        // A worker may be here in the midst of a look at its event loop.
+        schedule_remote(ready, outside);
     }
 
     /// The program gets the descriptor's number: what it sets by that the runtime may not see.
