@@ -161,7 +161,7 @@ impl Account {
             let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
             words += &format!(", most likely held by {}", holders.join(" or "));
         } else if wait.has_none_else {
-            words += ", most likely held by itself or by one that has ended";
+            words += ", perhaps held by itself or by one that has ended";
         }
         if let Some(waited) = waited {
             words += &format!(", for {:.1} s", waited.as_secs_f64());

@@ -254,13 +254,18 @@ pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
 /// A circle in words, by how its threads are called.
 #[must_use]
 pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
-    let how_sure = if circle.iter().all(|edge| edge.is_certain) { "" } else { "most likely a " };
+    let is_left = circle.iter().any(|edge| matches!(edge.what, What::Left(_)));
+    let how_sure = match circle.iter().all(|edge| edge.is_certain) {
+        true => "",
+        false if is_left => "perhaps a ",
+        false => "most likely a ",
+    };
     if let [Edge { who, what, .. }] = circle {
         let waits_for = match what {
             What::End => "waits for its own end".to_owned(),
             What::Lock(lock) => format!("waits for {lock:#x}, which it holds itself"),
             What::Left(lock) => {
-                format!("waits for {lock:#x}, which it holds itself, or one that has ended")
+                format!("waits for {lock:#x}, which nobody else is seen to hold")
             }
         };
         return format!("{how_sure}deadlock: {} {waits_for}", name(*who));

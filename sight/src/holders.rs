@@ -69,6 +69,11 @@ pub(crate) fn find(
             waiters.entry(lock).or_default().insert(Who::Thread(thread.id));
         }
     }
+    let at_condition: HashSet<u64> = threads
+        .iter()
+        .filter(|thread| thread.reason == Some(Reason::Condvar))
+        .map(|thread| thread.id)
+        .collect();
     let scope_of = |reason: Option<Reason>, wait: &Wait| {
         let is_scope = reason == Some(Reason::Scope) && !wait.is_scope_noted;
         wait.address.filter(|_| is_scope).map(|at| at.wrapping_sub(VALUE))
@@ -120,17 +125,27 @@ pub(crate) fn find(
         let me = Who::Thread(thread.id);
         let Some(lock) = lock_of(thread, wait) else { continue };
         let found = found.get(&lock).unwrap_or(&none);
-        let others = || found.lock.iter().filter(|who| !waiters[&lock].contains(who)).copied();
-        wait.holders = others().filter(|who| matches!(who, Who::Thread(_))).collect();
-        if wait.holders.is_empty() {
-            wait.holders = others().collect();
-        }
+        // Readers and writers of one lock wait at its two words.
+        let words = [Some(lock), lock.checked_sub(SECOND), lock.checked_add(SECOND)];
+        let waits = |who: &Who| {
+            words.iter().flatten().any(|word| waiters.get(word).is_some_and(|it| it.contains(who)))
+        };
+        let others = || found.lock.iter().filter(|who| !waits(who)).copied();
+        // Green threads before OS threads, and those that wait at a condition last: that has given its lock up.
+        let rank = |who: &Who| match who {
+            Who::Thread(id) => usize::from(at_condition.contains(id)),
+            Who::OsThread(_) => 2,
+        };
+        let best = others().map(|who| rank(&who)).min();
+        wait.holders = others().filter(|who| Some(rank(who)) == best).collect();
         wait.holders.sort_unstable();
         let reads = thread.reason == Some(Reason::RwLock) && found.data.contains(&me);
         let is_in_doubt = matches!(wait.holders[..], [Who::OsThread(_), ..]);
         let waited_ns = wait.since_ns.and_then(|since_ns| now_ns?.checked_sub(since_ns));
         let is_left = is_all && waited_ns.is_some_and(|waited_ns| waited_ns >= LONG_NS);
-        wait.has_none_else = wait.holders.is_empty() && !reads && is_left;
+        // Who reads may know where the lock is without its address.
+        let is_exclusive = thread.reason != Some(Reason::RwLock);
+        wait.has_none_else = wait.holders.is_empty() && is_exclusive && is_left;
         if reads || is_in_doubt {
             wait.holders.push(me);
         }

@@ -17,6 +17,14 @@ use crate::sys::{kernel, thread, time};
 /// This process.
 pub(super) struct Own;
 
+/// Where the kernel says that of the process. What it says of memory and descriptors, which threads share, is empty
+/// at the process itself, that is its first thread, once that has ended.
+fn path(name: &str) -> String {
+    let is_shared = ["maps", "fd"].iter().any(|shared| name.starts_with(shared));
+    let whose = if is_shared { "thread-self" } else { "self" };
+    format!("/proc/{whose}/{name}")
+}
+
 /// Asks the kernel which Unix sockets are each other's ends.
 fn ask(peers: &mut HashMap<u64, u64>) -> io::Result<()> {
     let (family, kind, flags) = (AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC);
@@ -35,7 +43,8 @@ fn ask(peers: &mut HashMap<u64, u64>) -> io::Result<()> {
 impl Batched for Own {
     fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize> {
         let [ours, theirs] = vectors(pieces);
-        let (n, process) = (ours.len(), thread::process() as usize);
+        // By this thread's number: the first one's means nothing once that has ended.
+        let (n, process) = (ours.len(), thread::id() as usize);
         let (ours, theirs) =
             (ours.as_ptr().expose_provenance(), theirs.as_ptr().expose_provenance());
         // SAFETY: what is written to is borrowed uniquely for the call; the kernel looks at the rest.
@@ -45,17 +54,17 @@ impl Batched for Own {
 
 impl Procfs for Own {
     fn open(&self, name: &str) -> Option<Box<dyn Read>> {
-        Some(Box::new(File::open(format!("/proc/self/{name}")).ok()?))
+        Some(Box::new(File::open(path(name)).ok()?))
     }
 
     fn link(&self, name: &str) -> Option<String> {
-        let link = rustix::fs::readlink(format!("/proc/self/{name}"), Vec::new()).ok()?;
+        let link = rustix::fs::readlink(path(name), Vec::new()).ok()?;
         Some(link.to_string_lossy().into_owned())
     }
 
     fn numbers(&self, folder: &str) -> Vec<u32> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = rustix::fs::open(format!("/proc/self/{folder}"), flags, Mode::empty());
+        let folder = rustix::fs::open(path(folder), flags, Mode::empty());
         let entries = folder.and_then(Dir::new).into_iter().flatten().map_while(Result::ok);
         entries.filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
     }
