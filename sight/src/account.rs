@@ -216,6 +216,14 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         let link = process.link(&format!("fd/{}", call.first));
         link.map(|link| format!(" {link}")).unwrap_or_default()
     };
+    #[cfg(target_arch = "x86_64")]
+    match call.number {
+        libc::SYS_poll | libc::SYS_select => return "descriptors, by its OS thread".to_owned(),
+        libc::SYS_epoll_wait => return format!("event loop {}, by its OS thread", call.first),
+        libc::SYS_pause => return "a signal, by its OS thread".to_owned(),
+        libc::SYS_open => return "open of a file".to_owned(),
+        _ => {}
+    }
     match call.number {
         libc::SYS_read | libc::SYS_readv | libc::SYS_pread64 => format!("read{}", file()),
         libc::SYS_write | libc::SYS_writev | libc::SYS_pwrite64 => format!("write{}", file()),
@@ -227,7 +235,15 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_futex => "lock or condition of its OS thread".to_owned(),
         // One that a signal or a debugger has stopped.
         libc::SYS_restart_syscall => "sleep, or wait with a limit, of its OS thread".to_owned(),
-        libc::SYS_ppoll => "descriptors, by its OS thread".to_owned(),
+        libc::SYS_recvfrom | libc::SYS_recvmsg | libc::SYS_recvmmsg => format!("receive{}", file()),
+        libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => format!("send{}", file()),
+        libc::SYS_accept | libc::SYS_accept4 => format!("accept{}", file()),
+        libc::SYS_connect => format!("connect{}", file()),
+        libc::SYS_ppoll | libc::SYS_pselect6 => "descriptors, by its OS thread".to_owned(),
+        libc::SYS_epoll_pwait => format!("event loop {}, by its OS thread", call.first),
+        libc::SYS_rt_sigtimedwait | libc::SYS_rt_sigsuspend => {
+            "a signal, by its OS thread".to_owned()
+        }
         other => format!("system call {other}"),
     }
 }

@@ -45,6 +45,8 @@ pub enum What {
     Lock(u64),
     /// The same, of which it is not known whether it is who waits that has it, or one that has ended.
     Left(u64),
+    /// The same, of which it is not known whether it is an OS thread that has it, or who waits.
+    Doubted(u64),
     /// The end of the thread.
     End,
 }
@@ -129,6 +131,9 @@ fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
             (Some(owner), _) => end_of_lock(wait.address?, owner),
             (None, &[whom]) => {
                 Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
+            }
+            (None, &[whom @ Who::OsThread(_), Who::Thread(me)]) if me == thread.id => {
+                Some(End::By { whom, what: What::Doubted(wait.address?), is_certain: false })
             }
             (None, []) if wait.has_none_else => Some(End::By {
                 whom: Who::Thread(thread.id),
@@ -254,17 +259,17 @@ pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
 /// A circle in words, by how its threads are called.
 #[must_use]
 pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
-    let is_left = circle.iter().any(|edge| matches!(edge.what, What::Left(_)));
+    let in_doubt = |edge: &Edge| matches!(edge.what, What::Left(_) | What::Doubted(_));
     let how_sure = match circle.iter().all(|edge| edge.is_certain) {
         true => "",
-        false if is_left => "perhaps a ",
+        false if circle.iter().any(in_doubt) => "perhaps a ",
         false => "most likely a ",
     };
     if let [Edge { who, what, .. }] = circle {
         let waits_for = match what {
             What::End => "waits for its own end".to_owned(),
             What::Lock(lock) => format!("waits for {lock:#x}, which it holds itself"),
-            What::Left(lock) => {
+            What::Left(lock) | What::Doubted(lock) => {
                 format!("waits for {lock:#x}, which nobody else is seen to hold")
             }
         };
@@ -272,12 +277,16 @@ pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
     }
     let waits_for = |edge: &Edge| match edge.what {
         What::End => format!("waits for the end of {}", name(edge.whom)),
-        What::Lock(lock) | What::Left(lock) => format!("waits for {lock:#x}"),
+        What::Lock(lock) | What::Left(lock) | What::Doubted(lock) => {
+            format!("waits for {lock:#x}")
+        }
     };
     // Who waits for this one says what it holds.
     let line = |(at, edge): (usize, &Edge)| {
         let holds = match circle[(at + circle.len() - 1) % circle.len()].what {
-            What::Lock(lock) | What::Left(lock) => format!("holds {lock:#x} and "),
+            What::Lock(lock) | What::Left(lock) | What::Doubted(lock) => {
+                format!("holds {lock:#x} and ")
+            }
             What::End => String::new(),
         };
         format!("{} {holds}{}", name(edge.who), waits_for(edge))

@@ -219,6 +219,24 @@ fn a_program_that_was_made_green_is_shown() {
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
 }
 
+#[test]
+fn the_thread_that_a_child_of_a_fork_goes_on_with_says_what_its_os_thread_waits_for() {
+    let program = whole::program("forks_and_reads");
+    let scene = Scene::start(whole::green(&mut Command::new(program)));
+    let child = &scene.said["child"][0];
+    let begin = std::time::Instant::now();
+    loop {
+        let said = look(LOOK, &["ps", child]);
+        if said.stdout.contains("  bound            -  read pipe:[") {
+            break;
+        }
+        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "{said:?}");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
+    rustix::process::kill_process(child, Signal::KILL).unwrap();
+}
+
 /// Each wait that libc has, by its own words.
 #[test]
 fn what_libcs_functions_wait_for_is_told() {
@@ -289,6 +307,20 @@ fn who_has_the_lock_itself_that_it_waits_for_is_not_told_as_waiting_for_main() {
     let rwlock = format!("most likely a {}, which it holds itself", waits("upgrades"));
     let told: Vec<_> = said.lines().filter(|line| line.contains("deadlock")).collect();
     assert_eq!(told, [mutex, rwlock], "{said}");
+}
+
+#[test]
+fn who_waits_for_main_which_waits_for_its_end_is_told_as_perhaps_a_deadlock() {
+    let scene = Scene::start(Command::new(WAITS).arg("for-main")).at_rest(LOOK);
+    let said = ps(&scene).stdout;
+    let [id, _, words] = line(&said, "waits");
+    let lock = words.split([' ', ',']).nth(1).unwrap();
+    let main = format!("main (OS thread {})", scene.pid());
+    let told = format!(
+        "perhaps a deadlock: 'waits' ({id}) waits for {lock}; {main} holds {lock} and waits for the end of 'waits' ({id})"
+    );
+    let found: Vec<_> = said.lines().filter(|line| line.contains("deadlock")).collect();
+    assert_eq!(found, [told], "{said}");
 }
 
 #[test]

@@ -278,6 +278,7 @@ pub(crate) unsafe fn forget(task: Option<&Header>) {
             rare.clock.set(None);
         }
         // As if it had been bound. There is no way back to its worker: see `fork`.
+        task.core.store(sys::thread::id(), Ordering::Relaxed);
         task.lease.set(None);
         current::bind(task);
     }

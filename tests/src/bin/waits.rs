@@ -1,6 +1,7 @@
 //! Threads that all wait for each other, main among them: `waits for-good`; or as well for what comes from outside:
 //! `waits for-input` until there is some, `waits for-a-signal` until `SIGUSR1` comes. And threads that wait for locks
-//! that they have themselves, or that one had which has ended, while main joins them: `waits for-itself`.
+//! that they have themselves, or that one had which has ended, while main joins them: `waits for-itself`; and one that
+//! waits for a lock of main's, which waits for its end: `waits for-main`.
 
 use std::env;
 use std::io::Read;
@@ -55,10 +56,22 @@ fn for_itself() {
     drop((lock, shared, used));
 }
 
+fn for_main() {
+    let lock = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&lock);
+    let _guard = lock.lock();
+    let waits = Builder::new().name("waits".to_owned()).spawn(move || drop(theirs.lock()));
+    println!("ready");
+    waits.expect("a thread").join().expect("it does not end");
+}
+
 fn main() {
     let from_outside = env::args().nth(1).expect("for what");
     if from_outside == "for-itself" {
         return for_itself();
+    }
+    if from_outside == "for-main" {
+        return for_main();
     }
     let named = |name: &str| Builder::new().name(name.to_owned());
     let pair = Arc::new((Mutex::new(()), Condvar::new()));
