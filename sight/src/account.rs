@@ -159,7 +159,11 @@ impl Account {
             };
         } else if !wait.holders.is_empty() {
             let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
-            words += &format!(", most likely held by {}", holders.join(" or "));
+            // By an OS thread, then: it has the address, and most have made the lock.
+            let is_in_doubt = wait.holders.contains(&Who::Thread(thread.id))
+                && matches!(wait.holders[0], Who::OsThread(_));
+            let how_sure = if is_in_doubt { "perhaps" } else { "most likely" };
+            words += &format!(", {how_sure} held by {}", holders.join(" or "));
         } else if wait.has_none_else {
             words += ", perhaps held by itself or by one that has ended";
         }
