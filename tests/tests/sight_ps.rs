@@ -42,10 +42,7 @@ fn threads(scene: &Scene) -> Vec<(&'static str, &'static str, String)> {
         ("顧客の接続を待つス…", "park".to_owned()),
         ("writer", "park".to_owned()),
         ("second", format!("mutex {}, most likely held by 'writer' (", said("mutex", 0))),
-        (
-            "third",
-            format!("mutex {}, perhaps held by main (OS thread {main})", said("of-main", 0)),
-        ),
+        ("third", format!("mutex {}, perhaps held by main (OS thread {main})", said("of-main", 0))),
         ("a", "mutex 0x".to_owned()),
         ("b", "mutex 0x".to_owned()),
         ("read-locks", "park".to_owned()),
