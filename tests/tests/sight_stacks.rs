@@ -191,6 +191,41 @@ fn without_debug_information_functions_are_named_by_symbols() {
     fs::remove_dir_all(&folder).unwrap();
 }
 
+/// A program's own inlined functions, and the mirror's: `read` waits.
+const SHORT: &str = "\
+fn main() {
+    let (mut left, _right) = std_shim::os::unix::net::UnixStream::pair().unwrap();
+    std_shim::thread::spawn(move || std::io::Read::read(&mut left, &mut [0]).unwrap());
+    println!(\"ready\");
+    std_shim::thread::park();
+}
+";
+
+#[test]
+fn with_line_tables_alone_functions_of_the_runtime_are_left_out_by_their_files() {
+    let folder = folder("lines");
+    fs::create_dir(folder.join("src")).unwrap();
+    let source = folder.join("src/main.rs");
+    fs::write(&source, SHORT).unwrap();
+    let program = compile_with_line_tables(&source);
+    let scene = Scene::start(&mut Command::new(program)).at_rest(LOOK);
+    let first = |options: &[&str]| {
+        let said = stacks(&scene, &[&["--thread", "2"], options].concat());
+        assert_succeeds(&said);
+        said.stdout.lines().skip(3).map(|it| it.trim_start().to_owned()).collect::<Vec<_>>()
+    };
+    let all = first(&["--all"]);
+    let is_bare = |frame: &&String| !frame.split(['<', ' ']).next().unwrap().contains("::");
+    let bare: Vec<_> = all.iter().filter(is_bare).collect();
+    for folder in ["/runtime/src/", "/library/std/src/"] {
+        assert!(bare.iter().any(|it| it.contains(folder)), "none of {folder} in {all:#?}");
+    }
+    let [called, from] = &first(&[])[..] else { panic!("{:#?}\nof {all:#?}", first(&[])) };
+    assert!(called.contains("read at ") && called.contains("/std-shim/src/"), "{called}");
+    assert!(from.ends_with(&format!(" at {}:3", source.display())), "{from}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn without_symbols_code_is_named_by_its_address_and_its_file() {
     let (folder, program) = copy_of(PARKED, "none");
@@ -274,6 +309,30 @@ fn folder(name: &str) -> PathBuf {
     let folder = env::temp_dir().join(format!("sylvan-stacks-{name}-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+/// A program of one file, optimized, on the mirror that this test was built with; it is in the folder of its source.
+fn compile_with_line_tables(source: &Path) -> PathBuf {
+    // Which of those that there may be: nothing is built.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "tests", "--bin", "parked"])
+        .arg("--message-format=json")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let built = String::from_utf8(built.stdout).expect("text");
+    let is_mirror = |it: &&str| it.contains("libstd_shim-") && it.ends_with(".rlib");
+    let mirror = built.split('"').find(is_mirror).unwrap_or_else(|| panic!("{built}"));
+    let program = source.with_extension("");
+    let compiled = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
+        .args(["--edition=2024", "-Copt-level=1", "-Cdebuginfo=line-tables-only"])
+        .arg(format!("-Ldependency={}", Path::new(mirror).parent().expect("a folder").display()))
+        .arg(format!("--extern=std_shim={mirror}"))
+        .args([source.as_os_str(), "-o".as_ref(), program.as_os_str()])
+        .status()
+        .expect("the compiler runs");
+    assert!(compiled.success(), "{} does not compile", source.display());
+    program
 }
 
 /// A copy of a program, in a folder of its own.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sylvan_sight::stacks;
 use sylvan_sight::threads::{State, Thread};
 
-use super::names::{Frame, Names, Owner};
+use super::names::{Frame, Names};
+use super::owners::Owner;
 use super::walk::{Frames, Walker};
 use crate::see::{Process, Runtime};
 

@@ -4,10 +4,11 @@
 //!    an OS thread runs, with those of that (`see`).
 //! 2. `walk` goes from frame to frame.
 //! 3. `fold` makes equal ones one.
-//! 4. `names` looks up functions, each address once.
+//! 4. `names` looks up functions, each address once, and `owners` whose they are.
 
 mod fold;
 mod names;
+mod owners;
 mod walk;
 
 use std::collections::BTreeMap;

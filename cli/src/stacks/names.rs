@@ -2,6 +2,7 @@
 //! information, those that are inlined included, else by symbols.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -13,6 +14,7 @@ use object::read::ReadCache;
 use object::{Object as _, ObjectSymbol, SymbolKind};
 use sylvan_sight::memory::Memory;
 
+use super::owners::{self, Folders, Owner, owner};
 use super::walk::Object;
 use crate::see::Process;
 
@@ -26,16 +28,6 @@ pub(super) struct Frame {
     /// It was inlined into the one that comes next.
     pub(super) is_inlined: bool,
     pub(super) owner: Owner,
-}
-
-/// Whose a function is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Owner {
-    /// The runtime's, and what is in the place of one of std's or libc's.
-    Runtime,
-    /// Of std's, the real one.
-    Std,
-    Program,
 }
 
 /// The names in a process.
@@ -55,6 +47,8 @@ struct Sources {
     debug: Option<Loader>,
     /// In the order of their addresses.
     symbols: Vec<Symbol>,
+    /// Where the runtime is written, if anybody has asked.
+    folders: OnceCell<Folders>,
 }
 
 struct Symbol {
@@ -97,16 +91,24 @@ impl<'a> Names<'a> {
             Some(sources) => sources.by_debug_information(place).unwrap_or_default(),
             None => Vec::new(),
         };
+        let symbol = sources.as_ref().and_then(|it| it.by_symbol(place));
         if places.iter().all(|(function, ..)| function.is_none()) {
-            let symbol = sources.as_ref().and_then(|it| it.by_symbol(place)).map(str::to_owned);
             let name = object.file.file_name().unwrap_or_default().display();
-            let function = symbol.unwrap_or_else(|| format!("{address:#x} in {name}"));
+            let function = symbol.map_or_else(|| format!("{address:#x} in {name}"), str::to_owned);
             let (_, file, line) = places.pop().unwrap_or_default();
             places = vec![(Some(function), file, line)];
+        } else if let Some((Some(function), ..)) = places.last_mut()
+            && let Some(symbol) = symbol.filter(|symbol| owners::is_path_of(symbol, function))
+        {
+            *function = symbol.to_owned();
         }
         let is_library = self.libraries.contains(&object.file);
-        let whose =
-            |place: &Place| place.0.as_deref().map_or(Owner::Program, |it| owner(it, is_library));
+        let none = Folders::default();
+        let folders = || sources.as_ref().map_or(&none, Sources::folders);
+        let whose = |(function, file, _): &Place| match function {
+            Some(function) => owner(function, file.as_deref(), is_library, folders),
+            None => Owner::Program,
+        };
         let mut frames: Vec<_> = places
             .into_iter()
             .map(|place| (whose(&place), place))
@@ -156,7 +158,7 @@ impl Sources {
             Err(_) => Vec::new(),
         };
         symbols.sort_by_key(|symbol| symbol.start);
-        Some(Self { debug: Loader::new(&path).ok(), symbols })
+        Some(Self { debug: Loader::new(&path).ok(), symbols, folders: OnceCell::new() })
     }
 
     fn by_debug_information(&self, place: u64) -> Option<Vec<Place>> {
@@ -171,6 +173,20 @@ impl Sources {
         Some(frames)
     }
 
+    /// Where the runtime is written, by its functions that symbols name.
+    fn folders(&self) -> &Folders {
+        self.folders.get_or_init(|| {
+            // An implementation of a trait may be elsewhere than its type.
+            let is_there =
+                |it: &Symbol| owners::is_of_runtime(&it.name) && !it.name.starts_with('<');
+            // One that is the same as another may be in its place, whosever that is.
+            let places = self.symbols.chunk_by(|one, next| one.start == next.start);
+            let of_runtime = places.filter(|names| names.iter().all(is_there));
+            let file = |names: &[Symbol]| self.by_debug_information(names[0].start)?.pop()?.1;
+            Folders::of(of_runtime.filter_map(file))
+        })
+    }
+
     fn by_symbol(&self, place: u64) -> Option<&str> {
         let after = self.symbols.partition_point(|symbol| symbol.start <= place);
         let symbol = self.symbols[..after].last()?;
@@ -183,44 +199,4 @@ fn symbol<'a>(symbol: impl ObjectSymbol<'a>) -> Option<Symbol> {
     let is_code = symbol.kind() == SymbolKind::Text && symbol.is_definition();
     let name = || addr2line::demangle_auto(Cow::from(name), None).into_owned();
     is_code.then(|| Symbol { start, end: start + symbol.size(), name: name() })
-}
-
-/// Whose a function of this name is, in a library of the runtime's own or elsewhere.
-fn owner(function: &str, is_library: bool) -> Owner {
-    let name = function.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '_');
-    let name = name.strip_prefix("dyn ").unwrap_or(name);
-    let Some((package, _)) = name.split_once("::") else {
-        return match name {
-            _ if name.starts_with("__rust_") => Owner::Std,
-            _ if is_library || name.starts_with("stack_init_trampoline") => Owner::Runtime,
-            _ => Owner::Program,
-        };
-    };
-    match package {
-        "std" | "core" | "alloc" => Owner::Std,
-        "sylvan" | "sylvan_posix" | "sylvan_preload" | "sylvan_libc" => Owner::Runtime,
-        "std_shim" | "corosensei" => Owner::Runtime,
-        _ if is_library => Owner::Runtime,
-        _ => Owner::Program,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_function_is_whose_its_path_begins_with() {
-        let of = |name| owner(name, false);
-        assert_eq!(of("sylvan::park::park"), Owner::Runtime);
-        assert_eq!(of("<sylvan::io::Attempt as core::ops::FnOnce<()>>::call_once"), Owner::Runtime);
-        assert_eq!(of("<&std_shim::net::TcpStream as std::io::Read>::read"), Owner::Runtime);
-        assert_eq!(of("<std::io::Stdin as std::io::Read>::read"), Owner::Std);
-        assert_eq!(of("__rust_try"), Owner::Std);
-        assert_eq!(of("<alloc::boxed::Box<sylvan::Task>>::drop"), Owner::Std);
-        assert_eq!(of("<server::Handler as sylvan::Runs>::run"), Owner::Program);
-        assert_eq!(of("sylvans_friend::main"), Owner::Program);
-        assert_eq!((of("read"), owner("read", true)), (Owner::Program, Owner::Runtime));
-        assert_eq!(owner("rustix::event::poll", true), Owner::Runtime);
-    }
 }
