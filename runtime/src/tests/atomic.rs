@@ -148,7 +148,7 @@ atomic!(AtomicU32, u32);
 atomic!(AtomicU64, u64);
 atomic!(AtomicUsize, usize);
 
-fetch!(AtomicU32, u32: fetch_add, fetch_sub, fetch_or);
+fetch!(AtomicU32, u32: fetch_add, fetch_sub, fetch_or, fetch_and);
 fetch!(AtomicUsize, usize: fetch_add, fetch_sub);
 
 ends!(AtomicPtr<T>, AtomicU8, AtomicU32, AtomicU64, AtomicUsize);
