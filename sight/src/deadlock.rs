@@ -129,6 +129,10 @@ fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
         Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
         None => match (wait.owner, &wait.holders[..]) {
             (Some(owner), _) => end_of_lock(wait.address?, owner),
+            // What a guard has that it has given up may still be on its stack.
+            (None, &[whom]) if whom == Who::Thread(thread.id) => {
+                Some(End::By { whom, what: What::Doubted(wait.address?), is_certain: false })
+            }
             (None, &[whom]) => {
                 Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
             }

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 ///
 /// By the same time each, clients that began together stay in step: all of them ask at once, and each waits for those
 /// before it. At random, from half of it to three halves, they ask as clients do that know nothing of each other.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Pauses {
     drifting: bool,
     state: u32,
@@ -28,7 +28,7 @@ impl Pauses {
     }
 
     /// The next one.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_pause(&mut self) -> Duration {
         if !self.drifting {
             return PAUSE;
         }

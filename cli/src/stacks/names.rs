@@ -197,6 +197,11 @@ impl Sources {
 fn symbol<'a>(symbol: impl ObjectSymbol<'a>) -> Option<Symbol> {
     let (start, name) = (symbol.address(), symbol.name().ok()?);
     let is_code = symbol.kind() == SymbolKind::Text && symbol.is_definition();
-    let name = || addr2line::demangle_auto(Cow::from(name), None).into_owned();
+    // A name of C's is its own: `f` is not C++'s `float`.
+    let is_mangled = ["_Z", "_R"].iter().any(|prefix| name.starts_with(prefix));
+    let name = || match is_mangled {
+        true => addr2line::demangle_auto(Cow::from(name), None).into_owned(),
+        false => name.to_owned(),
+    };
     is_code.then(|| Symbol { start, end: start + symbol.size(), name: name() })
 }

@@ -27,9 +27,8 @@
 //! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory, yields at
-//! the next request, after 32 calls, and when the monitor asks for a look at the event loop (`yield_if_due`).
-//! When it is asked so does, in the shared mode, one that takes locks while it computes (`step_aside`): there
-//! nobody takes its core.
+//! the next request, and after 32 calls (`yield_if_due`). When the monitor asks for a look at the event loop so
+//! does, in the shared mode, one that takes locks while it computes (`step_aside`): there nobody takes its core.
 //!
 //! # Files
 //!
@@ -188,13 +187,13 @@ fn interrupt(core: usize) {
 /// A thread whose peer always answers in time never has to wait. Where other programs want the processors,
 /// too, many do: the kernel lets the peer in while it is being written to. Such a run would go on for
 /// milliseconds while others wait for the core, and would be taken for one that computes. So its turn is over
-/// at the next request, which is a read after a write; after 32 calls; and when somebody is to look at the event
-/// loop. `None` stands for a blocking section.
+/// at the next request, which is a read after a write, and after 32 calls. Not as soon as somebody is to look at the
+/// event loop: who serves others would go behind all that compute, for each of its calls. `None` stands for a blocking
+/// section.
 #[inline]
 pub(crate) fn yield_if_due(task: &Header, interest: Option<Interest>) {
     let core = get().core_of(task);
-    let is_due = core.count_call(interest) || core.is_asked_to_look();
-    if is_due && may_yield(task) {
+    if core.count_call(interest) && may_yield(task) {
         task.exit().suspend(Switch::Yielded);
     }
 }

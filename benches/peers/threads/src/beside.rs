@@ -64,7 +64,7 @@ fn ask(address: SocketAddr, mut pauses: Pauses, warm: Duration, span: Duration) 
         if start.elapsed() >= warm {
             round_trips.push(begin.elapsed());
         }
-        thread::sleep(pauses.next());
+        thread::sleep(pauses.next_pause());
     }
     round_trips
 }

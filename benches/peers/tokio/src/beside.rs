@@ -74,7 +74,7 @@ async fn ask(
         if start.elapsed() >= warm {
             round_trips.push(begin.elapsed());
         }
-        time::sleep(pauses.next()).await;
+        time::sleep(pauses.next_pause()).await;
     }
     round_trips
 }
