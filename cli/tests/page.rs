@@ -31,12 +31,16 @@ impl Drop for Folder {
 
 /// Runs `sylvan trace view` on a trace; the page lies beside it.
 fn view(folder: &Folder, name: &str, trace: &[u8]) -> (Output, PathBuf) {
-    let (file, page) =
-        (folder.0.join(format!("{name}.trace")), folder.0.join(format!("{name}.html")));
-    fs::write(&file, trace).unwrap();
+    make(folder, "view", &format!("{name}.html"), name, trace)
+}
+
+/// Has a verb of `sylvan trace` make a file of a trace, beside it.
+fn make(folder: &Folder, verb: &str, file: &str, name: &str, trace: &[u8]) -> (Output, PathBuf) {
+    let (from, to) = (folder.0.join(format!("{name}.trace")), folder.0.join(file));
+    fs::write(&from, trace).unwrap();
     let mut sylvan = Command::new(env!("CARGO_BIN_EXE_sylvan"));
-    let output = sylvan.args(["trace", "view"]).arg(&file).arg("-o").arg(&page).output().unwrap();
-    (output, page)
+    let output = sylvan.args(["trace", verb]).arg(&from).arg("-o").arg(&to).output().unwrap();
+    (output, to)
 }
 
 fn page(folder: &Folder, name: &str, trace: &[u8]) -> PathBuf {
@@ -221,11 +225,7 @@ fn perfettos_own_page_opens_the_export_and_its_trace_processor_answers() {
         return;
     };
     let folder = Folder::new("perfetto");
-    let (trace, export) = (folder.0.join("exact.trace"), folder.0.join("exact.perfetto-trace"));
-    fs::write(&trace, exact()).unwrap();
-    let mut sylvan = Command::new(env!("CARGO_BIN_EXE_sylvan"));
-    let output =
-        sylvan.args(["trace", "export"]).arg(&trace).arg("-o").arg(&export).output().unwrap();
+    let (output, _) = make(&folder, "export", "exact.perfetto-trace", "exact", &exact());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     drive("perfetto.py", &[&ui, &folder.0]);
 }

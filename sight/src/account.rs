@@ -159,11 +159,7 @@ impl Account {
             };
         } else if !wait.holders.is_empty() {
             let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
-            // An OS thread has the address, as one has that has made the lock; or who waits has, as one has that
-            // has read before.
-            let is_in_doubt = wait.holders.contains(&Who::Thread(thread.id))
-                && matches!(wait.holders[..], [Who::OsThread(_), ..] | [_]);
-            let how_sure = if is_in_doubt { "perhaps" } else { "most likely" };
+            let how_sure = if wait.is_in_doubt { "perhaps" } else { "most likely" };
             words += &format!(", {how_sure} held by {}", holders.join(" or "));
         } else if wait.has_none_else {
             words += ", perhaps held by itself or by one that has ended";

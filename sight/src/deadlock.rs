@@ -43,9 +43,7 @@ pub struct Edge {
 pub enum What {
     /// The lock at this address.
     Lock(u64),
-    /// The same, of which it is not known whether it is who waits that has it, or one that has ended.
-    Left(u64),
-    /// The same, of which it is not known whether it is an OS thread that has it, or who waits.
+    /// The same, of which it is in doubt who has it.
     Doubted(u64),
     /// The end of the thread.
     End,
@@ -125,25 +123,19 @@ fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
     if thread.state != State::Parked || wait.deadline_ns.is_some() {
         return None;
     }
+    let in_doubt = |whom| {
+        let what = What::Doubted(wait.address?);
+        Some(End::By { whom, what, is_certain: false })
+    };
     match wait.joins {
         Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
         None => match (wait.owner, &wait.holders[..]) {
             (Some(owner), _) => end_of_lock(wait.address?, owner),
-            // What a guard has that it has given up may still be on its stack.
-            (None, &[whom]) if whom == Who::Thread(thread.id) => {
-                Some(End::By { whom, what: What::Doubted(wait.address?), is_certain: false })
-            }
+            (None, &[whom] | &[whom, _]) if wait.is_in_doubt => in_doubt(whom),
             (None, &[whom]) => {
                 Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
             }
-            (None, &[whom @ Who::OsThread(_), Who::Thread(me)]) if me == thread.id => {
-                Some(End::By { whom, what: What::Doubted(wait.address?), is_certain: false })
-            }
-            (None, []) if wait.has_none_else => Some(End::By {
-                whom: Who::Thread(thread.id),
-                what: What::Left(wait.address?),
-                is_certain: false,
-            }),
+            (None, []) if wait.has_none_else => in_doubt(Who::Thread(thread.id)),
             _ => None,
         },
     }
@@ -263,7 +255,7 @@ pub fn circles(edges: &[Edge]) -> Vec<Vec<Edge>> {
 /// A circle in words, by how its threads are called.
 #[must_use]
 pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
-    let in_doubt = |edge: &Edge| matches!(edge.what, What::Left(_) | What::Doubted(_));
+    let in_doubt = |edge: &Edge| matches!(edge.what, What::Doubted(_));
     let how_sure = match circle.iter().all(|edge| edge.is_certain) {
         true => "",
         false if circle.iter().any(in_doubt) => "perhaps a ",
@@ -273,7 +265,7 @@ pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
         let waits_for = match what {
             What::End => "waits for its own end".to_owned(),
             What::Lock(lock) => format!("waits for {lock:#x}, which it holds itself"),
-            What::Left(lock) | What::Doubted(lock) => {
+            What::Doubted(lock) => {
                 format!("waits for {lock:#x}, which nobody else is seen to hold")
             }
         };
@@ -281,16 +273,12 @@ pub fn words(circle: &[Edge], name: impl Fn(Who) -> String) -> String {
     }
     let waits_for = |edge: &Edge| match edge.what {
         What::End => format!("waits for the end of {}", name(edge.whom)),
-        What::Lock(lock) | What::Left(lock) | What::Doubted(lock) => {
-            format!("waits for {lock:#x}")
-        }
+        What::Lock(lock) | What::Doubted(lock) => format!("waits for {lock:#x}"),
     };
     // Who waits for this one says what it holds.
     let line = |(at, edge): (usize, &Edge)| {
         let holds = match circle[(at + circle.len() - 1) % circle.len()].what {
-            What::Lock(lock) | What::Left(lock) | What::Doubted(lock) => {
-                format!("holds {lock:#x} and ")
-            }
+            What::Lock(lock) | What::Doubted(lock) => format!("holds {lock:#x} and "),
             What::End => String::new(),
         };
         format!("{} {holds}{}", name(edge.who), waits_for(edge))

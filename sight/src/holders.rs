@@ -140,13 +140,16 @@ pub(crate) fn find(
         wait.holders = others().filter(|who| Some(rank(who)) == best).collect();
         wait.holders.sort_unstable();
         let reads = thread.reason == Some(Reason::RwLock) && found.data.contains(&me);
-        let is_in_doubt = matches!(wait.holders[..], [Who::OsThread(_), ..]);
+        let by_os_thread = matches!(wait.holders[..], [Who::OsThread(_), ..]);
+        // An OS thread has the address, as one has that has made the lock; what a guard has that it has given up may
+        // still be on its stack.
+        wait.is_in_doubt = by_os_thread || reads && wait.holders.is_empty();
         let waited_ns = wait.since_ns.and_then(|since_ns| now_ns?.checked_sub(since_ns));
         let is_left = is_all && waited_ns.is_some_and(|waited_ns| waited_ns >= LONG_NS);
         // Who reads may know where the lock is without its address.
         let is_exclusive = thread.reason != Some(Reason::RwLock);
         wait.has_none_else = wait.holders.is_empty() && is_exclusive && is_left;
-        if reads || is_in_doubt {
+        if reads || by_os_thread {
             wait.holders.push(me);
         }
     }

@@ -1,6 +1,7 @@
 //! What the kernel says of sockets to who asks by a socket of its own (`sock_diag`), and in no file: which Unix sockets
 //! are each other's ends.
 
+use std::io::{self, Read, Write};
 use std::iter;
 
 use crate::hash::HashMap;
@@ -21,11 +22,26 @@ const HEAD: usize = 16;
 const SOCKET: usize = 16;
 const ALIGN: usize = 4;
 /// As much as the kernel says at a time, at most.
-pub const LEN: usize = 1 << 16;
+const LEN: usize = 1 << 16;
+
+/// Asks by a socket of the kernel's family for this: the other end of each Unix socket, by the numbers of both.
+///
+/// # Errors
+///
+/// If the kernel does not answer. What it has said before that is there.
+pub fn ask(mut socket: impl Read + Write, peers: &mut HashMap<u64, u64>) -> io::Result<()> {
+    socket.write_all(&request())?;
+    let mut answer = vec![0; LEN];
+    loop {
+        let n = socket.read(&mut answer)?;
+        if n == 0 || !take(answer.get(..n).unwrap_or_default(), peers) {
+            return Ok(());
+        }
+    }
+}
 
 /// What is asked: the other end of each Unix socket.
-#[must_use]
-pub fn request() -> Vec<u8> {
+fn request() -> Vec<u8> {
     let family = libc::AF_UNIX.to_ne_bytes();
     // In each state, of any number, with no cookie.
     let asks = [u32::MAX, 0, SHOW_PEER, u32::MAX, u32::MAX].map(u32::to_ne_bytes);
@@ -36,7 +52,7 @@ pub fn request() -> Vec<u8> {
 }
 
 /// Takes what an answer says: the other end of each socket, by the numbers of both. Whether there is more to come.
-pub fn take(answer: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
+fn take(answer: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
     for (head, body) in pieces(answer, HEAD, |head| u32_at(head, 0).map(|len| len as usize)) {
         if u16_at(head, 4).is_none_or(|kind| [DONE, ERROR].contains(&kind)) {
             return false;

@@ -43,6 +43,8 @@ pub struct Wait {
     pub owner: Option<Owner>,
     /// Else those who most likely have it, one of them. None: nobody was found.
     pub holders: Vec<Who>,
+    /// Whether it is in doubt that it is one of them: an OS thread that may have made the lock, or who waits.
+    pub is_in_doubt: bool,
     /// Whether nobody else has it: it is who waits, or a thread that has ended.
     pub has_none_else: bool,
     /// Of a scope that waits for its threads: some of them, as far as that was noted, or is likely.

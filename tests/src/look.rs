@@ -7,6 +7,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// What `found` finds in time; what there is meanwhile is its error.
+///
+/// # Panics
+///
+/// If it finds nothing.
+#[track_caller]
+pub fn until<T>(mut found: impl FnMut() -> Result<T, String>) -> T {
+    let begin = Instant::now();
+    loop {
+        match found() {
+            Ok(it) => return it,
+            Err(said) => assert!(begin.elapsed() < Duration::from_secs(30), "{said}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A program that has said `ready`, and stays until this is dropped.
 #[derive(Debug)]
 pub struct Scene {
@@ -66,16 +83,12 @@ impl Scene {
             let is = |state| line.contains(state);
             is(" not started ") || is(" runnable ") || is(" running ") && !is(" computes ")
         };
-        let begin = Instant::now();
-        loop {
+        until(|| {
             let said = self::look(look, &["ps", &self.pid().to_string()]);
             assert_eq!((said.status, &*said.stderr), (Some(0), ""), "{said:?}");
-            if !said.stdout.lines().any(is_on_its_way) {
-                return self;
-            }
-            assert!(begin.elapsed() < Duration::from_secs(30), "{}", said.stdout);
-            std::thread::sleep(Duration::from_millis(10));
-        }
+            if said.stdout.lines().any(is_on_its_way) { Err(said.stdout) } else { Ok(()) }
+        });
+        self
     }
 
     /// Its number.

@@ -10,7 +10,7 @@ use std::process::{self, Command};
 
 use rustix::process::Signal;
 use tests::look::{
-    Said, Scene, assert_refuses, assert_refuses_others, core_of, look, once_written,
+    Said, Scene, assert_refuses, assert_refuses_others, core_of, look, once_written, until,
 };
 use tests::whole;
 
@@ -221,15 +221,11 @@ fn the_thread_that_a_child_of_a_fork_goes_on_with_says_what_its_os_thread_waits_
     let program = whole::program("forks_and_reads");
     let scene = Scene::start(whole::green(&mut Command::new(program)));
     let child = &scene.said["child"][0];
-    let begin = std::time::Instant::now();
-    loop {
+    until(|| {
         let said = look(LOOK, &["ps", child]);
-        if said.stdout.contains("  bound            -  read pipe:[") {
-            break;
-        }
-        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "{said:?}");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+        let words = "  bound            -  read pipe:[";
+        if said.stdout.contains(words) { Ok(()) } else { Err(format!("{said:?}")) }
+    });
     let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
     rustix::process::kill_process(child, Signal::KILL).unwrap();
 }
@@ -327,11 +323,10 @@ fn a_process_whose_first_thread_has_ended_is_shown_by_its_number() {
         .env("SYLVAN_DUMP_FILE", &path);
     let scene = Scene::start(whole::green(&mut command));
     let stat = format!("/proc/{}/stat", scene.pid());
-    let begin = std::time::Instant::now();
-    while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
-        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "it does not end");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    until(|| {
+        let said = fs::read_to_string(&stat).unwrap();
+        if said.contains(") Z ") { Ok(()) } else { Err(said) }
+    });
     let scene = scene.at_rest(LOOK);
     let said = ps(&scene);
     let head = format!("process {}: 2 green threads, ", scene.pid());
@@ -340,14 +335,10 @@ fn a_process_whose_first_thread_has_ended_is_shown_by_its_number() {
     assert!(said.stdout.contains(&pipe), "no {pipe} in\n{}", said.stdout);
     // And so it says itself.
     scene.signal(Signal::USR1);
-    let begin = std::time::Instant::now();
-    let dump = loop {
-        match fs::read_to_string(&path) {
-            Ok(dump) if dump.ends_with('\n') => break dump,
-            _ => assert!(begin.elapsed() < std::time::Duration::from_secs(30), "no dump"),
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    };
+    let dump = until(|| match fs::read_to_string(&path) {
+        Ok(dump) if dump.ends_with('\n') => Ok(dump),
+        other => Err(format!("{other:?}")),
+    });
     fs::remove_file(&path).unwrap();
     assert!(dump.starts_with(&head) && dump.contains(&pipe), "{dump}");
 }

@@ -1,13 +1,11 @@
 //! Which Unix sockets are each other's ends (`sylvan_sight::sock_diag`).
 
-use std::fs;
+use std::fs::{self, File};
 
-use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
-};
+use rustix::net::netlink::SOCK_DIAG;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use sylvan_sight::hash::HashMap;
-use sylvan_sight::sock_diag::{LEN, request, take};
+use sylvan_sight::sock_diag;
 
 /// The other end of each, by the numbers of both, in the network that a process is in; `None` where that is not ours.
 pub(super) fn of(pid: u32) -> Option<HashMap<u64, u64>> {
@@ -15,19 +13,11 @@ pub(super) fn of(pid: u32) -> Option<HashMap<u64, u64>> {
     if network(&pid.to_string())? != network("self")? {
         return None;
     }
-    let flags = SocketFlags::CLOEXEC;
-    let socket =
-        socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(SOCK_DIAG)).ok()?;
-    let to_kernel = SocketAddrNetlink::new(0, 0);
-    sendto(&socket, &request(), SendFlags::empty(), &to_kernel).ok()?;
+    let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG)).ok()?;
     let mut peers = HashMap::default();
-    let mut answer = vec![0; LEN];
-    loop {
-        let (n, _) = recv(&socket, &mut answer[..], RecvFlags::empty()).ok()?;
-        if n == 0 || !take(answer.get(..n)?, &mut peers) {
-            return Some(peers);
-        }
-    }
+    sock_diag::ask(File::from(socket), &mut peers).ok()?;
+    Some(peers)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use std::io::{self, Read};
 
 use rustix::fs::{Dir, Mode, OFlags};
-use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::netlink::SOCK_DIAG;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use sylvan_sight::hash::HashMap;
 use sylvan_sight::memory::{Batched, Piece, vectors};
 use sylvan_sight::procfs::Procfs;
@@ -23,21 +23,6 @@ fn path(name: &str) -> String {
     let is_shared = ["maps", "fd"].iter().any(|shared| name.starts_with(shared));
     let whose = if is_shared { "thread-self" } else { "self" };
     format!("/proc/{whose}/{name}")
-}
-
-/// Asks the kernel which Unix sockets are each other's ends.
-fn ask(peers: &mut HashMap<u64, u64>) -> io::Result<()> {
-    let (family, kind, flags) = (AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC);
-    let socket = net::socket_with(family, kind, flags, Some(SOCK_DIAG))?;
-    let to_kernel = SocketAddrNetlink::new(0, 0);
-    net::sendto(&socket, &sock_diag::request(), SendFlags::empty(), &to_kernel)?;
-    let mut answer = vec![0; sock_diag::LEN];
-    loop {
-        let (n, _) = net::recv(&socket, &mut answer[..], RecvFlags::empty())?;
-        if n == 0 || !sock_diag::take(answer.get(..n).unwrap_or_default(), peers) {
-            return Ok(());
-        }
-    }
 }
 
 impl Batched for Own {
@@ -70,9 +55,12 @@ impl Procfs for Own {
     }
 
     fn unix_peers(&self) -> HashMap<u64, u64> {
+        let (family, kind) = (AddressFamily::NETLINK, SocketType::RAW);
         let mut peers = HashMap::default();
         // Where the kernel says nothing, nothing is known.
-        let _ = ask(&mut peers);
+        let _ = net::socket_with(family, kind, SocketFlags::CLOEXEC, Some(SOCK_DIAG))
+            .map_err(io::Error::from)
+            .and_then(|socket| sock_diag::ask(File::from(socket), &mut peers));
         peers
     }
 

@@ -239,10 +239,10 @@ pub(crate) fn press_to_note() {
 /// Lets others run first, if the calling green thread has run for long and that is a reason.
 #[cold]
 pub fn step_aside() {
-    // Not while it unwinds: std counts panics in a thread-local, which would be the others', too.
-    let is_due = PRESSED.load(Ordering::Relaxed) & LASTS != 0 && !std::thread::panicking();
+    let is_due = PRESSED.load(Ordering::Relaxed) & LASTS != 0;
     if let Some(task) = current::green().filter(|_| is_due)
         && get().core_of(task).is_asked_to_look()
+        && may_yield(task)
     {
         task.exit().suspend(Switch::Yielded);
     }

@@ -29,8 +29,14 @@ impl File {
     }
 
     fn with(path: impl Arg, flags: OFlags) -> io::Result<Self> {
-        let file = rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o644))?;
-        Ok(Self(ManuallyDrop::new(file)))
+        let mode = Mode::from_raw_mode(0o644);
+        Ok(rustix::fs::open(path, flags | OFlags::CLOEXEC, mode)?.into())
+    }
+}
+
+impl From<OwnedFd> for File {
+    fn from(fd: OwnedFd) -> Self {
+        Self(ManuallyDrop::new(fd))
     }
 }
 
