@@ -9,6 +9,7 @@
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use std_shim::net::{TcpListener, TcpStream};
 use std_shim::os::unix::net::{UnixDatagram, UnixStream};
@@ -23,6 +24,7 @@ tests::in_each_mode!(
     those_who_accept_have_their_turns,
     the_next_request_is_the_next_turn,
     a_turn_is_a_few_calls_where_none_waits,
+    calls_that_never_wait_have_their_share_beside_threads_that_compute,
 );
 
 const N_THREADS: usize = 20;
@@ -176,5 +178,45 @@ fn a_turn_is_a_few_calls_where_none_waits(process: &Process) {
             thread::spawn(move || calls_before_another_runs(|| near.write_all(&[0]).unwrap()));
         let n_calls = n_calls.join().unwrap();
         assert!(n_calls <= 64, "{n_calls} calls");
+    });
+}
+
+/// Half of the time is theirs, as of those that do wait; not a turn in a round of all that compute.
+fn calls_that_never_wait_have_their_share_beside_threads_that_compute(process: &Process) {
+    const N_REQUESTS: usize = 1_000;
+    const BURST: Duration = Duration::from_millis(1);
+    process.env("SYLVAN_WORKERS", "1").passes(|| {
+        let (n_bursts, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let compute = |_| {
+            let (n_bursts, over) = (Arc::clone(&n_bursts), Arc::clone(&over));
+            thread::spawn(move || {
+                while !over.load(SeqCst) {
+                    let begin = Instant::now();
+                    while begin.elapsed() < BURST {
+                        std::hint::spin_loop();
+                    }
+                    n_bursts.fetch_add(1, SeqCst);
+                    thread::yield_now();
+                }
+            })
+        };
+        let computing = (0..N_THREADS).map(compute).collect();
+        let (mut near, mut far) = UnixStream::pair().unwrap();
+        let ask = {
+            let n_bursts = Arc::clone(&n_bursts);
+            move || {
+                let n_before = n_bursts.load(SeqCst);
+                for _ in 0..N_REQUESTS {
+                    near.write_all(&[0]).unwrap();
+                    far.read_exact(&mut [0]).unwrap();
+                }
+                n_bursts.load(SeqCst) - n_before
+            }
+        };
+        let n_beside = thread::spawn(ask).join().unwrap();
+        over.store(true, SeqCst);
+        join(computing);
+        // A round for each request would be twenty thousand.
+        assert!(n_beside < N_REQUESTS, "{n_beside} bursts beside {N_REQUESTS} requests");
     });
 }

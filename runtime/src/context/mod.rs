@@ -48,6 +48,8 @@ use crate::stack::Stack;
 pub(crate) enum Switch {
     /// The context wants to run again soon.
     Yielded,
+    /// So it does, and what it would have waited for has happened already.
+    Ready,
     /// The context waits for somebody to wake it.
     Parked,
     /// The function has returned.

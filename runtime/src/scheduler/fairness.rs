@@ -27,7 +27,6 @@
 //! other, and compute, would go along with each of the woken.
 
 use super::core::{Core, Local};
-use crate::clock;
 use crate::task::Runnable;
 
 const HEAD_START_NS: i64 = 1_000_000;
@@ -82,15 +81,6 @@ impl Fairness {
     /// Only one kind has anything: its run does not count.
     pub(super) fn alone(&mut self) {
         self.run = None;
-    }
-}
-
-/// The oldest task of the kind whose turn it is, if there are of both.
-pub(super) fn pop_fairly(core: &Core, local: &mut Local) -> Option<Runnable> {
-    // A thief may have been faster.
-    match local.fairness.next(clock::now_ns()) {
-        Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
-        Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
     }
 }
 

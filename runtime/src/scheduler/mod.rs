@@ -27,8 +27,10 @@
 //! the second, or when the monitor comes by, it goes to the global queue, and others are woken.
 //!
 //! A thread whose calls never have to wait, since its socket is always ready or its file in memory, yields at
-//! the next request, and after 32 calls (`yield_if_due`). When the monitor asks for a look at the event loop so
-//! does, in the shared mode, one that takes locks while it computes (`step_aside`): there nobody takes its core.
+//! the next request, and after 32 calls (`yield_if_due`). It is queued with those that an event has woken: that
+//! its event has come before it was waited for is no reason to have it wait for all that compute. When the
+//! monitor asks for a look at the event loop, so does in the shared mode one that takes locks while it computes
+//! (`step_aside`): there nobody takes its core.
 //!
 //! # Files
 //!
@@ -187,14 +189,12 @@ fn interrupt(core: usize) {
 /// A thread whose peer always answers in time never has to wait. Where other programs want the processors,
 /// too, many do: the kernel lets the peer in while it is being written to. Such a run would go on for
 /// milliseconds while others wait for the core, and would be taken for one that computes. So its turn is over
-/// at the next request, which is a read after a write, and after 32 calls. Not as soon as somebody is to look at the
-/// event loop: who serves others would go behind all that compute, for each of its calls. `None` stands for a blocking
-/// section.
+/// at the next request, which is a read after a write, and after 32 calls. `None` stands for a blocking section.
 #[inline]
 pub(crate) fn yield_if_due(task: &Header, interest: Option<Interest>) {
     let core = get().core_of(task);
     if core.count_call(interest) && may_yield(task) {
-        task.exit().suspend(Switch::Yielded);
+        task.exit().suspend(Switch::Ready);
     }
 }
 

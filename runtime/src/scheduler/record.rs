@@ -36,7 +36,7 @@ impl Worker {
         if let Some(ring) = self.lease.ring().filter(|_| trace::is_on()) {
             let (kind, reason) = match switch {
                 Switch::Parked => (Kind::Park, task.reason.load(Ordering::Relaxed)),
-                Switch::Yielded => (Kind::Yield, 0),
+                Switch::Yielded | Switch::Ready => (Kind::Yield, 0),
                 // `record_end` was before.
                 Switch::Returned => return at_ns,
             };

@@ -43,7 +43,8 @@
 //! worker parks it, after `at_hand` has looked whether it is, runs after the next one.
 //!
 //! While tasks wait that an event has woken, turns are counted (`fairness`), and a task that yields ends the
-//! relay: its run is to count.
+//! relay: its run is to count. One that is ready counts as such a task, and goes on if it is the only one and
+//! their turn.
 
 use super::Scheduler;
 use super::apart;
@@ -223,10 +224,11 @@ impl Scheduler {
     unsafe fn at_hand(&self, core: &Core, last: &Header, switch: Switch) -> Next {
         // SAFETY: as the caller promises; the reference is not used beyond this call.
         let local = unsafe { core.local() };
-        let events_wait = fairness::events_wait(core, local);
-        let yielded = match switch {
+        // One that is ready is itself among those that an event has woken.
+        let events_wait = switch == Switch::Ready || fairness::events_wait(core, local);
+        let goes_on = match switch {
             Switch::Yielded if events_wait => return Next::Unknown,
-            Switch::Yielded => true,
+            Switch::Yielded | Switch::Ready => true,
             Switch::Parked if last.state.is_claimed() => return Next::Unknown,
             Switch::Parked => false,
             Switch::Returned => return Next::Unknown,
@@ -237,7 +239,7 @@ impl Scheduler {
         }
         let next = self.next_local::<true>(core, local, events_wait);
         let is_overflow_due = self.is_overflow_due(local);
-        if next.is_none() && (!yielded || is_overflow_due) {
+        if next.is_none() && (!goes_on || is_overflow_due) {
             return Next::Unknown;
         }
         local.tick = tick;

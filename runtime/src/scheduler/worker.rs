@@ -207,17 +207,17 @@ impl Scheduler {
         task: Runnable,
         switch: Switch,
     ) {
-        let parked = switch == Switch::Parked;
-        if parked && task.state.commit() {
+        if switch == Switch::Parked && task.state.commit() {
             // It belongs to its wakers now, and may be running elsewhere already.
             let _ = task.into_raw();
             return;
         }
         match local {
-            Some(local) if parked => fairness::enqueue_woken(core, local, task),
-            Some(local) => {
+            Some(local) if switch == Switch::Yielded => {
                 self.enqueue(core, local, task);
             }
+            // What it waits for, or would have waited for, has happened.
+            Some(local) => fairness::enqueue_woken(core, local, task),
             None => self.schedule_remote(task),
         }
     }
