@@ -11,6 +11,9 @@
 //! ([`Header::bottom`]), so that a word that is left over leads nowhere. One that has not started is in a
 //! queue. So a spawn takes nothing for it.
 //!
+//! In between, while a worker has it in its hands or takes it from one queue to another, it is nowhere. So the
+//! ends of threads are counted: who has found fewer than there must be looks again.
+//!
 //! # Who waits
 //!
 //! Waiters lie on stacks, and hang in the queues of addresses, descriptors and deadlines.
@@ -89,6 +92,7 @@ static TABLE: Table<Address> = Table {
         parked_from: Address::of(&now::PARKED_FROM),
         next_id: Address::of(&id::NEXT),
         first_id: Address::of(&id::FIRST),
+        n_others: Address::of(&id::N_OTHERS),
         forked: Address::of(&fork::FORKED),
         scheduler: Address::of(&scheduler::SCHEDULER),
         timers: Address::of(&timer::SHARDS),
@@ -143,7 +147,7 @@ std::arch::global_asm!(
 
 #[cfg(target_os = "linux")]
 unsafe extern "C" {
-    #[link_name = "__sylvan_sight_12"]
+    #[link_name = "__sylvan_sight_13"]
     static NOTE: [u32; 6];
 }
 

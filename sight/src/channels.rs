@@ -6,13 +6,14 @@
 
 use std::ops::Range;
 
+use crate::copies::{Copies, Record};
 use crate::details::Detail;
 use crate::hash::HashSet;
 use crate::memory::Memory;
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{Copies, Record, Thread};
+use crate::threads::Thread;
 use crate::waits::{OsWait, Wait};
 
 /// The bit that is set.

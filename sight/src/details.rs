@@ -6,10 +6,11 @@
 use std::mem::{offset_of, size_of};
 use std::sync::atomic::AtomicU32;
 
+use crate::copies::{Copies, Record};
 use crate::memory::Memory;
 use crate::reason::Reason;
 use crate::signals;
-use crate::threads::{Copies, Record, Thread};
+use crate::threads::Thread;
 use crate::waits::Wait;
 
 /// A barrier: what libc's and the mirror's begin with. Who waits does so at its round.

@@ -16,14 +16,14 @@ import unicodedata
 import gdb
 from gdb.unwinder import Unwinder, register_unwinder
 
-VERSION = 12
-N_WORDS = 110
+VERSION = 13
+N_WORDS = 111
 NOTE = 2
 
 # The words of the runtime's table, in their order. A test compares them with those that the runtime has.
 LAYOUT = """
 head magic version n_words
-roots slabs owner_below bound_below named_below name_at joined_at number_below parked_from next_id first_id forked scheduler timers buckets entries clock_base_ns recording owners
+roots slabs owner_below bound_below named_below name_at joined_at number_below parked_from next_id first_id n_others forked scheduler timers buckets entries clock_base_ns recording owners
 slab next start stride n_cut class guard_len size
 task next state reason class core lease context context_len bottom join id rare size
 saved pc frame_pointer size

@@ -23,12 +23,13 @@
 
 use std::ops::Range;
 
+use crate::copies::Record;
 use crate::hash::{HashMap, HashSet};
 use crate::owners::Who;
 use crate::procfs::{Call, Procfs, bounds, is_of_runtime};
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{Record, State, Thread};
+use crate::threads::{State, Thread};
 use crate::waits::{Wait, Waits};
 
 /// From where a lock begins to where its second word is, at which writers wait.

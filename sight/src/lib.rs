@@ -30,6 +30,8 @@
 
 pub mod account;
 pub mod channels;
+mod copies;
+mod counts;
 pub mod deadlock;
 pub mod details;
 pub mod file;

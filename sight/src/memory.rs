@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::iter;
 use std::ptr;
+use std::time::Duration;
 
 use libc::iovec;
 
@@ -47,6 +48,12 @@ pub trait Memory {
         pieces.iter_mut().map(|piece| self.read(piece.at, piece.into).is_ok()).collect()
     }
 
+    /// Waits for this long, if the process goes on meanwhile; whether it does. What is left of one does not.
+    fn wait(&self, moment: Duration) -> bool {
+        let _ = moment;
+        false
+    }
+
     /// Reads a number of eight bytes, in the order of this machine.
     ///
     /// # Errors
@@ -71,6 +78,9 @@ pub trait Batched {
     ///
     /// Where none can be read.
     fn read_batch(&self, pieces: &mut [Piece<'_>]) -> io::Result<usize>;
+
+    /// Waits for this long: the process goes on meanwhile.
+    fn wait(&self, moment: Duration);
 }
 
 impl<M: Batched> Memory for M {
@@ -84,6 +94,11 @@ impl<M: Batched> Memory for M {
 
     fn read_many(&self, pieces: &mut [Piece<'_>]) -> Vec<bool> {
         read_in_batches(pieces, M::PIECES_MAX, |batch| self.read_batch(batch).unwrap_or(0))
+    }
+
+    fn wait(&self, moment: Duration) -> bool {
+        Batched::wait(self, moment);
+        true
     }
 }
 

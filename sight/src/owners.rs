@@ -23,12 +23,13 @@
 //! In the place of a thread's task it is noted of which scope the thread is: by the address of the word that the scope
 //! waits at, without its two lowest bits, and of that the lowest 33.
 
+use crate::copies::Copies;
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Unreadable};
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::Table;
-use crate::threads::{self, Copies, Thread};
+use crate::threads::{self, Thread};
 use crate::waits::{self, Wait, Waits};
 
 /// How many places there are.

@@ -3,9 +3,10 @@
 //! A process that runs may resume a thread while its stack is read. So what leads to the stack is read before and
 //! after, and a copy of a thread that has run meanwhile is dropped.
 
+use crate::copies::Copies;
 use crate::memory::{Copied, Memory, Piece};
 use crate::table::Table;
-use crate::threads::{Copies, Thread, saved};
+use crate::threads::{Thread, saved};
 
 /// No more of a stack is read than this: whoever recurses without end has more.
 pub const LEN_MAX: u64 = 1 << 20;

@@ -24,7 +24,7 @@ pub const MAGIC: u64 = u64::from_ne_bytes(*b"SylvanAt");
 /// What tells an OS thread's [`Sleeper`] from something else; in its lowest byte is a [`Reason`](crate::Reason).
 pub const SLEEPER: u32 = 0x5379_4f00;
 /// The version that this package describes.
-pub const VERSION: u64 = 12;
+pub const VERSION: u64 = 13;
 
 /// Defines structures of words, with how they are read.
 macro_rules! words {
@@ -85,6 +85,8 @@ words! {
         /// The first number of this life: what has a lower one is a thread of the process that this one was
         /// forked off.
         first_id,
+        /// How many numbers from that on are of OS threads, or of green ones that have ended without a core.
+        n_others,
         /// A pointer to the thread with a lower number that is there all the same: it has forked.
         forked,
         /// A pointer to the scheduler ([`Scheduler`]); null before the runtime has started.

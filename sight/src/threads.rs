@@ -6,10 +6,20 @@
 //! 4. Threads that have not started have no stack, and are in the queues of the scheduler.
 //!
 //! A process that runs goes on meanwhile. What is found was true of each thread at some moment, of different
-//! threads at different ones; a thread that starts or ends meanwhile is found or not.
+//! threads at different ones; a thread that is spawned or ends meanwhile is found or not.
+//!
+//! # One that is nowhere
+//!
+//! A thread that has not started is in no queue while it goes from one to another, or to its stack: for as long as
+//! the worker that has it in its hands waits for a processor. And a look that has seen the one place may come to the
+//! other too early. But it is known how many there are: as many as were spawned, without those that have ended. So
+//! where fewer are found of those that were there when the look began, it looks again, for a while at most.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
+use crate::copies::{Copies, Record};
+pub use crate::counts::{Counts, Done};
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Piece, Unreadable};
 use crate::reason::Reason;
@@ -101,69 +111,8 @@ pub struct Worker {
     pub counts: Counts,
 }
 
-/// What a core has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    n_ticks: u32,
-    n_sleeps: u64,
-    n_shares: u64,
-    n_looks: u64,
-    n_events: u64,
-    n_steals: u64,
-    n_takes: u64,
-}
-
-/// What a core has done between two looks at it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    /// Runs of threads: switches to them.
-    pub n_runs: u64,
-    /// Looks at the event loop.
-    pub n_looks: u64,
-    /// What these have found.
-    pub n_events: u64,
-    /// Searches that found something at another core.
-    pub n_steals: u64,
-    /// Hand-overs of the core to another OS thread.
-    pub n_takes: u64,
-}
-
-impl Counts {
-    /// How many words there are, beside the ticks.
-    const LEN: u64 = 6 * size_of::<u64>() as u64;
-
-    fn of(layout: &table::Core, core: &CoreCopy) -> Self {
-        let mut words = Record(&core.0).words(layout.counts, Self::LEN);
-        let mut next = || words.next().unwrap_or(0);
-        Self {
-            n_ticks: core.half(layout.tick),
-            n_sleeps: next(),
-            n_shares: next(),
-            n_looks: next(),
-            n_events: next(),
-            n_steals: next(),
-            n_takes: next(),
-        }
-    }
-
-    /// What was done since an earlier look.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> Done {
-        let n_ticks = u64::from(self.n_ticks.wrapping_sub(earlier.n_ticks));
-        let n_sleeps = self.n_sleeps.wrapping_sub(earlier.n_sleeps);
-        let n_shares = self.n_shares.wrapping_sub(earlier.n_shares);
-        Done {
-            // A tick that found nothing ran nothing.
-            n_runs: n_ticks.saturating_sub(n_sleeps).saturating_sub(n_shares),
-            n_looks: self.n_looks.wrapping_sub(earlier.n_looks).wrapping_add(n_sleeps),
-            n_events: self.n_events.wrapping_sub(earlier.n_events),
-            n_steals: self.n_steals.wrapping_sub(earlier.n_steals),
-            n_takes: self.n_takes.wrapping_sub(earlier.n_takes),
-        }
-    }
-}
-
-/// Finds the green threads, in the order of their numbers.
+/// Finds the green threads, in the order of their numbers: all that there were when the look began, unless the process
+/// does not come to give one of them its place for a tenth of a second.
 ///
 /// # Errors
 ///
@@ -189,7 +138,7 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
             os_thread: lease.map(|lease| lease.os_thread),
             doing: lease.and_then(|lease| lease.doing),
             n_queued: look.n_queued(core),
-            counts: Counts::of(&table.core, core),
+            counts: Counts::of(&table.core, Record(&core.0)),
         }
     };
     Ok(cores.iter().zip(&owners).zip(0..).map(worker).collect())
@@ -254,61 +203,6 @@ pub fn running<M: Memory + ?Sized>(memory: &M, table: &Table, threads: &[Thread]
     candidates.into_iter().filter(runs).map(|(at, _)| at).collect()
 }
 
-/// Pieces of memory of one length, as they were read.
-pub(crate) struct Copies {
-    bytes: Vec<u8>,
-    len: usize,
-    are_read: Vec<bool>,
-}
-
-/// One of them.
-#[derive(Clone, Copy)]
-pub(crate) struct Record<'a>(pub(crate) &'a [u8]);
-
-impl Copies {
-    /// Reads `len` bytes at each place.
-    pub(crate) fn read<M: Memory + ?Sized>(memory: &M, places: &[u64], len: u64) -> Self {
-        let len = usize::try_from(len).unwrap_or(0).max(1);
-        let mut bytes = vec![0; places.len() * len];
-        let pieces = places.iter().zip(bytes.chunks_exact_mut(len));
-        let mut pieces: Vec<_> = pieces.map(|(at, into)| Piece { at: *at, into }).collect();
-        let are_read = memory.read_many(&mut pieces);
-        Self { bytes, len, are_read }
-    }
-
-    /// Each, in the order of the places; `None` where one could not be read.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Option<Record<'_>>> {
-        let records = self.bytes.chunks_exact(self.len).map(Record);
-        records.zip(&self.are_read).map(|(record, is_read)| is_read.then_some(record))
-    }
-}
-
-impl<'a> Record<'a> {
-    fn array<const N: usize>(self, at: u64) -> [u8; N] {
-        let at = usize::try_from(at).unwrap_or(usize::MAX);
-        let piece = self.0.get(at..).and_then(<[u8]>::first_chunk);
-        *piece.unwrap_or(&[0; N])
-    }
-
-    /// Eight bytes of it; 0 where it ends before that, here and below.
-    pub(crate) fn word(self, at: u64) -> u64 {
-        u64::from_ne_bytes(self.array(at))
-    }
-
-    pub(crate) fn half(self, at: u64) -> u32 {
-        u32::from_ne_bytes(self.array(at))
-    }
-
-    pub(crate) fn byte(self, at: u64) -> u8 {
-        u8::from_ne_bytes(self.array(at))
-    }
-
-    /// The words from `at` on.
-    pub(crate) fn words(self, at: u64, len: u64) -> impl Iterator<Item = u64> + use<'a> {
-        (at..at + len).step_by(size_of::<u64>()).map(move |at| self.word(at))
-    }
-}
-
 /// A place for a thread.
 struct Slot {
     bottom: u64,
@@ -363,19 +257,45 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let mut parked_from = [0; 4];
         memory.read(roots.parked_from, &mut parked_from)?;
         let parked_from = u32::from_ne_bytes(parked_from);
-        let ids = memory.word(roots.first_id)?.max(1)..memory.word(roots.next_id)?;
+        let ids = memory.word(roots.first_id)?..memory.word(roots.next_id)?;
         let forked = memory.word(roots.forked)?;
         Ok(Self { memory, table, parked_from, ids, forked })
     }
 
     fn threads(&self) -> Result<Vec<Thread>, Unreadable> {
-        let mut found = self.started()?;
-        found.extend(self.not_started()?);
-        found.sort_by_key(|(_, thread)| thread.id);
-        found.dedup_by_key(|(_, thread)| thread.id);
+        const MOMENT: Duration = Duration::from_millis(1);
+        const PATIENCE: Duration = Duration::from_millis(100);
+        let begin = Instant::now();
+        let mut found = self.found()?;
+        while self.is_any_missing(&found)? && begin.elapsed() < PATIENCE && self.memory.wait(MOMENT)
+        {
+            found = self.found()?;
+        }
         self.name(&mut found);
         self.name_of_program(&mut found)?;
         Ok(found.into_iter().map(|(_, thread)| thread).collect())
+    }
+
+    /// The threads that one look finds, each with where its name is.
+    fn found(&self) -> Result<Vec<(u64, Thread)>, Unreadable> {
+        // In the order in which a thread goes.
+        let not_started = self.not_started()?;
+        let mut found = self.started()?;
+        found.extend(not_started);
+        found.sort_by_key(|(_, thread)| thread.id);
+        found.dedup_by_key(|(_, thread)| thread.id);
+        Ok(found)
+    }
+
+    /// Whether there are threads that were there when the look began and are not among these, for certain: some may have
+    /// ended that were spawned later.
+    fn is_any_missing(&self, found: &[(u64, Thread)]) -> Result<bool, Unreadable> {
+        let n_found = found.iter().filter(|(_, thread)| self.ids.contains(&thread.id)).count();
+        let n_ends = |core: &CoreCopy| Counts::of(&self.table.core, Record(&core.0)).n_ends;
+        let n_ends: u64 = self.cores()?.iter().map(n_ends).sum();
+        let n_others = self.memory.word(self.table.roots.n_others)?;
+        let n_numbers = self.ids.end.saturating_sub(self.ids.start);
+        Ok(n_found as u64 + n_ends + n_others < n_numbers)
     }
 
     /// Threads that have a stack, each with where its name is.
@@ -680,5 +600,90 @@ impl CoreCopy {
 
     fn half(&self, at: u64) -> u32 {
         Record(&self.0).half(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::memory::Copied;
+
+    /// A process with one thread, at whose stack it is not written before somebody has waited for so long.
+    struct Starting {
+        memory: Copied,
+        moments_left: Cell<u32>,
+    }
+
+    impl Memory for Starting {
+        fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+            self.memory.read(at, into)?;
+            if at == OWNER && self.moments_left.get() > 0 {
+                into.fill(0);
+            }
+            Ok(())
+        }
+
+        fn wait(&self, _: Duration) -> bool {
+            self.moments_left.set(self.moments_left.get().saturating_sub(1));
+            true
+        }
+    }
+
+    const SLAB: u64 = 0x100;
+    const STACK: u64 = 0x200;
+    const OWNER: u64 = 0x300 - 8;
+    const TASK: u64 = 0x400;
+
+    /// The process, where so many of its two numbers are not the thread's.
+    fn starting(n_others: u64, moments_left: u32) -> (Starting, Table) {
+        let words = vec![0; table::LEN / 8 - 3];
+        let head = [table::MAGIC, table::VERSION, table::LEN as u64 / 8];
+        let bytes =
+            |words: &[u64]| words.iter().flat_map(|it| it.to_ne_bytes()).collect::<Vec<_>>();
+        let mut table = Table::parse(&bytes(&[&head[..], &words].concat())).expect("a table");
+        let mut memory = vec![0; 0x100];
+        let mut put = |at: u64, word| {
+            memory[at as usize / 8] = word;
+            at
+        };
+        let roots = &mut table.roots;
+        roots.first_id = put(0x08, 2);
+        roots.next_id = put(0x10, 4);
+        roots.n_others = put(0x18, n_others);
+        roots.slabs = put(0x20, SLAB);
+        roots.owner_below = put(0x28, 0x300 - OWNER);
+        let slab = &mut table.slab;
+        slab.start = put(SLAB + 8, STACK) - SLAB;
+        slab.stride = put(SLAB + 16, 0x100) - SLAB;
+        slab.n_cut = put(SLAB + 24, 1) - SLAB;
+        slab.size = 32;
+        put(OWNER, TASK);
+        table.task.bottom = put(TASK + 8, STACK) - TASK;
+        table.task.id = put(TASK + 16, 3) - TASK;
+        table.task.size = 24;
+        let memory = Copied { start: 0, bytes: bytes(&memory) };
+        (Starting { memory, moments_left: Cell::new(moments_left) }, table)
+    }
+
+    #[test]
+    fn a_look_goes_on_until_a_thread_that_is_on_its_way_has_come() {
+        let (process, table) = starting(1, 3);
+        let found = threads(&process, &table).expect("all can be read");
+        assert_eq!(found.iter().map(|thread| thread.id).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn nobody_waits_for_threads_that_have_ended() {
+        let (process, table) = starting(2, 3);
+        assert_eq!(threads(&process, &table), Ok(Vec::new()));
+        assert_eq!(process.moments_left.get(), 3);
+    }
+
+    #[test]
+    fn a_thread_that_does_not_come_is_given_up() {
+        let (process, table) = starting(0, u32::MAX);
+        assert_eq!(threads(&process, &table), Ok(Vec::new()));
     }
 }

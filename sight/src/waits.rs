@@ -4,6 +4,7 @@
 //! wheel of deadlines. All rings are followed at the same time, a step of each by one read of many pieces. Of who
 //! joins a thread, that thread's task says it; in a whole program threads are joined at an address.
 
+use crate::copies::{Copies, Record};
 use crate::details::Detail;
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Unreadable};
@@ -11,7 +12,7 @@ use crate::owners::{Owner, Who};
 use crate::procfs::Procfs;
 use crate::reason::Reason;
 use crate::table::{self, Table};
-use crate::threads::{Copies, Record, State, Thread};
+use crate::threads::{State, Thread};
 
 /// As many elements of rings are looked at.
 const ELEMENTS_MAX: usize = 1 << 24;

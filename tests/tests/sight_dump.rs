@@ -29,6 +29,8 @@ tests::in_each_mode!(
     before_the_first_thread_a_dump_says_that_there_is_none,
     what_the_writer_says_is_what_a_dump_says,
     a_name_stays_within_its_place,
+    a_thread_that_was_spawned_before_is_in_the_dump,
+    a_dump_does_not_look_for_threads_that_have_ended,
     a_signal_that_all_have_blocked_dumps_all_the_same,
     dumps_under_load_hold_nobody_up_and_are_whole,
     each_signal_appends_a_dump_to_the_file,
@@ -199,6 +201,56 @@ fn a_name_stays_within_its_place(process: &Process) {
         assert!(dump.contains(r"  red\u{1b}[31m\nand …  parked  "), "{dump}");
         waits.thread().unpark();
         waits.join().unwrap();
+    });
+}
+
+fn a_thread_that_was_spawned_before_is_in_the_dump(process: &Process) {
+    const SPAWNED: usize = 16;
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    process.passes(|| {
+        // A worker that waits for a processor has for long in its hands what it is about to start.
+        let burn = || while !IS_OVER.load(Relaxed) {};
+        let burners: Vec<_> = (0..4).map(|_| std::thread::spawn(burn)).collect();
+        let spawns_and_dumps = || {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_secs(1) {
+                let spawn = |_| Builder::new().name("there".to_owned()).spawn(thread::park);
+                let spawned: Vec<_> = (0..SPAWNED).map(|n| spawn(n).unwrap()).collect();
+                let dump = dump();
+                assert_eq!(dump.matches("  there  ").count(), SPAWNED, "{dump}");
+                spawned.iter().for_each(|thread| thread.thread().unpark());
+                spawned.into_iter().for_each(|thread| thread.join().unwrap());
+            }
+        };
+        spawns_and_dumps();
+        thread::spawn(spawns_and_dumps).join().unwrap();
+        IS_OVER.store(true, Relaxed);
+        burners.into_iter().for_each(|burner| burner.join().unwrap());
+    });
+}
+
+fn a_dump_does_not_look_for_threads_that_have_ended(process: &Process) {
+    /// One that misses a thread looks again for longer.
+    const SOON: Duration = Duration::from_millis(50);
+    process.passes(|| {
+        let bound = || {
+            let is_bound = sylvan::thread::bind().is_ok();
+            assert_eq!(sylvan::thread::is_green(), !is_bound);
+        };
+        thread::spawn(bound).join().unwrap();
+        thread::spawn(|| std::panic::resume_unwind(Box::new(()))).join().unwrap_err();
+        let several: Vec<_> = (0..100).map(|_| thread::spawn(thread::yield_now)).collect();
+        several.into_iter().for_each(|thread| thread.join().unwrap());
+        std::thread::spawn(|| assert!(sylvan::current().id().get() > 1)).join().unwrap();
+        let begin = Instant::now();
+        let takes = || {
+            let begin = Instant::now();
+            assert_eq!(n_threads(&dump()), 0);
+            begin.elapsed()
+        };
+        while takes() > SOON {
+            assert!(begin.elapsed() < PATIENCE, "each has taken long");
+        }
     });
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io;
+use std::thread;
+use std::time::Duration;
 
 use sylvan_sight::Unreadable;
 use sylvan_sight::memory::{Batched, Piece, vectors};
@@ -90,6 +92,10 @@ impl Batched for Live {
             libc::process_vm_readv(self.by.cast_signed(), local.as_ptr(), n, remote.as_ptr(), n, 0)
         };
         usize::try_from(n).map_err(|_| io::Error::last_os_error())
+    }
+
+    fn wait(&self, moment: Duration) {
+        thread::sleep(moment);
     }
 }
 

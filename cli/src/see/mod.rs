@@ -25,6 +25,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use sylvan_sight::hash::HashMap;
@@ -240,6 +241,13 @@ impl Memory for Process {
         match &self.source {
             Source::Live(live) => live.read_many(pieces),
             Source::Core(core) => core.read_many(pieces),
+        }
+    }
+
+    fn wait(&self, moment: Duration) -> bool {
+        match &self.source {
+            Source::Live(live) => Memory::wait(live, moment),
+            Source::Core(core) => core.wait(moment),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! more; and what the kernel says of it.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use rustix::fs::{Dir, Mode, OFlags};
 use rustix::net::netlink::SOCK_DIAG;
@@ -11,8 +12,9 @@ use sylvan_sight::memory::{Batched, Piece, vectors};
 use sylvan_sight::procfs::Procfs;
 use sylvan_sight::sock_diag;
 
+use crate::primitive::AtomicU32;
 use crate::sys::file::File;
-use crate::sys::{kernel, thread, time};
+use crate::sys::{futex, kernel, thread, time};
 
 /// This process.
 pub(super) struct Own;
@@ -34,6 +36,11 @@ impl Batched for Own {
             (ours.as_ptr().expose_provenance(), theirs.as_ptr().expose_provenance());
         // SAFETY: what is written to is borrowed uniquely for the call; the kernel looks at the rest.
         unsafe { kernel::call(libc::SYS_process_vm_readv, [process, ours, n, theirs, n, 0]) }
+    }
+
+    fn wait(&self, moment: Duration) {
+        // Nobody wakes this word.
+        futex::wait(&AtomicU32::new(0), 0, Some(moment));
     }
 }
 

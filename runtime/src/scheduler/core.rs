@@ -73,6 +73,8 @@ pub(super) struct Counts {
     pub(super) n_steals: u64,
     /// Workers that took the core.
     pub(super) n_takes: u64,
+    /// Threads that have ended here.
+    pub(super) n_ends: u64,
 }
 
 /// What only the worker that has the core touches, between runs.

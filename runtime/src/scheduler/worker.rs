@@ -20,6 +20,7 @@ use crate::reactor;
 use crate::report;
 use crate::stack;
 use crate::task::Runnable;
+use crate::task::id;
 use crate::task::list::List;
 use crate::task::state;
 use crate::timer;
@@ -256,8 +257,11 @@ impl Scheduler {
         let stack = task.context().take().expect("it has just run").into_stack();
         let left = if kept {
             // SAFETY: this worker has the core, between runs, and there is no other reference.
-            unsafe { core.local() }.push_stack(stack).err()
+            let local = unsafe { core.local() };
+            local.counts.n_ends += 1;
+            local.push_stack(stack).err()
         } else {
+            id::count_other();
             Some(stack)
         };
         if let Some(stack) = left {

@@ -14,12 +14,22 @@ pub struct ThreadId(NonZeroU64);
 pub(crate) static NEXT: AtomicU64 = AtomicU64::new(2);
 
 /// The first number of this life of the runtime.
-pub(crate) static FIRST: AtomicU64 = AtomicU64::new(0);
+pub(crate) static FIRST: AtomicU64 = AtomicU64::new(2);
+
+/// How many of the numbers of this life are of OS threads, or of green ones that have ended without a core. Of the
+/// others each core counts those that have ended there (`Counts`), so that who looks knows how many there are (`sight`).
+pub(crate) static N_OTHERS: AtomicU64 = AtomicU64::new(0);
 
 /// In a child of a fork: those who have a number are their parent's.
 #[cfg(not(sylvan_loom))]
 pub(crate) fn begin_anew() {
     FIRST.store(NEXT.load(Ordering::Relaxed), Ordering::Relaxed);
+    N_OTHERS.store(0, Ordering::Relaxed);
+}
+
+/// There is one more number that no core counts.
+pub(crate) fn count_other() {
+    N_OTHERS.fetch_add(1, Ordering::Relaxed);
 }
 
 impl ThreadId {

@@ -151,6 +151,10 @@ impl Header {
         name: Option<Box<str>>,
         count: usize,
     ) -> Self {
+        if class.is_none() {
+            // Before it has its number: who looks never takes there to be more green threads than there are.
+            id::count_other();
+        }
         Self {
             next: AtomicPtr::new(ptr::null_mut()),
             state: State::new(),

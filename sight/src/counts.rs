@@ -1,0 +1,69 @@
+//! What cores have done.
+
+use crate::copies::Record;
+use crate::table;
+
+/// What a core has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    n_ticks: u32,
+    n_sleeps: u64,
+    n_shares: u64,
+    n_looks: u64,
+    n_events: u64,
+    n_steals: u64,
+    n_takes: u64,
+    /// Threads that have ended there.
+    pub(crate) n_ends: u64,
+}
+
+/// What a core has done between two looks at it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Runs of threads: switches to them.
+    pub n_runs: u64,
+    /// Looks at the event loop.
+    pub n_looks: u64,
+    /// What these have found.
+    pub n_events: u64,
+    /// Searches that found something at another core.
+    pub n_steals: u64,
+    /// Hand-overs of the core to another OS thread.
+    pub n_takes: u64,
+}
+
+impl Counts {
+    /// How many words there are, beside the ticks.
+    const LEN: u64 = 7 * size_of::<u64>() as u64;
+
+    pub(crate) fn of(layout: &table::Core, core: Record<'_>) -> Self {
+        let mut words = core.words(layout.counts, Self::LEN);
+        let mut next = || words.next().unwrap_or(0);
+        Self {
+            n_ticks: core.half(layout.tick),
+            n_sleeps: next(),
+            n_shares: next(),
+            n_looks: next(),
+            n_events: next(),
+            n_steals: next(),
+            n_takes: next(),
+            n_ends: next(),
+        }
+    }
+
+    /// What was done since an earlier look.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Done {
+        let n_ticks = u64::from(self.n_ticks.wrapping_sub(earlier.n_ticks));
+        let n_sleeps = self.n_sleeps.wrapping_sub(earlier.n_sleeps);
+        let n_shares = self.n_shares.wrapping_sub(earlier.n_shares);
+        Done {
+            // A tick that found nothing ran nothing.
+            n_runs: n_ticks.saturating_sub(n_sleeps).saturating_sub(n_shares),
+            n_looks: self.n_looks.wrapping_sub(earlier.n_looks).wrapping_add(n_sleeps),
+            n_events: self.n_events.wrapping_sub(earlier.n_events),
+            n_steals: self.n_steals.wrapping_sub(earlier.n_steals),
+            n_takes: self.n_takes.wrapping_sub(earlier.n_takes),
+        }
+    }
+}
