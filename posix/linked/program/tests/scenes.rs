@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// For 100 to 400 threads: workers, a monitor, and spares that files were read on (OpenSSL's certificates).
+/// For 100 to 400 threads that compute for a few milliseconds at most: workers, a monitor, and spares that files were
+/// read on, or that have taken a core from a thread that computes, beside much else that does.
 const FEW: usize = 50;
 
 /// How many OS threads there were while all waited, and what the scene says at last.
