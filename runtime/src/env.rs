@@ -1,5 +1,5 @@
-//! What the environment says: variables that are not there mean nothing, and what one says that is of no use is an
-//! error that names both.
+//! What the environment says: variables that are not there, or are empty, mean nothing, and what one says that is of
+//! no use is an error that names both.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,6 +16,11 @@ pub(crate) fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
+/// `NAME= program` is how a shell takes a variable away for once.
+fn value(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// What `name` says, as `parse` has it.
 ///
 /// # Errors
@@ -26,7 +31,7 @@ pub(crate) fn parsed<T>(
     expected: &str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> io::Result<Option<T>> {
-    let Some(value) = env::var_os(name) else { return Ok(None) };
+    let Some(value) = value(name) else { return Ok(None) };
     value.to_str().and_then(parse).map(Some).ok_or_else(|| {
         invalid(format!("`{name}` expected {expected}, got `{}`", value.to_string_lossy()))
     })
@@ -63,7 +68,7 @@ pub(crate) fn duration(name: &str) -> io::Result<Option<Duration>> {
 /// A file, wherever the process goes. `%p` in its name stands for the number of the process; where that is not in
 /// the name, a child of a fork appends its own.
 pub(crate) fn file(name: &str) -> io::Result<Option<PathBuf>> {
-    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = value(name) else { return Ok(None) };
     let pid = thread::process().to_string();
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();

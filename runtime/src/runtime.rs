@@ -2,6 +2,7 @@
 //! (`fork`) once more.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::attributes;
@@ -13,6 +14,7 @@ use crate::lock::Lock;
 use crate::look;
 use crate::panic;
 use crate::primitive::{AtomicU8, Ordering};
+use crate::report;
 use crate::scheduler::{self, Scheduler, Settings};
 use crate::stack;
 use crate::sys::{barrier, processors};
@@ -25,7 +27,8 @@ const N_THREADS_MAX: usize = 512;
 ///
 /// Nobody needs it: the runtime starts by itself, when the first green thread is spawned. What is
 /// not set here comes from the environment, and else from the machine. A child of a `fork` starts anew:
-/// as the environment says then, but for what the program has set before.
+/// as the environment says then, but for what the program has set before. Where the environment says what cannot be
+/// used, the spawn fails, and a line on standard error says why, once.
 ///
 /// | method | environment | default |
 /// |---|---|---|
@@ -89,7 +92,8 @@ impl Config {
     /// # Errors
     ///
     /// `AlreadyExists` if it has started before; `InvalidInput` if a number or a limit is zero, or if a
-    /// variable of the environment that is asked has no usable value (the message names both);
+    /// variable of the environment that is asked has no usable value (the message names both; one that is empty is
+    /// as if it were not there);
     /// `Unsupported` if [`TlsMode::Own`] cannot be had; what the kernel says if it refuses an event
     /// loop or a thread. Nothing is left of a start that has failed: the next one tries again.
     pub fn start(self) -> io::Result<()> {
@@ -201,13 +205,27 @@ unsafe extern "C" fn in_child() {
     STATE.store(0, Ordering::Relaxed);
 }
 
+/// Says once why the runtime does not start, where that is the environment's fault: who has spawned a thread may know
+/// no more of that than a number (`EAGAIN` of `pthread_create`). What the kernel refuses, it may grant next time.
+#[cold]
+fn tell(error: &io::Error) {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    // Orders nothing.
+    if error.raw_os_error().is_none() && !IS_TOLD.swap(true, Ordering::Relaxed) {
+        report::say(format_args!("sylvan: {error}\n"));
+    }
+}
+
 /// The scheduler; starts it if need be.
 #[inline]
 pub(crate) fn scheduler() -> io::Result<&'static Scheduler> {
     // Acquire pairs with the release in `Config::start`.
     if STATE.load(Ordering::Acquire) & STARTED == 0 {
         match Config::new().start() {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                tell(&error);
+                return Err(error);
+            }
             _ => {}
         }
     }
