@@ -213,14 +213,25 @@ pub fn called<'a>(
 /// A call that blocks, in words.
 #[cfg(target_os = "linux")]
 fn name(process: &dyn Procfs, call: Call) -> String {
+    let [first, second, third, _, fifth, _] = call.arguments;
     let file = || {
-        let link = process.link(&format!("fd/{}", call.first));
+        let link = process.link(&format!("fd/{first}"));
         link.map(|link| format!(" {link}")).unwrap_or_default()
+    };
+    // `pause` of some libraries' is a poll of nothing, and so is a sleep of some programs'.
+    let descriptors = |n: u64, has_end: bool| {
+        let what = match (n, has_end) {
+            (0, false) => "a signal, by its OS thread",
+            (0, true) => SLEEP,
+            _ => "descriptors, by its OS thread",
+        };
+        what.to_owned()
     };
     #[cfg(target_arch = "x86_64")]
     match call.number {
-        libc::SYS_poll | libc::SYS_select => return "descriptors, by its OS thread".to_owned(),
-        libc::SYS_epoll_wait => return format!("event loop {}, by its OS thread", call.first),
+        libc::SYS_poll => return descriptors(second, (third as libc::c_int) >= 0),
+        libc::SYS_select => return descriptors(first, fifth != 0),
+        libc::SYS_epoll_wait => return format!("event loop {first}, by its OS thread"),
         libc::SYS_pause => return "a signal, by its OS thread".to_owned(),
         libc::SYS_open => return "open of a file".to_owned(),
         _ => {}
@@ -231,8 +242,11 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_fsync | libc::SYS_fdatasync => format!("sync{}", file()),
         libc::SYS_flock | libc::SYS_fcntl => format!("lock{}", file()),
         libc::SYS_openat => "open of a file".to_owned(),
-        libc::SYS_wait4 | libc::SYS_waitid => format!("child {}", call.first.cast_signed()),
-        libc::SYS_nanosleep | libc::SYS_clock_nanosleep => "sleep of its OS thread".to_owned(),
+        libc::SYS_wait4 => child(first),
+        // By a descriptor, or those of a group.
+        libc::SYS_waitid if first as libc::idtype_t != libc::P_PID => "a child".to_owned(),
+        libc::SYS_waitid => child(second),
+        libc::SYS_nanosleep | libc::SYS_clock_nanosleep => SLEEP.to_owned(),
         libc::SYS_futex => "lock or condition of its OS thread".to_owned(),
         // One that a signal or a debugger has stopped.
         libc::SYS_restart_syscall => "sleep, or wait with a limit, of its OS thread".to_owned(),
@@ -240,8 +254,9 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => format!("send{}", file()),
         libc::SYS_accept | libc::SYS_accept4 => format!("accept{}", file()),
         libc::SYS_connect => format!("connect{}", file()),
-        libc::SYS_ppoll | libc::SYS_pselect6 => "descriptors, by its OS thread".to_owned(),
-        libc::SYS_epoll_pwait => format!("event loop {}, by its OS thread", call.first),
+        libc::SYS_ppoll => descriptors(second, third != 0),
+        libc::SYS_pselect6 => descriptors(first, fifth != 0),
+        libc::SYS_epoll_pwait => format!("event loop {first}, by its OS thread"),
         libc::SYS_rt_sigtimedwait | libc::SYS_rt_sigsuspend => {
             "a signal, by its OS thread".to_owned()
         }
@@ -249,8 +264,74 @@ fn name(process: &dyn Procfs, call: Call) -> String {
     }
 }
 
+/// The child of this number, or one of several.
+#[cfg(target_os = "linux")]
+fn child(number: u64) -> String {
+    match number as libc::pid_t {
+        pid @ 1.. => format!("child {pid}"),
+        _ => "a child".to_owned(),
+    }
+}
+
+/// What a wait for nothing but a time is called.
+#[cfg(target_os = "linux")]
+const SLEEP: &str = "sleep of its OS thread";
+
 /// A call that blocks, in words.
 #[cfg(not(target_os = "linux"))]
 fn name(_: &dyn Procfs, call: Call) -> String {
     format!("system call {}", call.number)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+    use crate::memory::Memory;
+
+    /// A process of which nothing is known.
+    struct Unknown;
+
+    impl Memory for Unknown {
+        fn read(&self, at: u64, _: &mut [u8]) -> Result<(), Unreadable> {
+            Err(Unreadable { at })
+        }
+    }
+
+    impl Procfs for Unknown {
+        fn open(&self, _: &str) -> Option<Box<dyn Read>> {
+            None
+        }
+
+        fn link(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn now_ns(&self) -> Option<u64> {
+            None
+        }
+
+        fn numbers(&self, _: &str) -> Vec<u32> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_call_is_told_by_what_it_waits_for() {
+        let told = |number, arguments| {
+            let call = Call { number, arguments, stack_pointer: 0 };
+            name(&Unknown, call)
+        };
+        let (signal, sleep) = ("a signal, by its OS thread", "sleep of its OS thread");
+        assert_eq!(told(libc::SYS_ppoll, [0; 6]), signal);
+        assert_eq!(told(libc::SYS_ppoll, [0, 0, 0x7ff0, 0, 0, 0]), sleep);
+        assert_eq!(told(libc::SYS_ppoll, [0x7ff0, 2, 0, 0, 0, 0]), "descriptors, by its OS thread");
+        assert_eq!(told(libc::SYS_pselect6, [0; 6]), signal);
+        assert_eq!(told(libc::SYS_pselect6, [0, 0, 0, 0, 0x7ff0, 0]), sleep);
+        assert_eq!(told(libc::SYS_wait4, [4711, 0, 0, 0, 0, 0]), "child 4711");
+        assert_eq!(told(libc::SYS_wait4, [u64::from(u32::MAX), 0, 0, 0, 0, 0]), "a child");
+        assert_eq!(told(libc::SYS_waitid, [libc::P_PID.into(), 4711, 0, 0, 0, 0]), "child 4711");
+        assert_eq!(told(libc::SYS_waitid, [libc::P_ALL.into(), 0, 0, 0, 0, 0]), "a child");
+    }
 }

@@ -63,12 +63,8 @@ pub fn is_of_runtime(name: &str) -> bool {
 pub struct Call {
     /// Which one, as the kernel counts them.
     pub number: i64,
-    /// Its first argument.
-    pub first: u64,
-    /// Its second one, and its fourth.
-    pub second: u64,
-    /// See there.
-    pub fourth: u64,
+    /// Its arguments.
+    pub arguments: [u64; 6],
     /// The stack pointer of who has called.
     pub stack_pointer: u64,
 }
@@ -81,17 +77,20 @@ impl Call {
         let mut words = text.split_whitespace();
         let number = words.next()?.parse().ok()?;
         let mut hex = words.map(|word| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok());
-        let (first, second) = (hex.next()??, hex.next()??);
-        let fourth = hex.nth(1)??;
-        Some(Self { number, first, second, fourth, stack_pointer: hex.nth(2)?? })
+        let mut arguments = [0; 6];
+        for argument in &mut arguments {
+            *argument = hex.next()??;
+        }
+        Some(Self { number, arguments, stack_pointer: hex.next()?? })
     }
 
     /// The address of the word at which it waits in the kernel, without a deadline.
     #[cfg(target_os = "linux")]
     pub(crate) fn futex_for_ever(self) -> Option<u64> {
-        let operation = self.second as libc::c_int & libc::FUTEX_CMD_MASK;
+        let [word, operation, _, time, ..] = self.arguments;
+        let operation = operation as libc::c_int & libc::FUTEX_CMD_MASK;
         let waits = [libc::FUTEX_WAIT, libc::FUTEX_WAIT_BITSET].contains(&operation);
-        (self.number == libc::SYS_futex && waits && self.fourth == 0).then_some(self.first)
+        (self.number == libc::SYS_futex && waits && time == 0).then_some(word)
     }
 
     /// Nobody can tell.
@@ -155,8 +154,8 @@ mod tests {
     #[test]
     fn a_call_is_parsed_and_who_runs_is_in_none() {
         let text = "35 0x7ff0 0x2 0x3 0x4 0x5 0x6 0x7ffe1234 0x7f00\n";
-        let (first, stack_pointer) = (0x7ff0, 0x7ffe_1234);
-        let call = Call { number: 35, first, second: 2, fourth: 4, stack_pointer };
+        let (arguments, stack_pointer) = ([0x7ff0, 2, 3, 4, 5, 6], 0x7ffe_1234);
+        let call = Call { number: 35, arguments, stack_pointer };
         assert_eq!(Call::parse(text), Some(call));
         assert_eq!(Call::parse("running\n"), None);
     }

@@ -220,14 +220,16 @@ fn a_program_that_was_made_green_is_shown() {
 fn the_thread_that_a_child_of_a_fork_goes_on_with_says_what_its_os_thread_waits_for() {
     let program = whole::program("forks_and_reads");
     let scene = Scene::start(whole::green(&mut Command::new(program)));
-    let child = &scene.said["child"][0];
-    until(|| {
-        let said = look(LOOK, &["ps", child]);
-        let words = "  bound            -  read pipe:[";
-        if said.stdout.contains(words) { Ok(()) } else { Err(format!("{said:?}")) }
-    });
-    let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
-    rustix::process::kill_process(child, Signal::KILL).unwrap();
+    for (name, words) in [("reads", "read pipe:["), ("pauses", "a signal, by its OS thread\n")] {
+        let child = &scene.said[name][0];
+        until(|| {
+            let said = look(LOOK, &["ps", child]);
+            let words = format!("  bound            -  {words}");
+            if said.stdout.contains(&words) { Ok(()) } else { Err(format!("{name}: {said:?}")) }
+        });
+        let child = rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap();
+        rustix::process::kill_process(child, Signal::KILL).unwrap();
+    }
 }
 
 /// Each wait that libc has, by its own words.

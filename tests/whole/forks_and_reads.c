@@ -1,4 +1,5 @@
-/* A thread forks, and its child reads a pipe that stays empty: what those see who look at the child from outside. */
+/* A thread forks twice. One child reads a pipe that stays empty, the other one waits for a signal: what those see who
+   look at them from outside. */
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -8,10 +9,12 @@ static int ends[2];
 static void *forks(void *unused)
 {
     char byte;
-    pid_t child = fork();
-    if (child == 0)
+    pid_t reads, pauses;
+    if ((reads = fork()) == 0)
         _exit((int)read(ends[0], &byte, 1));
-    printf("child %d\nready\n", child);
+    if ((pauses = fork()) == 0)
+        _exit(pause());
+    printf("reads %d\npauses %d\nready\n", reads, pauses);
     fflush(stdout);
     return unused;
 }

@@ -59,7 +59,7 @@ fn goes_on(process: &Process, call: Call) -> bool {
         libc::SYS_poll | libc::SYS_select => true,
         // It ends with `EINTR` at a socket that has a limit on its time.
         libc::SYS_read | libc::SYS_write | libc::SYS_readv | libc::SYS_writev => {
-            let link = process.link(&format!("fd/{}", call.first));
+            let link = process.link(&format!("fd/{}", call.arguments[0]));
             link.is_some_and(|link| !link.starts_with("socket:"))
         }
         _ => false,
