@@ -33,6 +33,9 @@ pub struct Stack {
     pub memory: Copied,
     /// The word that the first frame returns by.
     pub first_frame: u64,
+    /// Whether the thread has left by the instruction before the one that it goes on with: a switch to another one, or a
+    /// call of the kernel. So it is in the function of that, though what comes next may be another's, inlined there.
+    pub has_left: bool,
 }
 
 impl Stack {
@@ -47,8 +50,22 @@ impl Stack {
         let len = len(start, first_frame).filter(|_| stack.contains(&start))?;
         let mut bytes = vec![0; len];
         memory.read(start, &mut bytes).ok()?;
-        Some(Self { registers, memory: Copied { start, bytes }, first_frame })
+        let has_left = calls_kernel(memory, registers.pc);
+        Some(Self { registers, memory: Copied { start, bytes }, first_frame, has_left })
     }
+}
+
+/// Whether the instruction before this one calls the kernel.
+fn calls_kernel<M: Memory + ?Sized>(memory: &M, pc: u64) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    const CALL: [u8; 2] = [0x0f, 0x05];
+    #[cfg(target_arch = "aarch64")]
+    const CALL: [u8; 4] = 0xd400_0001_u32.to_le_bytes();
+    // No stack is walked there.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    const CALL: [u8; 0] = [];
+    let mut before = CALL.map(|byte| !byte);
+    memory.read(pc.wrapping_sub(CALL.len() as u64), &mut before).is_ok() && before == CALL
 }
 
 /// How much is read of a stack between its stack pointer and the word of its first frame.
@@ -99,7 +116,26 @@ pub fn stacks<M: Memory + ?Sized>(
                 frame_pointer: Some(memory.word(start + saved.frame_pointer).ok()?),
                 link: 0,
             };
-            Some(Stack { registers, memory, first_frame })
+            Some(Stack { registers, memory, first_frame, has_left: true })
         })
         .collect()
+}
+
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_behind_a_call_of_the_kernel_has_left_by_it() {
+        // What calls the kernel, and what does nothing.
+        #[cfg(target_arch = "x86_64")]
+        let code = [[0x0f, 0x05], [0x66, 0x90]].concat();
+        #[cfg(target_arch = "aarch64")]
+        let code = [0xd400_0001_u32, 0xd503_201f].map(u32::to_le_bytes).concat();
+        let (start, half) = (0x1000, code.len() as u64 / 2);
+        let memory = Copied { start, bytes: code };
+        assert!(calls_kernel(&memory, start + half));
+        assert!(!calls_kernel(&memory, start + 2 * half));
+        assert!(!calls_kernel(&memory, start), "what is before cannot be read");
+    }
 }

@@ -87,24 +87,19 @@ pub(super) fn groups(
     groups
 }
 
-/// Leaves out what is the runtime's: how a thread begins, and of each run of its functions all but the one that the
-/// program has called.
+/// Leaves out what is the runtime's: how a thread begins, and of each run of its functions, and of those that it has
+/// called itself, all but the one that the program has called.
 fn without_runtime(mut frames: Vec<Frame>) -> Vec<Frame> {
     let Some(begin) = frames.iter().rposition(|frame| frame.owner == Owner::Program) else {
         return frames;
     };
     frames.truncate(begin + 1);
-    let mut kept = Vec::new();
-    let mut rest = &frames[..];
-    while let [first, ..] = rest {
-        let end = rest.iter().position(|frame| frame.owner == Owner::Program);
-        let run = &rest[..end.unwrap_or(rest.len())];
+    let runs = frames.split_inclusive(|frame| frame.owner == Owner::Program);
+    let shown = |run: &[Frame]| {
         let called = run.iter().rposition(|frame| frame.owner == Owner::Runtime);
-        let shown = called.filter(|_| first.owner == Owner::Runtime).unwrap_or(0);
-        kept.push(rest[shown].clone());
-        rest = &rest[shown + 1..];
-    }
-    kept
+        run[called.unwrap_or(0)..].to_vec()
+    };
+    runs.flat_map(shown).collect()
 }
 
 #[cfg(test)]
@@ -113,7 +108,7 @@ mod tests {
 
     #[test]
     fn of_the_runtime_what_the_program_has_called_is_left() {
-        use Owner::{Program, Runtime, Std};
+        use Owner::{Callers as Std, Program, Runtime};
         let frame = |(owner, line)| Frame {
             function: String::new(),
             file: None,
@@ -128,7 +123,12 @@ mod tests {
         let begin = [Std, Program, Std, Runtime, Std, Runtime];
         assert_eq!(lines(&[&[Runtime, Std, Runtime], &begin[..]].concat()), [3, 4, 5]);
         assert_eq!(lines(&[&[Program, Runtime, Std, Runtime], &begin[..]].concat()), [1, 4, 5, 6]);
-        assert_eq!(lines(&[&[Std, Runtime], &begin[..]].concat()), [1, 2, 3, 4]);
+        assert_eq!(lines(&[&[Std, Runtime, Std], &begin[..]].concat()), [2, 3, 4, 5]);
+        assert_eq!(
+            lines(&[Std, Std, Program, Std, Runtime]),
+            [1, 2, 3],
+            "the program has called it"
+        );
         assert_eq!(lines(&[Runtime, Std]), [1, 2], "there is nothing else");
     }
 }

@@ -86,12 +86,12 @@ impl<'a> Names<'a> {
         let process = self.process;
         let sources = self.files.entry(object.range.start);
         let sources = sources.or_insert_with(|| Sources::open(process, object));
-        let place = address.wrapping_sub(object.bias);
+        let its_address = address.wrapping_sub(object.bias);
         let mut places = match sources {
-            Some(sources) => sources.by_debug_information(place).unwrap_or_default(),
+            Some(sources) => sources.by_debug_information(its_address).unwrap_or_default(),
             None => Vec::new(),
         };
-        let symbol = sources.as_ref().and_then(|it| it.by_symbol(place));
+        let symbol = sources.as_ref().and_then(|it| it.by_symbol(its_address));
         if places.iter().all(|(function, ..)| function.is_none()) {
             let name = object.file.file_name().unwrap_or_default().display();
             let function = symbol.map_or_else(|| format!("{address:#x} in {name}"), str::to_owned);
@@ -102,11 +102,11 @@ impl<'a> Names<'a> {
         {
             *function = symbol.to_owned();
         }
-        let is_library = self.libraries.contains(&object.file);
+        let place = owners::Place::of(object.file, self.libraries.contains(&object.file));
         let none = Folders::default();
         let folders = || sources.as_ref().map_or(&none, Sources::folders);
-        let whose = |(function, file, _): &Place| match function {
-            Some(function) => owner(function, file.as_deref(), is_library, folders),
+        let whose = |(function, file, _): &Line| match function {
+            Some(function) => owner(function, file.as_deref(), place, folders),
             None => Owner::Program,
         };
         let mut frames: Vec<_> = places
@@ -120,7 +120,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn frame((function, file, line): Place, owner: Owner) -> Frame {
+fn frame((function, file, line): Line, owner: Owner) -> Frame {
     let function = function.unwrap_or_else(|| "?".to_owned());
     Frame { function, file, line, is_inlined: false, owner }
 }
@@ -139,7 +139,7 @@ fn are_of_one_link(mut one: [u8; HEADERS], mut other: [u8; HEADERS]) -> bool {
 }
 
 /// A function, its file and its line.
-type Place = (Option<String>, Option<String>, Option<u32>);
+type Line = (Option<String>, Option<String>, Option<u32>);
 
 impl Sources {
     /// Those of the object's file, if it is the one that was loaded.
@@ -161,7 +161,7 @@ impl Sources {
         Some(Self { debug: Loader::new(&path).ok(), symbols, folders: OnceCell::new() })
     }
 
-    fn by_debug_information(&self, place: u64) -> Option<Vec<Place>> {
+    fn by_debug_information(&self, place: u64) -> Option<Vec<Line>> {
         let mut found = self.debug.as_ref()?.find_frames(place).ok()?;
         let mut frames = Vec::new();
         while let Some(frame) = found.next().ok()? {

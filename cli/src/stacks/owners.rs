@@ -4,32 +4,61 @@
 //! not inlined have theirs in the symbol table: so an object says itself where the runtime is written.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 /// Whose a function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
     /// The runtime's, and what is in the place of one of std's or libc's.
     Runtime,
-    /// Of std's, the real one.
-    Std,
+    /// As its caller: of std, the real one, of libc, or of a package that the runtime uses as a program may.
+    Callers,
     Program,
 }
 
-/// Whose a function of this name is, which was written in this file, in a library of the runtime's own or elsewhere.
+/// In which object a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a library of the runtime's own.
+    Runtime,
+    /// In libc, or what the kernel brings of it.
+    Libc,
+    Elsewhere,
+}
+
+impl Place {
+    /// That of an object with this file, which may be one of the runtime's.
+    pub(super) fn of(file: &Path, is_runtime: bool) -> Self {
+        const LIBC: [&str; 7] =
+            ["libc.so", "libc-2.", "libpthread", "ld-linux", "ld-musl", "libc.musl", "[vdso]"];
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        match LIBC.iter().any(|it| name.starts_with(it)) {
+            _ if is_runtime => Self::Runtime,
+            true => Self::Libc,
+            false => Self::Elsewhere,
+        }
+    }
+}
+
+/// Whose a function of this name is, which was written in this file and is in such a place.
 pub(super) fn owner<'a>(
     function: &str,
     file: Option<&str>,
-    is_library: bool,
+    place: Place,
     folders: impl FnOnce() -> &'a Folders,
 ) -> Owner {
+    let is_library = place == Place::Runtime;
     match package(function) {
-        Some("std" | "core" | "alloc") => Owner::Std,
+        Some("std" | "core" | "alloc") => Owner::Callers,
         Some(_) if is_library || is_of_runtime(function) => Owner::Runtime,
+        Some(package) if is_used(package) => Owner::Callers,
         Some(_) => Owner::Program,
-        None if file.is_some_and(is_of_std) => Owner::Std,
+        None if file.is_some_and(is_of_std) => Owner::Callers,
         None if file.is_some_and(|it| is_library || folders().contain(it)) => Owner::Runtime,
-        None if function.starts_with("__rust_") => Owner::Std,
+        None if file.is_some_and(|it| is_from_registry(it, is_used)) => Owner::Callers,
+        None if function.starts_with("__rust_") => Owner::Callers,
         None if is_library || function.starts_with("stack_init_trampoline") => Owner::Runtime,
+        None if place == Place::Libc => Owner::Callers,
         None => Owner::Program,
     }
 }
@@ -44,6 +73,11 @@ fn is_runtime(package: &str) -> bool {
         package,
         "sylvan" | "sylvan_posix" | "sylvan_preload" | "sylvan_libc" | "std_shim" | "corosensei"
     )
+}
+
+/// Whether it is a package that the runtime is built on, and a program may be.
+fn is_used(package: &str) -> bool {
+    matches!(package, "rustix" | "linux_raw_sys" | "sylvan_sight")
 }
 
 /// The package that the path in a function's name begins with; in that of an implementation of a trait, the one of
@@ -92,7 +126,7 @@ impl Folders {
     }
 
     fn contain(&self, file: &str) -> bool {
-        folder(file).is_some_and(|it| self.0.contains(it) || is_from_registry(it))
+        folder(file).is_some_and(|it| self.0.contains(it)) || is_from_registry(file, is_runtime)
     }
 }
 
@@ -101,13 +135,13 @@ fn folder(file: &str) -> Option<&str> {
     file.rsplit_once("/src/").map(|(folder, _)| folder)
 }
 
-/// Whether a folder is of a package of the runtime's as a registry has it, `std-shim-0.1.0`: all of its functions may
-/// be inlined.
-fn is_from_registry(folder: &str) -> bool {
+/// Whether a file is of such a package as a registry has it, `std-shim-0.1.0`: all of its functions may be inlined.
+fn is_from_registry(file: &str, is_such: impl Fn(&str) -> bool) -> bool {
+    let folder = folder(file).unwrap_or_default();
     let name = folder.rsplit('/').next().unwrap_or(folder);
     let is_version = |at: usize| name[at + 1..].starts_with(|c: char| c.is_ascii_digit());
     let version = name.match_indices('-').map(|(at, _)| at).find(|at| is_version(*at));
-    version.is_some_and(|at| is_runtime(&name[..at].replace('-', "_")))
+    version.is_some_and(|at| is_such(&name[..at].replace('-', "_")))
 }
 
 #[cfg(test)]
@@ -115,12 +149,13 @@ mod tests {
     use super::*;
 
     fn of(function: &str, file: Option<&str>, is_library: bool) -> Owner {
+        let place = if is_library { Place::Runtime } else { Place::Elsewhere };
         let files = [
             "/home/me/src/sylvan/runtime/src/park/mod.rs",
             "/rustc/5980/library/std/src/thread/local.rs",
         ];
         let folders = Folders::of(files.iter().map(|&file| file.to_owned()));
-        owner(function, file, is_library, || &folders)
+        owner(function, file, place, || &folders)
     }
 
     #[test]
@@ -132,20 +167,37 @@ mod tests {
             Owner::Runtime
         );
         assert_eq!(by_name("<&std_shim::net::TcpStream as std::io::Read>::read"), Owner::Runtime);
-        assert_eq!(by_name("<std::io::Stdin as std::io::Read>::read"), Owner::Std);
-        assert_eq!((by_name("__rust_try"), of("__rust_try", None, true)), (Owner::Std, Owner::Std));
-        assert_eq!(by_name("<alloc::boxed::Box<sylvan::Task>>::drop"), Owner::Std);
+        assert_eq!(by_name("<std::io::Stdin as std::io::Read>::read"), Owner::Callers);
+        assert_eq!(
+            (by_name("__rust_try"), of("__rust_try", None, true)),
+            (Owner::Callers, Owner::Callers)
+        );
+        assert_eq!(by_name("<alloc::boxed::Box<sylvan::Task>>::drop"), Owner::Callers);
         assert_eq!(by_name("<server::Handler as sylvan::Runs>::run"), Owner::Program);
         assert_eq!(by_name("sylvans_friend::main"), Owner::Program);
         assert_eq!((by_name("read"), of("read", None, true)), (Owner::Program, Owner::Runtime));
         assert_eq!(of("rustix::event::poll", None, true), Owner::Runtime);
+        assert_eq!(by_name("rustix::event::poll"), Owner::Callers);
+        assert_eq!(by_name("<sylvan_sight::account::Account>::of"), Owner::Callers);
+    }
+
+    #[test]
+    fn a_function_of_libcs_is_its_callers() {
+        let in_file = |file: &str, is_runtime| Place::of(Path::new(file), is_runtime);
+        let of = |place| owner("read", None, place, || unreachable!());
+        for libc in ["libc.so.6", "libc-2.31.so", "ld-linux-x86-64.so.2", "ld-musl-x86_64.so.1"] {
+            let place = in_file(&format!("/lib/x86_64-linux-gnu/{libc}"), false);
+            assert_eq!(of(place), Owner::Callers, "{libc}");
+        }
+        assert_eq!(of(in_file("/usr/lib/libcrypto.so.3", false)), Owner::Program);
+        assert_eq!(of(in_file("/usr/lib/libsylvan_preload.so", true)), Owner::Runtime);
     }
 
     #[test]
     fn a_path_counts_more_than_a_folder() {
         let file = Some("/home/me/src/sylvan/runtime/src/thread.rs");
         assert_eq!(of("server::main", file, false), Owner::Program);
-        assert_eq!(of("core::hint::black_box", file, false), Owner::Std);
+        assert_eq!(of("core::hint::black_box", file, false), Owner::Callers);
     }
 
     #[test]
@@ -167,6 +219,7 @@ mod tests {
         assert_eq!(unpacked("sylvan-posix-0.1.0"), Owner::Runtime);
         assert_eq!(unpacked("sylvan-friend-0.1.0"), Owner::Program);
         assert_eq!(unpacked("parking_lot-0.12.5"), Owner::Program);
+        assert_eq!(unpacked("rustix-1.1.2"), Owner::Callers);
     }
 
     #[test]
@@ -188,10 +241,14 @@ mod tests {
             rustup,
         ] {
             for is_library in [false, true] {
-                assert_eq!(of("call_once<fn(), ()>", Some(file), is_library), Owner::Std, "{file}");
+                assert_eq!(
+                    of("call_once<fn(), ()>", Some(file), is_library),
+                    Owner::Callers,
+                    "{file}"
+                );
             }
             // Of a type that is a parameter, or behind a pointer.
-            assert_eq!(of("<T as core::any::Any>::type_id", Some(file), false), Owner::Std);
+            assert_eq!(of("<T as core::any::Any>::type_id", Some(file), false), Owner::Callers);
         }
         let own = Some("/home/me/library/core/src/ops.rs");
         assert_eq!(of("call_once<fn(), ()>", own, false), Owner::Program);

@@ -38,7 +38,7 @@ pub(super) struct Walker<'a> {
 /// The frames of a thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Frames {
-    /// The code of each, from the innermost to the outermost: its own address, and then those of calls.
+    /// The code of each, from the innermost to the outermost: where it is, and then those of calls.
     pub(super) addresses: Vec<u64>,
     /// Where there are more that cannot be had.
     pub(super) is_cut: bool,
@@ -71,9 +71,10 @@ impl<'a> Walker<'a> {
         let mut read = |at| stack.memory.word(at).map_err(drop);
         let mut registers = native(stack.registers);
         let mut address = FrameAddress::from_instruction_pointer(stack.registers.pc);
+        let mut place = stack.registers.pc.wrapping_sub(u64::from(stack.has_left));
         let mut addresses = Vec::new();
         loop {
-            addresses.push(address.address_for_lookup());
+            addresses.push(place);
             let is_first = registers.sp() >= stack.first_frame;
             if is_first || addresses.len() == FRAMES_MAX {
                 return Frames { addresses, is_cut: !is_first };
@@ -81,7 +82,7 @@ impl<'a> Walker<'a> {
             let caller =
                 self.unwinder.unwind_frame(address, &mut registers, &mut self.cache, &mut read);
             match caller.map(|caller| caller.and_then(FrameAddress::from_return_address)) {
-                Ok(Some(caller)) => address = caller,
+                Ok(Some(caller)) => (address, place) = (caller, caller.address_for_lookup()),
                 // The function says that nobody has called it.
                 Ok(None) => return Frames { addresses, is_cut: false },
                 Err(_) => return Frames { addresses, is_cut: true },
