@@ -47,6 +47,14 @@ fn a_file_that_is_cut_off_shows_what_it_has() {
     assert_eq!(code, Some(0));
     assert_eq!(stderr, format!("note: {path} was cut off; this is what it has\n"));
     assert!(stdout.contains("\ncomputed longest\n"), "{stdout}");
+    // Nothing but what each trace begins with.
+    let path = file("head.trace", &whole[..20]);
+    let (code, stdout, stderr) = trace(&["summary", &path]);
+    assert_eq!((code, stderr.lines().count()), (Some(0), 1), "{stderr}");
+    assert!(stdout.starts_with("a run of a process that is not known\n"), "{stdout}");
+    for way in [&["export", "-o", "/dev/null"][..], &["view", "-o", "/dev/null"]] {
+        assert_eq!(trace(&[&way[..1], &[&path], &way[1..]].concat()).0, Some(0), "{way:?}");
+    }
 }
 
 #[test]

@@ -96,8 +96,8 @@ pub struct Ring {
 /// A run that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What is known of it as a whole.
-    pub about: About,
+    /// What is known of it as a whole; nothing where the file was cut off before that.
+    pub about: Option<About>,
     /// What its workers have recorded.
     pub rings: Vec<Ring>,
     /// The names of threads that have one, by their numbers.
@@ -333,16 +333,8 @@ pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
         return Err(Unusable::Version(version));
     }
     rest = blocks;
-    let nobody = About {
-        pid: 0,
-        n_cores: 0,
-        why: Why::Exit,
-        began_unix_ns: 0,
-        ended_ns: 0,
-        program: String::new(),
-    };
     let mut run = Run {
-        about: nobody,
+        about: None,
         rings: Vec::new(),
         names: HashMap::new(),
         reasons: Vec::new(),
@@ -352,7 +344,7 @@ pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
     let mut rings: Vec<(Ring, Vec<Event>)> = Vec::new();
     while let Some((mut block, is_whole)) = next_block(&mut rest) {
         match block.tag {
-            ABOUT => run.about = block.about().unwrap_or(run.about),
+            ABOUT => run.about = block.about(),
             REASONS => run.reasons = block.text().lines().map(String::from).collect(),
             NAME if is_whole => {
                 if let Some(thread) = block.word() {
@@ -385,8 +377,9 @@ pub fn read(bytes: &[u8]) -> Result<Run, Unusable> {
             break;
         }
     }
+    let ended_ns = run.about.as_ref().map_or(0, |about| about.ended_ns);
     for (mut ring, events) in rings {
-        ring.moments = moments(&events, run.about.ended_ns, &mut parts);
+        ring.moments = moments(&events, ended_ns, &mut parts);
         // One of names alone has no time.
         if !ring.moments.is_empty() {
             run.rings.push(ring);
@@ -459,7 +452,7 @@ mod tests {
         let all: Vec<Event> = parts.into_iter().chain(events).collect();
         writer.ring(11, 1, 5, all.into_iter()).unwrap();
         let run = read(&writer.end().unwrap()).unwrap();
-        assert_eq!(run.about, about(100));
+        assert_eq!(run.about, Some(about(100)));
         assert!(!run.is_cut);
         assert_eq!(run.name(7), Some("seven"));
         assert_eq!(run.name(8), Some("a-long-one-name"));
@@ -469,6 +462,18 @@ mod tests {
         let times: Vec<_> = ring.moments.iter().map(|moment| moment.at_ns).collect();
         assert_eq!(times, [50, 60]);
         assert_eq!(run.whole_from_ns(), 50, "five events were lost before that");
+    }
+
+    #[test]
+    fn of_a_file_that_is_cut_off_at_its_head_nothing_is_known() {
+        let whole = Writer::new(Vec::new(), &about(100)).unwrap().end().unwrap();
+        let head = MAGIC.len() + 8;
+        for len in [head, head + 8, head + 8 + 39] {
+            let run = read(&whole[..len]).unwrap();
+            assert_eq!((run.about, run.is_cut), (None, true), "{len}");
+        }
+        let run = read(&whole[..head + 8 + 40]).unwrap();
+        assert_eq!(run.about, Some(About { program: String::new(), ..about(100) }));
     }
 
     #[test]

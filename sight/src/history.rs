@@ -213,7 +213,8 @@ impl History {
     pub fn of(run: &Run) -> Self {
         let from_ns = run.whole_from_ns();
         let last = run.rings.iter().filter_map(|ring| Some(ring.moments.last()?.at_ns)).max();
-        let end_ns = last.unwrap_or(0).max(run.about.ended_ns).max(from_ns);
+        let ended_ns = run.about.as_ref().map_or(0, |about| about.ended_ns);
+        let end_ns = last.unwrap_or(0).max(ended_ns).max(from_ns);
         let mut os_threads: HashMap<u32, OsThread> = HashMap::new();
         let mut all: Vec<(&Moment, Option<Place>)> = Vec::new();
         for ring in &run.rings {

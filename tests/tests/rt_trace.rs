@@ -92,8 +92,9 @@ fn a_life_is_in_the_file_from_the_spawn_to_the_end(process: &Process) {
         });
         outer.join().unwrap();
     });
-    assert_eq!(run.about.why, Why::Exit);
-    assert!(run.about.program.contains("rt_trace"), "{}", run.about.program);
+    let about = run.about.as_ref().unwrap();
+    assert_eq!(about.why, Why::Exit);
+    assert!(about.program.contains("rt_trace"), "{}", about.program);
     let outer = named(&history, "outer");
     assert_eq!(outer.spans[0].waker, Some(Waker::OsThread), "the test has spawned it");
     for i in 0..10 {
@@ -102,7 +103,7 @@ fn a_life_is_in_the_file_from_the_spawn_to_the_end(process: &Process) {
         assert_eq!(inner.spans[0].waker, Some(Waker::Thread(outer.id)));
         assert_eq!(inner.spans[1].state, State::Running);
         let place = inner.spans[1].place.expect("a place");
-        assert!(place.core < run.about.n_cores);
+        assert!(place.core < about.n_cores);
         assert!(history.os_threads.iter().any(|it| it.id == place.os_thread));
         let (spawned_ns, ended_ns) = (inner.spawned_ns.unwrap(), inner.ended_ns.unwrap());
         assert!(outer.spawned_ns.unwrap() <= spawned_ns && spawned_ns <= ended_ns);
@@ -257,7 +258,7 @@ fn a_signal_has_it_written_while_the_process_goes_on(process: &Process) {
         spawn("after", || {}).join().unwrap();
     });
     let (first, history) = read(&nth(1));
-    assert_eq!(first.about.why, Why::Signal);
+    assert_eq!(first.about.unwrap().why, Why::Signal);
     let names =
         |history: &History| history.threads.iter().filter_map(|it| it.name.clone()).collect();
     let at_signal: Vec<String> = names(&history);
@@ -327,7 +328,7 @@ fn a_child_of_a_fork_has_a_file_of_its_own(process: &Process) {
     named(&history, "parent-later");
     let pid: u32 = ended.said("child: ").parse().unwrap();
     let (run, history) = read(&PathBuf::from(format!("{}.{pid}", path.display())));
-    assert_eq!(run.about.pid, pid);
+    assert_eq!(run.about.unwrap().pid, pid);
     named(&history, "child");
     assert!(history.threads.iter().all(|it| it.name.as_deref() != Some("parent")));
 }
@@ -402,7 +403,8 @@ fn a_process_is_recorded_from_outside_again_and_again() {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("trace-outside-{tls}"));
         for _ in 0..3 {
             let (run, history) = busy.trace(&["--seconds", "0.3", "--mb", "1"], &path);
-            assert_eq!((run.about.why, run.about.pid), (Why::Asked, busy.0.id()));
+            let about = run.about.as_ref().unwrap();
+            assert_eq!((about.why, about.pid), (Why::Asked, busy.0.id()));
             let asks = named(&history, "asks");
             let sleep = waits_for(&run, "sleep");
             let n = asks.spans.iter().filter(|span| sleep(span.state)).count();

@@ -21,7 +21,7 @@ fn place(name: &str) -> PathBuf {
 fn read(path: &Path, why: Why) -> (History, Vec<String>) {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let run = file::read(&bytes).unwrap();
-    assert_eq!((run.about.why, run.is_cut), (why, false));
+    assert_eq!((run.about.as_ref().unwrap().why, run.is_cut), (why, false));
     let history = History::of(&run);
     let mut names: Vec<String> = history.threads.iter().filter_map(|it| it.name.clone()).collect();
     names.sort();

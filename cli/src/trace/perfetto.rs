@@ -131,10 +131,10 @@ struct Exporter<W> {
 /// Those of `out`.
 pub fn write(run: &Run, history: &History, out: impl Write) -> io::Result<()> {
     let mut exporter = Exporter { out };
-    let about = &run.about;
-    let process = Message::default()
-        .number(track::PID, about.pid.into())
-        .text(track::PROCESS_NAME, &about.program);
+    // Without it there is nothing else either.
+    let (pid, program) = run.about.as_ref().map_or((0, ""), |it| (it.pid, &*it.program));
+    let process =
+        Message::default().number(track::PID, pid.into()).text(track::PROCESS_NAME, program);
     let descriptor = Message::default().number(track::UUID, PROCESS);
     exporter.track(descriptor.message(track::PROCESS, process))?;
     let mut runs: BTreeMap<u32, Vec<OnOsThread<'_>>> = BTreeMap::new();
@@ -150,7 +150,7 @@ pub fn write(run: &Run, history: &History, out: impl Write) -> io::Result<()> {
     }
     for os_thread in &history.os_threads {
         let runs = runs.remove(&os_thread.id).unwrap_or_default();
-        exporter.os_thread(about.pid, os_thread, runs)?;
+        exporter.os_thread(pid, os_thread, runs)?;
     }
     let mut groups: BTreeMap<String, Vec<&Thread>> = BTreeMap::new();
     for thread in &history.threads {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 
-use sylvan_sight::file::{Run, Why};
+use sylvan_sight::file::{About, Run, Why};
 use sylvan_sight::history::{History, Span, State, Thread, Waker};
 use sylvan_sight::shown;
 
@@ -64,13 +64,17 @@ fn name(thread: &Thread) -> String {
 impl<'a> Summary<'a> {
     fn write(&self, out: &mut String) -> fmt::Result {
         let (run, history) = (self.run, self.history);
-        let about = &run.about;
-        let why = match about.why {
-            Why::Exit => "when it ended",
-            Why::Signal => "at a signal",
-            Why::Asked => "when asked to",
-        };
-        writeln!(out, "{} (process {}), written {why}", about.program, about.pid)?;
+        match &run.about {
+            Some(About { program, pid, why, .. }) => {
+                let why = match why {
+                    Why::Exit => "when it ended",
+                    Why::Signal => "at a signal",
+                    Why::Asked => "when asked to",
+                };
+                writeln!(out, "{program} (process {pid}), written {why}")?;
+            }
+            None => writeln!(out, "a run of a process that is not known")?,
+        }
         let n_events: usize = run.rings.iter().map(|ring| ring.moments.len()).sum();
         let n_lost: u64 = run.rings.iter().map(|ring| ring.n_lost).sum();
         let lasts = duration(history.end_ns.saturating_sub(history.begin_ns));

@@ -124,7 +124,8 @@ pub(super) fn bytes(run: &Run) -> Vec<u8> {
 }
 
 fn title(run: &Run) -> &str {
-    run.about.program.rsplit('/').next().unwrap_or_default()
+    let program = run.about.as_ref().map_or("", |about| &about.program);
+    program.rsplit('/').next().unwrap_or_default()
 }
 
 /// What a reader has to know of what is missing.
