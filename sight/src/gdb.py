@@ -11,6 +11,7 @@ and an unwinder of gdb's says that where the green thread waits has called it.
 
 import itertools
 import struct
+import time
 import unicodedata
 
 import gdb
@@ -33,10 +34,17 @@ scheduler cores inject woken apart
 core owner inbox aside queue woken pinned pinned_woken overflow tick counts os_thread size
 list head len size
 queue head tail slots capacity size
+buckets n stride first
+waiter address task since_ns os_word owner_above reason next size
+entries n_chunks per_chunk stride readers writers
+entry_waiter task deadline_ns next size
 """
 
 # What a parked thread waits for, each at its number.
 REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking semaphore signal poll send start destroy turn answer".split()
+
+# The lowest word of state of a thread that has parked, and the unit of since when in that: 2 to this of nanoseconds.
+PARKED, PARKED_SHIFT = 2147483648, 27
 
 # The registers that lead from frame to frame: where a thread is, its stack pointer, its frame pointer.
 REGISTERS = {"i386:x86-64": ("rip", "rsp", "rbp"), "aarch64": ("pc", "sp", "x29")}
@@ -133,6 +141,38 @@ class Runtime:
         for field in ("inject", "woken"):
             yield from self.listed(scheduler + self.scheduler[field])
 
+    def waited_for(self):
+        """The descriptors that threads wait for, with what they do there, by their tasks."""
+        entries, found = self.entries, {}
+        chunks = struct.iter_unpack("=Q", read(self.roots["entries"], 8 * entries["n_chunks"]))
+        for n, (chunk,) in enumerate(chunks):
+            if chunk == 0:
+                continue
+            of_chunk = read(chunk, entries["per_chunk"] * entries["stride"])
+            for i in range(entries["per_chunk"]):
+                for field, verb in ("readers", "read"), ("writers", "write"):
+                    first = struct.unpack_from("=Q", of_chunk, i * entries["stride"] + entries[field])[0]
+                    for task in self.waiters(first):
+                        found.setdefault(task, {}).setdefault(n * entries["per_chunk"] + i, []).append(verb)
+        return found
+
+    def waiters(self, at):
+        """The tasks of a ring."""
+        seen = set()
+        while at and at not in seen:
+            seen.add(at)
+            waiter = Record(self.entry_waiter, at)
+            yield waiter.word("task")
+            at = waiter.word("next")
+
+    def now_ns(self):
+        """What the clock of the runtime says, where the process is here; None of what is left of one."""
+        connection = getattr(gdb.selected_inferior(), "connection", None)
+        base_ns = word(self.roots["clock_base_ns"])
+        if connection is None or connection.type != "native" or base_ns == 0:
+            return None
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) - base_ns
+
     def listed(self, at):
         return itertools.islice(self.linked(word(at + self.list["head"])), word(at + self.list["len"]))
 
@@ -149,7 +189,8 @@ class Thread:
         self.id = task.word("id")
         self.name = self.name_of(runtime, task, stack)
         self.stack = stack
-        self.registers = self.os_thread = None
+        self.task, self.runtime = task, runtime
+        self.registers = self.os_thread = self.parked_ns = None
         self.reason = ""
         if stack is None:
             self.state = "not started"
@@ -162,8 +203,10 @@ class Thread:
         if len(saved) > 1:
             saved, at = runtime.saved, saved[0]
             self.registers = (word(at + saved["pc"]), at + saved["size"], word(at + saved["frame_pointer"]))
-            is_parked = task.half("state") >= struct.unpack("=I", read(runtime.roots["parked_from"], 4))[0]
+            state = task.half("state")
+            is_parked = state >= struct.unpack("=I", read(runtime.roots["parked_from"], 4))[0]
             self.state = "parked" if is_parked else "runnable"
+            self.parked_ns = state - PARKED << PARKED_SHIFT if is_parked else None
             reason = task.byte("reason")
             self.reason = REASONS[reason] if is_parked and reason < len(REASONS) else ""
             return
@@ -193,10 +236,32 @@ class Thread:
     def described(self):
         return "%d ('%s')" % (self.id, self.name) if self.name else str(self.id)
 
+    def waits_for(self, descriptors, now_ns):
+        """In words, by which descriptors threads wait for, and what the runtime's clock says."""
+        if self.os_thread:
+            return "OS thread %d" % self.os_thread
+        words = file_words(descriptors.get(self.task.at, {})) or self.reason
+        if now_ns is not None and self.parked_ns is not None:
+            words += ", for %.1f s" % (max(now_ns - self.parked_ns, 0) / 1e9)
+        return words
+
     def gdb_thread(self):
         """What gdb has for the OS thread that runs it."""
         threads = gdb.selected_inferior().threads()
         return next((it for it in threads if it.ptid[1] == self.os_thread), None)
+
+
+def file_words(descriptors):
+    """What who waits for these waits for: a child, where it is known that one is that."""
+    if len(descriptors) != 1:
+        return "%d descriptors" % len(descriptors) if descriptors else ""
+    (descriptor, verbs), = descriptors.items()
+    try:
+        with open("/proc/%d/fdinfo/%d" % (gdb.selected_inferior().pid, descriptor)) as info:
+            pid = next((line.split()[1] for line in info if line.startswith("Pid:")), None)
+    except OSError:
+        pid = None
+    return "child " + pid if pid else "descriptor %d, %s" % (descriptor, " or ".join(verbs))
 
 
 def tables():
@@ -382,9 +447,10 @@ class Info(gdb.Command):
     def invoke(self, _, __):
         found, line = threads(), "%8s  %s  %-12s  %s"
         print(line % ("ID", cell("NAME", 20), "STATE", "WAITS FOR"))
+        of_runtime = {it: (it.waited_for(), it.now_ns()) for it in {it.runtime for it in found}}
         for it in found:
-            where = "OS thread %d" % it.os_thread if it.os_thread else it.reason
-            print((line % (it.id, cell(it.name or "-", 20), it.state, where)).rstrip())
+            waits_for = it.waits_for(*of_runtime[it.runtime])
+            print((line % (it.id, cell(it.name or "-", 20), it.state, waits_for)).rstrip())
 
 
 for command in Sylvan, Backtrace, Select, Info:

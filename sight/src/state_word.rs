@@ -20,7 +20,7 @@ pub const NOTIFIED: u32 = 1;
 pub const PARKED: u32 = 1 << 31;
 
 const NOTIFIED_SHIFT: u32 = 19;
-const PARKED_SHIFT: u32 = 27;
+pub(crate) const PARKED_SHIFT: u32 = 27;
 
 /// The word of a task that was woken at this time.
 #[inline]

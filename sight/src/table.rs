@@ -478,6 +478,7 @@ pub fn find(notes: &[u8], start: u64) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::Reason;
+    use crate::state_word::{PARKED, PARKED_SHIFT};
 
     fn bytes(words: impl Iterator<Item = u64>) -> Vec<u8> {
         words.flat_map(u64::to_ne_bytes).collect()
@@ -498,6 +499,7 @@ mod tests {
         says(format!("VERSION = {VERSION}"));
         says(format!("N_WORDS = {}", Head::THIS.n_words));
         says(format!("NOTE = {NOTE}"));
+        says(format!("PARKED, PARKED_SHIFT = {PARKED}, {PARKED_SHIFT}"));
         let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.text()).collect();
         says(format!("REASONS = \"{}\".split()", reasons.join(" ")));
         let layout = script.split("\"\"\"\n").nth(2).expect("the layout");
@@ -505,7 +507,10 @@ mod tests {
             Table::PARTS.iter().map(|(name, fields)| format!("{name} {}", fields.join(" ")));
         let n = layout.lines().count();
         assert_eq!(layout.lines().collect::<Vec<_>>(), parts.take(n).collect::<Vec<_>>());
-        assert!(layout.lines().last().is_some_and(|line| line.starts_with("queue ")), "{layout}");
+        assert!(
+            layout.lines().last().is_some_and(|line| line.starts_with("entry_waiter ")),
+            "{layout}"
+        );
     }
 
     #[test]
