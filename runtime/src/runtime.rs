@@ -205,8 +205,8 @@ unsafe extern "C" fn in_child() {
     STATE.store(0, Ordering::Relaxed);
 }
 
-/// Says once why the runtime does not start, where that is the environment's fault: who has spawned a thread may know
-/// no more of that than a number (`EAGAIN` of `pthread_create`). What the kernel refuses, it may grant next time.
+/// Says once why the runtime does not start, where that is the environment's fault: who has spawned a thread may keep
+/// the error to itself, and try again. What the kernel refuses, it may grant next time.
 #[cold]
 fn tell(error: &io::Error) {
     static IS_TOLD: AtomicBool = AtomicBool::new(false);

@@ -1,5 +1,5 @@
-//! What the environment says that cannot be used: an error of the first spawn, and a line that says so, in each kind of
-//! program. What is empty says nothing.
+//! What the environment says that cannot be used: an error of the first spawn, and a line that says so; in a whole
+//! program the line, and OS threads. What is empty says nothing.
 
 use std::process::Command;
 
@@ -49,16 +49,16 @@ fn what_is_empty_is_as_if_it_were_not_there(process: &Process) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_whole_program_says_it_where_its_thread_is_refused() {
-    let program = whole::program("refused");
+fn a_whole_program_says_it_and_has_os_threads() {
+    let program = whole::program("starts");
     let run = |name: &str, value: &str| {
         let output = whole::finish(whole::green(&mut Command::new(&program)).env(name, value));
         [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap())
     };
     for (name, value, expected) in UNUSABLE {
-        let [refused, said] = run(name, value);
-        assert_eq!(refused, "Resource temporarily unavailable\n");
-        assert_eq!(said, format!("sylvan: `{name}` expected {expected}, got `{value}`\n"));
-        assert_eq!(run(name, ""), ["started\n", ""]);
+        let why = format!("`{name}` expected {expected}, got `{value}`");
+        let said = format!("sylvan: threads are OS threads: {why}\n");
+        assert_eq!(run(name, value), ["an OS thread\n", &said]);
+        assert_eq!(run(name, ""), ["a green thread\n", ""]);
     }
 }
