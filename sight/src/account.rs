@@ -63,7 +63,7 @@ impl Account {
             Some(now_ns) => Some(now_ns.saturating_sub(process.word(table.roots.clock_base_ns)?)),
             None => None,
         };
-        holders::find(process, table, now_ns, &threads, &mut waits);
+        holders::find(process, now_ns, &threads, &mut waits);
         channels::find(process, table, &threads, &mut waits.of_threads);
         details::find(process, details::of_threads(&threads, &mut waits.of_threads));
         let deadlocks = Deadlocks::of(process, table, &threads, &waits);
@@ -161,8 +161,9 @@ impl Account {
             let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
             let how_sure = if wait.is_in_doubt { "perhaps" } else { "most likely" };
             words += &format!(", {how_sure} held by {}", holders.join(" or "));
-        } else if wait.has_none_else {
-            words += ", perhaps held by itself or by one that has ended";
+        } else if let Some(n) = wait.is_left_with {
+            let who = if n > 1 { "one that waits for it" } else { "itself" };
+            words += &format!(", perhaps held by {who} or by one that has ended");
         }
         if let Some(waited) = waited {
             words += &format!(", for {:.1} s", waited.as_secs_f64());

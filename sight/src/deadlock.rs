@@ -89,7 +89,8 @@ impl Deadlocks {
         };
         for (thread, wait) in threads.iter().zip(&waits.of_threads) {
             let who = Who::Thread(thread.id);
-            if let Some(end) = end_of_thread(thread, wait) {
+            let is_for_ever = thread.state == State::Parked && wait.deadline_ns.is_none();
+            if let Some(end) = end_of(who, wait).filter(|_| is_for_ever) {
                 add(who, wait.begun, end);
             }
             for &whom in &wait.scope {
@@ -98,7 +99,7 @@ impl Deadlocks {
         }
         for (os_thread, it) in waits.of_os_threads(process, table) {
             let who = Who::OsThread(os_thread);
-            if let Some(end) = end_of_os_thread(&it.wait) {
+            if let Some(end) = end_of(who, &it.wait) {
                 add(who, it.wait.begun, end);
             }
             for &whom in &it.wait.scope {
@@ -107,7 +108,14 @@ impl Deadlocks {
         }
         let orphan = |((lock, owner), waiters)| Orphan { lock, owner, waiters };
         let orphans = orphans.into_iter().map(orphan).collect();
-        Self { circles: circles(&edges), orphans }
+        let mut circles = circles(&edges);
+        // Of those who wait for a lock that nobody is seen to have, one has it at most.
+        let mut doubted = HashSet::default();
+        circles.retain(|circle| match circle[..] {
+            [Edge { what: What::Doubted(lock), .. }] => doubted.insert(lock),
+            _ => true,
+        });
+        Self { circles, orphans }
     }
 }
 
@@ -119,10 +127,8 @@ enum End {
     Never { lock: u64, owner: Who },
 }
 
-fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
-    if thread.state != State::Parked || wait.deadline_ns.is_some() {
-        return None;
-    }
+/// How a wait ends that has no deadline.
+fn end_of(who: Who, wait: &Wait) -> Option<End> {
     let in_doubt = |whom| {
         let what = What::Doubted(wait.address?);
         Some(End::By { whom, what, is_certain: false })
@@ -135,16 +141,9 @@ fn end_of_thread(thread: &Thread, wait: &Wait) -> Option<End> {
             (None, &[whom]) => {
                 Some(End::By { whom, what: What::Lock(wait.address?), is_certain: false })
             }
-            (None, []) if wait.has_none_else => in_doubt(Who::Thread(thread.id)),
+            (None, []) if wait.is_left_with.is_some() => in_doubt(who),
             _ => None,
         },
-    }
-}
-
-fn end_of_os_thread(wait: &Wait) -> Option<End> {
-    match wait.joins {
-        Some(joined) => Some(end_of_join(joined, wait.may_be_cancelled)),
-        None => end_of_lock(wait.address?, wait.owner?),
     }
 }
 

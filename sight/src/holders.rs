@@ -11,8 +11,11 @@
 //!   pointer to the data beside it, as a guard of who reads has.
 //! - A thread may have the address for another reason, most of all `main`, which has made what all share. So OS threads
 //!   come into question where no green thread does, and with them who waits.
-//! - If all stacks were searched, and nobody else has the address, then it is who waits that has the lock, or a thread
-//!   that has ended; but of a wait that has just begun this is not said, for the lock may have been passed on meanwhile.
+//! - If all stacks were searched, and nobody else has the address, then perhaps it is who waits that has the lock, or a
+//!   thread that has ended; but of a wait that has just begun this is not said, for the lock may have been passed on
+//!   meanwhile.
+//! - An optimized program may know where a lock is by another address: by that of what the lock is in, or, of a static,
+//!   by its code alone. So this is no more than perhaps so.
 //!
 //! So the answer is a likely one.
 //!
@@ -28,7 +31,6 @@ use crate::hash::{HashMap, HashSet};
 use crate::owners::Who;
 use crate::procfs::{Call, Procfs, bounds, is_of_runtime};
 use crate::reason::Reason;
-use crate::table::Table;
 use crate::threads::{State, Thread};
 use crate::waits::{Wait, Waits};
 
@@ -55,18 +57,13 @@ struct Found {
 /// Finds them, and says so in `waits`; `now_ns` is by the runtime's clock, if it is known.
 pub(crate) fn find(
     process: &dyn Procfs,
-    table: &Table,
     now_ns: Option<u64>,
     threads: &[Thread],
     waits: &mut Waits,
 ) {
-    let lock_of = |thread: &Thread, wait: &Wait| {
-        let is_lock = matches!(thread.reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
-        wait.address.filter(|_| is_lock && wait.owner.is_none())
-    };
     let mut waiters: HashMap<u64, HashSet<Who>> = HashMap::default();
     for (thread, wait) in threads.iter().zip(&waits.of_threads) {
-        if let Some(lock) = lock_of(thread, wait) {
+        if let Some(lock) = lock_of(thread.reason, wait) {
             waiters.entry(lock).or_default().insert(Who::Thread(thread.id));
         }
     }
@@ -75,32 +72,35 @@ pub(crate) fn find(
         .filter(|thread| thread.reason == Some(Reason::Condvar))
         .map(|thread| thread.id)
         .collect();
-    let scope_of = |reason: Option<Reason>, wait: &Wait| {
-        let is_scope = reason == Some(Reason::Scope) && !wait.is_scope_noted;
-        wait.address.filter(|_| is_scope).map(|at| at.wrapping_sub(VALUE))
-    };
     let of_threads = threads.iter().map(|thread| thread.reason).zip(&waits.of_threads);
     let of_os_threads = waits.os_words.values().map(|it| (it.reason, &it.wait));
-    let scopes = of_threads.chain(of_os_threads);
-    let mut wanted: Vec<_> = scopes.filter_map(|(reason, wait)| scope_of(reason, wait)).collect();
-    wanted.extend(waiters.keys());
+    let all = of_threads.chain(of_os_threads);
+    let mut wanted: Vec<_> = all
+        .filter_map(|(reason, wait)| lock_of(reason, wait).or_else(|| scope_of(reason, wait)))
+        .collect();
     if wanted.is_empty() {
         return;
     }
     let green = threads.iter().filter(|thread| thread.state != State::NotStarted);
     let mut stacks: Vec<_> =
         green.map(|thread| (Who::Thread(thread.id), live(process, thread))).collect();
+    // By the word at which each waits.
+    let mut os_threads = HashMap::default();
     for (os_thread, stack) in os_stacks(process, threads) {
         let who = Who::OsThread(os_thread);
-        let wait = waits.of_os_thread(process, table, os_thread);
-        if let Some(lock) = wait.and_then(|it| it.wait.address) {
-            waiters.entry(lock).or_default().insert(who);
+        let word = process.call(os_thread).and_then(Call::futex_for_ever);
+        if let Some((word, it)) = word.and_then(|word| Some((word, waits.os_words.get(&word)?))) {
+            os_threads.insert(word, os_thread);
+            if let Some(lock) = it.wait.address {
+                waiters.entry(lock).or_default().insert(who);
+            }
         }
         stacks.push((who, stack));
     }
     let is_all = stacks.iter().all(|(_, stack)| matches!(stack, Live::All(_)))
         && stacks.iter().any(|(who, _)| matches!(who, Who::OsThread(_)));
     wanted.sort_unstable();
+    wanted.dedup();
     let mut found: HashMap<u64, Found> = HashMap::default();
     for (who, stack) in stacks {
         let bytes = read(process, stack);
@@ -113,25 +113,27 @@ pub(crate) fn find(
         });
     }
     let none = Found::default();
-    let of_threads = threads.iter().map(|it| (it.reason, Some(it.id))).zip(&mut waits.of_threads);
-    let of_os_threads = waits.os_words.values_mut().map(|it| ((it.reason, None), &mut it.wait));
-    for ((reason, me), wait) in of_threads.chain(of_os_threads) {
-        let Some(scope) = scope_of(reason, wait) else { continue };
-        let others = |who: &&Who| matches!(who, Who::Thread(id) if Some(*id) != me);
-        let found = found.get(&scope).unwrap_or(&none);
-        wait.scope = found.lock.iter().filter(others).copied().collect();
-        wait.scope.sort_unstable();
-    }
-    for (thread, wait) in threads.iter().zip(&mut waits.of_threads) {
-        let me = Who::Thread(thread.id);
-        let Some(lock) = lock_of(thread, wait) else { continue };
+    let of_threads = threads.iter().zip(&mut waits.of_threads);
+    let of_threads = of_threads.map(|(it, wait)| (Some(Who::Thread(it.id)), it.reason, wait));
+    let of_os_threads = waits.os_words.iter_mut().map(|(word, it)| {
+        (os_threads.get(word).map(|it| Who::OsThread(*it)), it.reason, &mut it.wait)
+    });
+    for (me, reason, wait) in of_threads.chain(of_os_threads) {
+        if let Some(scope) = scope_of(reason, wait) {
+            let others = |who: &&Who| matches!(who, Who::Thread(_)) && Some(**who) != me;
+            let found = found.get(&scope).unwrap_or(&none);
+            wait.scope = found.lock.iter().filter(others).copied().collect();
+            wait.scope.sort_unstable();
+        }
+        let (Some(lock), Some(me)) = (lock_of(reason, wait), me) else { continue };
         let found = found.get(&lock).unwrap_or(&none);
         // Readers and writers of one lock wait at its two words.
         let words = [Some(lock), lock.checked_sub(SECOND), lock.checked_add(SECOND)];
-        let waits = |who: &Who| {
-            words.iter().flatten().any(|word| waiters.get(word).is_some_and(|it| it.contains(who)))
+        let waiters = || words.iter().flatten().filter_map(|word| waiters.get(word));
+        let others = || {
+            let waits = |who: &Who| waiters().any(|it| it.contains(who));
+            found.lock.iter().filter(move |who| !waits(who)).copied()
         };
-        let others = || found.lock.iter().filter(|who| !waits(who)).copied();
         // Green threads before OS threads, and those that wait at a condition last: that has given its lock up.
         let rank = |who: &Who| match who {
             Who::Thread(id) => usize::from(at_condition.contains(id)),
@@ -140,20 +142,31 @@ pub(crate) fn find(
         let best = others().map(|who| rank(&who)).min();
         wait.holders = others().filter(|who| Some(rank(who)) == best).collect();
         wait.holders.sort_unstable();
-        let reads = thread.reason == Some(Reason::RwLock) && found.data.contains(&me);
+        let reads = reason == Some(Reason::RwLock) && found.data.contains(&me);
         let by_os_thread = matches!(wait.holders[..], [Who::OsThread(_), ..]);
         // An OS thread has the address, as one has that has made the lock; what a guard has that it has given up may
         // still be on its stack.
         wait.is_in_doubt = by_os_thread || reads && wait.holders.is_empty();
         let waited_ns = wait.since_ns.and_then(|since_ns| now_ns?.checked_sub(since_ns));
         let is_left = is_all && waited_ns.is_some_and(|waited_ns| waited_ns >= LONG_NS);
-        // Who reads may know where the lock is without its address.
-        let is_exclusive = thread.reason != Some(Reason::RwLock);
-        wait.has_none_else = wait.holders.is_empty() && is_exclusive && is_left;
+        let n_waiters = waiters().map(HashSet::len).sum();
+        wait.is_left_with = (wait.holders.is_empty() && is_left).then_some(n_waiters);
         if reads || by_os_thread {
             wait.holders.push(me);
         }
     }
+}
+
+/// The lock that somebody waits for, of which it is not known who has it.
+fn lock_of(reason: Option<Reason>, wait: &Wait) -> Option<u64> {
+    let is_lock = matches!(reason, Some(Reason::Mutex | Reason::RwLock | Reason::Once));
+    wait.address.filter(|_| is_lock && wait.owner.is_none())
+}
+
+/// What the threads of a scope have that somebody waits for, of which it is not known which these are.
+fn scope_of(reason: Option<Reason>, wait: &Wait) -> Option<u64> {
+    let is_scope = reason == Some(Reason::Scope) && !wait.is_scope_noted;
+    wait.address.filter(|_| is_scope).map(|at| at.wrapping_sub(VALUE))
 }
 
 /// Searches a stack for what leads to locks, whose addresses are in order: each that is found, and whether what is

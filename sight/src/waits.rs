@@ -46,8 +46,8 @@ pub struct Wait {
     pub holders: Vec<Who>,
     /// Whether it is in doubt that it is one of them: an OS thread that may have made the lock, or who waits.
     pub is_in_doubt: bool,
-    /// Whether nobody else has it: it is who waits, or a thread that has ended.
-    pub has_none_else: bool,
+    /// Where nobody else is seen to have it: how many wait for it, one of whom has it, or a thread that has ended.
+    pub is_left_with: Option<usize>,
     /// Of a scope that waits for its threads: some of them, as far as that was noted, or is likely.
     pub scope: Vec<Who>,
     /// Whether it was.
@@ -176,8 +176,16 @@ pub fn waits<M: Memory + ?Sized>(
         let joins = joined_at.get(&address).copied();
         if task == 0 {
             let (address, may_be_cancelled) = (Some(address), joins.is_some());
-            let wait =
-                Wait { address, joins, may_be_cancelled, owner_at, begun, ..Wait::default() };
+            let since_ns = Some(since_ns).filter(|since_ns| *since_ns != NO_TURN);
+            let wait = Wait {
+                address,
+                since_ns,
+                joins,
+                may_be_cancelled,
+                owner_at,
+                begun,
+                ..Wait::default()
+            };
             let reason = Reason::of(waiter.byte(layout.reason));
             os_words.insert(at + layout.os_word, OsWait { reason, wait, sleeper: None });
         } else if let Some(index) = parked(task) {

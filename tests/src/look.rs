@@ -1,6 +1,7 @@
 //! Programs that are looked at from outside, and what `sylvan` says of them.
 
 use std::collections::HashMap;
+use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -130,6 +131,36 @@ pub fn once_written<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T
             started => return started,
         }
     }
+}
+
+/// A program of one file, compiled with these flags, on the mirror that the tests were built with; it is in the folder of
+/// its source.
+///
+/// # Panics
+///
+/// If it does not compile.
+pub fn compile(source: &Path, flags: &[&str]) -> PathBuf {
+    // Which of those that there may be: nothing is built.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "tests", "--bin", "parked"])
+        .arg("--message-format=json")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let built = String::from_utf8(built.stdout).expect("text");
+    let is_mirror = |it: &&str| it.contains("libstd_shim-") && it.ends_with(".rlib");
+    let mirror = built.split('"').find(is_mirror).unwrap_or_else(|| panic!("{built}"));
+    let program = source.with_extension("");
+    let compiled = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
+        .arg("--edition=2024")
+        .args(flags)
+        .arg(format!("-Ldependency={}", Path::new(mirror).parent().expect("a folder").display()))
+        .arg(format!("--extern=std_shim={mirror}"))
+        .args([source.as_os_str(), "-o".as_ref(), program.as_os_str()])
+        .status()
+        .expect("the compiler runs");
+    assert!(compiled.success(), "{} does not compile", source.display());
+    program
 }
 
 /// What `sylvan` has said.

@@ -10,7 +10,7 @@ use std::process::{self, Command};
 
 use rustix::process::Signal;
 use tests::look::{
-    Said, Scene, assert_refuses, assert_refuses_others, core_of, look, once_written, until,
+    Said, Scene, assert_refuses, assert_refuses_others, compile, core_of, look, once_written, until,
 };
 use tests::whole;
 
@@ -312,6 +312,78 @@ fn who_waits_for_main_which_waits_for_its_end_is_told_as_perhaps_a_deadlock() {
     );
     let found: Vec<_> = said.lines().filter(|line| line.contains("deadlock")).collect();
     assert_eq!(found, [told], "{said}");
+}
+
+#[test]
+fn a_circle_of_two_locks_is_told_where_one_of_the_threads_is_main() {
+    let scene = Scene::start(Command::new(WAITS).arg("for-each-other"));
+    until(|| {
+        let said = ps(&scene).stdout;
+        let [id, _, words] = line(&said, "other");
+        let lock = words.split([' ', ',']).nth(1).unwrap_or_default();
+        let begin = format!("perhaps a deadlock: 'other' ({id}) holds ");
+        let end = format!(
+            " and waits for {lock}; main (OS thread {}) holds {lock} and waits for ",
+            scene.pid()
+        );
+        let is_it = |line: &str| {
+            let locks = line.strip_prefix(&*begin).and_then(|line| line.split_once(&*end));
+            locks.is_some_and(|(its, wanted)| its == wanted)
+        };
+        if said.lines().any(is_it) { Ok(()) } else { Err(said) }
+    });
+}
+
+/// Threads that have a lock themselves that they wait for, in ways of which an optimized program has nothing in memory.
+const UPGRADES: &str = "\
+use std_shim::sync::{Arc, Mutex, RwLock};
+static SHARED: RwLock<u64> = RwLock::new(0);
+static LOCK: Mutex<u64> = Mutex::new(0);
+fn named(name: &str, f: impl FnOnce() + Send + 'static) {
+    std_shim::thread::Builder::new().name(name.to_owned()).spawn(f).unwrap();
+}
+fn main() {
+    named(\"upgrades-static\", || {
+        let value = SHARED.read().unwrap();
+        *SHARED.write().unwrap() = *value + 1;
+    });
+    let shared = Arc::new(RwLock::new(0));
+    named(\"upgrades\", move || {
+        let value = shared.read().unwrap();
+        *shared.write().unwrap() = *value + 1;
+    });
+    named(\"locks-static\", || {
+        let value = LOCK.lock().unwrap();
+        *LOCK.lock().unwrap() = *value + 1;
+    });
+    println!(\"ready\");
+    std_shim::thread::park();
+}
+";
+
+#[test]
+fn who_has_the_lock_itself_that_it_waits_for_is_told_in_an_optimized_program() {
+    let folder = env::temp_dir().join(format!("sylvan-ps-optimized-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let source = folder.join("upgrades.rs");
+    fs::write(&source, UPGRADES).unwrap();
+    let program = compile(&source, &["-Copt-level=3"]);
+    let scene = Scene::start(&mut Command::new(program)).at_rest(LOOK);
+    // So it is once they have waited for some time.
+    let said = until(|| {
+        let said = ps(&scene).stdout;
+        let n = said.matches(", perhaps held by itself").count();
+        if n == 3 { Ok(said) } else { Err(said) }
+    });
+    for name in ["upgrades-static", "upgrades", "locks-static"] {
+        let [id, _, words] = line(&said, name);
+        let lock = words.split([' ', ',']).nth(1).unwrap();
+        let told = format!(
+            "perhaps a deadlock: '{name}' ({id}) waits for {lock}, which nobody else is seen to hold"
+        );
+        assert!(said.lines().any(|line| line == told), "no {told} in\n{said}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

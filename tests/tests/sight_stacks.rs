@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
 use rustix::process::Signal;
-use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
+use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, compile, core_of, look};
 use tests::whole;
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
@@ -207,7 +207,7 @@ fn with_line_tables_alone_functions_of_the_runtime_are_left_out_by_their_files()
     fs::create_dir(folder.join("src")).unwrap();
     let source = folder.join("src/main.rs");
     fs::write(&source, SHORT).unwrap();
-    let program = compile_with_line_tables(&source);
+    let program = compile(&source, &["-Copt-level=1", "-Cdebuginfo=line-tables-only"]);
     let scene = Scene::start(&mut Command::new(program)).at_rest(LOOK);
     let first = |options: &[&str]| {
         let said = stacks(&scene, &[&["--thread", "2"], options].concat());
@@ -309,30 +309,6 @@ fn folder(name: &str) -> PathBuf {
     let folder = env::temp_dir().join(format!("sylvan-stacks-{name}-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// A program of one file, optimized, on the mirror that this test was built with; it is in the folder of its source.
-fn compile_with_line_tables(source: &Path) -> PathBuf {
-    // Which of those that there may be: nothing is built.
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "tests", "--bin", "parked"])
-        .arg("--message-format=json")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
-    let built = String::from_utf8(built.stdout).expect("text");
-    let is_mirror = |it: &&str| it.contains("libstd_shim-") && it.ends_with(".rlib");
-    let mirror = built.split('"').find(is_mirror).unwrap_or_else(|| panic!("{built}"));
-    let program = source.with_extension("");
-    let compiled = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
-        .args(["--edition=2024", "-Copt-level=1", "-Cdebuginfo=line-tables-only"])
-        .arg(format!("-Ldependency={}", Path::new(mirror).parent().expect("a folder").display()))
-        .arg(format!("--extern=std_shim={mirror}"))
-        .args([source.as_os_str(), "-o".as_ref(), program.as_os_str()])
-        .status()
-        .expect("the compiler runs");
-    assert!(compiled.success(), "{} does not compile", source.display());
-    program
 }
 
 /// A copy of a program, in a folder of its own.

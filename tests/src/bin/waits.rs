@@ -1,14 +1,15 @@
 //! Threads that all wait for each other, main among them: `waits for-good`; or as well for what comes from outside:
 //! `waits for-input` until there is some, `waits for-a-signal` until `SIGUSR1` comes. And threads that wait for locks
 //! that they have themselves, or that one had which has ended, while main joins them: `waits for-itself`; and one that
-//! waits for a lock of main's, which waits for its end: `waits for-main`.
+//! waits for a lock of main's, which waits for its end: `waits for-main`; and one and main that wait for each other's
+//! lock: `waits for-each-other`.
 
 use std::env;
 use std::io::Read;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
-use std_shim::sync::{Arc, Condvar, Mutex, RwLock, mpsc};
+use std_shim::sync::{Arc, Barrier, Condvar, Mutex, RwLock, mpsc};
 use std_shim::thread::{self, Builder};
 
 static WOKEN: AtomicU32 = AtomicU32::new(0);
@@ -65,6 +66,23 @@ fn for_main() {
     waits.expect("a thread").join().expect("it does not end");
 }
 
+fn for_each_other() {
+    let (a, b, both) =
+        (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)), Arc::new(Barrier::new(2)));
+    let (theirs, mine, are_there) = (Arc::clone(&a), Arc::clone(&b), Arc::clone(&both));
+    let other = move || {
+        let _mine = mine.lock();
+        are_there.wait();
+        drop(theirs.lock());
+    };
+    let other = Builder::new().name("other".to_owned()).spawn(other).expect("a thread");
+    let _guard = a.lock();
+    both.wait();
+    println!("ready");
+    drop(b.lock());
+    other.join().expect("it does not end");
+}
+
 fn main() {
     let from_outside = env::args().nth(1).expect("for what");
     if from_outside == "for-itself" {
@@ -72,6 +90,9 @@ fn main() {
     }
     if from_outside == "for-main" {
         return for_main();
+    }
+    if from_outside == "for-each-other" {
+        return for_each_other();
     }
     let named = |name: &str| Builder::new().name(name.to_owned());
     let pair = Arc::new((Mutex::new(()), Condvar::new()));
