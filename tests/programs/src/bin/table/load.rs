@@ -108,7 +108,7 @@ pub(crate) fn run(
         }
         let now = Instant::now();
         match begin {
-            None if now >= warm => begin = Some((now, usage::of(program).cpu)),
+            None if now >= warm => begin = Some((now, usage::cpu(program))),
             Some((from, cpu)) if now >= from + time => {
                 return Ok(sample(program, times, now - from, cpu));
             }

@@ -121,7 +121,7 @@ fn sysbench(threads: Threads, n: usize, time: Duration, load: &str) -> Sample {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     run(1, "prepare");
-    let (cpu, begin) = (usage::of(&program).cpu, Instant::now());
+    let (cpu, begin) = (usage::cpu(&program), Instant::now());
     let running = thread::scope(|scope| {
         let bench = scope.spawn(|| run(n, "run"));
         thread::sleep(time / 2);
@@ -135,7 +135,7 @@ fn sysbench(threads: Threads, n: usize, time: Duration, load: &str) -> Sample {
         word.parse::<f64>().unwrap_or(f64::NAN)
     };
     let queries = number("queries:");
-    let cpu = usage::of(&program).cpu - cpu;
+    let cpu = usage::cpu(&program) - cpu;
     Sample {
         os_threads: used.os_threads as f64,
         rate: queries / begin.elapsed().as_secs_f64(),
