@@ -26,6 +26,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::ptr;
 
 use libc::{pthread_attr_t, pthread_t};
 use sylvan::contract::thread::Birth;
@@ -51,25 +52,47 @@ enum Stage {
 }
 
 thread_local! {
-    static STAGE: Cell<Stage> = const { Cell::new(Stage::Living) };
+    /// Where the calling thread's stage is, while it is not living. A pointer: each green thread has a copy of all
+    /// thread-locals of the program, within one page with the rest of what it has.
+    static STAGE: Cell<*const Cell<Stage>> = const { Cell::new(ptr::null()) };
+}
+
+/// What the calling thread is at.
+fn stage() -> Stage {
+    // SAFETY: null, or in the frame of a `through` that has not returned.
+    unsafe { STAGE.get().as_ref() }.map_or(Stage::Living, Cell::get)
+}
+
+/// Calls `f` on the way through the steps, from that stage on; the stage that it has come to.
+fn through(first: Stage, f: impl FnOnce()) -> Stage {
+    /// Ends the way, also when `f` panics.
+    struct Way;
+    impl Drop for Way {
+        fn drop(&mut self) {
+            STAGE.set(ptr::null());
+        }
+    }
+    let stage = Cell::new(first);
+    STAGE.set(&raw const stage);
+    let way = Way;
+    f();
+    drop(way);
+    stage.get()
 }
 
 /// Steps 1 and 2; what is called for step 3.
 fn conceive(name: &str) -> Option<Birth> {
-    STAGE.set(Stage::Spawning);
     // An error leaves the thread unknown: there is no memory, most likely.
-    drop(std::thread::Builder::new().name(name.to_owned()).spawn(|| ()));
-    let Stage::Spawned(start, argument) = STAGE.replace(Stage::Living) else { return None };
+    let spawn = || drop(std::thread::Builder::new().name(name.to_owned()).spawn(|| ()));
+    let Stage::Spawned(start, argument) = through(Stage::Spawning, spawn) else { return None };
     Some(Box::new(move || {
-        STAGE.set(Stage::Born);
-        start(argument);
-        STAGE.set(Stage::Living);
+        through(Stage::Born, || _ = start(argument));
     }))
 }
 
 /// Whether the calling thread is on its way through the steps.
 pub(crate) fn is_between() -> bool {
-    !matches!(STAGE.get(), Stage::Living)
+    !matches!(stage(), Stage::Living)
 }
 
 /// As that of libc.
@@ -86,8 +109,11 @@ pub unsafe extern "C" fn pthread_create(
     static NEXT: Next = Next::new(c"pthread_create");
     type Function =
         unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Start, *mut c_void) -> c_int;
-    if matches!(STAGE.get(), Stage::Spawning) {
-        STAGE.set(Stage::Spawned(start, argument));
+    // SAFETY: null, or in the frame of a `through` that has not returned.
+    if let Some(stage) = unsafe { STAGE.get().as_ref() }
+        && matches!(stage.get(), Stage::Spawning)
+    {
+        stage.set(Stage::Spawned(start, argument));
         // SAFETY: as the caller promises.
         unsafe { *thread = libc::pthread_self() };
         return 0;

@@ -4,7 +4,12 @@
 //! while it could have run. The lease of a core tells the number of its runs. A core that has got
 //! another worker since the last count says nothing in this period. Where the kernel does not tell
 //! nothing is ever concluded, and all cores may be awake.
+//!
+//! A period with few runs is a longer one: what is compared is the number of runs, and that of a few dozen differs
+//! by more from one period to the next than what a core more or less makes of it. So it is with each of the
+//! processes of a server that has many. Not where runs are few because they are long: that is told at once.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
@@ -14,6 +19,10 @@ use super::{Scheduler, TlsMode};
 use crate::sys::thread;
 
 const PERIOD: Duration = Duration::from_millis(20);
+
+/// Runs that a period has at least, unless it is as long as so many.
+const RUNS: u64 = 400;
+const PERIODS: u32 = 15;
 
 /// Cores for which a period is that long. More make it longer, so that counting takes no more of the
 /// time: some microseconds each.
@@ -25,9 +34,13 @@ pub(super) struct Census {
     decides: bool,
     /// When the period began, if one has.
     begin: Option<Instant>,
+    /// When to look next whether it is over.
+    next: Option<Instant>,
     length: Duration,
     /// What was known of each core's worker then.
     before: Vec<Option<Count>>,
+    /// The same at the last look.
+    counted: Vec<Option<Count>>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,21 +67,27 @@ impl Census {
             crowd: Crowd::new(n_cores),
             decides: n_cores > 1 && scheduler.tls_mode() == TlsMode::Own,
             begin: None,
+            next: None,
             length,
             before: vec![None; n_cores],
+            counted: vec![None; n_cores],
         }
     }
 
     /// Says how many cores may be awake, if a period is over.
     pub(super) fn look(&mut self, scheduler: &Scheduler, now: Instant) {
-        if !self.decides || self.begin.is_some_and(|begin| now - begin < self.length) {
+        if !self.decides || self.next.is_some_and(|next| now < next) {
             return;
         }
-        let length = self.begin.replace(now).map(|begin| now - begin);
+        self.next = Some(now + self.length);
+        let length = self.begin.map(|begin| now - begin);
         let mut period = Period { length: length.unwrap_or_default(), ..Period::default() };
         let mut tells = false;
-        for (core, before) in scheduler.cores().iter().zip(&mut self.before) {
+        for ((core, before), counted) in
+            scheduler.cores().iter().zip(&self.before).zip(&mut self.counted)
+        {
             let count = Count::take(core);
+            *counted = count;
             if let (Some(before), Some(count)) = (*before, count)
                 && before.worker == count.worker
                 && let Some(n_runs) = count.seen.runs_since(before.seen)
@@ -80,8 +99,13 @@ impl Census {
                 period.n_runs += n_runs;
                 period.n_active += usize::from(20 * u128::from(ran_ns) > period.length.as_nanos());
             }
-            *before = count;
         }
+        let may_be_longer = length.is_some_and(|length| length < PERIODS * self.length);
+        if tells && may_be_longer && period.n_runs < RUNS && !period.has_long_runs() {
+            return;
+        }
+        self.begin = Some(now);
+        mem::swap(&mut self.before, &mut self.counted);
         if tells && length.is_some() {
             let allowed = self.crowd.observe(period, now);
             scheduler.idle.allow(allowed);
@@ -90,6 +114,6 @@ impl Census {
 
     /// Nobody looks for a while, since nothing runs: the next look begins another period.
     pub(super) fn interrupt(&mut self) {
-        self.begin = None;
+        (self.begin, self.next) = (None, None);
     }
 }

@@ -69,7 +69,7 @@ impl Period {
         if wanted_ns < enough_ns { 0.0 } else { self.waited_ns as f64 / wanted_ns }
     }
 
-    fn has_long_runs(&self) -> bool {
+    pub(super) fn has_long_runs(&self) -> bool {
         let busy = self.ran_ns as f64 >= BUSY * self.length.as_nanos() as f64;
         busy && self.ran_ns > self.n_runs * SHORT_NS
     }

@@ -2,7 +2,7 @@
 //!
 //! | pace | looks | until |
 //! |---|---|---|
-//! | fast | for blocking sections, every 20 µs to 1 ms (`sections`) | there was none for a millisecond |
+//! | fast | for blocking sections, every 20 µs to 8 ms (`sections`) | there was none for a while |
 //! | slow | every 10 ms | a blocking section begins, or all cores have slept since the last look |
 //! | parked | not at all, but to give back the memory of stacks | a core wakes up |
 //!
@@ -160,7 +160,9 @@ impl Monitor {
                     && !watched
                     && n_runs == n_runs_before
                     && !scheduler.spares.is_short();
-                if next_fast.is_none() && any_blocks(scheduler) {
+                if parks {
+                    next_fast = None;
+                } else if next_fast.is_none() && any_blocks(scheduler) {
                     // Nobody has told: the kernel has refused a barrier, or a taker has withdrawn.
                     next_fast = Some(now);
                 }
@@ -173,8 +175,7 @@ impl Monitor {
             if beside.watches() {
                 beside.wait(next);
                 if next_fast.is_none() && self.pace.is_fast() && any_blocks(scheduler) {
-                    sections.told();
-                    next_fast = Some(Instant::now());
+                    next_fast = Some(Instant::now() + sections.told());
                 }
             } else if next_fast.is_some() {
                 futex::wait(&FOREVER, 0, Some(next.saturating_duration_since(now)));
@@ -198,8 +199,7 @@ impl Monitor {
                     any_blocks(scheduler)
                 });
                 if told {
-                    sections.told();
-                    next_fast = Some(now);
+                    next_fast = Some(now + sections.told());
                 }
             }
         }

@@ -11,21 +11,35 @@
 //! | nothing new, or the second new one in a row | after twice the time of before, a millisecond at most |
 //! | none, after a millisecond | when a section begins: from now on it tells (`pace`) |
 //!
+//! Where none of the last looks has found one that lasts, the longest time is more than a millisecond: twice as long
+//! after 32 of them, up to 8 ms; and sections tell only after as many looks in a row that have found none. A server
+//! whose sections are files in memory would otherwise wake its monitor a few hundred times a second, and one with
+//! many processes has as many monitors.
+//!
+//! A section whose OS thread waits for a processor does not count as one that lasts, though its core is taken all the
+//! same: where others want the processors, too, any may be interrupted in one.
+//!
 //! A core is taken from a section that lasts if anything waits for the core, and after a millisecond
 //! in any case, so that the monitor comes to rest. So one that blocks holds up the rest for some 40 µs
 //! if it is the first one, or if sections last. If others come to wait later, it is twice as long as
-//! it was alone. Beside many short ones it is a millisecond at most. Where all of its kind last it has
-//! handed its core off before (`habit`).
+//! it was alone. Beside many short ones it is a millisecond at most, and the first one that lasts after a hundred that
+//! did not 8 ms. Where all of its kind last it has handed its core off before (`habit`).
 
 use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
+use super::core::Core;
 use super::limit::{self, Purpose};
 use super::owner::Sighting;
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST: Duration = Duration::from_millis(1);
+
+/// Looks without a section that lasts, after which the longest time between two of them doubles; and how long it is
+/// in the end.
+const LOOKS: u32 = 32;
+const LONGEST_OF_ALL: Duration = Duration::from_millis(8);
 
 /// What the monitor knows of the sections of all cores.
 pub(super) struct Sections {
@@ -38,6 +52,8 @@ struct Section {
     seen: Sighting,
     /// When it was first seen.
     since: Instant,
+    /// What its OS thread had used of a processor then, if the system tells.
+    used_ns: Option<u64>,
     is_new: bool,
 }
 
@@ -67,13 +83,15 @@ impl Sections {
             };
             let Some(section) = known.as_mut().filter(|known| known.seen.is_same_section(seen))
             else {
-                *known = Some(Section { seen, since: now, is_new: true });
+                let used_ns = core.processor_time_ns();
+                *known = Some(Section { seen, since: now, used_ns, is_new: true });
                 found = found.max(Found::New);
                 continue;
             };
             let was_new = mem::take(&mut section.is_new);
-            found = found.max(if was_new { Found::Lasting } else { Found::Old });
             let lasts = now - section.since;
+            let is_lasting = was_new && !section.waits_for_processor(core, lasts);
+            found = found.max(if is_lasting { Found::Lasting } else { Found::Old });
             if lasts >= LONGEST || scheduler.is_awaited(core) {
                 let is_long = lasts >= limit::LONG;
                 let purpose = if is_long { Purpose::BlocksForLong } else { Purpose::Blocks };
@@ -84,42 +102,81 @@ impl Sections {
         self.backoff.after(found)
     }
 
-    /// A section has told.
-    pub(super) fn told(&mut self) {
-        self.backoff.told();
+    /// A section has told: how long it is until the next look.
+    pub(super) fn told(&mut self) -> Duration {
+        self.backoff.told()
+    }
+}
+
+impl Section {
+    /// Whether it would be over if its OS thread had a processor.
+    fn waits_for_processor(&self, core: &Core, lasts: Duration) -> bool {
+        let used_ns = core.processor_time_ns().zip(self.used_ns).map(|(now, then)| now - then);
+        let computes = used_ns.is_none_or(|used| 2 * u128::from(used) >= lasts.as_nanos());
+        // The question that costs most comes last.
+        !computes && core.worker_waits() == Some(false)
     }
 }
 
 /// How long it is until the next look.
 struct Backoff {
     period: Duration,
+    /// The longest that may be.
+    longest: Duration,
+    /// Looks since a section has lasted, or since the longest time was changed.
+    n_short: u32,
+    /// Looks in a row that have found none.
+    n_none: u32,
     /// The next look is to see whether a new section lasts.
     probes: bool,
 }
 
 impl Backoff {
     fn new() -> Self {
-        Self { period: LONGEST, probes: false }
+        Self { period: LONGEST, longest: LONGEST, n_short: 0, n_none: 0, probes: false }
     }
 
     /// The time from a look that has found this to the next.
     fn after(&mut self, found: Found) -> Option<Duration> {
         let probed = mem::take(&mut self.probes);
+        if found == Found::Lasting {
+            (self.period, self.longest, self.n_short) = (SHORTEST, LONGEST, 0);
+            return Some(self.period);
+        }
+        self.n_short += 1;
+        if self.n_short == LOOKS {
+            (self.longest, self.n_short) = ((2 * self.longest).min(LONGEST_OF_ALL), 0);
+        }
         match found {
-            Found::Lasting => self.period = SHORTEST,
             Found::New if !probed => {
                 self.probes = true;
                 return Some(SHORTEST);
             }
-            Found::Nothing if !probed && self.period == LONGEST => return None,
-            _ => self.period = (2 * self.period).min(LONGEST),
+            Found::Nothing if !probed && self.period == self.longest => {
+                self.n_none += 1;
+                if self.n_none >= self.patience() {
+                    self.n_none = 0;
+                    return None;
+                }
+            }
+            _ => (self.period, self.n_none) = ((2 * self.period).min(self.longest), 0),
         }
         Some(self.period)
     }
 
-    /// Others may follow: there is a look after a millisecond, however short this one was.
-    fn told(&mut self) {
+    /// How many looks have to find nothing before sections are to tell: to tell costs them more than the looks do.
+    fn patience(&self) -> u32 {
+        (self.longest.as_millis() / LONGEST.as_millis()) as u32
+    }
+
+    /// Others may follow: there is a look after a millisecond, however short this one was. Where they have been short
+    /// for long there is none at once.
+    fn told(&mut self) -> Duration {
+        if self.longest > LONGEST {
+            return self.longest;
+        }
         self.period = self.period.min(LONGEST / 2);
+        Duration::ZERO
     }
 }
 
@@ -166,5 +223,23 @@ mod tests {
         assert_eq!(after(&mut backoff, &[Found::Lasting]), [20]);
         let quiet = after(&mut backoff, &[Found::Nothing; 7]);
         assert_eq!(quiet, [40, 80, 160, 320, 640, 1_000, 0]);
+    }
+
+    #[test]
+    fn where_sections_are_short_for_long_there_are_few_looks_until_one_lasts() {
+        let mut backoff = Backoff::new();
+        backoff.told();
+        for _ in 0..2 * LOOKS {
+            after(&mut backoff, &[Found::New, Found::Nothing]);
+        }
+        let longest = LONGEST_OF_ALL.as_micros();
+        assert_eq!(after(&mut backoff, &[Found::New; 4]), [20, longest, 20, longest]);
+        assert_eq!(backoff.told(), LONGEST_OF_ALL);
+        assert_eq!(
+            after(&mut backoff, &[Found::Nothing; 8]),
+            [[longest; 7].as_slice(), &[0]].concat()
+        );
+        assert_eq!(after(&mut backoff, &[Found::New, Found::Lasting]), [20, 20]);
+        assert_eq!(backoff.told(), Duration::ZERO);
     }
 }

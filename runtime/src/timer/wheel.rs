@@ -34,8 +34,10 @@ const N_LEVELS: usize = 8;
 /// Ticks that the levels cover together.
 const SPAN: u64 = 1 << (SLOTS_LOG2 * N_LEVELS as u32);
 
-/// How many alarms of a slot to look at for the exact deadline to sleep until.
-const EXACT_UP_TO: usize = 16;
+/// How many alarms of a slot to look at for the exact deadline to sleep until. Each lies on the stack of a thread that
+/// sleeps, in no cache: a look at one takes as long as much else that a sleep does. With more the core sleeps until the
+/// slot begins, which for a deadline far ahead is one wake-up in vain in many seconds.
+const EXACT_UP_TO: usize = 4;
 
 pub(super) struct Wheel {
     /// Everything before this tick has been seen to.
