@@ -1,8 +1,8 @@
 //! Threads: start, end, results, panics, waiting for each other.
 #![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::{Duration, Instant};
 
 use sylvan::{Wait, WaitReason, wait, wake};
@@ -128,15 +128,20 @@ fn a_green_thread_and_an_os_thread_wake_each_other() {
 
 #[test]
 fn blocking_sections_hold_nobody_up() {
-    let sleepers: Vec<_> = (0..16)
-        .map(|_| sylvan::spawn(|| sylvan::blocking(|| std::thread::sleep(Duration::from_secs(2)))))
+    const LIMIT: Duration = Duration::from_secs(60);
+    let all_block = Arc::new(Barrier::new(17));
+    let blocking: Vec<_> = (0..16)
+        .map(|_| {
+            let all_block = Arc::clone(&all_block);
+            sylvan::spawn(move || sylvan::blocking(|| all_block.wait()))
+        })
         .collect();
-    let start = Instant::now();
-    sylvan::spawn(|| ()).join().unwrap();
-    let waited = start.elapsed();
-    sleepers.into_iter().for_each(|thread| thread.join().unwrap());
-    assert!(waited < Duration::from_millis(1_500), "{waited:?}");
-    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
+    let (ends, has_ended) = mpsc::channel();
+    let other = sylvan::spawn(move || ends.send(()));
+    has_ended.recv_timeout(LIMIT).expect("it is not held up");
+    other.join().unwrap().unwrap();
+    all_block.wait();
+    blocking.into_iter().for_each(|thread| drop(thread.join().unwrap()));
 }
 
 #[test]

@@ -289,6 +289,9 @@ fn those_that_compute_keep_to_the_limit(process: &Process) {
             thread::spawn(move || compute(&stop))
         };
         let computing: Vec<_> = (0..20).map(start).collect();
+        if process.way() == Way::Own {
+            eventually("as many compute as may", || os_threads() >= before + 4);
+        }
         std::thread::sleep(Duration::from_millis(500));
         let during = os_threads();
         println!("{before} OS threads, {during} while 20 compute");

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
 
-use rustix::process::Signal;
+use rustix::process::{Signal, WaitId, WaitIdOptions};
 use tests::look::{
     Said, Scene, assert_refuses, assert_refuses_others, compile, core_of, look, once_written, until,
 };
@@ -192,8 +192,11 @@ fn a_core_file_is_shown() {
 fn what_cannot_be_looked_at_is_told_in_a_line() {
     assert_refuses_others(LOOK, "ps", SCENE);
     let mut ended = Command::new("true").spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&ended);
+    // It has ended, and is there until somebody has waited for it.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::Pid(pid), options).unwrap();
     let pid = ended.id().to_string();
-    std::thread::sleep(std::time::Duration::from_millis(200));
     assert_refuses(LOOK, &["ps", &pid], 120, "there is no such process");
     ended.wait().unwrap();
     assert_refuses(LOOK, &["ps", "--core", "/nowhere", SCENE], 124, "/nowhere");

@@ -110,7 +110,7 @@ tests::on_each! {
         let waited = start.elapsed();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert_eq!(error.to_string(), "connection timed out");
-        assert!(A_WHILE <= waited && waited < A_WHILE * 20, "{waited:?}");
+        assert!(A_WHILE <= waited && waited < A_WHILE * 400, "{waited:?}");
     }
 
     // A connect that waits goes through once the listener has room.

@@ -319,7 +319,7 @@ tests::on_each! {
             let start = Instant::now();
             would_block(near.recv(&mut [0; 8]));
             let waited = start.elapsed();
-            assert!(A_WHILE / 2 < waited && waited < A_WHILE * 20, "{waited:?}");
+            assert!(A_WHILE / 2 < waited && waited < A_WHILE * 400, "{waited:?}");
         }
         would_block(near.recv_from(&mut [0; 8]));
         would_block(near.peek(&mut [0; 8]));

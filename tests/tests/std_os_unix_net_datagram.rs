@@ -267,7 +267,7 @@ tests::on_each! {
         would_block(near.recv(&mut [0; 8]));
         would_block(near.recv_from(&mut [0; 8]));
         let waited = start.elapsed();
-        assert!(A_WHILE < waited && waited < A_WHILE * 20, "{waited:?}");
+        assert!(A_WHILE < waited && waited < A_WHILE * 400, "{waited:?}");
         far.send(b"x").unwrap();
         assert_eq!(near.recv(&mut [0; 8]).unwrap(), 1);
     }

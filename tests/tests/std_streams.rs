@@ -376,7 +376,7 @@ macro_rules! facts {
                     let start = Instant::now();
                     would_block(near.read(&mut [0; 8]));
                     let waited = start.elapsed();
-                    assert!(A_WHILE / 2 < waited && waited < A_WHILE * 20, "{waited:?}");
+                    assert!(A_WHILE / 2 < waited && waited < A_WHILE * 400, "{waited:?}");
                 }
                 would_block(near.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]));
                 far.write_all(b"x").unwrap();
