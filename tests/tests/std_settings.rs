@@ -7,7 +7,7 @@ tests::on_each! {
         use std::net::{TcpListener, TcpStream, UdpSocket};
         use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd};
         use std::os::unix::net::{UnixListener, UnixStream};
-        use std::sync::Arc;
+        use std::sync::{Arc, mpsc};
         use std::thread;
         use std::time::{Duration, Instant};
 
@@ -220,11 +220,14 @@ tests::on_each! {
             let (mut near, far) = UnixStream::pair().unwrap();
             let far = Arc::new(far);
             let reader = far.clone();
+            let (begins, has_begun) = mpsc::channel();
             let reading = thread::spawn(move || {
                 let mut buf = [0; 8];
+                begins.send(()).unwrap();
                 [(&*reader).read(&mut buf), (&*reader).read(&mut buf)]
                     .map(|read| read.map_err(|error| error.kind()))
             });
+            has_begun.recv().unwrap();
             thread::sleep(A_WHILE);
             // A second owner of the number: whoever waits looks again.
             // SAFETY: it is open, and does not stay.
