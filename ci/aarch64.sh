@@ -71,7 +71,7 @@ fi
 test=(cargo test --locked --target "$target")
 # Optimized a little, for what is emulated is slow; and what the compiler does with the address of a
 # thread-local shows. Not the rest, of which much is built and little runs.
-for package in sylvan std-shim corosensei rustix; do
+for package in sylvan std-shim rustix; do
     test+=(--config "profile.dev.package.$package.opt-level=1")
 done
 runtime=("${test[@]}" --package sylvan --lib --tests)

@@ -26,7 +26,7 @@ LAYOUT = """
 head magic version n_words
 roots slabs owner_below bound_below named_below name_at joined_at number_below parked_from next_id first_id n_others forked scheduler timers buckets entries clock_base_ns recording owners
 slab next start stride n_cut class guard_len size
-task next state reason class core lease context context_len bottom join id rare size
+task next state reason class core lease stack_pointer first_frame bottom join id rare size
 saved pc frame_pointer size
 rare name
 lease word claim os_thread state_bits running blocking size
@@ -195,13 +195,9 @@ class Thread:
         if stack is None:
             self.state = "not started"
             return
-        context, end = (task.layout[it] for it in ("context", "context_len"))
-        words = (struct.unpack_from("=Q", task.bytes, at)[0] for at in range(context, context + end, 8))
-        saved = sorted(it for it in words if it in stack)
-        # The word that its first frame returns by.
-        self.first_frame = saved[-1] if saved else None
-        if len(saved) > 1:
-            saved, at = runtime.saved, saved[0]
+        saved, at = runtime.saved, task.word("stack_pointer")
+        self.first_frame = task.word("first_frame")
+        if at in stack:
             self.registers = (word(at + saved["pc"]), at + saved["size"], word(at + saved["frame_pointer"]))
             state = task.half("state")
             is_parked = state >= struct.unpack("=I", read(runtime.roots["parked_from"], 4))[0]

@@ -140,12 +140,11 @@ words! {
         core,
         /// A pointer to the lease of its worker ([`Lease`]); null for a thread that is bound to its OS thread.
         lease,
-        /// What switches to it, if it has started. While no OS thread runs it two words there lead into its
-        /// stack: the lower one is the stack pointer that it goes on with. While one does there is only the
-        /// other, with which it began.
-        context,
-        /// How long that is.
-        context_len,
+        /// The stack pointer that it goes on with, while no OS thread runs it. Otherwise this does not lead into
+        /// its stack.
+        stack_pointer,
+        /// Where the frames of its stack begin, if it has one: the first returns by the word below.
+        first_frame,
         /// The lowest address of its stack; 0 before its start and after its end.
         bottom,
         /// A pointer to who waits for its end ([`Sleeper`]), if above 2; 1: it has ended.

@@ -582,12 +582,8 @@ pub(crate) fn saved(
     task: Record<'_>,
     stack: &Range<u64>,
 ) -> (Option<u64>, Option<u64>) {
-    let mut words: Vec<_> = task
-        .words(layout.context, layout.context_len)
-        .filter(|word| stack.contains(word))
-        .collect();
-    words.sort_unstable();
-    (words.first().copied().filter(|_| words.len() > 1), words.last().copied())
+    let word = |at| Some(task.word(at)).filter(|word| stack.contains(word));
+    (word(layout.stack_pointer), word(layout.first_frame))
 }
 
 /// A core as it was.

@@ -42,6 +42,7 @@ fn assert_text_shown(trace: &str, wanted: &[&str]) {
         assert!(rest.any(|frame| frame.contains(name)), "no `{name}`: {trace}");
     }
     assert!(!own.contains(&"<unknown>"), "{trace}");
+    assert!(!below.iter().any(|name| name.contains("relay")), "a worker's frames: {trace}");
     assert!(below.len() <= BELOW_MAX, "{} below: {trace}", below.len());
     let nameless = below.iter().position(|name| *name == "<unknown>").unwrap_or(below.len());
     assert!(below.len() - nameless <= NAMELESS_MAX, "{trace}");

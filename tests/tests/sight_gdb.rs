@@ -42,12 +42,12 @@ fn assert_stays(said: &str, from: &str) {
     // gdb says first where the OS thread is.
     let frames = frames(said.split_once(", parked park\n").map_or(said, |(_, its)| its));
     let place = |text: &str| frames.iter().position(|frame| frame.contains(text));
-    assert!(frames.first().is_some_and(|it| it.contains("switch_yield")), "{said}");
+    assert!(frames.first().is_some_and(|it| it.contains("::arch::switch")), "{said}");
     let (stay, caller) = (place(" scene::stay ()"), place(from));
     assert!(stay.is_some() && stay.map(|at| at + 1) == caller, "no {from} in\n{said}");
     let park = place(" std_shim::thread::functions::park ()");
     assert_eq!(park.map(|at| at + 1), stay, "{said}");
-    assert!(frames.last().is_some_and(|it| it.contains("stack_init_trampoline")), "{said}");
+    assert!(frames.last().is_some_and(|it| it.contains("::arch::begin")), "{said}");
     assert!(!said.contains("corrupt stack") && !said.contains("Python Exception"), "{said}");
 }
 
@@ -108,14 +108,14 @@ fn a_thread_that_is_selected_is_what_other_commands_are_about_until_it_is_left()
         ["sylvan thread writer", "echo bt\\n", "bt", "up", "info frame", "sylvan thread", "bt -1"];
     let said = gdb(&["-p", &scene.pid().to_string()], &commands);
     let (selected, rest) = said.split_once("\nbt\n").expect("a line of its own");
-    assert!(frames(selected).last().is_some_and(|it| it.contains("switch_yield")), "{said}");
+    assert!(frames(selected).last().is_some_and(|it| it.contains("::arch::switch")), "{said}");
     let (all, left) = rest.split_once("\nStack level ").expect("a frame is described");
     let (all, up) = all.rsplit_once("\n#").expect("a frame that was gone up to");
     assert_stays(all, " scene::main::{closure#");
     assert_eq!(up.split(' ').next(), left.split(',').next(), "{said}");
     // `main`'s OS thread, which waits for the end of the input.
     assert!(left.contains("_start"), "{left}");
-    assert!(!left.contains("stack_init_trampoline"), "{left}");
+    assert!(!left.contains("::arch::begin"), "{left}");
 }
 
 #[test]
@@ -126,6 +126,8 @@ fn a_thread_that_an_os_thread_runs_is_shown_by_that_one() {
     let (computes, blocks) = said.split_once("('blocks'), blocking").expect("both");
     assert!(computes.contains("('computes'), running\n"), "{said}");
     assert!(frames(computes).iter().any(|it| it.contains(" scene::main::{closure#")), "{said}");
+    // None is its worker's.
+    assert!(frames(computes).last().is_some_and(|it| it.contains("::arch::begin")), "{said}");
     assert!(frames(blocks).iter().any(|it| it.contains("nanosleep")), "{said}");
     assert!(blocks.contains("It is blocking on OS thread "), "{said}");
 }

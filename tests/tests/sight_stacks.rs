@@ -174,8 +174,8 @@ fn with_all_frames_a_stack_reaches_from_the_switch_to_the_first_function() {
     assert_succeeds(&said);
     let stack = stack(&said.stdout, "parked");
     let (first, last) = (stack[0], stack.last().unwrap());
-    assert!(first.starts_with("corosensei::") && first.contains("switch_yield"), "{stack:?}");
-    assert_eq!(*last, "stack_init_trampoline");
+    assert!(first.starts_with("sylvan::context::switch::arch::switch"), "{stack:?}");
+    assert!(last.starts_with("sylvan::context::switch::arch::begin"), "{stack:?}");
     assert!(stack.iter().any(|it| it.starts_with("sylvan::park::")), "{stack:?}");
 }
 

@@ -57,7 +57,7 @@ pub(super) fn owner<'a>(
         None if file.is_some_and(|it| is_library || folders().contain(it)) => Owner::Runtime,
         None if file.is_some_and(|it| is_from_registry(it, is_used)) => Owner::Callers,
         None if function.starts_with("__rust_") => Owner::Callers,
-        None if is_library || function.starts_with("stack_init_trampoline") => Owner::Runtime,
+        None if is_library => Owner::Runtime,
         None if place == Place::Libc => Owner::Callers,
         None => Owner::Program,
     }
@@ -69,10 +69,7 @@ pub(super) fn is_of_runtime(function: &str) -> bool {
 }
 
 fn is_runtime(package: &str) -> bool {
-    matches!(
-        package,
-        "sylvan" | "sylvan_posix" | "sylvan_preload" | "sylvan_libc" | "std_shim" | "corosensei"
-    )
+    matches!(package, "sylvan" | "sylvan_posix" | "sylvan_preload" | "sylvan_libc" | "std_shim")
 }
 
 /// Whether it is a package that the runtime is built on, and a program may be.
@@ -214,7 +211,6 @@ mod tests {
         // A registry's.
         let registry = "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
         let unpacked = |name| by_file(&format!("{registry}/{name}/src/lib.rs"));
-        assert_eq!(unpacked("corosensei-0.3.4"), Owner::Runtime);
         assert_eq!(unpacked("std-shim-0.1.0-beta.2"), Owner::Runtime);
         assert_eq!(unpacked("sylvan-posix-0.1.0"), Owner::Runtime);
         assert_eq!(unpacked("sylvan-friend-0.1.0"), Owner::Program);
@@ -224,8 +220,8 @@ mod tests {
 
     #[test]
     fn a_symbol_with_a_path_names_a_function_that_has_none() {
-        let path = "corosensei::coroutine::Yielder<Input,Yield>::suspend";
-        assert!(is_path_of(path, "suspend<(), sylvan::context::Switch>"));
+        let path = "sylvan::thread::Task<F,T>::finish";
+        assert!(is_path_of(path, "finish<fn(), ()>"));
         assert!(is_path_of("server::main::{{closure}}", "{closure#7}"));
         assert!(!is_path_of("server::stay", "wait<fn()>"), "it is of another");
         assert!(!is_path_of("server::other::stay", "server::stay"));

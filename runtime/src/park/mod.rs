@@ -483,7 +483,7 @@ pub(crate) fn park_until_some<T>(
 #[inline]
 fn switch_off(task: &Header, reason: WaitReason) {
     task.reason.store(reason as u8, Ordering::Relaxed);
-    task.exit().suspend(Switch::Parked);
+    task.suspend(Switch::Parked);
 }
 
 /// Wakes a task that waits for one waker.

@@ -76,7 +76,7 @@ impl Scheduler {
             {
                 break;
             }
-            task.exit().suspend(Switch::Yielded);
+            task.suspend(Switch::Yielded);
         }
         self.hand_off_core(task, false)?;
         if task.lease.get().is_some_and(Lease::is_apart) {
@@ -108,7 +108,7 @@ impl Scheduler {
                 Ok(_) => {}
                 Err(error) => {
                     if began && !lease.end_section() {
-                        task.exit().suspend(Switch::Yielded);
+                        task.suspend(Switch::Yielded);
                     }
                     return Err(error);
                 }

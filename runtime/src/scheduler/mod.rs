@@ -194,7 +194,7 @@ fn interrupt(core: usize) {
 pub(crate) fn yield_if_due(task: &Header, interest: Option<Interest>) {
     let core = get().core_of(task);
     if core.count_call(interest) && may_yield(task) {
-        task.exit().suspend(Switch::Ready);
+        task.suspend(Switch::Ready);
     }
 }
 
@@ -244,7 +244,7 @@ pub fn step_aside() {
         && get().core_of(task).is_asked_to_look()
         && may_yield(task)
     {
-        task.exit().suspend(Switch::Yielded);
+        task.suspend(Switch::Yielded);
     }
 }
 
@@ -523,7 +523,7 @@ impl Scheduler {
             yield_if_due(task, None);
         } else if !is_vfork_child() {
             // To the back of the global queue, until a worker with a core takes it on.
-            task.exit().suspend(Switch::Yielded);
+            task.suspend(Switch::Yielded);
         }
         result
     }

@@ -25,7 +25,9 @@ impl Worker {
         if let Some(rare) = task.rare() {
             trace::record_name(number(task), rare);
         }
-        let kind = if task.has_run() { Kind::Run } else { Kind::Start };
+        // SAFETY: the worker is about to run it.
+        let has_begun = unsafe { task.context().has_begun() };
+        let kind = if has_begun { Kind::Run } else { Kind::Start };
         ring.push(at_ns, kind, 0, number(task), 0);
     }
 

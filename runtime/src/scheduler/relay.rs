@@ -124,7 +124,7 @@ impl Scheduler {
             core.begin_run();
             worker.lease.run();
             // SAFETY: it is the one that was entered last, and so it has started.
-            let switch = unsafe { task.context().as_mut().unwrap_unchecked().resume() };
+            let switch = unsafe { task.context().resume() };
             if SEEN {
                 at_ns = worker.record_stop(&task, switch);
                 if let Some(watch) = &self.watch {
@@ -197,7 +197,7 @@ impl Scheduler {
         }
         worker.lease.run_apart();
         // SAFETY: it was just entered, and so it has started.
-        let switch = unsafe { task.context().as_mut().unwrap_unchecked().resume() };
+        let switch = unsafe { task.context().resume() };
         if seen {
             worker.record_stop(&task, switch);
         }
@@ -264,6 +264,6 @@ impl Worker {
             place.set_green(&**task);
         }
         // SAFETY: as the caller promises, and so it has a context.
-        unsafe { task.context().as_ref().unwrap_unchecked().enter() };
+        unsafe { task.context().enter() };
     }
 }

@@ -14,15 +14,15 @@ use super::wardrobe;
 use super::{Scheduler, TlsMode};
 use crate::attributes;
 use crate::clock;
-use crate::context::{self, Context, Switch, ThreadPointer};
+use crate::context::{Context, Switch, ThreadPointer};
 use crate::current::Place;
 use crate::reactor;
 use crate::report;
 use crate::stack;
-use crate::task::Runnable;
 use crate::task::id;
 use crate::task::list::List;
 use crate::task::state;
+use crate::task::{Header, Runnable};
 use crate::timer;
 use crate::trace;
 
@@ -246,15 +246,13 @@ impl Scheduler {
         if self.tls_mode == TlsMode::Shared {
             stack.set_owner(header.cast());
         }
-        // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
-        let main = move |exit: &context::Exit| unsafe { (*header).start(exit) };
-        *task.context() = Some(Context::new(stack, main));
+        *task.context_mut() = Some(Context::new(stack, run_task, header.cast()));
         Ok(())
     }
 
     /// Takes back what a task that has ended held.
     fn reap(&self, core: &Core, mut task: Runnable, kept: bool) {
-        let stack = task.context().take().expect("it has just run").into_stack();
+        let stack = task.context_mut().take().expect("it has just run").into_stack();
         let left = if kept {
             // SAFETY: this worker has the core, between runs, and there is no other reference.
             let local = unsafe { core.local() };
@@ -308,5 +306,20 @@ impl Scheduler {
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.enqueue_woken(core, local, woken);
         self.monitor.on_wake();
+    }
+}
+
+/// What a task's context calls: its life, at whose end the worker goes on for good.
+///
+/// # Safety
+///
+/// By a context, which is that of the task whose header this is.
+unsafe extern "C" fn run_task(header: *const ()) -> ! {
+    // SAFETY: the task lives until it has returned, and this is the first thing on its stack.
+    unsafe {
+        let header = &*header.cast::<Header>();
+        header.context().begin();
+        header.live();
+        header.context().leave()
     }
 }

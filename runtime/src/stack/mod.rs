@@ -22,16 +22,17 @@
 
 mod overflow;
 mod pool;
+mod valgrind;
 
 pub(crate) use overflow::install_handler;
 pub use overflow::{NameOf, faults_have_a_stack, leave_faults};
 pub(crate) use pool::{Class, SLABS, Slab, forget, release, reserve, take, trim, unreserve};
 
+use std::mem::offset_of;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use corosensei::stack::StackPointer;
-
+use crate::context::STACK_ALIGNMENT;
 use crate::sys::memory::page_size;
 
 /// Pages that fault, below each stack.
@@ -43,10 +44,9 @@ const HEADROOM_PAGES: usize = 3;
 /// A stack out of the pool. Whoever holds it is the only one to use its memory.
 #[derive(Debug)]
 pub(crate) struct Stack {
-    /// Its highest address; the headroom lies below. Never 0, so that an `Option` is no larger, and is
-    /// moved by whole words.
-    top: NonZeroUsize,
-    /// The length of what `context` keeps there, above the first frame; 0 until it does.
+    /// Where frames start. Never 0, so that an `Option` is no larger, and is moved by whole words.
+    first_frame: NonZeroUsize,
+    /// The length of what `context` keeps above, up to the highest address; 0 until it does.
     block_len: u32,
     class: Class,
 }
@@ -60,8 +60,11 @@ pub(crate) const OWNER_BELOW: usize = 8;
     allow(dead_code, reason = "one of them is for thread-locals of a thread's own")
 )]
 impl Stack {
+    pub(crate) const FIRST_FRAME: usize = offset_of!(Self, first_frame);
+
+    /// Its highest address; the headroom lies below.
     pub(crate) fn top(&self) -> usize {
-        self.top.get()
+        self.first_frame() + self.block_len as usize
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -78,19 +81,20 @@ impl Stack {
     #[inline(never)]
     pub(crate) fn set_owner(&mut self, owner: *const ()) {
         if !self.has_block() {
-            self.block_len = corosensei::stack::STACK_ALIGNMENT as u32;
+            self.set_block(self.top() - STACK_ALIGNMENT);
         }
         let word = (self.top() - OWNER_BELOW) as *mut *const ();
         // SAFETY: the stack is ours, nothing runs on it, and frames begin below.
         unsafe { word.write(owner) };
     }
 
-    /// Records a block of thread-locals that reaches from `base` to the top.
+    /// Records what reaches from `base` to the top, a block of thread-locals.
     pub(crate) fn set_block(&mut self, base: usize) {
-        assert!(base < self.top() && base > guard(self.bottom()).end);
-        assert!(base.is_multiple_of(corosensei::stack::STACK_ALIGNMENT));
-        self.block_len =
-            u32::try_from(self.top() - base).expect("a block is far smaller than that");
+        let top = self.top();
+        assert!(base < top && base > guard(self.bottom()).end);
+        assert!(base.is_multiple_of(STACK_ALIGNMENT));
+        self.block_len = u32::try_from(top - base).expect("a block is far smaller than that");
+        self.first_frame = NonZeroUsize::new(base).expect("a stack is not at address zero");
     }
 
     /// Its lowest address, where the guard begins.
@@ -99,8 +103,8 @@ impl Stack {
     }
 
     /// Where frames start.
-    fn first_frame(&self) -> usize {
-        self.top() - self.block_len as usize
+    pub(crate) fn first_frame(&self) -> usize {
+        self.first_frame.get()
     }
 }
 
@@ -112,17 +116,4 @@ pub(crate) fn guard(bottom: usize) -> Range<usize> {
 /// The addresses above the guard, of the stack of this class whose lowest address is `bottom`.
 pub(crate) fn usable(bottom: usize, class: Class) -> Range<usize> {
     guard(bottom).end..bottom + class.stride()
-}
-
-// SAFETY: the range is mapped for as long as the process lives, its lowest pages are a guard
-// (`pool` installs it before it hands a stack out), and the smallest class is far above the
-// minimum. Base and limit are page- or block-aligned.
-unsafe impl corosensei::stack::Stack for Stack {
-    fn base(&self) -> StackPointer {
-        StackPointer::new(self.first_frame()).expect("a stack is not at address zero")
-    }
-
-    fn limit(&self) -> StackPointer {
-        StackPointer::new(self.bottom()).expect("a stack is not at address zero")
-    }
 }

@@ -1,13 +1,13 @@
 //! The pool: slabs by size class, and the stacks that are free.
 
 use std::io;
-use std::mem::{self, offset_of};
+use std::mem::offset_of;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::ptr::{self, NonNull};
 
-use corosensei::stack::valgrind::ValgrindStackRegistration;
 use sylvan_sight::table;
 
+use super::valgrind;
 use super::{GUARD_PAGES, HEADROOM_PAGES, Stack, guard};
 use crate::lock::Lock;
 use crate::primitive::{AtomicPtr, AtomicUsize, Ordering};
@@ -359,10 +359,9 @@ impl Slots {
         let bottom = start.addr().get();
         let top = bottom + slab.stride;
         // Valgrind is to see a switch to here as one. The slot stays a stack for good.
-        let usable = ptr::without_provenance_mut(guard(bottom).end);
-        mem::forget(ValgrindStackRegistration::new(usable, top - usable.addr()));
-        let top = NonZeroUsize::new(top).expect("a stack is not at address zero");
-        Ok(Stack { top, block_len: 0, class })
+        valgrind::register(guard(bottom).end..top);
+        let first_frame = NonZeroUsize::new(top).expect("a stack is not at address zero");
+        Ok(Stack { first_frame, block_len: 0, class })
     }
 }
 

@@ -20,7 +20,6 @@
 //! | `next` | whoever holds the `Runnable` |
 //! | `context`, `bottom`, `pinned`, `core`, `lease` | the worker that runs the task writes; the task itself reads; of `lease`, anybody |
 //! | `dress` | whoever spawns it, the worker that starts it, then the task itself write; whoever holds the `Runnable` reads |
-//! | `exit` | the task itself, on its own stack |
 //! | `state`, `join`, `token`, `reason` | anybody, atomically |
 //! | `rare` | whoever spawns it or the task itself sets it, once; anybody reads (`rare` says what) |
 //! | `id`, `class`, `vtable` | never change |
@@ -35,7 +34,7 @@ pub(crate) mod state;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-use crate::context::{Context, Exit};
+use crate::context::{Context, Switch};
 use crate::primitive::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
 };
@@ -74,8 +73,6 @@ pub(crate) struct Header {
     pub(crate) class: Option<Class>,
     /// What it wears, and whether it has started.
     pub(crate) dress: Cell<Dress>,
-    /// The way off the task's stack; set when it starts.
-    exit: Cell<*const Exit>,
     /// The index of the core that it runs on or ran on last. Once it has ended and has no lease, since it
     /// was an OS thread: the number of that one.
     pub(crate) core: AtomicU32,
@@ -133,8 +130,8 @@ impl Header {
             class: offset_of!(Self, class) as u64,
             core: offset_of!(Self, core) as u64,
             lease: offset_of!(Self, lease) as u64,
-            context: (offset_of!(Self, context) + Context::SAVED.0) as u64,
-            context_len: Context::SAVED.1 as u64,
+            stack_pointer: (offset_of!(Self, context) + Context::STACK_POINTER) as u64,
+            first_frame: (offset_of!(Self, context) + Context::FIRST_FRAME) as u64,
             bottom: offset_of!(Self, bottom) as u64,
             join: offset_of!(Self, join) as u64,
             id: offset_of!(Self, id) as u64,
@@ -163,7 +160,6 @@ impl Header {
             class,
             dress: Cell::new(Dress::FIRST.unstarted()),
             context: UnsafeCell::new(None),
-            exit: Cell::new(ptr::null()),
             bottom: Cell::new(0),
             core: AtomicU32::new(0),
             token: AtomicU32::new(0),
@@ -216,28 +212,30 @@ impl Header {
         self.rare()?.birth.take()
     }
 
-    /// Whether its first run has begun, for who holds the `Runnable`.
-    #[cfg(not(sylvan_loom))]
-    #[inline]
-    pub(crate) fn has_run(&self) -> bool {
-        !self.exit.get().is_null()
+    /// What switches to the task, and off it.
+    ///
+    /// # Safety
+    ///
+    /// The task has started, and the caller has the `Runnable` or is the task itself.
+    #[inline(always)]
+    pub(crate) unsafe fn context(&self) -> &Context {
+        // SAFETY: it was put there before the first run, and is taken out after the last one.
+        unsafe { (*self.context.get()).as_ref().unwrap_unchecked() }
     }
 
-    /// The way off the task's stack, for the task itself.
-    #[inline]
-    pub(crate) fn exit(&self) -> &Exit {
-        // SAFETY: set on this very stack by `start`, which has not returned: it calls whatever calls
-        // this.
-        unsafe { &*self.exit.get() }
+    /// Ends this run of the task; the task itself calls this, and goes on when it runs again.
+    #[inline(always)]
+    pub(crate) fn suspend(&self, why: Switch) {
+        // SAFETY: the caller is the task, on its own stack.
+        unsafe { self.context().suspend(why) };
     }
 
-    /// What a context runs: the whole life of the task, on its own stack.
+    /// The whole life of the task, on its own stack.
     ///
     /// # Safety
     ///
     /// Called once, on the task's stack, before anything else there.
-    pub(crate) unsafe fn start(&self, exit: &Exit) {
-        self.exit.set(exit);
+    pub(crate) unsafe fn live(&self) {
         // SAFETY: the header is the first part of the allocation that the table was made for.
         unsafe { (self.vtable.run)(NonNull::from(self)) };
     }
@@ -285,15 +283,15 @@ impl Runnable {
         self.0
     }
 
-    /// The context to run; `None` before the first run.
-    pub(crate) fn context(&mut self) -> &mut Option<Context> {
+    /// The place of the context; `None` before the first run.
+    pub(crate) fn context_mut(&mut self) -> &mut Option<Context> {
         // SAFETY: the context belongs to whoever holds the `Runnable`, which is borrowed uniquely.
         unsafe { &mut *self.0.as_ref().context.get() }
     }
 
     /// Whether it has a context.
     pub(crate) fn has_started(&mut self) -> bool {
-        self.context().is_some()
+        self.context_mut().is_some()
     }
 
     /// Hands the task to its scheduler.

@@ -7,7 +7,7 @@ use loom::thread::{JoinHandle, Thread};
 use crate::primitive::{AtomicU32, Cell, Ordering};
 use crate::scheduler::idle::Asleep;
 use crate::task::{Header, Runnable, VTable};
-use context::Exit;
+use context::Context;
 use sys::futex;
 
 /// A green thread: one of loom's, whose worker and core are its own.
@@ -30,8 +30,11 @@ pub(crate) fn spawn_green(main: impl FnOnce() + 'static) -> JoinHandle<()> {
             main: Cell::new(Some(Box::new(main))),
         };
         current::set_green(&green.header);
+        // SAFETY: it is not scheduled yet.
+        let mut runnable = unsafe { Runnable::from_raw(NonNull::from(&green.header)) };
+        *runnable.context_mut() = Some(Context(&raw const green));
         // SAFETY: once, and nothing else is on this stack.
-        unsafe { green.header.start(&Exit(&raw const green)) };
+        unsafe { green.header.live() };
     })
 }
 
@@ -135,20 +138,21 @@ pub(crate) fn attendant(_: Option<u32>) -> Option<u32> {
 pub(crate) mod context {
     use super::Green;
 
-    #[derive(Debug)]
-    pub(crate) struct Context;
-
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Switch {
         Parked,
     }
 
     #[derive(Debug)]
-    pub(crate) struct Exit(pub(super) *const Green);
+    pub(crate) struct Context(pub(super) *const Green);
 
-    impl Exit {
+    impl Context {
         /// What the worker does when its task has switched off.
-        pub(crate) fn suspend(&self, _: Switch) {
+        ///
+        /// # Safety
+        ///
+        /// None is needed here.
+        pub(crate) unsafe fn suspend(&self, _: Switch) {
             // SAFETY: the thread itself asks.
             let green = unsafe { &*self.0 };
             green.has_right.set(false);

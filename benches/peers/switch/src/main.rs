@@ -1,7 +1,7 @@
 //! What a yield costs where nobody decides who is next: coroutines of corosensei, resumed in turn.
 //!
-//! This is the switch that the runtime stands on, without its queue, its state word, its
-//! thread-locals and its look at timers and events. One operation is a resume and a suspend.
+//! A switch alone, without a queue, a state word, thread-locals of a thread's own and a look at timers and events.
+//! One operation is a resume and a suspend.
 
 use corosensei::Coroutine;
 
