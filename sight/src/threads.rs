@@ -13,7 +13,7 @@
 //! A thread that has not started is in no queue while it goes from one to another, or to its stack: for as long as
 //! the worker that has it in its hands waits for a processor. And a look that has seen the one place may come to the
 //! other too early. But it is known how many there are: as many as were spawned, without those that have ended. So
-//! where fewer are found of those that were there when the look began, it looks again, for a while at most.
+//! where fewer are found of those that were there when the look began, it looks again, for a second at most.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -112,7 +112,7 @@ pub struct Worker {
 }
 
 /// Finds the green threads, in the order of their numbers: all that there were when the look began, unless the process
-/// does not come to give one of them its place for a tenth of a second.
+/// does not come to give one of them its place for a second.
 ///
 /// # Errors
 ///
@@ -264,7 +264,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
 
     fn threads(&self) -> Result<Vec<Thread>, Unreadable> {
         const MOMENT: Duration = Duration::from_millis(1);
-        const PATIENCE: Duration = Duration::from_millis(100);
+        const PATIENCE: Duration = Duration::from_secs(1);
         let begin = Instant::now();
         let mut found = self.found()?;
         while self.is_any_missing(&found)? && begin.elapsed() < PATIENCE && self.memory.wait(MOMENT)
@@ -602,6 +602,7 @@ impl CoreCopy {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::thread;
 
     use super::*;
     use crate::memory::Copied;
@@ -621,7 +622,8 @@ mod tests {
             Ok(())
         }
 
-        fn wait(&self, _: Duration) -> bool {
+        fn wait(&self, moment: Duration) -> bool {
+            thread::sleep(moment);
             self.moments_left.set(self.moments_left.get().saturating_sub(1));
             true
         }
