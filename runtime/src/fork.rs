@@ -48,7 +48,7 @@
 //!
 //! libc takes the worker's stack for that of a thread that is gone, where the worker's thread-locals
 //! are not those that the fork was called with (the own mode). It is taken out of those that libc will
-//! use again: the kernel still writes to it (`rseq`), and a backtrace leads there.
+//! use again: the kernel still writes to it (`rseq`).
 //!
 //! # What does not come by here
 //!

@@ -2,8 +2,8 @@
 //!
 //! In a child of a fork glibc takes each block but the caller's for one of a thread that is gone, and
 //! its stack for one that the next thread may have. The caller's is the green thread's. But its OS thread
-//! goes on in the child: what is on its stack may be looked at, and the kernel writes the number of the
-//! processor to its `rseq` area. So it is taken out of the list that glibc has put it in.
+//! goes on in the child, and the kernel writes the number of the processor to its `rseq` area, which is on its
+//! stack. So it is taken out of the list that glibc has put it in.
 //!
 //! Which block it is the number of the OS thread says (`homes`), which is another one in the child. So it
 //! is asked before.
