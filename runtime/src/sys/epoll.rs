@@ -7,6 +7,10 @@
 //! A wait is an `epoll_pwait2`, whose timeout is in nanoseconds: a `sleep` of 100 µs is to take about
 //! that long. Where there is no such call (before Linux 5.11, in Valgrind) it is an `epoll_pwait`, and
 //! deadlines are late by up to a millisecond.
+//!
+//! The kernel may be late by a thousandth of a timeout, and by a two hundredth in a thread that is nice, up to
+//! 100 ms; a thread of the OS's that sleeps is late by 50 µs at most. So a long wait is ended early by that much, and
+//! the worker, which finds nothing due, waits for the rest (`asked`).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
@@ -25,6 +29,12 @@ const WAKE: u64 = u64::MAX;
 
 /// Whether the kernel has been found to have the older call alone.
 static IN_MILLISECONDS: AtomicBool = AtomicBool::new(false);
+
+/// Timeouts from here on are asked for in parts: a thousandth of it is what a sleep may be late by.
+const LONG: Duration = Duration::from_millis(64);
+
+/// The kernel is late by no more than this.
+const LATE_MAX: Duration = Duration::from_millis(100);
 
 /// What is asked for of the eventfd.
 const WAKE_FLAGS: epoll::EventFlags = epoll::EventFlags::IN.union(epoll::EventFlags::ET);
@@ -227,10 +237,11 @@ impl Poller {
         Ok(epoll::delete(self.epoll(), fd)?)
     }
 
-    /// Waits for events, for at most `timeout` (`None`: without limit). An interrupted wait is an empty
-    /// one.
+    /// Waits for events, for at most `timeout` (`None`: without limit). A wait that is interrupted, or whose timeout is
+    /// long, may end early, and empty.
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         events.0.clear();
+        let timeout = timeout.map(asked);
         let waited = if IN_MILLISECONDS.load(Ordering::Relaxed) {
             self.fill_in_milliseconds(events, timeout)
         } else {
@@ -294,12 +305,42 @@ impl Poller {
     }
 }
 
+/// For how long the kernel is asked to wait at first.
+fn asked(timeout: Duration) -> Duration {
+    if timeout < LONG { timeout } else { timeout - (timeout / 128).min(LATE_MAX) }
+}
+
 impl Drop for Poller {
     /// Of one that was made in vain: the program has not had time for its numbers.
     fn drop(&mut self) {
         for number in self.numbers() {
             // SAFETY: owned, and not used after this.
             unsafe { rustix::io::close(number) };
+        }
+    }
+}
+
+#[cfg(all(test, not(sylvan_loom)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However late the kernel is, no part of a long wait goes beyond the whole; and there are few parts.
+        #[test]
+        fn a_long_wait_is_late_by_less_than_a_short_one(ms in 1_u64..100_000_000, late_by in 200_u32..2_000) {
+            let mut left = Duration::from_millis(ms);
+            for _ in 0..4 {
+                if left < LONG {
+                    prop_assert_eq!(asked(left), left);
+                    return Ok(());
+                }
+                let waited = asked(left) + (asked(left) / late_by).min(LATE_MAX);
+                prop_assert!(waited <= left);
+                left -= waited;
+            }
+            prop_assert!(false, "{left:?} are left of {ms} ms");
         }
     }
 }
