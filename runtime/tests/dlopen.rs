@@ -158,7 +158,7 @@ fn a_library_that_was_built_for_the_static_block_has_a_place_there() {
     };
     let mut threads: Vec<_> = (1..=THREADS / 2).map(spawn).collect();
     sylvan::yield_now();
-    let library = load("static", &["-ftls-model=initial-exec", "-DFILL=256"]);
+    let library = load("static", &["-ftls-model=initial-exec", "-DFILL=136"]);
     functions.set((of_a_byte(library, c"fill"), of_a_byte(library, c"is_filled"))).unwrap();
     threads.extend((THREADS / 2 + 1..=THREADS).map(spawn));
     step(&stage);
