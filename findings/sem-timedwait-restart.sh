@@ -7,8 +7,8 @@
 # What happens: with glibc sem_wait goes on, and sem_timedwait fails with EINTR at the first signal. The kernel
 # restarts a futex wait that has no timeout; one that has a timeout it restarts after a stop only, not after a handler
 # (futex_wait() in kernel/futex/waitsyscalls.c), and glibc hands the error on. With musl both go on: it asks again,
-# unless a handler without SA_RESTART has ever been set. So a profiler's timer or a child's end breaks off a wait for a
-# time that glibc's own manual page has restarted, and a program that was tested on one libc meets it on the other.
+# unless a handler without SA_RESTART has ever been set. So a profiler's timer or a child's end breaks off a wait for
+# a time, and a program that was tested on one libc meets it on the other.
 #
 # Seen with: Linux 6.18, x86-64, glibc 2.36, musl 1.2.3 (Debian's musl-tools, fetched here). It needs gcc.
 set -euo pipefail
