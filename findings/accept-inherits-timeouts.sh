@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 #
-# Expected: accept(2) (man-pages 6.03): the new socket "does not inherit file status flags such as O_NONBLOCK" from the
-# listener; of timeouts it is silent, and socket(7) has SO_RCVTIMEO for accept(2) too, so that is how one has a blocking
-# accept end after a while. One would take it for the listener's own.
+# Expected: accept(2) (man-pages 6.03): the new socket "does not inherit file status flags such as O_NONBLOCK" from
+# the listener; of timeouts it is silent, and socket(7) has SO_RCVTIMEO for accept(2) too, so that is how one has a
+# blocking accept end after a while. One would take it for the listener's own.
 #
 # What happens: over TCP each connection gets the listener's timeouts, and a server that lets its accept time out
-# finds that reads of its connections do so as well. They get what the listener had when they were established, not when
-# they were accepted: a connection that was in the queue before the timeout was set has none. On a Unix
-# listener the same setting is the accept's alone.
+# finds that reads of its connections do so as well. They get what the listener had when they were established, not
+# when they were accepted: a connection that was in the queue before the timeout was set has none. On a Unix listener
+# the same setting is the accept's alone.
 #
 # Seen with: Linux 6.18; python3's socket module.
 set -euo pipefail

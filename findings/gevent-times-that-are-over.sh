@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 #
-# Expected: gevent (26.9.0) documents spawn_later: the function is scheduled to run "seconds" later; and the timeout of
-# joinall and wait: the greatest number of seconds that one waits. gevent.sleep, Timeout and the timeouts of sockets once
-# counted from the time at which the loop had last woken, which is early where a greenlet has computed since; that was
-# found and mended (https://github.com/gevent/gevent/issues/97, https://github.com/gevent/gevent/pull/1228).
+# Expected: gevent (26.9.0) documents spawn_later: the function is scheduled to run "seconds" later; and the timeout
+# of joinall and wait: the greatest number of seconds that one waits. gevent.sleep, Timeout and the timeouts of
+# sockets once counted from the time at which the loop had last woken, which is early where a greenlet has computed
+# since; that was found and mended (https://github.com/gevent/gevent/issues/97,
+# https://github.com/gevent/gevent/pull/1228).
 #
 # What happens: these three were left out. A greenlet that an event has woken and that computes for half a second then
-# runs what spawn_later(0.3) was given at once, and joinall and wait with a timeout of 0.3 s do not wait at all. So a retry
-# comes without a pause, and greenlets are taken for late that have had no time, where a program is busiest. Their
-# timers are started by the loop's cached time (Greenlet.start_later in greenlet.py, iwait in _hub_primitives.py);
-# the others ask for a new one. After sleep(0) it is right, for that does not wait for an event. eventlet's
-# spawn_after takes its time.
+# runs what spawn_later(0.3) was given at once, and joinall and wait with a timeout of 0.3 s do not wait at all. So a
+# retry comes without a pause, and greenlets are taken for late that have had no time, where a program is busiest.
+# Their timers are started by the loop's cached time (Greenlet.start_later in greenlet.py, iwait in
+# _hub_primitives.py); the others ask for a new one. After sleep(0) it is right, for that does not wait for an event.
+# eventlet's spawn_after takes its time.
 #
 # Seen with: Linux 6.18, Python 3.11, gevent 26.9.0 with its usual loop (libev), eventlet 0.41.3 (installed here from
 # PyPI).

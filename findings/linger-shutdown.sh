@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
-# Expected: SO_LINGER in socket(7) (man-pages 6.03): "a close(2) or shutdown(2) will not return until all queued messages
-# for the socket have been successfully sent or the linger timeout has been reached". So a thread that shuts down
-# writing knows on return that all was sent, or that its time was up, and can still read the answer. Of sockets that do
-# not block that page is silent; nothing that one calls on them waits.
+# Expected: SO_LINGER in socket(7) (man-pages 6.03): "a close(2) or shutdown(2) will not return until all queued
+# messages for the socket have been successfully sent or the linger timeout has been reached". So a thread that shuts
+# down writing knows on return that all was sent, or that its time was up, and can still read the answer. Of sockets
+# that do not block that page is silent; nothing that one calls on them waits.
 #
 # What happens: the other way round. shutdown returns at once, whatever is queued: the time is looked at in close only
 # (inet_release() in net/ipv4/af_inet.c). And close waits for it on a socket with O_NONBLOCK as on any other: an event

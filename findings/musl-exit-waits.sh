@@ -5,10 +5,10 @@
 #
 # What happens with musl: exit() waits for that getchar(). It flushes each stream under the stream's lock, which a
 # reader has for as long as it reads, and puts an unread rest of the input back in the same way (__stdio_exit() in
-# src/stdio/__stdio_exit.c). The process is there until a line comes, its handlers of atexit long done, and SIGTERM does
-# not get it further if what it asks for is an exit. With fflush(NULL), for all streams, it is the other way round: glibc
-# waits for the reader, musl passes over standard input. Who reads standard input in a thread of its own, and is to
-# run on both, reads by read(2).
+# src/stdio/__stdio_exit.c). The process is there until a line comes, its handlers of atexit long done, and SIGTERM
+# does not get it further if what it asks for is an exit. With fflush(NULL), for all streams, it is the other way
+# round: glibc waits for the reader, musl passes over standard input. Who reads standard input in a thread of its own,
+# and is to run on both, reads by read(2).
 #
 # Here a line comes after two seconds.
 #

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 #
-# Expected: nix (0.30.1) documents waitpid as POSIX's, with a WaitStatus for each way in which a child's state changes,
-# Signaled "killed by the given signal" among them. An error means that nothing was waited for: the child is still there.
+# Expected: nix (0.30.1) documents waitpid as POSIX's, with a WaitStatus for each way in which a child's state
+# changes, Signaled "killed by the given signal" among them. An error means that nothing was waited for: the child is
+# still there.
 #
 # What happens: waitpid asks the kernel, which hands the child over, and only then looks the signal up in an enum that
-# knows the 31 classic ones (WaitStatus::from_raw). A child that a real-time signal has killed is EINVAL, and it is gone:
-# the next waitpid says ECHILD, and its status is lost. In a tracer the same happens to each stop by such a
-# signal: it is told EINVAL, not which thread has stopped, and that thread stays stopped. glibc and musl send
-# signals 32 to 34 to all threads for pthread_cancel, timers and setuid, so a traced program need not use any of its own.
-# Known as lack of real-time signals (https://github.com/nix-rust/nix/issues/495), and what it does to a
-# tracer (https://github.com/kxxt/tracexec/issues/36); the documentation of waitpid is silent. waitid is the same; std's
+# knows the 31 classic ones (WaitStatus::from_raw). A child that a real-time signal has killed is EINVAL, and it is
+# gone: the next waitpid says ECHILD, and its status is lost. In a tracer the same happens to each stop by such a
+# signal: it is told EINVAL, not which thread has stopped, and that thread stays stopped. glibc and musl send signals
+# 32 to 34 to all threads for pthread_cancel, timers and setuid, so a traced program need not use any of its own.
+# Known as lack of real-time signals (https://github.com/nix-rust/nix/issues/495), and what it does to a tracer
+# (https://github.com/kxxt/tracexec/issues/36); the documentation of waitpid is silent. waitid is the same; std's
 # Child::wait and libc's waitpid tell the number.
 #
 # Here a tracer's child starts a second thread and calls setuid to be who it is.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
-# Expected: PR_SET_TIMERSLACK in prctl(2) (man-pages 6.03): timeouts of select, poll, epoll_wait, nanosleep and futex alike
-# "may be up to the specified number of nanoseconds late", by default 50 microseconds, and a thread can say less. poll(2)
-# knows of the clock's granularity and of delays of scheduling besides.
+# Expected: PR_SET_TIMERSLACK in prctl(2) (man-pages 6.03): timeouts of select, poll, epoll_wait, nanosleep and futex
+# alike "may be up to the specified number of nanoseconds late", by default 50 microseconds, and a thread can say
+# less. poll(2) knows of the clock's granularity and of delays of scheduling besides.
 #
 # What happens: that holds for nanosleep. select, poll and epoll_wait, ppoll and epoll_pwait2 with their nanoseconds
 # too, may be late by a thousandth of the timeout, and by a two hundredth in a thread that is nice, up to 100 ms

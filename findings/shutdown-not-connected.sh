@@ -5,10 +5,11 @@
 #
 # What happens: the call fails, and has been done. A TCP socket that is shut down before it is connected says
 # ENOTCONN, and connects after that without an error. But its sends fail with EPIPE, though its peer has been told no
-# end; or, if it was shut down for reading, it reads the end at once, with the peer still there. A UDP socket says ENOTCONN, and who waits in recv on it is woken and told 0
-# bytes from nobody; from then on the socket receives as before. inet_shutdown() in net/ipv4/af_inet.c sets its marks
-# on sockets that are not connected, for the sake of those who wait, and reports the error all the same.
-# A server that shuts its sockets down and goes by the error takes a woken UDP thread's 0 bytes for a datagram.
+# end; or, if it was shut down for reading, it reads the end at once, with the peer still there. A UDP socket says
+# ENOTCONN, and who waits in recv on it is woken and told 0 bytes from nobody; from then on the socket receives as
+# before. inet_shutdown() in net/ipv4/af_inet.c sets its marks on sockets that are not connected, for the sake of
+# those who wait, and reports the error all the same. A server that shuts its sockets down and goes by the error takes
+# a woken UDP thread's 0 bytes for a datagram.
 #
 # Seen with: Linux 6.18, IPv4; python3's socket module.
 set -euo pipefail

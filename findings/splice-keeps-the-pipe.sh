@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
 # Expected: pipe(7) (man-pages 6.03): reading a pipe blocks if it is empty, and with O_NONBLOCK not even then.
-# splice(2) says of SPLICE_F_NONBLOCK that splice may block for the other file, and nothing of anybody else.
-# A proxy that has one thread splice from a socket into a pipe, and another one from the pipe into a socket, works as with
+# splice(2) says of SPLICE_F_NONBLOCK that splice may block for the other file, and nothing of anybody else. A proxy
+# that has one thread splice from a socket into a pipe, and another one from the pipe into a socket, works as with
 # read and write: what is in the pipe goes on.
 #
 # What happens: a splice into a pipe waits for its socket with the pipe locked (splice_file_to_pipe() in

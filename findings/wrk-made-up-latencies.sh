@@ -4,13 +4,14 @@
 # "detailed latency statistics", and its SCRIPTING file has a script's done() get the least, the greatest and the mean
 # "value seen".
 #
-# What happens: before it prints, wrk adds latencies that nobody has seen, and nothing that it prints says so. For each
-# request that took more than twice the mean time between two of a connection it adds a row of others, one for each
-# such time that passed meanwhile, as if they had waited with it (stats_correct in src/stats.c). The list of changes
-# mentions a correction of coordinated omission, its author explains it so in https://github.com/wg/wrk/issues/326, and
-# https://github.com/wg/wrk/issues/485 has doubts. Here one request of a thousand or more takes a second; one in ten is
-# said to take 0.1 s and more, and the mean is many times the real one. Who compares two servers by it compares their
-# longest pauses. The number of requests, and that per second, are what they were.
+# What happens: before it prints, wrk adds latencies that nobody has seen, and nothing that it prints says so. For
+# each request that took more than twice the mean time between two of a connection it adds a row of others, one for
+# each such time that passed meanwhile, as if they had waited with it (stats_correct in src/stats.c). The list of
+# changes mentions a correction of coordinated omission, its author explains it so in
+# https://github.com/wg/wrk/issues/326, and https://github.com/wg/wrk/issues/485 has doubts. Here one request of a
+# thousand or more takes a second; one in ten is said to take 0.1 s and more, and the mean is many times the real one.
+# Who compares two servers by it compares their longest pauses. The number of requests, and that per second, are what
+# they were.
 #
 # Seen with: wrk 4.1.0-3+b2 of Debian 12 (fetched here with the libraries that it needs), Linux 6.18, x86-64.
 set -euo pipefail
