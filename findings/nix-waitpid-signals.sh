@@ -32,8 +32,8 @@ nix = { version = "=0.30.1", features = ["process", "ptrace", "signal"] }
 TOML
 cat >"$work/src/main.rs" <<'RUST'
 use std::error::Error;
-use std::process::{Command, Stdio};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::ptrace;
