@@ -44,6 +44,16 @@ impl<T: Linked> Ring<T> {
         Self { first: ptr::null() }
     }
 
+    /// The ring whose first element this is; null if it is empty.
+    pub(crate) fn at(first: *const T) -> Self {
+        Self { first }
+    }
+
+    /// What it is found by again: see `at`.
+    pub(crate) fn into_first(self) -> *const T {
+        self.first
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_null()
     }
@@ -56,6 +66,18 @@ impl<T: Linked> Ring<T> {
     pub(crate) fn after(&self, element: &T) -> Option<NonNull<T>> {
         let next = element.links().next.get();
         if ptr::eq(next, self.first) { None } else { NonNull::new(next.cast_mut()) }
+    }
+
+    /// How many elements it has: goes through all of them.
+    pub(crate) fn len(&self) -> u32 {
+        let mut n = 0;
+        let mut at = self.first();
+        while let Some(element) = at {
+            n += 1;
+            // SAFETY: elements of a ring are alive, as whoever pushed them promised.
+            at = self.after(unsafe { element.as_ref() });
+        }
+        n
     }
 
     pub(crate) fn last(&self) -> Option<NonNull<T>> {

@@ -45,7 +45,7 @@ use super::call::{Call, Interest};
 use super::family::Family;
 use super::options::Options;
 use super::readiness::{News, Seen, Side};
-use super::waiter::{End, Outside, Waiter, schedule};
+use super::waiter::{End, EntryWaiter, Outside, Waiters, schedule};
 use crate::lock::{Guard, Lock};
 use crate::park::{self, Interrupt};
 use crate::primitive::{AtomicU32, Ordering};
@@ -60,9 +60,8 @@ use crate::task::list::List;
 pub(crate) struct Entry {
     read: Side,
     write: Side,
-    /// How many wait, to be read without the lock.
-    n_readers: AtomicU32,
-    n_writers: AtomicU32,
+    readers: Waiters,
+    writers: Waiters,
     /// What is known of the number: see `number`.
     about: AtomicU32,
     state: Lock<State>,
@@ -80,8 +79,6 @@ struct State {
     last_turn: u64,
     /// When the bell rings at the latest: see `deadline`.
     rings_ns: u64,
-    readers: Ring<Waiter>,
-    writers: Ring<Waiter>,
 }
 
 /// The descriptor and generation that an event carries.
@@ -112,16 +109,16 @@ impl Home {
 impl Entry {
     /// Where the readers and the writers are.
     pub(super) const WAITERS_AT: [usize; 2] = [
-        offset_of!(Self, state) + Lock::<State>::VALUE_AT + offset_of!(State, readers),
-        offset_of!(Self, state) + Lock::<State>::VALUE_AT + offset_of!(State, writers),
+        offset_of!(Self, readers) + Waiters::FIRST_AT,
+        offset_of!(Self, writers) + Waiters::FIRST_AT,
     ];
 
     pub(crate) fn new() -> Self {
         Self {
             read: Side::new(),
             write: Side::new(),
-            n_readers: AtomicU32::new(0),
-            n_writers: AtomicU32::new(0),
+            readers: Waiters::new(),
+            writers: Waiters::new(),
             about: AtomicU32::new(0),
             state: Lock::new(State {
                 registered: None,
@@ -130,8 +127,6 @@ impl Entry {
                 options: Options::new(),
                 last_turn: 0,
                 rings_ns: Call::NEVER,
-                readers: Ring::new(),
-                writers: Ring::new(),
             }),
         }
     }
@@ -143,19 +138,29 @@ impl Entry {
         }
     }
 
-    /// How many wait for a direction.
-    fn n_waiting(&self, interest: Interest) -> &AtomicU32 {
+    /// Those who wait for a direction. `_state` says that the caller holds the lock, under which they change.
+    #[inline]
+    fn with_waiters<T>(
+        &self,
+        _state: &mut State,
+        interest: Interest,
+        f: impl FnOnce(&mut Ring<EntryWaiter>) -> T,
+    ) -> T {
+        self.waiters(interest).with(f)
+    }
+
+    /// The same, to be looked at without the lock.
+    #[inline]
+    fn waiters(&self, interest: Interest) -> &Waiters {
         match interest {
-            Interest::Read => &self.n_readers,
-            Interest::Write => &self.n_writers,
+            Interest::Read => &self.readers,
+            Interest::Write => &self.writers,
         }
     }
 
-    /// One more, or one less, waits. Under the lock, so that no atomic addition is needed.
-    fn count_waiting(&self, interest: Interest, change: i32) {
-        let counter = self.n_waiting(interest);
-        let n = counter.load(Ordering::Relaxed);
-        counter.store(n.wrapping_add_signed(change), Ordering::Relaxed);
+    /// Whether anybody waits, in either direction.
+    fn is_awaited(&self) -> bool {
+        !self.readers.is_empty() || !self.writers.is_empty()
     }
 
     /// What is known of a direction.
@@ -173,7 +178,7 @@ impl Entry {
     /// Wakes the next waiter of a direction, if there is one: something may be left for it.
     #[inline]
     pub(crate) fn pass_on(&self, interest: Interest) {
-        if self.n_waiting(interest).load(Ordering::Relaxed) != 0 {
+        if !self.waiters(interest).is_empty() {
             self.wake_next(interest);
         }
     }
@@ -309,10 +314,9 @@ impl Entry {
         if is_first_wait {
             call.turn = state.take_turn();
         }
-        let waiter = Waiter::green(task, call.turn, call.deadline_ns);
+        let waiter = EntryWaiter::green(task, call.turn, call.deadline_ns);
         // SAFETY: the waiter is new and stays in this frame, which ends after it was taken out.
-        unsafe { state.enqueue(interest, &waiter, is_first_wait) };
-        self.count_waiting(interest, 1);
+        unsafe { self.enqueue(&mut state, interest, &waiter, is_first_wait) };
         let wakes = latest_ns < state.rings_ns
             && bell(fd).is_some_and(|bell| state.set_bell(bell, core, call.deadline_ns));
         drop(state);
@@ -362,10 +366,9 @@ impl Entry {
             Some(home) if home.core() != core => self.move_to(&mut state, core, fd, home),
             _ => {}
         }
-        let waiter = Waiter::outside(state.take_turn());
+        let waiter = EntryWaiter::outside(state.take_turn());
         // SAFETY: as in `park`.
-        unsafe { state.enqueue(interest, &waiter, true) };
-        self.count_waiting(interest, 1);
+        unsafe { self.enqueue(&mut state, interest, &waiter, true) };
         drop(state);
         if waiter.wait_outside(patience) {
             call.heir = waiter.heir();
@@ -374,8 +377,7 @@ impl Entry {
         let mut state = self.state.lock();
         if !waiter.is_woken() {
             // SAFETY: not woken, hence still queued.
-            unsafe { state.queue(interest).remove(&waiter) };
-            self.count_waiting(interest, -1);
+            unsafe { self.dequeue(&mut state, interest, &waiter) };
             self.forget_if_unused(&mut state, fd);
             return Some(false);
         }
@@ -385,7 +387,7 @@ impl Entry {
 
     /// Where nobody waits for it by the event loop the descriptor is not to wake a core.
     fn forget_if_unused(&self, state: &mut State, fd: BorrowedFd<'_>) {
-        if !state.readers.is_empty() || !state.writers.is_empty() {
+        if self.is_awaited() {
             return;
         }
         if let Some(home) = state.registered.take() {
@@ -413,7 +415,7 @@ impl Entry {
         &self,
         task: &Header,
         interest: Interest,
-        waiter: &Waiter,
+        waiter: &EntryWaiter,
         interrupt: &Interrupt,
     ) -> End {
         let is_woken = || waiter.is_woken();
@@ -423,8 +425,7 @@ impl Entry {
         park::settle(task);
         waiter.end().unwrap_or_else(|| {
             // SAFETY: not woken, hence still queued.
-            unsafe { state.queue(interest).remove(waiter) };
-            self.count_waiting(interest, -1);
+            unsafe { self.dequeue(&mut state, interest, waiter) };
             End::Interrupted
         })
     }
@@ -501,12 +502,51 @@ impl Entry {
         outside: &mut Outside,
     ) {
         for _ in 0..n {
-            let Some(waiter) = state.queue(interest).pop_front() else { return };
-            self.count_waiting(interest, -1);
+            let first = self.with_waiters(state, interest, Ring::pop_front);
+            let Some(waiter) = first else { return };
             // SAFETY: a queued waiter's frame lasts until it has seen the mark or taken the lock, which is
             // held here.
-            unsafe { Waiter::wake(waiter, ready, outside) };
+            unsafe { EntryWaiter::wake(waiter, ready, outside) };
         }
+    }
+
+    /// Queues a waiter: behind all others, unless it has waited before.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is in no queue, and stays where it is until it has been taken out.
+    #[inline]
+    unsafe fn enqueue(
+        &self,
+        state: &mut State,
+        interest: Interest,
+        waiter: &EntryWaiter,
+        is_first_wait: bool,
+    ) {
+        self.with_waiters(state, interest, |queue| {
+            let mut at = if is_first_wait { None } else { queue.first() };
+            while let Some(other) = at {
+                // SAFETY: waiters in the queue are alive while the entry's lock is held.
+                let other = unsafe { other.as_ref() };
+                if other.turn > waiter.turn {
+                    // SAFETY: the caller's promise; `other` is in this queue.
+                    return unsafe { queue.insert_before(other, waiter) };
+                }
+                at = queue.after(other);
+            }
+            // SAFETY: the caller's promise.
+            unsafe { queue.push_back(waiter) };
+        });
+    }
+
+    /// Takes a waiter out.
+    ///
+    /// # Safety
+    ///
+    /// It is queued for this direction.
+    unsafe fn dequeue(&self, state: &mut State, interest: Interest, waiter: &EntryWaiter) {
+        // SAFETY: the caller's promise.
+        self.with_waiters(state, interest, |queue| unsafe { queue.remove(waiter) });
     }
 }
 
@@ -531,34 +571,6 @@ impl State {
     fn block(&mut self, fd: BorrowedFd<'_>) -> io::Result<bool> {
         self.with_options(|options| options.learn(fd))?;
         Ok(self.options.block())
-    }
-
-    fn queue(&mut self, interest: Interest) -> &mut Ring<Waiter> {
-        match interest {
-            Interest::Read => &mut self.readers,
-            Interest::Write => &mut self.writers,
-        }
-    }
-
-    /// Queues a waiter: behind all others, unless it has waited before.
-    ///
-    /// # Safety
-    ///
-    /// The waiter is in no queue, and stays where it is until it has been taken out.
-    unsafe fn enqueue(&mut self, interest: Interest, waiter: &Waiter, is_first_wait: bool) {
-        let queue = self.queue(interest);
-        let mut at = if is_first_wait { None } else { queue.first() };
-        while let Some(other) = at {
-            // SAFETY: waiters in the queue are alive while the entry's lock is held.
-            let other = unsafe { other.as_ref() };
-            if other.turn > waiter.turn {
-                // SAFETY: the caller's promise; `other` is in this queue.
-                return unsafe { queue.insert_before(other, waiter) };
-            }
-            at = queue.after(other);
-        }
-        // SAFETY: the caller's promise.
-        unsafe { queue.push_back(waiter) };
     }
 }
 

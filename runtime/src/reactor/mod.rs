@@ -40,7 +40,7 @@ pub use options::Origin;
 pub(crate) use options::note_setting_of_unknown;
 pub(crate) use readiness::Seen;
 /// Of who waits for a descriptor.
-pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::Waiter::LAYOUT;
+pub(crate) const WAITER: sylvan_sight::table::EntryWaiter = waiter::EntryWaiter::LAYOUT;
 use table::bell;
 pub(crate) use table::{
     disown, each_known, entry, entry_or_disowned, inherited, known, known_or, known_or_disowned,

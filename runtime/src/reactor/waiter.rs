@@ -14,12 +14,39 @@ use std::time::Duration;
 use sylvan_sight::table;
 
 use crate::clock;
-use crate::primitive::{AtomicU32, Ordering};
-use crate::ring::{Linked, Links};
+use crate::primitive::{AtomicPtr, AtomicU32, Ordering};
+use crate::ring::{Linked, Links, Ring};
 use crate::scheduler;
 use crate::sys::{cache, futex};
 use crate::task::list::List;
 use crate::task::{Header, Runnable};
+
+/// Those who wait for a direction, oldest first. They change under the entry's lock; whether there are any can be
+/// seen without it.
+pub(super) struct Waiters(AtomicPtr<EntryWaiter>);
+
+impl Waiters {
+    pub(super) const FIRST_AT: usize = offset_of!(Self, 0);
+
+    pub(super) fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        // Orders nothing: who queues up looks once more, under the lock.
+        self.0.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Has `f` look at them, or change them. For who holds the entry's lock.
+    #[inline]
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Ring<EntryWaiter>) -> T) -> T {
+        let mut ring = Ring::at(self.0.load(Ordering::Relaxed));
+        let result = f(&mut ring);
+        self.0.store(ring.into_first().cast_mut(), Ordering::Relaxed);
+        result
+    }
+}
 
 /// Why a wait has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +64,7 @@ const WOKEN: u32 = 1;
 /// Its time is up.
 const LATE: u32 = 2;
 
-pub(super) struct Waiter {
+pub(super) struct EntryWaiter {
     /// `None`: an OS thread.
     task: Option<NonNull<Header>>,
     mark: AtomicU32,
@@ -47,10 +74,10 @@ pub(super) struct Waiter {
     pub(super) turn: u64,
     /// Until when it waits at most, as far as the entry's bell sees to that; all bits if for ever.
     pub(super) deadline_ns: u64,
-    links: Links<Waiter>,
+    links: Links<EntryWaiter>,
 }
 
-impl Waiter {
+impl EntryWaiter {
     pub(super) fn green(task: &Header, turn: u64, deadline_ns: u64) -> Self {
         let task = Some(NonNull::from(task));
         Self::new(task, turn, deadline_ns)
@@ -172,7 +199,7 @@ impl Waiter {
     }
 }
 
-impl Waiter {
+impl EntryWaiter {
     pub(crate) const LAYOUT: table::EntryWaiter = table::EntryWaiter {
         task: offset_of!(Self, task) as u64,
         deadline_ns: offset_of!(Self, deadline_ns) as u64,
@@ -181,7 +208,7 @@ impl Waiter {
     };
 }
 
-impl Linked for Waiter {
+impl Linked for EntryWaiter {
     fn links(&self) -> &Links<Self> {
         &self.links
     }

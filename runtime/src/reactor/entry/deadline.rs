@@ -66,7 +66,7 @@
 //!
 //! [`LastLook::after`]: crate::clock::LastLook::after
 
-use super::super::waiter::Waiter;
+use super::super::waiter::EntryWaiter;
 use super::super::{Call, Interest, looked};
 use super::{Entry, State};
 use crate::clock;
@@ -106,21 +106,23 @@ impl Entry {
         let mut state = self.state.lock();
         let mut next_ns = Call::NEVER;
         for interest in [Interest::Read, Interest::Write] {
-            let mut at = state.queue(interest).first();
-            while let Some(this) = at {
-                // SAFETY: waiters in the queue are alive while the entry's lock is held.
-                let waiter = unsafe { this.as_ref() };
-                at = state.queue(interest).after(waiter);
-                if waiter.deadline_ns <= now_ns {
-                    // SAFETY: it is in this queue.
-                    unsafe { state.queue(interest).remove(waiter) };
-                    self.count_waiting(interest, -1);
-                    // SAFETY: the lock is held, and it was in the queue.
-                    unsafe { Waiter::tell_late(this, ready) };
-                } else {
-                    next_ns = next_ns.min(waiter.deadline_ns);
+            self.with_waiters(&mut state, interest, |queue| {
+                let mut at = queue.first();
+                while let Some(this) = at {
+                    // SAFETY: waiters in the queue are alive while the entry's lock is held.
+                    let waiter = unsafe { this.as_ref() };
+                    at = queue.after(waiter);
+                    if waiter.deadline_ns <= now_ns {
+                        // SAFETY: it is in this queue, and the lock is held.
+                        unsafe {
+                            queue.remove(waiter);
+                            EntryWaiter::tell_late(this, ready);
+                        }
+                    } else {
+                        next_ns = next_ns.min(waiter.deadline_ns);
+                    }
                 }
-            }
+            });
         }
         if next_ns == Call::NEVER {
             state.rings_ns = Call::NEVER;

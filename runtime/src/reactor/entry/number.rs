@@ -36,10 +36,11 @@ use std::time::Duration;
 use super::super::family::Family;
 use super::super::options::{Options, Origin};
 use super::super::readiness::Seen;
-use super::super::waiter::{Outside, Waiter, schedule, schedule_remote};
+use super::super::waiter::{EntryWaiter, Outside, schedule, schedule_remote};
 use super::super::{Interest, deregister, entry, heir, may_be_copied};
 use super::{Entry, Home, State};
 use crate::primitive::Ordering;
+use crate::ring::Ring;
 use crate::sys::socket;
 use crate::task::list::List;
 
@@ -169,7 +170,7 @@ impl Entry {
             self.distrust();
         }
         self.read.set_marked(marked);
-        if self.n_all_waiting() != 0 {
+        if self.is_awaited() {
             let core = home.filter(|_| adopted).map(Home::core);
             if core.is_none_or(|core| self.register(&mut state, core, fd).is_err()) {
                 self.wake_all(&mut state, 0, &mut ready, &mut outside);
@@ -237,10 +238,8 @@ impl Entry {
 
     /// The descriptor is about to be closed, or its number to mean another file.
     pub(crate) fn detach(&self, fd: BorrowedFd<'_>) {
-        let is_awaited = [Interest::Read, Interest::Write].map(|interest| self.n_waiting(interest));
-        let is_awaited = is_awaited.iter().any(|n| n.load(Ordering::Relaxed) != 0);
         // Before the lock, since it has a number, and so an entry, of its own.
-        let kept = if is_awaited { heir::keep(fd, self) } else { None };
+        let kept = if self.is_awaited() { heir::keep(fd, self) } else { None };
         let (mut ready, mut outside) = (List::new(), Outside::default());
         let mut state = self.state.lock();
         if let Some(home) = state.registered.take() {
@@ -250,7 +249,7 @@ impl Entry {
             deregister(home.core() as usize, known);
         }
         state.family.leave(fd.as_raw_fd());
-        let heir = kept.as_ref().map_or(0, |heir| heir.share(self.n_all_waiting()));
+        let heir = kept.as_ref().map_or(0, |heir| heir.share(self.n_all_waiting(&mut state)));
         self.wake_all(&mut state, heir, &mut ready, &mut outside);
         self.begin(&mut state, true);
         self.set_about(0);
@@ -270,20 +269,20 @@ impl Entry {
         self.forget_if_unused(&mut state, fd);
     }
 
-    /// How many wait, in both directions. Under the lock.
-    fn n_all_waiting(&self) -> u32 {
-        self.n_readers.load(Ordering::Relaxed) + self.n_writers.load(Ordering::Relaxed)
+    /// How many wait, in both directions.
+    fn n_all_waiting(&self, state: &mut State) -> u32 {
+        let mut n = |interest| self.with_waiters(state, interest, |queue| queue.len());
+        n(Interest::Read) + n(Interest::Write)
     }
 
     /// Takes all waiters out; they go on with `heir`, if there is one.
     fn wake_all(&self, state: &mut State, heir: u32, ready: &mut List, outside: &mut Outside) {
         for interest in [Interest::Read, Interest::Write] {
-            while let Some(waiter) = state.queue(interest).pop_front() {
-                self.count_waiting(interest, -1);
+            while let Some(waiter) = self.with_waiters(state, interest, Ring::pop_front) {
                 // SAFETY: as in `wake`, here and below.
                 unsafe { waiter.as_ref() }.set_heir(heir);
                 // SAFETY: the lock is held, by `state`.
-                unsafe { Waiter::wake(waiter, ready, outside) };
+                unsafe { EntryWaiter::wake(waiter, ready, outside) };
             }
         }
     }

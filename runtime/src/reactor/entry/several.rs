@@ -23,7 +23,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use super::super::heir::Heir;
 use super::super::readiness::{News, Seen};
-use super::super::waiter::Waiter;
+use super::super::waiter::EntryWaiter;
 use super::super::{Call, Interest, on_refusal};
 use super::Entry;
 use crate::park::{self, Interrupt, Wait, WaitReason};
@@ -68,7 +68,7 @@ impl<'a> Post<'a> {
     }
 
     /// Queues up, unless there is news; whether it has.
-    fn enlist(&self, task: &Header, waiter: &OnceCell<Waiter>) -> io::Result<bool> {
+    fn enlist(&self, task: &Header, waiter: &OnceCell<EntryWaiter>) -> io::Result<bool> {
         let mut state = self.entry.state.lock();
         self.entry.doubt_registration(&mut state, self.fd);
         if self.entry.side(self.interest).news(self.seen) != News::None {
@@ -80,15 +80,14 @@ impl<'a> Post<'a> {
             return Ok(false);
         }
         let turn = state.take_turn();
-        let waiter = waiter.get_or_init(|| Waiter::green(task, turn, Call::NEVER));
+        let waiter = waiter.get_or_init(|| EntryWaiter::green(task, turn, Call::NEVER));
         // SAFETY: the waiter is new and stays in the frame of `wait`, which ends after `dismiss`.
-        unsafe { state.enqueue(self.interest, waiter, true) };
-        self.entry.count_waiting(self.interest, 1);
+        unsafe { self.entry.enqueue(&mut state, self.interest, waiter, true) };
         Ok(true)
     }
 
     /// Takes a waiter out that was queued.
-    fn dismiss(&self, waiter: &Waiter) {
+    fn dismiss(&self, waiter: &EntryWaiter) {
         let mut state = self.entry.state.lock();
         if waiter.is_woken() {
             drop(state);
@@ -97,8 +96,7 @@ impl<'a> Post<'a> {
             return;
         }
         // SAFETY: not woken, hence still queued.
-        unsafe { state.queue(self.interest).remove(waiter) };
-        self.entry.count_waiting(self.interest, -1);
+        unsafe { self.entry.dequeue(&mut state, self.interest, waiter) };
     }
 }
 
@@ -126,7 +124,7 @@ pub(crate) fn wait(
     let end = match enlisted {
         Ok(()) => {
             let reason = posts().next().map_or(WaitReason::Sleep, |_| WaitReason::Poll);
-            let is_woken = || queued().any(Waiter::is_woken);
+            let is_woken = || queued().any(EntryWaiter::is_woken);
             Ok(park::park_guarded(task, reason, deadline_ns, interrupt, is_woken))
         }
         Err(end) => end,
