@@ -37,7 +37,8 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               section the call of the kernel that it is in
   deadlocks   the numbers of threads that wait for each other in a circle, or one that
               waits for itself
-  orphans     locks whose owner has ended: `address`, `owner`, `waiters`
+  orphans     locks whose owner has ended: `address`, `owner` (null where a lock
+              of libc's does not say which thread that was), `waiters`
 
 A thread is called by its number; one of the system is an object of `os_thread`.
 
@@ -69,7 +70,7 @@ fn json(process: &Process) -> Result<String, Refusal> {
         let ids = |circle: &Vec<Edge>| list(circle.iter().map(|edge| who(edge.who)));
         let orphan = |it: &Orphan| {
             let waiters = list(it.waiters.iter().map(|(waiter, _)| who(*waiter)));
-            let (lock, owner) = (it.lock, who(it.owner));
+            let (lock, owner) = (it.lock, or_null(it.owner.map(who)));
             format!("{{\"address\":{lock},\"owner\":{owner},\"waiters\":{waiters}}}")
         };
         let Deadlocks { circles, orphans } = &account.deadlocks;

@@ -37,6 +37,7 @@ use crate::lock::Guard;
 use crate::park::{WaitReason, wait, wake};
 use crate::primitive::{AtomicU32, Ordering};
 use crate::scheduler;
+use crate::task::Header;
 
 /// A few milliseconds: most calls are over by then.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -70,6 +71,7 @@ pub struct Throttle {
     /// A number, to wait at: it says that somebody may come in, or is to watch.
     changes: AtomicU32,
     patience: Duration,
+    what: Option<WaitReason>,
 }
 
 struct Inside {
@@ -95,7 +97,16 @@ impl Throttle {
             inside: LifeLock::new(Inside::new(), Inside::new),
             changes: AtomicU32::new(0),
             patience,
+            what: None,
         }
+    }
+
+    /// As what those see a thread in such a section who look at the process: [`WaitReason::LookUp`] or
+    /// [`WaitReason::Child`].
+    #[must_use]
+    pub const fn shown_as(mut self, what: WaitReason) -> Self {
+        self.what = Some(what);
+        self
     }
 
     /// As [`blocking()`](crate::blocking()), once there is room. From an ordinary thread this is just a
@@ -105,7 +116,11 @@ impl Throttle {
         let scheduler = scheduler::get();
         let n_workers = scheduler.n_cores().max(2);
         let began = self.enter(n_workers);
-        let _passage = Passage { throttle: self, began, n_workers, life: life::number() };
+        let _passage = Passage { throttle: self, task, began, n_workers, life: life::number() };
+        if let Some(what) = self.what {
+            // Orders nothing, here and below: who looks takes what is there.
+            task.reason.store(what as u8, Ordering::Relaxed);
+        }
         scheduler.blocking(task, f)
     }
 
@@ -200,6 +215,7 @@ impl fmt::Debug for Throttle {
 /// Ends a section when it is dropped, also one that panics.
 struct Passage<'a> {
     throttle: &'a Throttle,
+    task: &'a Header,
     began: Instant,
     n_workers: usize,
     life: u32,
@@ -207,6 +223,9 @@ struct Passage<'a> {
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
+        if self.throttle.what.is_some() {
+            self.task.reason.store(0, Ordering::Relaxed);
+        }
         // A section that forks has begun in the parent.
         if self.life == life::number() {
             self.throttle.leave(self.began, self.n_workers);

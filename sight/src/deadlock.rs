@@ -54,8 +54,8 @@ pub enum What {
 pub struct Orphan {
     /// The lock.
     pub lock: u64,
-    /// Who has it.
-    pub owner: Who,
+    /// Who has it, if it is known which thread that was.
+    pub owner: Option<Who>,
     /// Who waits for it, each with what is the same as long as it is the same wait.
     pub waiters: Vec<(Who, u64)>,
 }
@@ -124,7 +124,7 @@ enum End {
     /// By somebody.
     By { whom: Who, what: What, is_certain: bool },
     /// Not at all: who has the lock has ended.
-    Never { lock: u64, owner: Who },
+    Never { lock: u64, owner: Option<Who> },
 }
 
 /// How a wait ends that has no deadline.
@@ -159,7 +159,7 @@ fn end_of_scope(whom: Who, wait: &Wait) -> End {
 fn end_of_lock(lock: u64, owner: Owner) -> Option<End> {
     match owner {
         Owner::Lives(whom) => Some(End::By { whom, what: What::Lock(lock), is_certain: true }),
-        Owner::Ended(owner) => Some(End::Never { lock, owner: owner? }),
+        Owner::Ended(owner) => Some(End::Never { lock, owner }),
     }
 }
 
@@ -203,6 +203,8 @@ pub fn look<P: Procfs + ?Sized>(process: &P, table: &Table) -> Result<Look, Unre
     let (threads, waits) = owners::look(process, table)?;
     let mut deadlocks = Deadlocks::of(process, table, &threads, &waits);
     deadlocks.circles.retain(|circle| circle.iter().all(|edge| edge.is_certain));
+    // A lock of libc's says no more than that, and another thread may unlock it there.
+    deadlocks.orphans.retain(|orphan| orphan.owner.is_some());
     Ok(Look { threads, waits, deadlocks })
 }
 
@@ -299,7 +301,11 @@ impl Orphan {
             names.push(format!("{} more", n - NAMED_MAX));
         }
         let (names, verb) = (names.join(", "), if n == 1 { "waits" } else { "wait" });
-        format!("deadlock: {names} {verb} for {lock:#x}, held by {}, which has ended", name(*owner))
+        let waits = format!("deadlock: {names} {verb} for {lock:#x}, held by");
+        match owner {
+            Some(owner) => format!("{waits} {}, which has ended", name(*owner)),
+            None => format!("most likely a {waits} a thread that has ended"),
+        }
     }
 }
 

@@ -137,6 +137,8 @@ pub fn words(reason: Reason, address: Option<u64>, detail: Option<Detail>) -> St
         Reason::Blocking => return "a call by another OS thread".to_owned(),
         Reason::Turn => return "a turn to make a call that blocks".to_owned(),
         Reason::Answer => return "another thread's call that asks the same".to_owned(),
+        Reason::LookUp => return "look-up of a name".to_owned(),
+        Reason::Child => return "the start of a child".to_owned(),
         Reason::Start => return "the start of a thread".to_owned(),
         Reason::Signal => return signal(detail),
         reason => reason.text(),

@@ -41,7 +41,7 @@ entry_waiter task deadline_ns next size
 """
 
 # What a parked thread waits for, each at its number.
-REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking semaphore signal poll send start destroy turn answer".split()
+REASONS = "futex sleep park join scope mutex condvar rwlock once barrier channel read write blocking semaphore signal poll send start destroy turn answer look-up child".split()
 
 # The lowest word of state of a thread that has parked, and the unit of since when in that: 2 to this of nanoseconds.
 PARKED, PARKED_SHIFT = 2147483648, 27
@@ -210,6 +210,8 @@ class Thread:
             lease = Record(runtime.lease, task.word("lease"))
             is_blocking = lease.word("word") & runtime.lease["state_bits"] == runtime.lease["blocking"]
             self.state = "blocking" if is_blocking else "running"
+            of_section = REASONS[-2:]
+            self.reason = next((it for it in of_section if is_blocking and task.byte("reason") == REASONS.index(it)), "")
             self.os_thread = lease.half("os_thread")
         else:
             self.state, self.os_thread = "bound", task.half("core")
@@ -235,7 +237,7 @@ class Thread:
     def waits_for(self, descriptors, now_ns):
         """In words, by which descriptors threads wait for, and what the runtime's clock says."""
         if self.os_thread:
-            return "OS thread %d" % self.os_thread
+            return "%sOS thread %d" % (self.reason and self.reason + ", ", self.os_thread)
         words = file_words(descriptors.get(self.task.at, {})) or self.reason
         if now_ns is not None and self.parked_ns is not None:
             words += ", for %.1f s" % (max(now_ns - self.parked_ns, 0) / 1e9)

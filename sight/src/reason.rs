@@ -70,6 +70,10 @@ reasons! {
     Turn = "turn",
     /// Another thread, whose call asks the same.
     Answer = "answer",
+    /// In a blocking section: what looks up a name.
+    LookUp = "look-up",
+    /// In a blocking section: what starts a child.
+    Child = "child",
 }
 
 impl Reason {
@@ -78,6 +82,13 @@ impl Reason {
     pub const fn is_event(self) -> bool {
         use Reason::{Answer, Blocking, Poll, Read, Signal, Sleep, Turn, Write};
         matches!(self, Sleep | Read | Write | Poll | Signal | Blocking | Turn | Answer)
+            || self.is_section()
+    }
+
+    /// Whether it is said of a thread that is in a blocking section, and not of one that is parked.
+    #[must_use]
+    pub const fn is_section(self) -> bool {
+        matches!(self, Self::LookUp | Self::Child)
     }
 
     /// The one of this number.

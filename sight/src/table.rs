@@ -131,7 +131,8 @@ words! {
         next,
         /// 4 bytes, a [`state_word`](crate::state_word).
         state,
-        /// 1 byte, a [`Reason`](crate::Reason).
+        /// 1 byte, a [`Reason`](crate::Reason): of a parked task, or of one in a blocking section, where it says of which
+        /// kind that is.
         reason,
         /// 1 byte: that of its stack. 0 for OS threads.
         class,

@@ -394,7 +394,11 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         };
         let is_off = matches!(state, State::Parked | State::Runnable);
         let is_on_cpu = stack_pointer.is_none();
-        let reason = Reason::of(task.byte(layout.reason)).filter(|_| state == State::Parked);
+        let reason = Reason::of(task.byte(layout.reason)).filter(|reason| match state {
+            State::Parked => !reason.is_section(),
+            State::Blocking => reason.is_section(),
+            _ => false,
+        });
         let os_thread = match state {
             State::Bound => Some(task.half(layout.core)),
             _ => lease.filter(|_| is_on_cpu).map(|lease| lease.os_thread),

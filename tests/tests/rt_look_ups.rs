@@ -52,7 +52,7 @@ tests::on_std_and_in_each_mode! {
         use std::thread::{self, JoinHandle};
         use std::time::{Duration, Instant};
 
-        use super::{ALIVE, N_ALL, N_MOST, N_NOW, SeqCst};
+        use super::{ALIVE, AtomicBool, N_ALL, N_MOST, N_NOW, SeqCst};
 
         fn start(n: usize, name: &'static str) -> Vec<JoinHandle<()>> {
             let look_up = move |i| move || assert!((format!("{name}{i}.test"), 80).to_socket_addrs().is_err());
@@ -116,6 +116,39 @@ tests::on_std_and_in_each_mode! {
             let before = N_ALL.load(SeqCst);
             join(vec![thread::spawn(move || drop(look_up()))]);
             assert_eq!(N_ALL.load(SeqCst), before + 1);
+        });
+    }
+
+    fn a_look_up_is_seen_as_one_and_what_comes_after_it_is_not(process) {
+        // Where they are shared another OS thread makes the call.
+        if process.way() != tests::process::Way::Own {
+            return;
+        }
+        process.passes(|| {
+            let page = || {
+                let mut page = Vec::new();
+                sylvan::dump(&mut page).unwrap();
+                String::from_utf8(page).unwrap()
+            };
+            let is_over = Arc::new(AtomicBool::new(false));
+            let theirs = Arc::clone(&is_over);
+            let asks = thread::spawn(move || {
+                assert!(("dead.test", 80).to_socket_addrs().is_err());
+                sylvan::blocking(|| {
+                    while !theirs.load(SeqCst) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
+            });
+            let (look_up, blocking) = ("  look-up of a name", "  blocking  ");
+            tests::counts::eventually("it is seen", || page().contains(look_up));
+            ALIVE.store(true, SeqCst);
+            tests::counts::eventually("it is another section", || {
+                let page = page();
+                page.contains(blocking) && !page.contains(look_up)
+            });
+            is_over.store(true, SeqCst);
+            asks.join().unwrap();
         });
     }
 

@@ -442,6 +442,10 @@ fn joins_and_locks_of_ended_threads_are_shown_in_a_whole_program() {
     let orphan = format!("mutex {}, held by a thread that has ended", scene.said["orphan"][0]);
     let [.., waits] = line(&said, "waits");
     assert!(waits.starts_with(&orphan), "no {orphan} in\n{said}");
+    let told = format!(" waits for {}, held by a thread that has ended", scene.said["orphan"][0]);
+    let of_orphan = |line: &&str| line.starts_with("most likely a deadlock: ");
+    let mut lines = said.lines().filter(of_orphan);
+    assert!(lines.any(|line| line.ends_with(&told)), "no {told} in\n{said}");
 }
 
 #[test]

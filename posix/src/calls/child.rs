@@ -21,6 +21,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use sylvan::WaitReason;
 use sylvan::contract::io::{Hidden, Interest};
 use sylvan::contract::{Throttle, watch_exit};
 
@@ -29,7 +30,8 @@ use super::Waits;
 /// Forks and executes of this process: each holds an OS thread for as long as the kernel takes, which is
 /// work for a processor. One that lasts longer waits: for the child's own code before it executes, or for
 /// the program's file.
-pub static STARTS: Throttle = Throttle::with_patience(Duration::from_millis(20));
+pub static STARTS: Throttle =
+    Throttle::with_patience(Duration::from_millis(20)).shown_as(WaitReason::Child);
 
 /// Waits until `ask` has found a child: that of which `watch` makes a descriptor, if it makes any. `ask` is
 /// told whether the kernel is to wait.

@@ -14,6 +14,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use sylvan::WaitReason;
 use sylvan::contract::{SingleFlight, Throttle};
 
 cfg_if::cfg_if! {
@@ -52,7 +53,7 @@ cfg_if::cfg_if! {
 }
 
 /// Look-ups of names that are under way.
-pub static LOOK_UPS: Throttle = Throttle::new();
+pub static LOOK_UPS: Throttle = Throttle::new().shown_as(WaitReason::LookUp);
 
 /// Of which family an address is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

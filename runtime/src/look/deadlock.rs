@@ -50,7 +50,7 @@ type Used = BTreeMap<u32, u64>;
 enum Told {
     Circle(Vec<Edge>),
     /// The lock, and who has it.
-    Orphan(u64, Who),
+    Orphan(u64, Option<Who>),
 }
 
 struct Watch {
