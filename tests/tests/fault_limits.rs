@@ -2,8 +2,8 @@
 //! an environment that makes no sense. Each is a clear error, and the process goes on.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -173,15 +173,20 @@ fn os_threads_that_are_not_needed_end(process: &Process) {
         thread::spawn(|| ()).join().unwrap();
         let before = os_threads();
         let fds = descriptors();
+        let all_block = Arc::new((AtomicUsize::new(0), Barrier::new(31)));
         let blocked: Vec<_> = (0..30)
             .map(|_| {
-                thread::spawn(|| {
-                    sylvan::blocking(|| std::thread::sleep(Duration::from_millis(100)));
-                })
+                let all_block = Arc::clone(&all_block);
+                let block = move || {
+                    all_block.0.fetch_add(1, Relaxed);
+                    all_block.1.wait();
+                };
+                thread::spawn(move || sylvan::blocking(block))
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(80));
+        eventually("all block", || all_block.0.load(Relaxed) == 30);
         let during = os_threads();
+        all_block.1.wait();
         blocked.into_iter().for_each(|thread| thread.join().unwrap());
         println!("{before} OS threads, {during} while 30 block");
         assert!(during >= before + 20);
