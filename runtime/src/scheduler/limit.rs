@@ -78,6 +78,10 @@ impl Limit {
         Self { max, n_threads, room: 0, is_met: false, barred_until: None }
     }
 
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
     pub(super) fn n_threads(&self) -> usize {
         self.n_threads
     }

@@ -511,7 +511,8 @@ impl Spares {
     }
 
     fn warn_of_limit(&self, state: Guard<'_, State>) {
-        let (is_barred, n) = (state.limit.is_barred(), state.limit.n_threads());
+        // There may be more by now, for what blocks for long.
+        let (is_barred, n) = (state.limit.is_barred(), state.limit.max());
         drop(state);
         if !is_barred && !self.warned_of_limit.swap(true, Ordering::Relaxed) {
             report::say(format_args!(
