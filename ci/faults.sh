@@ -8,4 +8,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mode=${1:-own}
-SYLVAN_FAULTS=all SYLVAN_TLS=$mode cargo test --package tests --test faults "$mode::"
+# A process plays hundreds of scenes, one after the other, each of which has 15 s: together they have as long as a busy
+# machine takes.
+SYLVAN_FAULTS=all SYLVAN_STRESS_SECONDS=300 SYLVAN_TLS=$mode cargo test --package tests --test faults "$mode::"
