@@ -164,6 +164,12 @@ mod arch {
             ".cfi_startproc",
             ".cfi_undefined rip",
             "pop rdi",
+            // What the last thread had in these is not to come to this one's stack: whoever looks there for what a
+            // thread has (`sight`) would find it.
+            "xor r12d, r12d",
+            "xor r13d, r13d",
+            "xor r14d, r14d",
+            "xor r15d, r15d",
             // A call, but for what the processor would expect back: the function never returns.
             "lea rax, [rip + 2f]",
             "push rax",
@@ -242,6 +248,16 @@ mod arch {
             ".cfi_startproc",
             ".cfi_undefined x30",
             "ldr x0, [sp], #16",
+            // As on x86-64.
+            "mov x20, xzr",
+            "mov x21, xzr",
+            "mov x22, xzr",
+            "mov x23, xzr",
+            "mov x24, xzr",
+            "mov x25, xzr",
+            "mov x26, xzr",
+            "mov x27, xzr",
+            "mov x28, xzr",
             // A call, but for what the processor would expect back: the function never returns.
             "mov x16, x19",
             "adr x30, 2f",
