@@ -32,8 +32,8 @@ pub(super) fn register(stack: Range<usize>) {
         asm!(
             "ror x12, x12, #3",
             "ror x12, x12, #13",
-            "ror x12, x12, #61",
             "ror x12, x12, #51",
+            "ror x12, x12, #61",
             "orr x10, x10, x10",
             in("x4") request.as_ptr(),
             inlateout("x3") 0_usize => _,
