@@ -111,11 +111,17 @@ impl Sections {
 impl Section {
     /// Whether it would be over if its OS thread had a processor.
     fn waits_for_processor(&self, core: &Core, lasts: Duration) -> bool {
-        let used_ns = core.processor_time_ns().zip(self.used_ns).map(|(now, then)| now - then);
-        let computes = used_ns.is_none_or(|used| 2 * u128::from(used) >= lasts.as_nanos());
+        let computes = computed(self.used_ns, core.processor_time_ns(), lasts);
         // The question that costs most comes last.
         !computes && core.worker_waits() == Some(false)
     }
+}
+
+/// Whether an OS thread that had used this of a processor has had one for half of the time since: also where nobody
+/// tells, or tells of another one, to which the core has gone meanwhile.
+fn computed(then_ns: Option<u64>, now_ns: Option<u64>, lasts: Duration) -> bool {
+    let used_ns = now_ns.zip(then_ns).and_then(|(now, then)| now.checked_sub(then));
+    used_ns.is_none_or(|used| 2 * u128::from(used) >= lasts.as_nanos())
 }
 
 /// How long it is until the next look.
@@ -187,6 +193,15 @@ mod tests {
     /// Microseconds until the next look after each that finds this; 0 if sections are to tell.
     fn after(backoff: &mut Backoff, found: &[Found]) -> Vec<u128> {
         found.iter().map(|&found| backoff.after(found).map_or(0, |time| time.as_micros())).collect()
+    }
+
+    #[test]
+    fn who_has_had_no_processor_for_half_of_the_time_has_not_computed() {
+        let lasts = Duration::from_nanos(100);
+        assert!(computed(Some(1_000), Some(1_050), lasts));
+        assert!(!computed(Some(1_000), Some(1_049), lasts));
+        assert!(computed(Some(1_000), None, lasts), "the system does not tell");
+        assert!(computed(Some(1_000), Some(20), lasts), "another thread has the core");
     }
 
     #[test]
