@@ -290,8 +290,10 @@ impl Runnable {
     }
 
     /// Whether it has a context.
-    pub(crate) fn has_started(&mut self) -> bool {
-        self.context_mut().is_some()
+    pub(crate) fn has_started(&self) -> bool {
+        // Shared: the frames of a task that has suspended itself have a reference, too.
+        // SAFETY: whoever holds the `Runnable` alone writes there.
+        unsafe { (*self.0.as_ref().context.get()).is_some() }
     }
 
     /// Hands the task to its scheduler.
