@@ -35,6 +35,10 @@
 //! A stack ends with `begin`, which says that nobody has called it, and by a frame pointer of 0. What is not
 //! caught by the context's function ends the process there. An unwinder that begins at `where it goes on`, with the
 //! stack pointer above what is saved, finds the frame of whoever has switched as the compiler has described it.
+//!
+//! In between, the stack pointer is not where the compiler thinks it is. An unwinder that begins there, in a handler of
+//! a signal, would take some word for an address of code, and look at what is there. So it is told that the stack ends
+//! there (`from_here_nobody_calls`). Where a program is built to abort at panics there may be no tables to say so in.
 
 use std::mem::offset_of;
 
@@ -98,6 +102,38 @@ pub(super) unsafe fn prepare(
     unsafe { (first_stack_pointer(top) as *mut First).write(first) };
 }
 
+/// For unwinders: from here up to `back_here` the stack ends with this frame.
+#[cfg(all(panic = "unwind", not(target_vendor = "apple"), target_arch = "x86_64"))]
+macro_rules! from_here_nobody_calls {
+    () => {
+        ".cfi_remember_state\n.cfi_undefined rip"
+    };
+}
+#[cfg(all(panic = "unwind", not(target_vendor = "apple"), target_arch = "aarch64"))]
+macro_rules! from_here_nobody_calls {
+    () => {
+        ".cfi_remember_state\n.cfi_undefined x30"
+    };
+}
+#[cfg(all(panic = "unwind", not(target_vendor = "apple")))]
+macro_rules! back_here {
+    () => {
+        ".cfi_restore_state"
+    };
+}
+#[cfg(not(all(panic = "unwind", not(target_vendor = "apple"))))]
+macro_rules! from_here_nobody_calls {
+    () => {
+        ""
+    };
+}
+#[cfg(not(all(panic = "unwind", not(target_vendor = "apple"))))]
+macro_rules! back_here {
+    () => {
+        ""
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod arch {
     use std::arch::{asm, naked_asm};
@@ -114,6 +150,7 @@ mod arch {
         // registers but these are said to be lost.
         unsafe {
             asm!(
+                from_here_nobody_calls!(),
                 "push rbx",
                 "push rbp",
                 "lea rax, [rip + 2f]",
@@ -125,6 +162,7 @@ mod arch {
                 "pop rbp",
                 "pop rbx",
                 "jmp rax",
+                back_here!(),
                 "2:",
                 in("rsi") other,
                 inlateout("rdi") value => heard,
@@ -145,11 +183,13 @@ mod arch {
         // SAFETY: who has resumed the context waits for it, as above.
         unsafe {
             asm!(
+                from_here_nobody_calls!(),
                 "mov rsp, [rsi]",
                 "pop rax",
                 "pop rbp",
                 "pop rbx",
                 "jmp rax",
+                back_here!(),
                 in("rsi") other,
                 in("rdi") value,
                 options(noreturn),
@@ -197,6 +237,7 @@ mod arch {
         // registers but these are said to be lost.
         unsafe {
             asm!(
+                from_here_nobody_calls!(),
                 "adr x16, 2f",
                 "stp x16, x29, [sp, #-32]!",
                 "str x19, [sp, #16]",
@@ -207,6 +248,7 @@ mod arch {
                 "ldr x19, [sp, #16]",
                 "ldp x16, x29, [sp], #32",
                 "br x16",
+                back_here!(),
                 "2:",
                 in("x1") other,
                 inlateout("x0") value => heard,
@@ -229,11 +271,13 @@ mod arch {
         // SAFETY: who has resumed the context waits for it, as above.
         unsafe {
             asm!(
+                from_here_nobody_calls!(),
                 "ldr x17, [x1]",
                 "mov sp, x17",
                 "ldr x19, [sp, #16]",
                 "ldp x16, x29, [sp], #32",
                 "br x16",
+                back_here!(),
                 in("x1") other,
                 in("x0") value,
                 options(noreturn),
