@@ -39,6 +39,8 @@
 //! In between, the stack pointer is not where the compiler thinks it is. An unwinder that begins there, in a handler of
 //! a signal, would take some word for an address of code, and look at what is there. So it is told that the stack ends
 //! there (`from_here_nobody_calls`). Where a program is built to abort at panics there may be no tables to say so in.
+//! `where it goes on` is behind an instruction that nobody comes to: debuggers look up what is before an address that
+//! a call returns to.
 
 use std::mem::offset_of;
 
@@ -163,6 +165,7 @@ mod arch {
                 "pop rbx",
                 "jmp rax",
                 back_here!(),
+                "nop",
                 "2:",
                 in("rsi") other,
                 inlateout("rdi") value => heard,
@@ -249,6 +252,7 @@ mod arch {
                 "ldp x16, x29, [sp], #32",
                 "br x16",
                 back_here!(),
+                "nop",
                 "2:",
                 in("x1") other,
                 inlateout("x0") value => heard,
