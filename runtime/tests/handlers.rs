@@ -8,6 +8,7 @@ use std::hint::spin_loop;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -37,7 +38,7 @@ extern "C" fn look(_: c_int) {
 
 #[test]
 fn a_handler_may_look_at_the_stack_at_each_step_of_a_switch() {
-    const LOOKS: usize = 500;
+    const TIME: Duration = Duration::from_secs(1);
     /// The OS thread that they run on, which may become another one.
     static WORKER: AtomicI32 = AtomicI32::new(0);
     static IS_OVER: AtomicBool = AtomicBool::new(false);
@@ -57,9 +58,9 @@ fn a_handler_may_look_at_the_stack_at_each_step_of_a_switch() {
                 while !IS_OVER.load(Ordering::Relaxed) {
                     // SAFETY: asks for a number.
                     WORKER.store(unsafe { libc::gettid() }, Ordering::Relaxed);
-                    // Its first and its last switch are others.
-                    sylvan::spawn(sylvan::thread::yield_now).join().expect("no panic");
-                    sylvan::thread::yield_now();
+                    // First and last switches are others.
+                    let yields = || (0..40).for_each(|_| sylvan::thread::yield_now());
+                    sylvan::spawn(yields).join().expect("no panic");
                 }
             })
         })
@@ -67,7 +68,8 @@ fn a_handler_may_look_at_the_stack_at_each_step_of_a_switch() {
     while WORKER.load(Ordering::Relaxed) == 0 {
         thread::yield_now();
     }
-    for n in 0..LOOKS {
+    let begin = Instant::now();
+    for n in (0..97).cycle().take_while(|_| begin.elapsed() < TIME) {
         let n_before = N_LOOKS.load(Ordering::Relaxed);
         let worker = WORKER.load(Ordering::Relaxed);
         // SAFETY: a signal that has a handler, to an OS thread of this process.
@@ -76,7 +78,7 @@ fn a_handler_may_look_at_the_stack_at_each_step_of_a_switch() {
         while sent == 0 && N_LOOKS.load(Ordering::Relaxed) == n_before {
             thread::yield_now();
         }
-        (0..n % 97).for_each(|_| spin_loop());
+        (0..n).for_each(|_| spin_loop());
     }
     IS_OVER.store(true, Ordering::Relaxed);
     switching.into_iter().for_each(|thread| thread.join().expect("no panic"));
