@@ -141,7 +141,7 @@ fn blocking_sections_hold_nobody_up() {
     has_ended.recv_timeout(LIMIT).expect("it is not held up");
     other.join().unwrap().unwrap();
     all_block.wait();
-    blocking.into_iter().for_each(|thread| drop(thread.join().unwrap()));
+    blocking.into_iter().for_each(|thread| _ = thread.join().unwrap());
 }
 
 #[test]

@@ -571,7 +571,7 @@ fn number_of_os_thread() -> Option<*const libc::pid_t> {
 fn the_stack_below_a_thread_that_has_forked_stays_as_it_is(process: &Process) {
     process.passes(|| {
         let forks = || {
-            let Some(number_at) = number_of_os_thread() else { return None };
+            let number_at = number_of_os_thread()?;
             // SAFETY: the OS thread is there, and in the child its memory is.
             let number = || unsafe { number_at.read_volatile() };
             assert_eq!(number(), rustix::thread::gettid().as_raw_nonzero().get());

@@ -209,7 +209,11 @@ fn a_thread_that_was_spawned_before_is_in_the_dump(process: &Process) {
     static IS_OVER: AtomicBool = AtomicBool::new(false);
     process.passes(|| {
         // A worker that waits for a processor has for long in its hands what it is about to start.
-        let burn = || while !IS_OVER.load(Relaxed) {};
+        let burn = || {
+            while !IS_OVER.load(Relaxed) {
+                std::hint::spin_loop()
+            }
+        };
         let burners: Vec<_> = (0..4).map(|_| std::thread::spawn(burn)).collect();
         let spawns_and_dumps = || {
             let begin = Instant::now();
