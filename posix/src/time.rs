@@ -57,24 +57,13 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
     time: *const timespec,
     left: *mut timespec,
 ) -> c_int {
-    let next = || {
-        // SAFETY: as the caller promises.
-        unsafe {
-            call_next!(
-                clock_nanosleep(clockid_t, c_int, *const timespec, *mut timespec) -> c_int,
-                clock,
-                flags,
-                time,
-                left,
-            )
-        }
-    };
-    if !sylvan::is_green() {
-        return next();
+    let is_green = sylvan::is_green();
+    if is_green {
+        cancel::point();
     }
-    cancel::point();
-    if !deadline::is_clock(clock) {
-        return wait::section(next);
+    if !is_green || !deadline::is_clock(clock) {
+        // SAFETY: as the caller promises.
+        return unsafe { sleep_in_the_kernel(clock, flags, time, left, is_green) };
     }
     let is_absolute = flags & TIMER_ABSTIME != 0;
     // SAFETY: as the caller promises.
@@ -90,6 +79,35 @@ pub unsafe extern "C-unwind" fn clock_nanosleep(
         unsafe { left.write(left_until(until, time)) };
     }
     libc::EINTR
+}
+
+/// For an ordinary thread, and by a clock that the runtime does not have.
+///
+/// # Safety
+///
+/// As for `clock_nanosleep`.
+// Not inlined: a thread that sleeps keeps the frame of its caller, in a page with all else that it has.
+#[inline(never)]
+unsafe fn sleep_in_the_kernel(
+    clock: clockid_t,
+    flags: c_int,
+    time: *const timespec,
+    left: *mut timespec,
+    is_green: bool,
+) -> c_int {
+    let next = || {
+        // SAFETY: as the caller promises.
+        unsafe {
+            call_next!(
+                clock_nanosleep(clockid_t, c_int, *const timespec, *mut timespec) -> c_int,
+                clock,
+                flags,
+                time,
+                left,
+            )
+        }
+    };
+    if is_green { wait::section(next) } else { next() }
 }
 
 /// Sleeps, or parks for good where the time never comes.
