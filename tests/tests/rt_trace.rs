@@ -423,6 +423,22 @@ fn a_process_is_recorded_from_outside_again_and_again() {
 }
 
 #[test]
+fn a_process_is_recorded_also_where_who_asked_before_was_killed() {
+    let busy = Busy::start("SYLVAN_TLS", "own");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let left = folder.join("trace-left");
+    let mut killed = process::Command::new(env!("CARGO_BIN_EXE_look"));
+    killed.args(["trace", &busy.0.id().to_string(), "--seconds", "1000", "-o"]).arg(&left);
+    let mut killed = killed.spawn().unwrap();
+    // So that it most likely records by then.
+    std::thread::sleep(Duration::from_millis(500));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let (_, history) = busy.trace(&["--seconds", "0.3"], &folder.join("trace-after-killed"));
+    assert!(named(&history, "asks").spans.len() > 5, "it has run meanwhile");
+}
+
+#[test]
 fn a_process_that_records_from_its_start_is_looked_at_in_between() {
     let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trace-own-start");
     let busy = Busy::start("SYLVAN_TRACE", &own);

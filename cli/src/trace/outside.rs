@@ -118,8 +118,10 @@ impl Target {
     fn record(&self, lasts: Duration, n_events: u64) -> Result<Recorded, see::Refusal> {
         let begin_ns = monotonic_ns();
         let end_ns = begin_ns + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2);
-        if self.control()?.state != FROM_START {
+        let found = self.control()?;
+        if found.state != FROM_START {
             self.wish(offset_of!(Control, n_events), n_events)?;
+            // Also where it is on: who has asked for that may have been ended before the time was over.
             self.wish(offset_of!(Control, until_ns), end_ns)?;
         }
         let patience_ns = PATIENCE.as_nanos() as u64;
@@ -143,8 +145,8 @@ impl Target {
             thread::sleep(Duration::from_millis(5));
             control = self.control()?;
         }
-        let has_begun =
-            control.began_ns > 0 && (control.state == FROM_START || control.began_ns >= begin_ns);
+        let was_on = found.state != OFF;
+        let has_begun = control.began_ns > 0 && (was_on || control.began_ns >= begin_ns);
         if !has_begun {
             complain(&format!("note: no run has begun in process {} meanwhile", self.pid));
             control.rings = 0;
