@@ -1,7 +1,8 @@
-//! What cores have done.
+//! What cores have done, and how many threads wait for one.
 
 use crate::copies::Record;
-use crate::table;
+use crate::memory::{Memory, Unreadable};
+use crate::table::{self, Table};
 
 /// What a core has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,4 +67,35 @@ impl Counts {
             n_takes: self.n_takes.wrapping_sub(earlier.n_takes),
         }
     }
+}
+
+/// How many threads wait in the queues that all cores share.
+///
+/// # Errors
+///
+/// If they cannot be read.
+pub fn n_shared<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    n_listed(memory, table, &[table.scheduler.inject, table.scheduler.woken])
+}
+
+/// How many threads, of those whose runs last, wait for an OS thread that runs them without a core.
+///
+/// # Errors
+///
+/// If that cannot be read.
+pub fn n_apart<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
+    n_listed(memory, table, &[table.scheduler.apart])
+}
+
+/// How many threads are in these lists of the scheduler's.
+fn n_listed<M: Memory + ?Sized>(
+    memory: &M,
+    table: &Table,
+    lists: &[u64],
+) -> Result<u64, Unreadable> {
+    let scheduler = memory.word(table.roots.scheduler)?;
+    if scheduler == 0 {
+        return Ok(0);
+    }
+    lists.iter().map(|list| memory.word(scheduler + list + table.list.len)).sum()
 }

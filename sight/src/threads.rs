@@ -19,7 +19,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::copies::{Copies, Record};
-pub use crate::counts::{Counts, Done};
+pub use crate::counts::{Counts, Done, n_apart, n_shared};
 use crate::hash::{HashMap, HashSet};
 use crate::memory::{Memory, Piece, Unreadable};
 use crate::reason::Reason;
@@ -144,35 +144,21 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
     Ok(cores.iter().zip(&owners).zip(0..).map(worker).collect())
 }
 
-/// How many threads wait in the queues that all cores share.
+/// How many stacks cannot be read: where a core file was cut off, or memory is left out there. No thread is found on
+/// these.
 ///
 /// # Errors
 ///
-/// If they cannot be read.
-pub fn n_shared<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
-    n_listed(memory, table, &[table.scheduler.inject, table.scheduler.woken])
-}
-
-/// How many threads, of those whose runs last, wait for an OS thread that runs them without a core.
-///
-/// # Errors
-///
-/// If that cannot be read.
-pub fn n_apart<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<u64, Unreadable> {
-    n_listed(memory, table, &[table.scheduler.apart])
-}
-
-/// How many threads are in these lists of the scheduler's.
-fn n_listed<M: Memory + ?Sized>(
-    memory: &M,
-    table: &Table,
-    lists: &[u64],
-) -> Result<u64, Unreadable> {
-    let scheduler = memory.word(table.roots.scheduler)?;
-    if scheduler == 0 {
+/// If what leads to them cannot be read.
+pub fn n_unreadable<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<usize, Unreadable> {
+    let slots = Look::new(memory, table)?.slots()?;
+    let below = memory.word(table.roots.owner_below)?;
+    if below == 0 {
         return Ok(0);
     }
-    lists.iter().map(|list| memory.word(scheduler + list + table.list.len)).sum()
+    let places: Vec<_> = slots.iter().map(|slot| slot.usable.end - below).collect();
+    let owners = Copies::read(memory, &places, size_of::<u64>() as u64);
+    Ok(owners.iter().filter(Option::is_none).count())
 }
 
 /// How many threads were spawned so far.

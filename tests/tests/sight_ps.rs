@@ -184,6 +184,25 @@ fn a_core_file_is_shown() {
         let other = look(LOOK, &["ps", "--core", core, LOOK]);
         assert_eq!((other.status, other.stderr.lines().count()), (Some(115), 1), "{other:?}");
         assert!(other.stderr.ends_with("/look: the core file is another program's\n"), "{other:?}");
+        // As where a disk was full.
+        let file = fs::File::options().write(true).open(core).unwrap();
+        let mut len = file.metadata().unwrap().len();
+        let mut n_notes = 0;
+        loop {
+            len /= 2;
+            file.set_len(len).unwrap();
+            let said = look(LOOK, &["ps", "--core", core, SCENE]);
+            if said.status != Some(0) {
+                assert!([124, 125].map(Some).contains(&said.status), "{said:?}");
+                break;
+            }
+            let is_told = said.stderr.contains(" stacks cannot be read; ");
+            let are_all =
+                threads.iter().all(|(name, ..)| said.stdout.contains(&format!("  {name}  ")));
+            assert!(is_told || are_all, "{said:?}");
+            n_notes += u32::from(is_told);
+        }
+        assert_ne!(n_notes, 0, "none of these has a part of the stacks");
     }
     fs::remove_dir_all(&folder).unwrap();
 }

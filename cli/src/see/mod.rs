@@ -33,7 +33,7 @@ use sylvan_sight::memory::Piece;
 use sylvan_sight::procfs::Mapping;
 use sylvan_sight::stacks::Stack;
 use sylvan_sight::table::{self, NoTable, Table};
-use sylvan_sight::threads::Thread;
+use sylvan_sight::threads::{self, Thread};
 use sylvan_sight::{Account, Memory, Procfs, Unreadable};
 
 use core_file::CoreFile;
@@ -88,6 +88,19 @@ impl Process {
         let mut process = Self { source, runtimes: Vec::new() };
         process.find_runtimes()?;
         Ok(process)
+    }
+
+    /// Says of a core file how many stacks are not in it.
+    fn tell_of_missing(&self) {
+        let Source::Core(core) = &self.source else { return };
+        let n_missing = |it: &Runtime| threads::n_unreadable(core, &it.table).unwrap_or(0);
+        let n: usize = self.runtimes.iter().map(n_missing).sum();
+        if n > 0 {
+            let path = core.path.display();
+            complain(&format!(
+                "note: {path} is not all there: {n} stacks cannot be read; a thread on one of these is not shown"
+            ));
+        }
     }
 
     /// Its number; none of a core file.
@@ -319,7 +332,11 @@ pub(crate) fn look(
         Ok(target) => target,
         Err(error) => return not_understood(&error, &format!("sylvan {verb} --help")),
     };
-    match Process::open(&target).and_then(|process| look(&process)) {
+    let look = |process: Process| {
+        process.tell_of_missing();
+        look(&process)
+    };
+    match Process::open(&target).and_then(look) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
             complain(&format!("error: {refusal}"));
