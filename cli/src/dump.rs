@@ -28,7 +28,8 @@ It is an object of `version` (1), `process`, and `runtimes`, most often one, eac
               null, or `reason`, `descriptors`, `file`, `address`, `owner` (the number
               of who has the lock, where SYLVAN_DEADLOCK has it noted), `owner_ended`
               (whether that one has ended), `holders` (the numbers of those who most
-              likely have the lock), `senders` (how many, of a channel that a
+              likely have the lock, of many the first), `n_holders` (how many these
+              are), `senders` (how many, of a channel that a
               receiver waits for), `joins` (a number), `scope` (the numbers of
               threads that a scope most likely waits for), `in_scope` (how many it
               waits for), `left_s`,
@@ -114,7 +115,7 @@ fn thread(account: &Account, row: &Row) -> String {
             None => (None, None),
         };
         format!(
-            "{{\"reason\":{},\"descriptors\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"senders\":{},\"joins\":{},\"scope\":{},\"in_scope\":{},\"left_s\":{},\"words\":{}}}",
+            "{{\"reason\":{},\"descriptors\":{},\"file\":{},\"address\":{},\"owner\":{},\"owner_ended\":{},\"holders\":{},\"n_holders\":{},\"senders\":{},\"joins\":{},\"scope\":{},\"in_scope\":{},\"left_s\":{},\"words\":{}}}",
             text(reason.text()),
             list(wait.descriptors.iter().map(|it| it.descriptor.to_string())),
             or_null(row.file.as_deref().map(text)),
@@ -122,6 +123,7 @@ fn thread(account: &Account, row: &Row) -> String {
             or_null(owner.map(who)),
             or_null(owner_ended),
             list(wait.holders.iter().map(|holder| who(*holder))),
+            wait.n_holders,
             or_null(senders),
             or_null(wait.joins),
             list(wait.scope.iter().map(|it| who(*it))),

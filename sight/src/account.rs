@@ -20,6 +20,9 @@ use crate::table::Table;
 use crate::threads::{self, State, Thread, Worker};
 use crate::waits::Wait;
 
+/// Of several threads in words, so many are named.
+const NAMED_MAX: usize = 4;
+
 /// All of it.
 #[derive(Debug)]
 pub struct Account {
@@ -47,7 +50,7 @@ pub struct Row {
     pub waited: Option<Duration>,
     /// How long it waits yet, at most.
     pub left: Option<Duration>,
-    /// In a blocking section: the call that its OS thread is in.
+    /// If an OS thread runs it, also in a blocking section: the call in which that one waits.
     pub call: Option<String>,
 }
 
@@ -77,12 +80,7 @@ impl Account {
             });
             let left = wait.deadline_ns.zip(now_ns);
             let left = left.map(|(end, now)| Duration::from_nanos(end.saturating_sub(now)));
-            let call = match thread.state {
-                State::Blocking | State::Bound => {
-                    thread.os_thread.and_then(|of| process.call(of)).map(|call| name(process, call))
-                }
-                _ => None,
-            };
+            let call = call_of(process, &thread).map(|call| name(process, call));
             Row { thread, wait, file, waited, left, call }
         });
         let workers = threads::workers(process, table)?;
@@ -158,7 +156,13 @@ impl Account {
                 Owner::Ended(None) => ", held by a thread that has ended".to_owned(),
             };
         } else if !wait.holders.is_empty() {
-            let holders: Vec<_> = wait.holders.iter().map(|who| holder(*who)).collect();
+            let named = wait.holders.iter().take(NAMED_MAX);
+            let mut holders: Vec<_> = named.map(|who| holder(*who)).collect();
+            match wait.n_holders.saturating_sub(holders.len()) {
+                0 => {}
+                1 => holders.push("another one".to_owned()),
+                rest => holders.push(format!("one of {rest} others")),
+            }
             let how_sure = if wait.is_in_doubt { "perhaps" } else { "most likely" };
             words += &format!(", {how_sure} held by {}", holders.join(" or "));
         } else if let Some(n) = wait.is_left_with {
@@ -177,8 +181,6 @@ impl Account {
 
 /// What a parked thread waits for, in words, but for a descriptor; by how threads are called.
 pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> String) -> String {
-    /// More are not named.
-    const NAMED_MAX: usize = 4;
     if let Some(n) = wait.n_in_scope {
         let threads = if n == 1 { "thread" } else { "threads" };
         let mut names: Vec<_> = wait.scope.iter().take(NAMED_MAX).map(|who| name(*who)).collect();
@@ -209,6 +211,15 @@ pub fn called<'a>(
         }
         Who::OsThread(os_thread) => format!("OS thread {os_thread}"),
     }
+}
+
+/// The call of the kernel in which a thread waits, and its OS thread with it. It was made on the stack of the thread:
+/// its OS thread may have gone on to another one meanwhile.
+fn call_of(process: &dyn Procfs, thread: &Thread) -> Option<Call> {
+    let (State::Running | State::Blocking | State::Bound) = thread.state else { return None };
+    let call = process.call(thread.os_thread?)?;
+    let is_its = thread.stack.as_ref().is_none_or(|stack| stack.contains(&call.stack_pointer));
+    is_its.then_some(call)
 }
 
 /// A call that blocks, in words.

@@ -44,6 +44,8 @@ const VALUE: u64 = 16;
 const LONG_NS: u64 = 500_000_000;
 /// So much of a stack is searched.
 const MOST: u64 = 256 << 10;
+/// Of those who may have a lock so many are told: where a thousand wait for what a thousand know, each wait has a list.
+const TOLD_MAX: usize = 16;
 
 /// Whose addresses lead to a lock.
 #[derive(Default)]
@@ -52,6 +54,13 @@ struct Found {
     lock: HashSet<Who>,
     /// To the lock, and beside it to its data.
     data: HashSet<Who>,
+}
+
+/// Those who have the address of a lock, beside who waits for it.
+struct Others {
+    /// Some of them.
+    first: Vec<Who>,
+    n: usize,
 }
 
 /// Finds them, and says so in `waits`; `now_ns` is by the runtime's clock, if it is known.
@@ -113,6 +122,8 @@ pub(crate) fn find(
         });
     }
     let none = Found::default();
+    // Many wait for one lock.
+    let mut others: HashMap<u64, Others> = HashMap::default();
     let of_threads = threads.iter().zip(&mut waits.of_threads);
     let of_threads = of_threads.map(|(it, wait)| (Some(Who::Thread(it.id)), it.reason, wait));
     let of_os_threads = waits.os_words.iter_mut().map(|(word, it)| {
@@ -130,18 +141,22 @@ pub(crate) fn find(
         // Readers and writers of one lock wait at its two words.
         let words = [Some(lock), lock.checked_sub(SECOND), lock.checked_add(SECOND)];
         let waiters = || words.iter().flatten().filter_map(|word| waiters.get(word));
-        let others = || {
-            let waits = |who: &Who| waiters().any(|it| it.contains(who));
-            found.lock.iter().filter(move |who| !waits(who)).copied()
-        };
         // Green threads before OS threads, and those that wait at a condition last: that has given its lock up.
         let rank = |who: &Who| match who {
             Who::Thread(id) => usize::from(at_condition.contains(id)),
             Who::OsThread(_) => 2,
         };
-        let best = others().map(|who| rank(&who)).min();
-        wait.holders = others().filter(|who| Some(rank(who)) == best).collect();
-        wait.holders.sort_unstable();
+        let Others { first, n } = others.entry(lock).or_insert_with(|| {
+            let waits = |who: &Who| waiters().any(|it| it.contains(who));
+            let mut all: Vec<_> = found.lock.iter().copied().filter(|who| !waits(who)).collect();
+            let best = all.iter().map(rank).min();
+            all.retain(|who| Some(rank(who)) == best);
+            all.sort_unstable();
+            let n = all.len();
+            all.truncate(TOLD_MAX);
+            Others { first: all, n }
+        });
+        (wait.holders, wait.n_holders) = (first.clone(), *n);
         let reads = reason == Some(Reason::RwLock) && found.data.contains(&me);
         let by_os_thread = matches!(wait.holders[..], [Who::OsThread(_), ..]);
         // An OS thread has the address, as one has that has made the lock; what a guard has that it has given up may
@@ -153,6 +168,7 @@ pub(crate) fn find(
         wait.is_left_with = (wait.holders.is_empty() && is_left).then_some(n_waiters);
         if reads || by_os_thread {
             wait.holders.push(me);
+            wait.n_holders += 1;
         }
     }
 }

@@ -42,8 +42,10 @@ pub struct Wait {
     pub(crate) owner_at: Option<u64>,
     /// Who has the lock, where that was noted, or the lock says it.
     pub owner: Option<Owner>,
-    /// Else those who most likely have it, one of them. None: nobody was found.
+    /// Else those who most likely have it, one of them; of many the first. None: nobody was found.
     pub holders: Vec<Who>,
+    /// And how many there are.
+    pub n_holders: usize,
     /// Whether it is in doubt that it is one of them: an OS thread that may have made the lock, or who waits.
     pub is_in_doubt: bool,
     /// Where nobody else is seen to have it: how many wait for it, one of whom has it, or a thread that has ended.

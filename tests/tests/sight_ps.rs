@@ -323,6 +323,32 @@ fn who_has_the_lock_itself_that_it_waits_for_is_not_told_as_waiting_for_main() {
 }
 
 #[test]
+fn of_many_who_may_have_a_lock_some_are_named_and_the_others_counted() {
+    let scene = Scene::start(Command::new(WAITS).arg("in-a-crowd"));
+    let said = until(|| {
+        let said = ps(&scene).stdout;
+        let n = said.matches(" or one of 16 others, for ").count();
+        if n == 20 { Ok(said) } else { Err(said) }
+    });
+    let [_, _, words] = line(&said, "waiter 20");
+    assert!(words.contains(", most likely held by 'knows "), "{said}");
+    assert_eq!(words.matches("'knows ").count(), 4, "{said}");
+    let dump = look(LOOK, &["dump", &scene.pid().to_string()]).stdout;
+    assert_eq!(dump.matches("],\"n_holders\":20,").count(), 20, "{dump}");
+}
+
+#[test]
+fn a_thread_that_waits_in_the_kernel_says_in_which_call() {
+    let scene = Scene::start(Command::new(WAITS).arg("in-the-kernel"));
+    until(|| {
+        let said = ps(&scene).stdout;
+        let [_, state, words] = line(&said, "sleeps");
+        let is_said = (state, words) == ("running", "sleep of its OS thread");
+        if is_said { Ok(()) } else { Err(said) }
+    });
+}
+
+#[test]
 fn who_waits_for_main_which_waits_for_its_end_is_told_as_perhaps_a_deadlock() {
     let scene = Scene::start(Command::new(WAITS).arg("for-main")).at_rest(LOOK);
     let said = ps(&scene).stdout;

@@ -2,7 +2,8 @@
 //! `waits for-input` until there is some, `waits for-a-signal` until `SIGUSR1` comes. And threads that wait for locks
 //! that they have themselves, or that one had which has ended, while main joins them: `waits for-itself`; and one that
 //! waits for a lock of main's, which waits for its end: `waits for-main`; and one and main that wait for each other's
-//! lock: `waits for-each-other`.
+//! lock: `waits for-each-other`; many that wait for a lock of which many know: `waits in-a-crowd`; and one that waits
+//! in the kernel, and its OS thread with it, of which the runtime does not hear: `waits in-the-kernel`.
 
 use std::env;
 use std::io::Read;
@@ -83,6 +84,36 @@ fn for_each_other() {
     other.join().expect("it does not end");
 }
 
+/// Whose lock it is that `waiter`s wait for each of the `knows` could tell, which has its address on its stack.
+fn in_a_crowd() {
+    let lock: &'static Mutex<u64> = Box::leak(Box::new(Mutex::new(0)));
+    let all = Arc::new(Barrier::new(41));
+    for i in 0..40 {
+        let all = Arc::clone(&all);
+        let name = if i < 20 { "knows" } else { "waiter" };
+        let stays = move || {
+            let known = std::hint::black_box([lock]);
+            let guard = (i == 0).then(|| known[0].lock());
+            all.wait();
+            if i < 20 {
+                thread::sleep(std::time::Duration::from_secs(1000));
+            }
+            drop((known[0].lock(), guard));
+        };
+        Builder::new().name(format!("{name} {i}")).spawn(stays).expect("a thread");
+    }
+    all.wait();
+    println!("ready");
+    thread::park();
+}
+
+fn in_the_kernel() {
+    let sleeps = || std::thread::sleep(std::time::Duration::from_secs(1000));
+    let sleeps = Builder::new().name("sleeps".to_owned()).spawn(sleeps).expect("a thread");
+    println!("ready");
+    drop(sleeps.join());
+}
+
 fn main() {
     let from_outside = env::args().nth(1).expect("for what");
     if from_outside == "for-itself" {
@@ -93,6 +124,12 @@ fn main() {
     }
     if from_outside == "for-each-other" {
         return for_each_other();
+    }
+    if from_outside == "in-a-crowd" {
+        return in_a_crowd();
+    }
+    if from_outside == "in-the-kernel" {
+        return in_the_kernel();
     }
     let named = |name: &str| Builder::new().name(name.to_owned());
     let pair = Arc::new((Mutex::new(()), Condvar::new()));
