@@ -272,6 +272,9 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_rt_sigtimedwait | libc::SYS_rt_sigsuspend => {
             "a signal, by its OS thread".to_owned()
         }
+        libc::SYS_semop | libc::SYS_semtimedop => "semaphore of System V".to_owned(),
+        libc::SYS_msgrcv | libc::SYS_msgsnd => "queue of System V".to_owned(),
+        libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => format!("message queue{}", file()),
         other => format!("system call {other}"),
     }
 }
@@ -341,6 +344,7 @@ mod tests {
         assert_eq!(told(libc::SYS_ppoll, [0x7ff0, 2, 0, 0, 0, 0]), "descriptors, by its OS thread");
         assert_eq!(told(libc::SYS_pselect6, [0; 6]), signal);
         assert_eq!(told(libc::SYS_pselect6, [0, 0, 0, 0, 0x7ff0, 0]), sleep);
+        assert_eq!(told(libc::SYS_semtimedop, [0; 6]), "semaphore of System V");
         assert_eq!(told(libc::SYS_wait4, [4711, 0, 0, 0, 0, 0]), "child 4711");
         assert_eq!(told(libc::SYS_wait4, [u64::from(u32::MAX), 0, 0, 0, 0, 0]), "a child");
         assert_eq!(told(libc::SYS_waitid, [libc::P_PID.into(), 4711, 0, 0, 0, 0]), "child 4711");
