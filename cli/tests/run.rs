@@ -132,6 +132,24 @@ fn threads_are_green_and_without_it_they_are_not() {
 }
 
 #[test]
+fn the_program_alone_leaves_files() {
+    let folder = Folder::new("files");
+    let program = folder.cc("threads", THREADS, &["-pthread"]);
+    let file = |name: &str| folder.0.join(name).into_os_string();
+    let mut command = folder.sylvan();
+    command.env("SYLVAN_TRACE", file("left-%p.trace"));
+    command.env("SYLVAN_DUMP", "SIGQUIT").env("SYLVAN_DUMP_FILE", file("left-%p.dump"));
+    let child = command.arg(&program).stdout(Stdio::null()).spawn().unwrap();
+    let wanted = ["dump", "trace"].map(|it| format!("left-{}.{it}", child.id()));
+    assert!(child.wait_with_output().unwrap().status.success());
+    let names = fs::read_dir(&folder.0).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut left: Vec<_> = names.filter(|name| name.starts_with("left-")).collect();
+    left.sort();
+    assert_eq!(left, wanted);
+}
+
+#[test]
 fn it_becomes_the_program() {
     let folder = Folder::new("becomes");
     let child = folder.sylvan().args(["sh", "-c", "echo $$"]).stdout(Stdio::piped()).spawn();

@@ -6,8 +6,9 @@
 //! the loader where it does not take the library. Silence is consent.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{self, Command, ExitCode, Stdio};
 use std::thread;
 
 use super::refuse::{Reason, Refusal};
@@ -26,6 +27,17 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// The value of a variable, which names the file that the program will have, if it names one by a number: the program
+/// will have the number of this process, and the child leaves no file of its own.
+fn of_program(name: &OsStr, value: OsString) -> OsString {
+    match value.to_str() {
+        Some(file) if name == "SYLVAN_TRACE" || name == "SYLVAN_DUMP_FILE" => {
+            file.replace("%p", &process::id().to_string()).into()
+        }
+        _ => value,
+    }
+}
+
 /// Starts the child with the environment of `program`.
 ///
 /// # Errors
@@ -35,8 +47,11 @@ pub(crate) fn run(program: &Command) -> Result<(), Refusal> {
     let refuse = |detail: String| Err(Refusal { reason: Reason::NoStart, detail });
     let child = env::current_exe().and_then(|this| {
         let mut command = Command::new(this);
-        for (name, value) in program.get_envs() {
-            command.env(name, value.unwrap_or_default());
+        let set = program.get_envs().map(|(name, value)| (name, value.unwrap_or_default()));
+        let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        for (name, value) in env::vars_os().chain(set) {
+            let value = of_program(&name, value);
+            command.env(name, value);
         }
         command.arg(VERB).stdin(Stdio::null()).stdout(Stdio::null()).output()
     });
