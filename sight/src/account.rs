@@ -233,7 +233,7 @@ fn name(process: &dyn Procfs, call: Call) -> String {
     // `pause` of some libraries' is a poll of nothing, and so is a sleep of some programs'.
     let descriptors = |n: u64, has_end: bool| {
         let what = match (n, has_end) {
-            (0, false) => "a signal, by its OS thread",
+            (0, false) => SIGNAL,
             (0, true) => SLEEP,
             _ => "descriptors, by its OS thread",
         };
@@ -244,7 +244,7 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_poll => return descriptors(second, (third as libc::c_int) >= 0),
         libc::SYS_select => return descriptors(first, fifth != 0),
         libc::SYS_epoll_wait => return format!("event loop {first}, by its OS thread"),
-        libc::SYS_pause => return "a signal, by its OS thread".to_owned(),
+        libc::SYS_pause => return SIGNAL.to_owned(),
         libc::SYS_open => return "open of a file".to_owned(),
         _ => {}
     }
@@ -269,9 +269,7 @@ fn name(process: &dyn Procfs, call: Call) -> String {
         libc::SYS_ppoll => descriptors(second, third != 0),
         libc::SYS_pselect6 => descriptors(first, fifth != 0),
         libc::SYS_epoll_pwait => format!("event loop {first}, by its OS thread"),
-        libc::SYS_rt_sigtimedwait | libc::SYS_rt_sigsuspend => {
-            "a signal, by its OS thread".to_owned()
-        }
+        libc::SYS_rt_sigtimedwait | libc::SYS_rt_sigsuspend => SIGNAL.to_owned(),
         libc::SYS_semop | libc::SYS_semtimedop => "semaphore of System V".to_owned(),
         libc::SYS_msgrcv | libc::SYS_msgsnd => "queue of System V".to_owned(),
         libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => format!("message queue{}", file()),
@@ -287,6 +285,10 @@ fn child(number: u64) -> String {
         _ => "a child".to_owned(),
     }
 }
+
+/// What a wait for a signal is called.
+#[cfg(target_os = "linux")]
+const SIGNAL: &str = "a signal, by its OS thread";
 
 /// What a wait for nothing but a time is called.
 #[cfg(target_os = "linux")]

@@ -151,14 +151,12 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
 ///
 /// If what leads to them cannot be read.
 pub fn n_unreadable<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<usize, Unreadable> {
-    let slots = Look::new(memory, table)?.slots()?;
+    let look = Look::new(memory, table)?;
     let below = memory.word(table.roots.owner_below)?;
     if below == 0 {
         return Ok(0);
     }
-    let places: Vec<_> = slots.iter().map(|slot| slot.usable.end - below).collect();
-    let owners = Copies::read(memory, &places, size_of::<u64>() as u64);
-    Ok(owners.iter().filter(Option::is_none).count())
+    Ok(look.words_below_tops(below, &look.slots()?).iter().filter(Option::is_none).count())
 }
 
 /// How many threads were spawned so far.
@@ -289,8 +287,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let roots = &self.table.roots;
         let slots = self.slots()?;
         let words = |below: u64, slots: &[&Slot]| {
-            let places: Vec<_> = slots.iter().map(|slot| slot.usable.end - below).collect();
-            let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);
+            let copies = self.words_below_tops(below, slots.iter().copied());
             copies.iter().map(|record| record.map_or(0, |it| it.word(0))).collect::<Vec<_>>()
         };
         let below = self.memory.word(roots.owner_below)?;
@@ -331,6 +328,16 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             (rare, self.thread(*at, *task, Some(slot), &leases))
         };
         Ok(found.iter().map(thread).collect())
+    }
+
+    /// The word that is so far below the top of each stack.
+    fn words_below_tops<'s>(
+        &self,
+        below: u64,
+        slots: impl IntoIterator<Item = &'s Slot>,
+    ) -> Copies {
+        let places: Vec<_> = slots.into_iter().map(|slot| slot.usable.end - below).collect();
+        Copies::read(self.memory, &places, size_of::<u64>() as u64)
     }
 
     fn is_of_this_life(&self, at: u64, task: Record<'_>) -> bool {

@@ -81,8 +81,8 @@ impl Context {
     };
     pub(crate) const FIRST_FRAME: usize = offset_of!(Self, stack) + Stack::FIRST_FRAME;
 
-    /// Prepares `main` to be called with `argument` on `stack`. It begins with `begin` and ends by `leave`; if it unwinds the process is
-    /// aborted.
+    /// Prepares `main` to be called with `argument` on `stack`. It begins with `begin` and ends by `leave`; if it
+    /// unwinds the process is aborted.
     #[inline(always)]
     pub(crate) fn new(
         mut stack: Stack,

@@ -46,8 +46,8 @@ fn list(_: Option<u64>) -> io::Result<String> {
 ///
 /// The text is for people, and changes with releases; `sylvan dump PID` has the same for programs. Nobody is stopped
 /// meanwhile: each thread is shown as it was at some moment, and one that is spawned or ends meanwhile is shown or not.
-/// The calling green thread is parked, and an ordinary one is blocked, until an OS thread of the runtime's has looked. Before the
-/// runtime has started there are no green threads, which is what it says then.
+/// The calling green thread is parked, and an ordinary one is blocked, until an OS thread of the runtime's has looked.
+/// Before the runtime has started there are no green threads, which is what it says then.
 ///
 /// `SYLVAN_DUMP=SIGQUIT` in the environment has the same written to standard error at a signal, or with
 /// `SYLVAN_DUMP_FILE=FILE` to the end of a file.

@@ -27,6 +27,7 @@
 //! other, and compute, would go along with each of the woken.
 
 use super::core::{Core, Local};
+use crate::clock;
 use crate::task::Runnable;
 
 const HEAD_START_NS: i64 = 1_000_000;
@@ -81,6 +82,19 @@ impl Fairness {
     /// Only one kind has anything: its run does not count.
     pub(super) fn alone(&mut self) {
         self.run = None;
+    }
+}
+
+/// The oldest task of the kind whose turn it is, if there are of both.
+///
+/// In a relay there may be none though others wait: the task that has just run is the one whose turn it is, or a thief
+/// was faster.
+pub(super) fn pop_fairly<const IN_RELAY: bool>(core: &Core, local: &mut Local) -> Option<Runnable> {
+    match local.fairness.next(clock::now_ns()) {
+        Kind::Woken if IN_RELAY => pop_woken(core, local),
+        // A thief may have been faster.
+        Kind::Woken => pop_woken(core, local).or_else(|| pop_other(core, local)),
+        Kind::Other => pop_other(core, local).or_else(|| pop_woken(core, local)),
     }
 }
 

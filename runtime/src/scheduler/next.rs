@@ -18,7 +18,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::core::{Core, Local};
-use super::fairness::{self, Kind};
+use super::fairness;
 use super::queue::Queue;
 use super::record;
 use super::relay::Worker;
@@ -219,9 +219,6 @@ impl Scheduler {
     }
 
     /// The oldest task of the kind whose turn it is. `events_wait` as for `next_local`.
-    ///
-    /// In a relay there may be none though others wait: the task that has just run is the one whose turn it is, or
-    /// a thief was faster.
     #[inline(always)]
     fn pop<const IN_RELAY: bool>(
         core: &Core,
@@ -236,16 +233,7 @@ impl Scheduler {
             local.fairness.alone();
             return fairness::pop_woken(core, local);
         }
-        match local.fairness.next(clock::now_ns()) {
-            Kind::Woken if IN_RELAY => fairness::pop_woken(core, local),
-            // A thief may have been faster.
-            Kind::Woken => {
-                fairness::pop_woken(core, local).or_else(|| fairness::pop_other(core, local))
-            }
-            Kind::Other => {
-                fairness::pop_other(core, local).or_else(|| fairness::pop_woken(core, local))
-            }
-        }
+        fairness::pop_fairly::<IN_RELAY>(core, local)
     }
 
     /// Takes what was laid aside, or trades with the global queue: the overflow against this

@@ -16,8 +16,9 @@ pub(crate) static NEXT: AtomicU64 = AtomicU64::new(2);
 /// The first number of this life of the runtime.
 pub(crate) static FIRST: AtomicU64 = AtomicU64::new(2);
 
-/// How many of the numbers of this life are of OS threads, or of green ones that have ended without a core. Of the
-/// others each core counts those that have ended there (`Counts`), so that who looks knows how many there are (`sight`).
+/// How many of the numbers of this life are of OS threads, or of green ones that have ended without a core.
+/// Of the others each core counts those that have ended there (`Counts`): so who looks knows how many there are
+/// (`sight`).
 pub(crate) static N_OTHERS: AtomicU64 = AtomicU64::new(0);
 
 /// In a child of a fork: those who have a number are their parent's.
