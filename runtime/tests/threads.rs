@@ -79,23 +79,29 @@ fn a_wait_with_a_deadline_times_out_and_a_changed_word_does_not_wait() {
 #[test]
 fn wake_wakes_as_many_as_it_says_oldest_first() {
     let word = Arc::new(AtomicU32::new(0));
-    let order = Arc::new(AtomicUsize::new(0));
+    let (about, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let until = |count: &AtomicUsize, n| {
+        while count.load(Ordering::SeqCst) < n {
+            std::thread::yield_now();
+        }
+    };
     let threads: Vec<_> = (0..3)
         .map(|n| {
-            let (word, order) = (Arc::clone(&word), Arc::clone(&order));
+            let (word, said, woken) = (Arc::clone(&word), Arc::clone(&about), Arc::clone(&woken));
             let thread = sylvan::spawn(move || {
+                said.store(n + 1, Ordering::SeqCst);
                 wait(&word, 0, None, WaitReason::Futex);
-                assert_eq!(order.fetch_add(1, Ordering::SeqCst), n);
+                assert_eq!(woken.fetch_add(1, Ordering::SeqCst), n);
             });
+            // However long it takes to start, it waits soon after it has said that it is about to.
+            until(&about, n + 1);
             std::thread::sleep(Duration::from_millis(100));
             thread
         })
         .collect();
     for n in 1..=3 {
         assert_eq!(wake(&*word, 1), 1);
-        while order.load(Ordering::SeqCst) < n {
-            std::thread::yield_now();
-        }
+        until(&woken, n);
     }
     assert_eq!(wake(&*word, 1), 0);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
