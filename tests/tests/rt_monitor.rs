@@ -74,10 +74,9 @@ fn a_timer_now_and_then_costs_a_few_looks(process: &Process) {
         });
         let (looks, took) = sleeper.join().unwrap();
         println!("{looks} looks for {TIMERS} timers in {took:?}");
-        // When it is woken, 10 ms later, and when nothing has run for 10 ms more; and for as long as the
-        // machine keeps the worker from its turn.
+        // None, since all is over within 10 ms, but for as long as the machine keeps the worker from its turn.
         let late = took.saturating_sub(TIMERS * PAUSE);
-        assert!(looks < 4 * u64::from(TIMERS) + late.as_millis() as u64 / 5);
+        assert!(looks < u64::from(TIMERS) / 2 + late.as_millis() as u64 / 5);
     });
 }
 

@@ -3,11 +3,10 @@
 //! | pace | looks | until |
 //! |---|---|---|
 //! | fast | for blocking sections, every 20 µs to 8 ms (`sections`) | there was none for a while |
-//! | slow | every 10 ms | a blocking section begins, or all cores have slept since the last look |
-//! | parked | not at all, but to give back the memory of stacks | a core wakes up |
+//! | slow | every 10 ms | a blocking section begins, or a look finds that all cores sleep |
+//! | parked | not at all, but to give back the memory of stacks | a core has been awake for 10 ms |
 //!
-//! It begins slow. At either pace it looks every 10 ms for runs that go on since the last look, for
-//! the first time 10 ms after a core has woken up. A core is taken from such a run if its OS thread
+//! It begins slow. At the first two it looks every 10 ms for runs that go on since the last look. A core is taken from such a run if its OS thread
 //! is stuck (below) and anything else waits for the core; otherwise nothing is gained, and the worker
 //! keeps it. How it slows down and misses nothing is in `pace`.
 //!
@@ -55,7 +54,6 @@
 //! looks. In between there is a survey of the threads (`limit`). While somebody waits for one the monitor
 //! is not parked.
 
-use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
@@ -64,7 +62,7 @@ use super::census::Census;
 use super::core::Core;
 use super::limit::{self, Purpose, Survey};
 use super::owner::Sighting;
-use super::pace::{Pace, Slow};
+use super::pace::{self, Pace};
 use super::sections::Sections;
 use crate::clock;
 use crate::primitive::AtomicU32;
@@ -73,7 +71,7 @@ use crate::sys::{barrier, futex};
 use crate::task::state;
 use crate::trace;
 
-const SLOW_PERIOD: Duration = Duration::from_millis(10);
+const SLOW_PERIOD: Duration = pace::WHILE;
 /// The processor time of a long run that counts as computing.
 pub(super) const COMPUTES: Duration = Duration::from_micros(500);
 
@@ -102,7 +100,33 @@ impl Monitor {
 
     /// A core has woken up.
     pub(super) fn on_wake(&self) {
-        self.pace.on_wake();
+        self.pace.on_wake(|| self.call());
+    }
+
+    /// Has the monitor look in a while; at once if somebody wants a record.
+    #[cold]
+    fn call(&self) {
+        let now_ns = clock::now_ns();
+        state::now::note(now_ns);
+        self.pace.call(now_ns, if trace::is_asked() { Duration::ZERO } else { pace::WHILE });
+    }
+
+    /// A core is about to sleep.
+    pub(super) fn on_sleep(&self, scheduler: &Scheduler) {
+        self.pace.on_sleep(|| self.withdraw(scheduler));
+    }
+
+    /// Has the monitor not look, if all sleep and there is nothing else to see.
+    #[cold]
+    fn withdraw(&self, scheduler: &Scheduler) {
+        let may_rest = scheduler.all_sleep()
+            && scheduler.watch.is_none()
+            && !scheduler.spares.is_short()
+            && stack::is_trimmed();
+        if may_rest {
+            state::now::rest();
+            self.pace.withdraw(|| scheduler.all_sleep());
+        }
     }
 
     /// What the monitor's OS thread does.
@@ -110,10 +134,11 @@ impl Monitor {
         // The kernel may round a wait up by this much; the default is more than the period.
         #[cfg(target_os = "linux")]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1_000));
+        self.pace.begin();
         let n_cores = scheduler.cores().len();
         let mut sections = Sections::new(n_cores);
         let mut runs: Vec<Option<Run>> = vec![None; n_cores];
-        let (mut n_brisk, mut brisk_period, mut n_runs) = (0, BRISK_PERIOD, 0);
+        let (mut n_brisk, mut brisk_period) = (0, BRISK_PERIOD);
         let mut survey = Survey::new();
         let mut next_slow = Instant::now();
         // `None` while sections tell.
@@ -155,11 +180,7 @@ impl Monitor {
                 // A run that has lost its core goes on while all sleep, and is still watched.
                 let watched = scheduler.watch.as_ref().is_some_and(|watch| watch.look(now));
                 n_trimmed = stack::trim(TRIM_A_LOOK);
-                let n_runs_before = mem::replace(&mut n_runs, count_runs(scheduler));
-                parks = all_sleep
-                    && !watched
-                    && n_runs == n_runs_before
-                    && !scheduler.spares.is_short();
+                parks = all_sleep && !watched && !scheduler.spares.is_short();
                 if parks {
                     next_fast = None;
                 } else if next_fast.is_none() && any_blocks(scheduler) {
@@ -180,19 +201,21 @@ impl Monitor {
             } else if next_fast.is_some() {
                 futex::wait(&FOREVER, 0, Some(next.saturating_duration_since(now)));
             } else if parks {
-                census.interrupt();
                 state::now::rest();
                 let mut rest = (n_trimmed > 0).then_some(REST);
                 let stay_awake = || !scheduler.all_sleep() || scheduler.spares.is_short();
-                while !self.pace.slow_down(Slow::Parked, rest, stay_awake) {
+                while !self.pace.park(rest, stay_awake) {
                     rest = (stack::trim(usize::MAX) > 0).then_some(REST);
                 }
                 parks = false;
-                next_fast = Some(now);
-                next_slow = Instant::now() + SLOW_PERIOD;
+                next_slow = Instant::now();
+                if next_slow - now > REST {
+                    census.interrupt();
+                }
+                next_fast = self.pace.is_fast().then_some(now);
             } else {
                 let left = next.saturating_duration_since(now);
-                let told = self.pace.slow_down(Slow::Slow, Some(left), || {
+                let told = self.pace.slow_down(Some(left), || {
                     // Pairs with the barrier of a section that begins. Without it one may be
                     // missed until the next slow look.
                     let _ = barrier::heavy();
@@ -209,12 +232,6 @@ impl Monitor {
 /// Whether there is a blocking section that has its core.
 fn any_blocks(scheduler: &Scheduler) -> bool {
     scheduler.cores().iter().any(|core| core.owner.blocks())
-}
-
-/// A number that changes when a core runs something.
-fn count_runs(scheduler: &Scheduler) -> u64 {
-    let runs = |core: &Core| core.owner.look().map_or(0, |seen| seen.doing.run());
-    scheduler.cores().iter().map(runs).fold(0, u64::wrapping_add)
 }
 
 /// A run as the monitor knows it.

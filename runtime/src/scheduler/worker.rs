@@ -290,6 +290,7 @@ impl Scheduler {
         };
         let mut woken = List::new();
         let wait = || {
+            self.monitor.on_sleep(self);
             let timeout = deadlines.sleep().map(|until| reactor::left(core.index, until));
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);

@@ -26,7 +26,9 @@ mod valgrind;
 
 pub(crate) use overflow::install_handler;
 pub use overflow::{NameOf, faults_have_a_stack, leave_faults};
-pub(crate) use pool::{Class, SLABS, Slab, forget, release, reserve, take, trim, unreserve};
+pub(crate) use pool::{
+    Class, SLABS, Slab, forget, is_trimmed, release, reserve, take, trim, unreserve,
+};
 
 use std::mem::offset_of;
 use std::num::NonZeroUsize;

@@ -260,6 +260,14 @@ pub(crate) fn trim(limit: usize) -> usize {
     n_trimmed
 }
 
+/// Whether there is nothing to trim.
+pub(crate) fn is_trimmed() -> bool {
+    CLASSES.iter().all(|state| {
+        let slots = state.slots.lock();
+        slots.trimmed >= slots.free.len()
+    })
+}
+
 /// In a child of a fork: the threads that had stacks, or had them reserved, are not there.
 ///
 /// What was free stays so. The memory of stacks that were in use is not used again: it is their

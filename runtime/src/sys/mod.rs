@@ -20,6 +20,7 @@
 //! - `poller::watch_exit(process)`: a descriptor that is readable, and can be watched, once the process
 //!   has ended, or is about to. Nobody reads it.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
+//! - `alert`: a wait that another thread ends, at once or a while later.
 //! - `signal`: `mask` and `set_mask` of the calling OS thread.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 //! - `thread`: `id` and `process`, and of another thread by its `id`: `processor_time_ns`, for how long
@@ -62,6 +63,7 @@ pub(crate) mod signal;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod kernel;
 
+pub(crate) mod alert;
 pub(crate) mod barrier;
 pub(crate) mod cache;
 pub(crate) mod counter;

@@ -44,7 +44,8 @@ pub(crate) fn leave_open(signal: i32) {
 /// What the kernel lets nobody block.
 pub(crate) const NEVER: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
-const fn bit(signal: i32) -> u64 {
+/// The bit of a signal.
+pub(super) const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 

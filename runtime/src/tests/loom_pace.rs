@@ -7,14 +7,19 @@
 //! any of the four of a wake-up is not sequentially consistent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::explore;
 use super::machine::Sent;
 use crate::scheduler::idle::{Asleep, Idle};
 use crate::scheduler::owner::Owner;
-use crate::scheduler::pace::{Pace, Slow};
+use crate::scheduler::pace::Pace;
 use crate::sys::barrier;
 use crate::task::lease::Lease;
+
+fn wake_up(pace: &Pace) {
+    pace.on_wake(|| pace.call(0, Duration::ZERO));
+}
 
 #[test]
 fn a_blocking_section_is_not_missed() {
@@ -26,7 +31,7 @@ fn a_blocking_section_is_not_missed() {
         let monitor = loom::thread::spawn(move || {
             let (pace, owner) = &*theirs;
             while !owner.blocks() {
-                pace.slow_down(Slow::Slow, None, || {
+                pace.slow_down(None, || {
                     let _ = barrier::heavy();
                     owner.blocks()
                 });
@@ -55,12 +60,93 @@ fn a_core_that_wakes_up_is_not_missed() {
                 monitor = Some(loom::thread::spawn(move || {
                     let (pace, idle, _) = &theirs.0;
                     while idle.all_sleep() {
-                        pace.slow_down(Slow::Parked, None, || !idle.all_sleep());
+                        pace.park(None, || !idle.all_sleep());
                     }
                 }));
             },
         );
-        pace.on_wake();
+        wake_up(pace);
         monitor.unwrap().join().unwrap();
+    });
+}
+
+#[test]
+fn a_section_of_a_core_that_has_woken_up_is_not_missed() {
+    explore(6, || {
+        let lease: &Lease = Box::leak(Box::new(Lease::new()));
+        let shared = Arc::new(Sent((Pace::new(), Idle::new(1), Asleep::new(), Owner::new())));
+        let (pace, idle, asleep, owner) = &shared.0;
+        owner.adopt(lease);
+        let mut monitor = None;
+        let _ = idle.sleep(
+            0,
+            asleep,
+            false,
+            |_| false,
+            || {
+                let theirs = Arc::clone(&shared);
+                monitor = Some(loom::thread::spawn(move || {
+                    let (pace, idle, _, owner) = &theirs.0;
+                    while idle.all_sleep() {
+                        pace.park(None, || !idle.all_sleep());
+                    }
+                    while !owner.blocks() {
+                        pace.slow_down(None, || {
+                            let _ = barrier::heavy();
+                            owner.blocks()
+                        });
+                    }
+                }));
+            },
+        );
+        wake_up(pace);
+        lease.run();
+        assert!(lease.begin_section() == Some(true));
+        pace.on_blocking();
+        monitor.unwrap().join().unwrap();
+    });
+}
+
+#[test]
+fn a_core_that_wakes_up_while_another_withdraws_the_call_is_not_missed() {
+    explore(4, || {
+        let shared = Arc::new(Sent((Pace::new(), Idle::new(2), [Asleep::new(), Asleep::new()])));
+        let (pace, idle, asleep) = &shared.0;
+        let mut others = None;
+        // The first core sleeps, wakes up, and sleeps again until the monitor has found the second one awake.
+        let _ = idle.sleep(
+            0,
+            &asleep[0],
+            false,
+            |_| false,
+            || {
+                let (second, theirs) = (Arc::clone(&shared), Arc::clone(&shared));
+                let second = loom::thread::spawn(move || {
+                    let (pace, idle, asleep) = &second.0;
+                    let _ = idle.sleep(1, &asleep[1], false, |_| false, || ());
+                    wake_up(pace);
+                });
+                let monitor = loom::thread::spawn(move || {
+                    let (pace, idle, _) = &theirs.0;
+                    while idle.all_sleep() {
+                        pace.park(None, || !idle.all_sleep());
+                    }
+                });
+                others = Some((second, monitor));
+            },
+        );
+        wake_up(pace);
+        let _ = idle.sleep(
+            0,
+            &asleep[0],
+            false,
+            |_| false,
+            || {
+                pace.on_sleep(|| pace.withdraw(|| idle.all_sleep()));
+                let (second, monitor) = others.take().unwrap();
+                second.join().unwrap();
+                monitor.join().unwrap();
+            },
+        );
     });
 }

@@ -284,6 +284,40 @@ pub(crate) mod sys {
         }
     }
 
+    /// Time does not pass here: what is raised for later comes at any time.
+    pub(crate) mod alert {
+        use std::time::Duration;
+
+        use super::futex;
+        use crate::primitive::{AtomicU32, Ordering};
+
+        pub(crate) struct Alert(AtomicU32);
+
+        impl Alert {
+            pub(crate) fn new() -> Self {
+                Self(AtomicU32::new(0))
+            }
+
+            pub(crate) fn open(&self) {}
+
+            pub(crate) fn wait(&self, timeout: Option<Duration>) {
+                while self.0.swap(0, Ordering::SeqCst) == 0 {
+                    futex::wait(&self.0, 0, timeout);
+                }
+            }
+
+            pub(crate) fn raise(&self, _: Duration) {
+                self.0.store(1, Ordering::SeqCst);
+                futex::wake(&self.0, 1);
+            }
+
+            /// In time, if the waiter has not seen it yet.
+            pub(crate) fn withdraw(&self) {
+                self.0.store(0, Ordering::SeqCst);
+            }
+        }
+    }
+
     pub(crate) mod futex {
         use std::sync::Mutex;
         use std::time::Duration;

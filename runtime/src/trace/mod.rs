@@ -193,10 +193,15 @@ fn prepare(state: u64) {
     CONTROL.state.store(state, Ordering::Release);
 }
 
+/// Whether somebody asks from outside for what is going on.
+pub(crate) fn is_asked() -> bool {
+    CONTROL.until_ns.load(Ordering::Relaxed) != 0
+}
+
 /// For the monitor: sees to what somebody asks from outside. `provide` has each worker get a ring.
 #[inline]
 pub(crate) fn attend(provide: impl FnOnce()) {
-    if CONTROL.until_ns.load(Ordering::Relaxed) != 0 {
+    if is_asked() {
         attend_to_wish(provide);
     }
 }
