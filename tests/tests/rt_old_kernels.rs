@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use std_shim::os::unix::net::UnixStream;
+use std_shim::sync::mpsc;
 use std_shim::thread::{self, Builder};
 
 use tests::process::Process;
@@ -18,6 +19,8 @@ tests::in_each_mode!(
     without_membarrier_cores_are_lost_and_kept,
     without_light_guards_each_stack_has_its_own_mapping,
     without_light_guards_an_overflow_is_reported,
+    among_many_threads_an_overflow_is_reported,
+    without_several_guards_at_once_an_overflow_is_reported,
 );
 
 /// `MADV_GUARD_INSTALL`.
@@ -148,13 +151,39 @@ fn without_light_guards_each_stack_has_its_own_mapping(process: &Process) {
 }
 
 fn without_light_guards_an_overflow_is_reported(process: &Process) {
+    reports_an_overflow(process, 0, || {
+        refuse(libc::SYS_madvise, Some(GUARD_INSTALL), libc::EINVAL)
+    });
+}
+
+/// So many that guards are made several at a time.
+const MANY: usize = 100;
+
+fn among_many_threads_an_overflow_is_reported(process: &Process) {
+    reports_an_overflow(process, MANY, || {});
+}
+
+fn without_several_guards_at_once_an_overflow_is_reported(process: &Process) {
+    reports_an_overflow(process, MANY, || refuse(libc::SYS_process_madvise, None, libc::EBADF));
+}
+
+fn reports_an_overflow(process: &Process, n_others: usize, prepare: fn()) {
     #[expect(unconditional_recursion, reason = "that is the point")]
     fn overflow(n: u64) -> u64 {
         let frame = std::hint::black_box([n; 16]);
         std::hint::black_box(overflow(frame[3] + 1)) + frame[5]
     }
     let ended = process.run(|| {
-        refuse(libc::SYS_madvise, Some(GUARD_INSTALL), libc::EINVAL);
+        prepare();
+        let (there, others) = mpsc::channel();
+        for _ in 0..n_others {
+            let there = there.clone();
+            thread::spawn(move || {
+                there.send(()).unwrap();
+                thread::park();
+            });
+        }
+        (0..n_others).for_each(|_| others.recv().unwrap());
         let deep = Builder::new().name("the deep one".to_owned());
         let _ = deep.spawn(|| overflow(0)).unwrap().join();
     });

@@ -126,6 +126,8 @@ pub(crate) struct Slab {
     n: usize,
     /// How many were cut. Changes under the lock of the class.
     n_cut: AtomicUsize,
+    /// How many have their guard, which is that many or more. The same.
+    n_guarded: AtomicUsize,
 }
 
 // SAFETY: what it points to is its class's, whose lock gives it to one thread at a time, or another slab; none
@@ -152,8 +154,17 @@ impl Slab {
     fn new(start: NonNull<u8>, class: Class, n: usize) -> &'static Self {
         let (stride, guard_len) = (class.stride(), GUARD_PAGES * page_size());
         let next = SLABS.load(Ordering::Relaxed);
-        let n_cut = AtomicUsize::new(0);
-        let slab = Box::leak(Box::new(Self { next, start, stride, guard_len, class, n, n_cut }));
+        let [n_cut, n_guarded] = [const { AtomicUsize::new(0) }; 2];
+        let slab = Box::leak(Box::new(Self {
+            next,
+            start,
+            stride,
+            guard_len,
+            class,
+            n,
+            n_cut,
+            n_guarded,
+        }));
         // Release, so that who follows the list from outside finds what it leads to. A slab of another class
         // may have come first.
         while let Err(first) =
@@ -166,6 +177,36 @@ impl Slab {
 
     fn n_uncut(&self) -> usize {
         self.n - self.n_cut.load(Ordering::Relaxed)
+    }
+
+    /// Where a stack is, or is to be.
+    fn at(&self, index: usize) -> NonNull<u8> {
+        assert!(index < self.n);
+        // SAFETY: that lies in the slab.
+        unsafe { self.start.add(index * self.stride) }
+    }
+
+    /// Guards the next stack that is cut, and up to `n` at once where that takes one call. Under the lock of the
+    /// class.
+    fn guard_next(&self, n: usize) -> io::Result<()> {
+        let n_cut = self.n_cut.load(Ordering::Relaxed);
+        if n_cut < self.n_guarded.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let start = self.at(n_cut);
+        let mut n_more = 0;
+        let n = n.min(self.n_uncut());
+        if n > 1 {
+            // SAFETY: the ranges lie in the slab, in the part that nobody uses yet.
+            n_more = unsafe { memory::guard_several(start, self.stride, self.guard_len, n) };
+        }
+        if n_more == 0 {
+            // SAFETY: as above.
+            unsafe { memory::guard(start, self.guard_len)? };
+            n_more = 1;
+        }
+        self.n_guarded.store(n_cut + n_more, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -352,13 +393,12 @@ impl Slots {
     /// Cuts one stack off a slab and guards it.
     fn cut(&mut self, class: Class) -> io::Result<Stack> {
         let slab = *self.uncut.last().expect("a stack is reserved before it is taken");
+        // A guard takes a page table, which its stack or the one below will need: so there are no more ahead than
+        // an eighth of those in use.
+        let n_before = self.n_slots - slab.n_uncut();
+        slab.guard_next((n_before / 8).max(1))?;
         let n_cut = slab.n_cut.load(Ordering::Relaxed);
-        // SAFETY: the range lies in the slab, in the part that nobody uses yet.
-        let start = unsafe {
-            let start = slab.start.add(n_cut * slab.stride);
-            memory::guard(start, slab.guard_len)?;
-            start
-        };
+        let start = slab.at(n_cut);
         // Orders nothing: it is kept by the lock, and who looks from outside takes what is there.
         slab.n_cut.store(n_cut + 1, Ordering::Relaxed);
         if slab.n_uncut() == 0 {

@@ -102,26 +102,60 @@ pub(crate) unsafe fn release(start: NonNull<u8>, len: usize) {
 /// As for [`guard`].
 #[cfg(target_os = "linux")]
 unsafe fn guard_by_advice(start: *mut c_void, len: usize) -> io::Result<bool> {
-    const UNKNOWN: u8 = 0;
-    const HOLDS: u8 = 1;
-    const DOES_NOTHING: u8 = 2;
-    /// What the advice does where it is not refused. Whoever finds it out, finds the same.
-    static EFFECT: AtomicU8 = AtomicU8::new(UNKNOWN);
     let at = start.expose_provenance();
     // SAFETY: as the caller promises.
     match unsafe { kernel::call(libc::SYS_madvise, [at, len, MADV_GUARD_INSTALL, 0, 0, 0]) } {
-        Ok(_) => {}
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => return Ok(false),
-        Err(error) => return Err(error),
+        // SAFETY: as the caller promises.
+        Ok(_) => Ok(unsafe { BY_ADVICE.holds(at) }),
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(false),
+        Err(error) => Err(error),
     }
-    if EFFECT.load(Ordering::Relaxed) == UNKNOWN {
-        let how = libc::GRND_NONBLOCK as usize;
-        // SAFETY: as the caller promises. The one byte that may be written is nobody's.
-        let wrote = unsafe { kernel::call(libc::SYS_getrandom, [at, 1, how, 0, 0, 0]) };
-        let holds = wrote.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT));
-        EFFECT.store(if holds { HOLDS } else { DOES_NOTHING }, Ordering::Relaxed);
+}
+
+/// What a way to make guards does, where it is not refused. Whoever finds it out, finds the same.
+#[cfg(target_os = "linux")]
+struct Effect(AtomicU8);
+
+/// One guard by a call, and several.
+#[cfg(target_os = "linux")]
+static BY_ADVICE: Effect = Effect::new();
+#[cfg(target_os = "linux")]
+static AT_ONCE: Effect = Effect::new();
+
+#[cfg(target_os = "linux")]
+impl Effect {
+    const UNKNOWN: u8 = 0;
+    const HOLDS: u8 = 1;
+    const NONE: u8 = 2;
+
+    const fn new() -> Self {
+        Self(AtomicU8::new(Self::UNKNOWN))
     }
-    Ok(EFFECT.load(Ordering::Relaxed) == HOLDS)
+
+    /// Whether guards hold that are made so. The first time it is tried: `at` is to be in one.
+    ///
+    /// # Safety
+    ///
+    /// Nothing that matters is there.
+    unsafe fn holds(&self, at: usize) -> bool {
+        if self.is(Self::UNKNOWN) {
+            let how = libc::GRND_NONBLOCK as usize;
+            // SAFETY: as the caller promises. The one byte that may be written is nobody's.
+            let wrote = unsafe { kernel::call(libc::SYS_getrandom, [at, 1, how, 0, 0, 0]) };
+            let holds = wrote.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT));
+            self.0.store(if holds { Self::HOLDS } else { Self::NONE }, Ordering::Relaxed);
+        }
+        self.is(Self::HOLDS)
+    }
+
+    /// It was refused: nobody need try again.
+    fn refused(&self) {
+        self.0.store(Self::NONE, Ordering::Relaxed);
+    }
+
+    fn is(&self, effect: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == effect
+    }
 }
 
 /// Makes any access to the range a fault; `true` if that took no mapping of its own.
@@ -139,6 +173,55 @@ pub(crate) unsafe fn guard(start: NonNull<u8>, len: usize) -> io::Result<bool> {
     // SAFETY: as the caller promises.
     unsafe { mprotect(start, len, MprotectFlags::empty())? };
     Ok(false)
+}
+
+/// How many guards one call makes, at most.
+pub(crate) const GUARDS_MAX: usize = 32;
+
+/// Makes guards of up to `n` ranges of `len` bytes, `stride` apart, by one call: how many, from `start` on. None
+/// where there is no such call, or a guard takes a mapping, or there is no memory for the first: [`guard`] says
+/// which.
+///
+/// # Safety
+///
+/// As for [`guard`], of each of them.
+#[cfg(target_os = "linux")]
+pub(crate) unsafe fn guard_several(
+    start: NonNull<u8>,
+    stride: usize,
+    len: usize,
+    n: usize,
+) -> usize {
+    /// Whoever calls, instead of a descriptor of its process (`PIDFD_SELF_THREAD`, Linux 6.15).
+    const SELF: isize = -10_000;
+    if !BY_ADVICE.is(Effect::HOLDS) || AT_ONCE.is(Effect::NONE) {
+        return 0;
+    }
+    let start = start.as_ptr().expose_provenance();
+    // As `struct iovec` is.
+    let ranges: [[usize; 2]; GUARDS_MAX] = std::array::from_fn(|at| [start + at * stride, len]);
+    let (ranges, n) = (ranges.as_ptr().expose_provenance(), n.min(GUARDS_MAX));
+    let call = [SELF.cast_unsigned(), ranges, n, MADV_GUARD_INSTALL, 0, 0];
+    // SAFETY: as the caller promises.
+    match unsafe { kernel::call(libc::SYS_process_madvise, call) } {
+        // SAFETY: as the caller promises.
+        Ok(done) if done >= len && unsafe { AT_ONCE.holds(start) } => done / len,
+        Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => 0,
+        _ => {
+            AT_ONCE.refused();
+            0
+        }
+    }
+}
+
+/// Makes no guard: there is no such call.
+///
+/// # Safety
+///
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub(crate) unsafe fn guard_several(_: NonNull<u8>, _: usize, _: usize, _: usize) -> usize {
+    0
 }
 
 /// Makes the range zero: where the system can do so, by taking the memory behind its pages back.
