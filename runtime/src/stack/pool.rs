@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::offset_of;
 use std::num::{NonZeroU8, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::ptr::{self, NonNull};
 
 use sylvan_sight::table;
@@ -78,8 +79,8 @@ impl Class {
     }
 }
 
-/// How many slots are prepared at a time, at most.
-const PREPARED: usize = 32;
+/// How many slots are prepared at a time: an eighth of those that are, within these.
+const PREPARED: RangeInclusive<usize> = 32..=256;
 
 /// What the pool knows of a class.
 struct ClassState {
@@ -236,7 +237,8 @@ fn make_and_reserve(class: Class, prepare: fn(usize) -> io::Result<()>) -> io::R
         if slots.unprepared == 0 {
             slots.unprepared = slots.grow(class)?;
         }
-        let n = slots.unprepared.min(PREPARED);
+        let n_prepared = slots.n_slots - slots.unprepared;
+        let n = (n_prepared / 8).clamp(*PREPARED.start(), *PREPARED.end()).min(slots.unprepared);
         slots.unprepared -= n;
         // It may wait for somebody who wants a stack.
         drop(slots);

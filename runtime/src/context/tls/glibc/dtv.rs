@@ -10,6 +10,7 @@
 //! when it fills it.
 
 use std::ffi::c_void;
+use std::hint::black_box;
 use std::io;
 use std::mem;
 use std::ptr;
@@ -17,6 +18,15 @@ use std::ptr;
 use super::{Dynamic, symbol};
 use crate::lock::Lock;
 use crate::report;
+
+/// What glibc's heap adds to an allocation.
+const CHUNK: usize = 16;
+
+/// What the task of a thread takes of the heap, most often: that is allocated next.
+const TASK: usize = 144;
+
+/// Beyond 128 KiB it would not be in the heap, but a mapping.
+const PIECE_MAX: usize = 120 << 10;
 
 /// The first of those that nobody uses yet, by its address; each leads to the next by its first word. 0 if
 /// there is none.
@@ -89,8 +99,11 @@ impl Dtvs {
             let first = place.read();
             let len = (*first.sub(1)).value;
             put(first);
+            // First in one piece: glibc's heap grows by all of it then, and not by one page after the other.
+            let size = (len.addr() + 2) * size_of::<Dynamic>();
+            libc::free(black_box(libc::malloc((n * (size + CHUNK + TASK)).min(PIECE_MAX))));
             for _ in 1..n {
-                let start = libc::calloc(len.addr() + 2, size_of::<Dynamic>()).cast::<Dynamic>();
+                let start = libc::calloc(1, size).cast::<Dynamic>();
                 if start.is_null() {
                     return Err(no_memory());
                 }
