@@ -2,7 +2,7 @@
 //!
 //! | | where | by |
 //! |---|---|---|
-//! | 1 | the inbox: the youngest, which the last run has woken most likely; up to a limit in a row, so that two that keep waking each other do not shut out the rest | `next_local` |
+//! | 1 | the inbox: the youngest, which the last run has woken most likely; up to a limit in a row, so that two that keep waking each other do not shut out the rest; and one that each of many wakes, such as a thread that joins them, runs between them up to a limit, and then once after all that wait | `next_local` |
 //! | 2 | the local queue: the oldest of those that an event has woken or of the others, in fair shares (`fairness`) | `next_local` |
 //! | 3 | what was laid aside, and the core's share of the global queues | `take_share` |
 //! | 4 | the local queues of other cores, and then their inboxes | `search` |
@@ -197,7 +197,7 @@ impl Scheduler {
         }
         let youngest = youngest?;
         let streak_max = if events_wait { STREAK_MAX_BEFORE_EVENTS } else { STREAK_MAX };
-        if local.streak < streak_max {
+        if local.streak < streak_max && local.is_favoured(&youngest) {
             local.streak += 1;
             if events_wait {
                 local.fairness.go_before(clock::now_ns());
