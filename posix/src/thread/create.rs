@@ -69,7 +69,7 @@ impl Asked {
         let has_stack = !stack.is_null() && (stack as usize).wrapping_add(stack_size) != 0;
         let has_priority = inherits == PTHREAD_EXPLICIT_SCHED
             && (policy != libc::SCHED_OTHER || param.sched_priority != 0);
-        let has_processors = processors.iter().any(|byte| *byte != !0);
+        let has_processors = processors != [!0; size_of::<cpu_set_t>()];
         Self {
             is_detached: detached == libc::PTHREAD_CREATE_DETACHED,
             stack_size,

@@ -281,10 +281,8 @@ impl Record {
 
     /// For a recording of the run, if there is one.
     fn record_name(&self) {
-        let name = self.name();
-        let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
-        let name = String::from_utf8_lossy(&name[..len]);
-        sylvan::contract::thread::record_new_name(self.number.load(Ordering::SeqCst), &name);
+        let number = self.number.load(Ordering::SeqCst);
+        sylvan::contract::thread::record_new_name(number, &self.name());
     }
 }
 

@@ -155,17 +155,18 @@ pub(crate) fn record_name(thread: u32, rare: &Rare) {
     }
 }
 
-/// Records that a thread has this name now: one that a whole program's thread is given while it is there. By its
-/// number, and nothing if that is 0.
+/// Records that a thread has this name now, up to its first zero: one that a whole program's thread is given while it
+/// is there. By its number, and nothing if that is 0.
 #[inline]
-pub fn record_new_name(thread: u64, name: &str) {
+pub fn record_new_name(thread: u64, name: &[u8]) {
     if thread == 0 || !is_on() {
         return;
     }
     // Acquire as above.
     // SAFETY: as above.
     if let Some(names) = unsafe { NAMES.load(Ordering::Acquire).as_ref() } {
-        record_name_in(names, thread as u32, name);
+        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        record_name_in(names, thread as u32, &String::from_utf8_lossy(name));
     }
 }
 

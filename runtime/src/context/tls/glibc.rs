@@ -80,6 +80,8 @@ const KEY_ROUNDS: usize = 4;
 /// and `PTHREAD_KEY_1STLEVEL_SIZE`).
 const KEYS_PER_TABLE: usize = 32;
 const KEY_TABLES: usize = 32;
+/// Keys, or tables of them, to look at at once.
+const AT_ONCE: usize = 8;
 
 /// A value of a key (`struct pthread_key_data`).
 #[repr(C)]
@@ -442,21 +444,46 @@ impl Own {
     unsafe fn end_keys(&self, pthread: usize, run: bool) -> bool {
         let mut any = false;
         let tables = (pthread + self.specific) as *const *mut KeyData;
-        for index in 0..KEY_TABLES {
-            // SAFETY: `specific` is an array of that many pointers, each null or to a table.
-            let table = unsafe { tables.add(index).read() };
-            if table.is_null() {
+        for first in (0..KEY_TABLES).step_by(AT_ONCE) {
+            // SAFETY: `specific` is an array of that many pointers, each null or to a table; here and below.
+            let is_set = |index| unsafe { tables.add(first + index).read() }.addr();
+            if !any_of(is_set) {
                 continue;
             }
-            for slot in 0..KEYS_PER_TABLE {
-                // SAFETY: a table has that many values.
+            for index in first..first + AT_ONCE {
+                // SAFETY: as above.
+                let table = unsafe { tables.add(index).read() };
+                if !table.is_null() {
+                    // SAFETY: as the caller promises.
+                    any |= unsafe { self.end_table(index * KEYS_PER_TABLE, table, run) };
+                }
+            }
+        }
+        any
+    }
+
+    /// The same for one table of values, which begins with that of key `from`.
+    ///
+    /// # Safety
+    ///
+    /// It is the calling thread's own.
+    unsafe fn end_table(&self, from: usize, table: *mut KeyData, run: bool) -> bool {
+        let mut any = false;
+        for first in (0..KEYS_PER_TABLE).step_by(AT_ONCE) {
+            // SAFETY: a table has that many values; here and below.
+            let is_set = |slot| unsafe { (*table.add(first + slot)).data }.addr();
+            if !any_of(is_set) {
+                continue;
+            }
+            for slot in first..first + AT_ONCE {
+                // SAFETY: as above.
                 let value = unsafe { &mut *table.add(slot) };
                 if value.data.is_null() {
                     continue;
                 }
                 let data = mem::replace(&mut value.data, ptr::null_mut());
                 // SAFETY: the array of all keys has one for each slot of each table.
-                let key = unsafe { &*self.keys.add(index * KEYS_PER_TABLE + slot) };
+                let key = unsafe { &*self.keys.add(from + slot) };
                 // A key that was deleted since has another sequence number.
                 if run
                     && key.seq == value.seq
@@ -470,6 +497,12 @@ impl Own {
         }
         any
     }
+}
+
+/// Whether any of the next few words is not 0. Seldom is one: to look at several takes little more than to look at one.
+#[inline(always)]
+fn any_of(word: impl Fn(usize) -> usize) -> bool {
+    (0..AT_ONCE).fold(0, |all, at| all | word(at)) != 0
 }
 
 impl Probed {
