@@ -99,7 +99,7 @@ fn wake_private(address: c_long, n: u32) -> c_long {
 unsafe fn wait_at(word: *const AtomicU32, expected: u32, deadline: Deadline) -> c_long {
     // SAFETY: as the caller promises: it is mapped. All access is atomic.
     let word = unsafe { &*word };
-    match wait::futex(word, expected, deadline, WaitReason::Futex, Restart::AsAsked) {
+    match wait::futex_inlined(word, expected, deadline, WaitReason::Futex, Restart::AsAsked) {
         Ok(Wait::Woken) => 0,
         end => fails(error_of(end)).into(),
     }

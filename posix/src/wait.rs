@@ -44,7 +44,6 @@ pub(crate) enum Restart {
 static NONE: Interrupt = Interrupt::new();
 
 /// Parks while `*word == expected`: see [`sylvan::wait`].
-#[inline]
 pub(crate) fn futex(
     word: &AtomicU32,
     expected: u32,
@@ -52,7 +51,44 @@ pub(crate) fn futex(
     reason: WaitReason,
     restart: Restart,
 ) -> Result<Wait, Interrupted> {
-    interruptibly(restart, |interrupt| match interrupt {
+    futex_inlined(word, expected, deadline, reason, restart)
+}
+
+/// The same, for a caller whose frame is to be the one above the switch: each is a return that the processor does not
+/// predict.
+// Without a closure for the wait: one that is in several functions is a function of its own.
+#[inline(always)]
+pub(crate) fn futex_inlined(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    reason: WaitReason,
+    restart: Restart,
+) -> Result<Wait, Interrupted> {
+    let Some(signals) = own() else {
+        return futex_of_os_thread(word, expected, deadline, reason, restart);
+    };
+    loop {
+        let is_in_handler = begin_to_move(signals);
+        let interrupt = &signals.interrupt;
+        let end = sylvan::contract::wait_interruptible(word, expected, deadline, reason, interrupt);
+        end_move(signals, is_in_handler);
+        match end {
+            Wait::Interrupted => heed(signals, restart)?,
+            end => return Ok(end),
+        }
+    }
+}
+
+#[cold]
+fn futex_of_os_thread(
+    word: &AtomicU32,
+    expected: u32,
+    deadline: Option<Instant>,
+    reason: WaitReason,
+    restart: Restart,
+) -> Result<Wait, Interrupted> {
+    cancel::by_os_thread(restart, |interrupt| match interrupt {
         Some(interrupt) => {
             match sylvan::contract::wait_interruptible(word, expected, deadline, reason, interrupt)
             {
@@ -306,15 +342,28 @@ impl<T> Callers<T> {
 /// Runs `wait`, which may move the thread to another OS thread.
 #[inline(always)]
 fn moving<T>(signals: &Signals, wait: impl FnOnce() -> T) -> T {
+    let is_in_handler = begin_to_move(signals);
+    let end = wait();
+    end_move(signals, is_in_handler);
+    end
+}
+
+/// Before a wait that may do so; whether the thread is in a handler of signals.
+#[inline(always)]
+fn begin_to_move(signals: &Signals) -> bool {
     let is_in_handler = signals.depth.get() > 0;
     if is_in_handler {
         leave_handler(signals);
     }
-    let end = wait();
+    is_in_handler
+}
+
+/// After it.
+#[inline(always)]
+fn end_move(signals: &Signals, is_in_handler: bool) {
     if is_in_handler {
         go_on_in_handler(signals);
     }
-    end
 }
 
 /// Defines functions of libc's that are made in a blocking section: `sections!(name(argument: type, ...) -> type)`,

@@ -134,7 +134,7 @@ pub fn wait(
 /// assert_eq!(thread.join().unwrap(), Wait::Interrupted);
 /// ```
 // Inlined, as what it calls is: see `thread::yield_now`.
-#[inline]
+#[inline(always)]
 pub fn wait_interruptible(
     word: &AtomicU32,
     expected: u32,
