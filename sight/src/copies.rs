@@ -2,6 +2,9 @@
 
 use crate::memory::{Memory, Piece};
 
+/// More bytes are not read at once: who says that there are as many is not to be trusted.
+const MOST: usize = 1 << 31;
+
 /// Pieces of memory of one length, as they were read.
 pub(crate) struct Copies {
     bytes: Vec<u8>,
@@ -14,10 +17,13 @@ pub(crate) struct Copies {
 pub(crate) struct Record<'a>(pub(crate) &'a [u8]);
 
 impl Copies {
-    /// Reads `len` bytes at each place.
+    /// Reads `len` bytes at each place; nothing where that would be too much.
     pub(crate) fn read<M: Memory + ?Sized>(memory: &M, places: &[u64], len: u64) -> Self {
-        let len = usize::try_from(len).unwrap_or(0).max(1);
-        let mut bytes = vec![0; places.len() * len];
+        let len = usize::try_from(len).unwrap_or(usize::MAX).max(1);
+        let Some(n_bytes) = places.len().checked_mul(len).filter(|n_bytes| *n_bytes <= MOST) else {
+            return Self { bytes: Vec::new(), len, are_read: vec![false; places.len()] };
+        };
+        let mut bytes = vec![0; n_bytes];
         let pieces = places.iter().zip(bytes.chunks_exact_mut(len));
         let mut pieces: Vec<_> = pieces.map(|(at, into)| Piece { at: *at, into }).collect();
         let are_read = memory.read_many(&mut pieces);
@@ -26,8 +32,8 @@ impl Copies {
 
     /// Each, in the order of the places; `None` where one could not be read.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Option<Record<'_>>> {
-        let records = self.bytes.chunks_exact(self.len).map(Record);
-        records.zip(&self.are_read).map(|(record, is_read)| is_read.then_some(record))
+        let record = |n: usize| Record(&self.bytes[n * self.len..][..self.len]);
+        self.are_read.iter().enumerate().map(move |(n, is_read)| is_read.then(|| record(n)))
     }
 }
 
@@ -53,6 +59,6 @@ impl<'a> Record<'a> {
 
     /// The words from `at` on.
     pub(crate) fn words(self, at: u64, len: u64) -> impl Iterator<Item = u64> + use<'a> {
-        (at..at + len).step_by(size_of::<u64>()).map(move |at| self.word(at))
+        (at..at.saturating_add(len)).step_by(size_of::<u64>()).map(move |at| self.word(at))
     }
 }

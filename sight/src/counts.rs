@@ -97,5 +97,6 @@ fn n_listed<M: Memory + ?Sized>(
     if scheduler == 0 {
         return Ok(0);
     }
-    lists.iter().map(|list| memory.word(scheduler + list + table.list.len)).sum()
+    let len = |list: &u64| memory.word(scheduler.wrapping_add(list + table.list.len));
+    lists.iter().try_fold(0_u64, |sum, list| Ok(sum.saturating_add(len(list)?)))
 }

@@ -196,8 +196,9 @@ fn search(bytes: &[u8], locks: &[u64], mut each: impl FnMut(u64, bool)) {
     let after = words().skip(1).chain(std::iter::once(0));
     for ((before, word), after) in before.zip(words()).zip(after) {
         let from = locks.partition_point(|lock| *lock < word);
-        for lock in locks[from..].iter().take_while(|lock| **lock <= word + SECOND) {
-            if *lock == word || *lock == word + SECOND {
+        let second = word.wrapping_add(SECOND);
+        for lock in locks[from..].iter().take_while(|lock| **lock <= second) {
+            if *lock == word || *lock == second {
                 each(*lock, leads_to_data(before, word) || leads_to_data(after, word));
             }
         }

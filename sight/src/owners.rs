@@ -229,7 +229,7 @@ impl Notes {
 
     /// What these places say; 0 where that cannot be read.
     fn read<M: Memory + ?Sized>(&self, memory: &M, places: &[Place]) -> Vec<u64> {
-        let at = |place: &Place| self.0 + (place.index * size_of::<u64>()) as u64;
+        let at = |place: &Place| self.0.wrapping_add((place.index * size_of::<u64>()) as u64);
         let at: Vec<_> = places.iter().map(at).collect();
         let words = Copies::read(memory, &at, size_of::<u64>() as u64);
         words.iter().map(|word| word.map_or(0, |word| word.word(0))).collect()
@@ -278,7 +278,8 @@ fn said<M: Memory + ?Sized>(
     if places.is_empty() || below == 0 {
         return HashMap::default();
     }
-    let started = threads.iter().filter_map(|it| Some((it.id, it.stack.as_ref()?.end - below)));
+    let place = |it: &Thread| Some((it.id, it.stack.as_ref()?.end.wrapping_sub(below)));
+    let started = threads.iter().filter_map(place);
     let (ids, stacks): (Vec<_>, Vec<_>) = started.unzip();
     let green: HashMap<_, _> = numbers(&stacks).into_iter().zip(ids).collect();
     let owners = numbers(&places);

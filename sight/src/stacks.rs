@@ -70,7 +70,7 @@ fn calls_kernel<M: Memory + ?Sized>(memory: &M, pc: u64) -> bool {
 
 /// How much is read of a stack between its stack pointer and the word of its first frame.
 fn len(start: u64, first_frame: u64) -> Option<usize> {
-    let len = (first_frame + size_of::<u64>() as u64).checked_sub(start)?;
+    let len = first_frame.saturating_add(size_of::<u64>() as u64).checked_sub(start)?;
     usize::try_from(len.min(LEN_MAX)).ok()
 }
 
@@ -111,9 +111,9 @@ pub fn stacks<M: Memory + ?Sized>(
             let memory = Copied { start, bytes };
             let saved = &table.saved;
             let registers = Registers {
-                pc: memory.word(start + saved.pc).ok()?,
-                stack_pointer: start + saved.size,
-                frame_pointer: Some(memory.word(start + saved.frame_pointer).ok()?),
+                pc: memory.word(start.wrapping_add(saved.pc)).ok()?,
+                stack_pointer: start.wrapping_add(saved.size),
+                frame_pointer: Some(memory.word(start.wrapping_add(saved.frame_pointer)).ok()?),
                 link: 0,
             };
             Some(Stack { registers, memory, first_frame, has_left: true })

@@ -44,6 +44,12 @@ macro_rules! words {
             fn take(words: &mut impl Iterator<Item = u64>) -> Option<Self> {
                 Some(Self { $($field: words.next()?,)+ })
             }
+
+            /// All of them.
+            #[allow(dead_code, reason = "of some there are addresses")]
+            fn words(&self) -> impl Iterator<Item = u64> {
+                [$(self.$field),+].into_iter()
+            }
         }
     )+};
 }
@@ -382,6 +388,11 @@ macro_rules! table {
                     $($field: $type::take(words)?,)+
                 })
             }
+
+            /// All words but addresses: distances, lengths and numbers.
+            fn sizes(&self) -> impl Iterator<Item = u64> {
+                std::iter::empty()$(.chain(self.$field.words()))+
+            }
         }
     };
 }
@@ -435,6 +446,8 @@ impl Head {
 impl Table {
     /// Reads a table from [`LEN`] bytes, or from as many as there are of one of another version.
     ///
+    /// What is read of somebody else is not to be trusted: what no runtime says of its sizes is no table.
+    ///
     /// # Errors
     ///
     /// If it is no table, or another one.
@@ -447,8 +460,24 @@ impl Table {
         } else if head != Head::THIS {
             Err(NoTable::Other(head))
         } else {
-            Self::take(&mut words).ok_or(NoTable::None)
+            Self::take(&mut words).filter(Self::is_likely).ok_or(NoTable::None)
         }
+    }
+
+    /// Whether its sizes are such as a runtime has: nobody is to ask for memory by others.
+    fn is_likely(&self) -> bool {
+        /// All that is described is smaller than that, or fewer.
+        const SIZE_MAX: u64 = 1 << 20;
+        /// And what is read in one piece.
+        const PIECE_MAX: u64 = 1 << 26;
+        let Self { entries, buckets, timers, .. } = self;
+        let pieces = [
+            (entries.per_chunk, entries.stride),
+            (buckets.n, buckets.stride),
+            (timers.n_levels, timers.level_stride),
+        ];
+        self.sizes().all(|size| size <= SIZE_MAX)
+            && pieces.iter().all(|(n, len)| n * len <= PIECE_MAX)
     }
 }
 
@@ -466,7 +495,7 @@ pub fn find(notes: &[u8], start: u64) -> Option<u64> {
         let name = rest.get(HEAD..HEAD + name_len)?;
         let at = HEAD + name_len.next_multiple_of(ALIGN);
         if name.strip_suffix(b"\0") == Some(NAME) && number(8)? == NOTE && len == ALIGN {
-            let from = start + (notes.len() - rest.len() + at) as u64;
+            let from = start.wrapping_add((notes.len() - rest.len() + at) as u64);
             return Some(from.wrapping_add_signed(i64::from(number(at)?.cast_signed())));
         }
         rest = rest.get(at + len.next_multiple_of(ALIGN)..)?;

@@ -29,6 +29,9 @@ use crate::table::{self, Table};
 /// Lists longer than this are not followed: what changes under one's eyes may lead in a circle.
 const MANY: u64 = 1 << 24;
 
+/// More cores there are nowhere.
+const CORES_MAX: u64 = 1 << 13;
+
 /// What a task says of who waits for its end, once that has come; a pointer to them is above.
 const ENDED: u64 = 1;
 
@@ -276,10 +279,10 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
     fn is_any_missing(&self, found: &[(u64, Thread)]) -> Result<bool, Unreadable> {
         let n_found = found.iter().filter(|(_, thread)| self.ids.contains(&thread.id)).count();
         let n_ends = |core: &CoreCopy| Counts::of(&self.table.core, Record(&core.0)).n_ends;
-        let n_ends: u64 = self.cores()?.iter().map(n_ends).sum();
+        let n_ends = self.cores()?.iter().map(n_ends).fold(0, u64::saturating_add);
         let n_others = self.memory.word(self.table.roots.n_others)?;
         let n_numbers = self.ids.end.saturating_sub(self.ids.start);
-        Ok(n_found as u64 + n_ends + n_others < n_numbers)
+        Ok((n_found as u64).saturating_add(n_ends).saturating_add(n_others) < n_numbers)
     }
 
     /// Threads that have a stack, each with where its name is.
@@ -336,7 +339,8 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         below: u64,
         slots: impl IntoIterator<Item = &'s Slot>,
     ) -> Copies {
-        let places: Vec<_> = slots.into_iter().map(|slot| slot.usable.end - below).collect();
+        let place = |slot: &Slot| slot.usable.end.wrapping_sub(below);
+        let places: Vec<_> = slots.into_iter().map(place).collect();
         Copies::read(self.memory, &places, size_of::<u64>() as u64)
     }
 
@@ -347,18 +351,23 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
 
     /// Every stack that was ever used.
     fn slots(&self) -> Result<Vec<Slot>, Unreadable> {
+        /// No slab has more stacks: it is no larger than 32 GiB, and a stack no smaller than 64 KiB.
+        const STACKS_MAX: u64 = 1 << 19;
         let layout = &self.table.slab;
         let mut slots = Vec::new();
         let mut at = self.memory.word(self.table.roots.slabs)?;
-        while at != 0 && (slots.len() as u64) < MANY {
+        let mut seen = HashSet::default();
+        // What is no list of the runtime's may lead in a circle.
+        while at != 0 && (slots.len() as u64) < MANY && seen.insert(at) {
             let mut bytes = vec![0; usize::try_from(layout.size).unwrap_or(0)];
             self.memory.read(at, &mut bytes)?;
             let slab = Record(&bytes);
             let (start, stride) = (slab.word(layout.start), slab.word(layout.stride));
             let (guard_len, class) = (slab.word(layout.guard_len), slab.byte(layout.class));
-            for n in 0..slab.word(layout.n_cut).min(MANY) {
-                let bottom = start + n * stride;
-                slots.push(Slot { bottom, usable: bottom + guard_len..bottom + stride, class });
+            for n in 0..slab.word(layout.n_cut).min(STACKS_MAX) {
+                let bottom = start.wrapping_add(n.wrapping_mul(stride));
+                let usable = bottom.wrapping_add(guard_len)..bottom.wrapping_add(stride);
+                slots.push(Slot { bottom, usable, class });
             }
             at = slab.word(layout.next);
         }
@@ -420,9 +429,10 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         if scheduler == 0 {
             return Ok(Vec::new());
         }
-        let at = scheduler + self.table.scheduler.cores;
-        let (start, n) = (self.memory.word(at)?, self.memory.word(at + 8)?);
-        let places: Vec<_> = (0..n.min(MANY)).map(|n| start + n * self.table.core.size).collect();
+        let at = scheduler.wrapping_add(self.table.scheduler.cores);
+        let (start, n) = (self.memory.word(at)?, self.memory.word(at.wrapping_add(8))?);
+        let place = |n: u64| start.wrapping_add(n * self.table.core.size);
+        let places: Vec<_> = (0..n.min(CORES_MAX)).map(place).collect();
         let copies = Copies::read(self.memory, &places, self.table.core.size);
         Ok(copies.iter().flatten().map(|core| CoreCopy(core.0.to_vec())).collect())
     }
@@ -464,9 +474,9 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let scheduler = self.memory.word(self.table.roots.scheduler)?;
         if scheduler != 0 {
             for at in [self.table.scheduler.inject, self.table.scheduler.woken] {
-                let list = scheduler + at;
-                let head = self.memory.word(list + self.table.list.head)?;
-                let len = self.memory.word(list + self.table.list.len)?;
+                let list = scheduler.wrapping_add(at);
+                let head = self.memory.word(list.wrapping_add(self.table.list.head))?;
+                let len = self.memory.word(list.wrapping_add(self.table.list.len))?;
                 self.follow(head, len, &mut queued);
             }
         }
@@ -483,9 +493,9 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
             self.follow(copy.word(at), INBOUND_MAX, &mut inbound);
         }
         let lists = [core.pinned, core.pinned_woken, core.overflow];
-        let lists = lists.map(|at| copy.word(at + self.table.list.len)).iter().sum::<u64>();
+        let lists = lists.map(|at| copy.word(at + self.table.list.len));
         let rings = [core.queue, core.woken].map(|at| self.ring_len(copy, at));
-        inbound.len() as u64 + lists + rings.iter().sum::<u64>()
+        lists.into_iter().chain(rings).fold(inbound.len() as u64, u64::saturating_add)
     }
 
     /// Tasks that are linked, up to `n`; where a list changes meanwhile, no further than to where it has been.
@@ -496,7 +506,8 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
                 break;
             }
             into.push(at);
-            let Ok(next) = self.memory.word(at + self.table.task.next) else { break };
+            let next = self.memory.word(at.wrapping_add(self.table.task.next));
+            let Ok(next) = next else { break };
             at = next;
         }
     }
@@ -513,7 +524,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         let layout = &self.table.queue;
         let (head, len) = (core.half(at + layout.head), self.ring_len(core, at));
         let (slots, n) = (core.word(at + layout.slots), layout.capacity);
-        let place = |i| slots + (u64::from(head) + i) % n * size_of::<u64>() as u64;
+        let place = |i| slots.wrapping_add((u64::from(head) + i) % n * size_of::<u64>() as u64);
         let places: Vec<_> = (0..len).map(place).collect();
         let copies = Copies::read(self.memory, &places, size_of::<u64>() as u64);
         into.extend(copies.iter().flatten().map(|task| task.word(0)));
@@ -530,7 +541,7 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         }
         let mut started: Vec<_> = threads
             .iter_mut()
-            .filter_map(|(_, thread)| Some((thread.stack.clone()?.end - below, thread)))
+            .filter_map(|(_, thread)| Some((thread.stack.clone()?.end.wrapping_sub(below), thread)))
             .collect();
         let places: Vec<_> = started.iter().map(|(place, _)| *place).collect();
         let words = Copies::read(self.memory, &places, size_of::<u64>() as u64);

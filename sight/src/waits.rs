@@ -189,7 +189,8 @@ pub fn waits<M: Memory + ?Sized>(
                 ..Wait::default()
             };
             let reason = Reason::of(waiter.byte(layout.reason));
-            os_words.insert(at + layout.os_word, OsWait { reason, wait, sleeper: None });
+            os_words
+                .insert(at.wrapping_add(layout.os_word), OsWait { reason, wait, sleeper: None });
         } else if let Some(index) = parked(task) {
             waits[index].address = Some(address);
             waits[index].joins = joins;
@@ -223,7 +224,8 @@ pub fn waits<M: Memory + ?Sized>(
         } else {
             let wait = Wait { joins: Some(thread.id), begun: joiner, ..Wait::default() };
             let (reason, sleeper) = (Some(Reason::Join), Some(joiner));
-            os_words.insert(joiner + table.sleeper.os_word, OsWait { reason, wait, sleeper });
+            let word = joiner.wrapping_add(table.sleeper.os_word);
+            os_words.insert(word, OsWait { reason, wait, sleeper });
         }
     }
     Ok(Waits { of_threads: waits, os_words })
@@ -301,8 +303,9 @@ fn slots<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<((), u64)>
     if shards == 0 {
         return Ok(rings);
     }
-    let (start, n) = (memory.word(shards)?, memory.word(shards + 8)?);
-    let places: Vec<_> = (0..n.min(1 << 16)).map(|i| start + i * layout.stride).collect();
+    let (start, n) = (memory.word(shards)?, memory.word(shards.wrapping_add(8))?);
+    let place = |i: u64| start.wrapping_add(i * layout.stride);
+    let places: Vec<_> = (0..n.min(1 << 16)).map(place).collect();
     for shard in Copies::read(memory, &places, layout.stride).iter().flatten() {
         for level in (0..layout.n_levels).map(|i| layout.levels + i * layout.level_stride) {
             let slots = layout.n_slots * size_of::<u64>() as u64;

@@ -84,10 +84,11 @@ impl CoreFile {
         if let Some(segment) = in_file.map(|index| &self.segments[index]) {
             let from = at - segment.start;
             let n = into.len().min(usize::try_from(segment.len - from).unwrap_or(usize::MAX));
-            return self.file.read_at(&mut into[..n], segment.offset + from);
+            return self.file.read_at(&mut into[..n], segment.offset.wrapping_add(from));
         }
-        let mapped =
-            find(&self.mappings, at, |mapping| (mapping.start, mapping.end - mapping.start));
+        let mapped = find(&self.mappings, at, |mapping| {
+            (mapping.start, mapping.end.saturating_sub(mapping.start))
+        });
         let Some(index) = mapped else { return Ok(0) };
         let (mapping, Some(file)) = (&self.mappings[index], &self.files[index]) else {
             return Ok(0);
@@ -95,7 +96,7 @@ impl CoreFile {
         let from = at - mapping.start;
         let left = usize::try_from(mapping.end - at).unwrap_or(usize::MAX);
         let n = into.len().min(left);
-        file.read_at(&mut into[..n], mapping.offset + from)
+        file.read_at(&mut into[..n], mapping.offset.wrapping_add(from))
     }
 }
 
@@ -121,7 +122,8 @@ fn loaded(program: &Path, headers_at: u64) -> Result<Vec<Mapping>, Refusal> {
         let start = moved.wrapping_add(segment.p_vaddr(endian));
         Mapping {
             start: start & !(PAGE - 1),
-            end: (start + segment.p_filesz(endian)).next_multiple_of(PAGE),
+            end: start.saturating_add(segment.p_filesz(endian)).saturating_add(PAGE - 1)
+                & !(PAGE - 1),
             offset: segment.p_offset(endian) & !(PAGE - 1),
             file: program.to_owned(),
         }
@@ -146,7 +148,7 @@ impl Memory for CoreFile {
     fn read(&self, at: u64, into: &mut [u8]) -> Result<(), Unreadable> {
         let mut done = 0;
         while done < into.len() {
-            match self.read_some(at + done as u64, &mut into[done..]) {
+            match self.read_some(at.wrapping_add(done as u64), &mut into[done..]) {
                 Ok(n) if n > 0 => done += n,
                 _ => return Err(Unreadable { at }),
             }
@@ -233,7 +235,7 @@ fn mapped(note: &[u8]) -> Option<Vec<Mapping>> {
         Some(Mapping {
             start: word(at)?,
             end: word(at + 1)?,
-            offset: word(at + 2)? * page,
+            offset: word(at + 2)?.wrapping_mul(page),
             file: PathBuf::from(OsStr::from_bytes(names.next()?)),
         })
     };

@@ -216,11 +216,13 @@ impl Process {
 
     /// Where the table is that the object leads to whose headers are at `start`.
     fn table_of(&self, start: u64) -> Option<u64> {
+        /// No object has as many bytes of notes.
+        const MOST: u64 = 1 << 20;
         let segments = self.segments(start)?;
         let bias = start.wrapping_sub(segments.base());
         segments.notes.iter().find_map(|note| {
             let at = bias.wrapping_add(note.start);
-            let mut bytes = vec![0; usize::try_from(note.end - note.start).ok()?];
+            let mut bytes = vec![0; (note.end - note.start).min(MOST) as usize];
             self.read(at, &mut bytes).ok()?;
             table::find(&bytes, at)
         })
@@ -228,7 +230,7 @@ impl Process {
 
     /// The segments of the object whose headers are at `start`.
     pub(crate) fn segments(&self, start: u64) -> Option<Segments> {
-        segments::segments(|at, into| self.read(start + at, into).is_ok())
+        segments::segments(|at, into| self.read(start.wrapping_add(at), into).is_ok())
     }
 
     fn read_table(&self, at: u64) -> Result<Table, NoTable> {

@@ -112,9 +112,12 @@ fn sections(
     segments: &Segments,
     bias: u64,
 ) -> Option<ExplicitModuleSectionInfo<Vec<u8>>> {
+    /// No object says as much.
+    const MOST: u64 = 1 << 30;
     let header = segments.eh_frame_hdr.clone()?;
     let read = |range: &Range<u64>| {
-        let mut bytes = vec![0; usize::try_from(range.end.checked_sub(range.start)?).ok()?];
+        let len = range.end.checked_sub(range.start).filter(|len| *len <= MOST)?;
+        let mut bytes = vec![0; len as usize];
         process.read(bias.wrapping_add(range.start), &mut bytes).ok()?;
         Some(bytes)
     };
@@ -140,7 +143,8 @@ fn eh_frame(table: &[u8], start: u64) -> Option<u64> {
     let (head, rest) = table.split_first_chunk::<4>()?;
     let distance = i32::from_ne_bytes(*rest.first_chunk()?);
     let is_known = head[0] == VERSION && head[1] == DISTANCE;
-    is_known.then(|| (start + head.len() as u64).wrapping_add_signed(distance.into()))
+    let behind = start.wrapping_add(head.len() as u64);
+    is_known.then(|| behind.wrapping_add_signed(distance.into()))
 }
 
 #[cfg(test)]
