@@ -480,6 +480,7 @@ in_each_mode!(
     the_thread_that_has_forked_is_an_ordinary_one,
     the_stack_below_a_thread_that_has_forked_stays_as_it_is,
     a_child_has_settings_of_its_own,
+    stacks_of_one_mode_are_good_for_the_other,
     a_start_that_fails_leaves_nothing_behind,
 );
 
@@ -638,6 +639,56 @@ fn a_child_has_settings_of_its_own(process: &Process) {
         });
         assert_eq!(status_of(child), 6);
         assert_eq!(sylvan::tls_mode().expect("the runtime"), mode);
+    });
+}
+
+fn stacks_of_one_mode_are_good_for_the_other(process: &Process) {
+    thread_local! {
+        static MINE: std::cell::Cell<u32> = const { std::cell::Cell::new(7) };
+    }
+    // More than the workers keep for themselves.
+    let many_at_a_time = || {
+        let all_there = std::sync::Arc::new(std_shim::sync::Barrier::new(300));
+        let thread = |_| {
+            let all_there = all_there.clone();
+            sylvan::spawn(move || {
+                let mine = MINE.replace(8);
+                all_there.wait();
+                mine
+            })
+        };
+        let threads: Vec<_> = (0..300).map(thread).collect();
+        let found = threads.into_iter().map(|thread| thread.join().expect("a thread"));
+        let found: Vec<_> = found.collect();
+        let is_own = sylvan::tls_mode().expect("the runtime") == sylvan::TlsMode::Own;
+        assert!(!is_own || found.iter().all(|mine| *mine == 7));
+    };
+    let start = |mode| match sylvan::Config::new().tls(mode).start() {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+        Ok(()) => many_at_a_time(),
+    };
+    process.passes(move || {
+        many_at_a_time();
+        let (own, shared) = (sylvan::TlsMode::Own, sylvan::TlsMode::Shared);
+        for [mode, next, last] in [[own, shared, own], [shared, own, own], [shared, own, shared]] {
+            let child = fork(|| {
+                start(mode);
+                let child = fork(|| {
+                    start(next);
+                    assert_eq!(
+                        status_of(fork(|| {
+                            start(last);
+                            5
+                        })),
+                        5
+                    );
+                    6
+                });
+                assert_eq!(status_of(child), 6);
+                7
+            });
+            assert_eq!(status_of(child), 7);
+        }
     });
 }
 

@@ -48,7 +48,8 @@ const HEADROOM_PAGES: usize = 3;
 pub(crate) struct Stack {
     /// Where frames start. Never 0, so that an `Option` is no larger, and is moved by whole words.
     first_frame: NonZeroUsize,
-    /// The length of what `context` keeps above, up to the highest address; 0 until it does.
+    /// The length of what is kept above, up to the highest address: a block of thread-locals, or else the word that
+    /// leads to its thread; 0 before anybody has run on it.
     block_len: u32,
     class: Class,
 }
@@ -56,6 +57,8 @@ pub(crate) struct Stack {
 /// How far below the top of a stack the word is that leads to its thread, where that has no thread-locals of
 /// its own there: the frames begin below it.
 pub(crate) const OWNER_BELOW: usize = 8;
+/// What is kept for that word; a block of thread-locals is larger.
+const OWNER_LEN: u32 = STACK_ALIGNMENT as u32;
 
 #[cfg_attr(
     not(all(target_os = "linux", target_env = "gnu")),
@@ -75,15 +78,20 @@ impl Stack {
 
     /// Whether a block of thread-locals has been made in it.
     pub(crate) fn has_block(&self) -> bool {
-        self.block_len > 0
+        self.block_len > OWNER_LEN
+    }
+
+    /// Whether nobody has run on it: then it reads as zero.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.block_len == 0
     }
 
     /// Leaves a word for who looks from outside, which leads to `owner`, where there is no block.
     // Not inlined: where threads have blocks nobody calls it, and the start of a thread is to stay as short.
     #[inline(never)]
     pub(crate) fn set_owner(&mut self, owner: *const ()) {
-        if !self.has_block() {
-            self.set_block(self.top() - STACK_ALIGNMENT);
+        if self.is_fresh() {
+            self.set_block(self.top() - OWNER_LEN as usize);
         }
         let word = (self.top() - OWNER_BELOW) as *mut *const ();
         // SAFETY: the stack is ours, nothing runs on it, and frames begin below.

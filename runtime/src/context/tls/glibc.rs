@@ -289,10 +289,15 @@ impl Own {
     fn create(&self, tp: usize, stack: &mut Stack) {
         let base = (tp - self.below) & !(self.align - 1);
         let pthread = tp.wrapping_add_signed(self.pthread);
-        // SAFETY: the range from `base` to the top is the stack's headroom, which is zero (fresh
-        // from the kernel) and nobody else's. The words written are those that glibc writes when
-        // it makes a thread; their offsets are glibc's own.
+        // SAFETY: the range from `base` to the top is nobody else's, and is zero: it is fresh from the kernel, or
+        // made so. The words written are those that glibc writes when it makes a thread; their offsets are glibc's
+        // own.
         unsafe {
+            if !stack.is_fresh() {
+                // Threads have run here that shared their worker's thread-locals, in a process that this one was
+                // forked off.
+                ptr::write_bytes(base as *mut u8, 0, stack.top() - base);
+            }
             header(tp, pthread);
             self.dtvs.install(tp, (pthread + self.dtv) as *mut *mut Dynamic);
             let tid = NEXT_TID.fetch_add(1, Ordering::Relaxed);
