@@ -3,11 +3,13 @@
 mod examples_support;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use examples_support::{Build, Client, PATIENCE, Program, on_both};
+use tests::counts::eventually;
 
 /// Long enough for an answer that should not come to arrive.
 const A_WHILE: Duration = Duration::from_millis(300);
@@ -235,8 +237,13 @@ fn echo_processes_share_one_listener_until_the_last() {
 fn kill(process: &str) {
     let id = rustix::process::Pid::from_raw(process.parse().unwrap()).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
-    // It is not ours to wait for.
-    thread::sleep(A_WHILE);
+    // It is not ours to wait for: when it has ended it is not listed, or as one that is to be waited for.
+    let stat = format!("/proc/{process}/stat");
+    let has_ended = || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+    eventually("it has ended", has_ended);
+    if cfg!(not(target_os = "linux")) {
+        thread::sleep(A_WHILE);
+    }
 }
 
 #[test]

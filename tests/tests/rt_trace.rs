@@ -116,17 +116,20 @@ fn who_waits_is_there_with_its_reason_and_its_waker(process: &Process) {
     let (run, history) = trace(process, "waits", || {
         let lock = Arc::new(Mutex::new(()));
         let (tell, told) = std_shim::sync::mpsc::channel();
+        let (come, has_come) = std_shim::sync::mpsc::channel();
         let holder = {
             let lock = lock.clone();
             spawn("holder", move || {
                 let guard = lock.lock().unwrap();
                 tell.send(()).unwrap();
+                has_come.recv().unwrap();
                 thread::sleep(waits);
                 drop(guard);
             })
         };
         let waiter = spawn("waiter", move || {
             told.recv().unwrap();
+            come.send(()).unwrap();
             drop(lock.lock().unwrap());
         });
         holder.join().unwrap();

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use std_shim::sync::Arc;
 use std_shim::thread;
 use tests::are_thread_locals_shared;
+use tests::counts::{OsThread, eventually, os_threads_of};
 use tests::look::{Said, Scene, assert_refuses, assert_refuses_others, core_of, look};
 
 const LOOK: &str = env!("CARGO_BIN_EXE_look");
@@ -75,7 +76,9 @@ fn what_threads_do_is_counted_and_who_computes_is_the_busiest() {
 fn a_process_that_was_stopped_is_shown() {
     let scene = scene();
     scene.signal(Signal::STOP);
-    std::thread::sleep(Duration::from_millis(50));
+    let is_stopped = |thread: &OsThread| thread.read("stat").contains(") T ");
+    let threads = || os_threads_of(scene.pid()).expect("it is there");
+    eventually("all have stopped", || threads().iter().all(is_stopped));
     let said = top(scene.pid());
     assert_counts(&said);
     assert!(said.stdout.contains("\na second: 0 switches "), "{}", said.stdout);

@@ -15,6 +15,7 @@ tests::on_each! {
 
         use rustix::fs::{OFlags, fcntl_getfl};
         use rustix::io::{FdFlags, fcntl_getfd};
+        use tests::counts::eventually;
         use tests::expect::{invalid_input, would_block};
 
         use super::A_WHILE;
@@ -280,8 +281,7 @@ tests::on_each! {
         would_block(near.recv(&mut [0; 8]));
         would_block(near.recv_from(&mut [0; 8]));
         far.send(b"x").unwrap();
-        thread::sleep(A_WHILE);
-        assert_eq!(near.recv(&mut [0; 8]).unwrap(), 1);
+        eventually("it is there", || near.recv(&mut [0; 8]).is_ok_and(|n| n == 1));
         near.set_nonblocking(false).unwrap();
         let sender = thread::spawn(move || {
             thread::sleep(A_WHILE);

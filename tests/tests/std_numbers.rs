@@ -10,10 +10,11 @@ tests::on_std_and_in_each_mode! {
         use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
         use std::os::unix::net::{UnixDatagram, UnixStream};
         use std::process::{Command, Stdio};
+        use std::sync::mpsc;
         use std::thread;
         use std::time::Duration;
 
-        /// Long enough for a thread to have begun to wait.
+        /// Long enough for a thread to have begun to wait that is about to.
         const A_WHILE: Duration = Duration::from_millis(200);
 
         fn tcp_pair() -> (TcpStream, TcpStream) {
@@ -62,7 +63,12 @@ tests::on_std_and_in_each_mode! {
             meanwhile: impl FnOnce(RawFd),
         ) -> T {
             let number = socket.into_raw_fd();
-            let waiter = thread::spawn(move || waits(&owner(number)));
+            let (is_about_to, has_come) = mpsc::channel();
+            let waiter = thread::spawn(move || {
+                is_about_to.send(()).unwrap();
+                waits(&owner(number))
+            });
+            has_come.recv().unwrap();
             thread::sleep(A_WHILE);
             meanwhile(number);
             waiter.join().unwrap()
@@ -309,19 +315,23 @@ tests::on_std_and_in_each_mode! {
         process.passes(|| thread::spawn(|| {
             let (stream, mut mine) = UnixStream::pair().unwrap();
             let number = stream.into_raw_fd();
-            let waiters: Vec<_> = (0..3)
-                .map(|_| thread::spawn(move || {
+            let (is_about_to, has_come) = mpsc::channel();
+            let waiters = [(); 3].map(|()| {
+                let is_about_to = is_about_to.clone();
+                thread::spawn(move || {
+                    is_about_to.send(()).unwrap();
                     let mut byte = [0];
                     (&*owner::<UnixStream>(number)).read_exact(&mut byte).unwrap();
                     byte[0]
-                }))
-                .collect();
+                })
+            });
+            has_come.iter().take(3).for_each(drop);
             thread::sleep(A_WHILE);
             let (there, _other) = reuse(number);
             mine.write_all(b"abc").unwrap();
-            let mut got: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
+            let mut got = waiters.map(|waiter| waiter.join().unwrap());
             got.sort_unstable();
-            assert_eq!(got, b"abc");
+            assert_eq!(&got, b"abc");
             assert_eq!(text(there), "another's");
             // Nobody has the other end any more.
             assert_eq!(mine.read(&mut [0]).unwrap(), 0);

@@ -167,11 +167,7 @@ tests::on_each! {
             assert_eq!(near.write(&all).unwrap_err().kind(), ErrorKind::BrokenPipe);
             assert_eq!(near.read(&mut [0; 8]).unwrap(), 0);
         });
-        // What has come says that the write has begun.
-        while rustix::io::ioctl_fionread(&far).unwrap() == 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        thread::sleep(A_WHILE * 2);
+        tests::expect::until_the_writer_waits(&far);
         drop(far);
         writer.join().unwrap();
     }

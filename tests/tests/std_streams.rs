@@ -28,6 +28,7 @@ macro_rules! facts {
                 use rustix::fs::{OFlags, fcntl_getfl};
                 use rustix::io::{FdFlags, fcntl_getfd, ioctl_fionbio};
                 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+                use tests::counts::eventually;
                 use tests::expect::{invalid_input, two_parts, would_block};
 
                 use crate::{A_WHILE, MUCH, pattern};
@@ -311,8 +312,7 @@ macro_rules! facts {
                 would_block(near.read(&mut [0; 8]));
                 would_block(near.read_vectored(&mut [IoSliceMut::new(&mut [0; 8])]));
                 far.write_all(b"x").unwrap();
-                thread::sleep(A_WHILE);
-                assert_eq!(near.read(&mut [0; 8]).unwrap(), 1);
+                eventually("it is there", || near.read(&mut [0; 8]).is_ok_and(|n| n == 1));
                 would_block(near.read(&mut [0; 8]));
                 near.set_nonblocking(false).unwrap();
                 let late = thread::spawn(move || {
@@ -611,8 +611,10 @@ macro_rules! facts {
                     if !send_urgent(&far) {
                         return;
                     }
+                    // Until the event loop has heard of it, too.
                     thread::sleep(A_WHILE);
-                    assert_eq!(recv(&near, &mut buf[..1], RecvFlags::OOB).unwrap().1, 1);
+                    let mut take = || recv(&near, &mut buf[..1], RecvFlags::OOB);
+                    eventually("it is there", || take().is_ok_and(|taken| taken.1 == 1));
                     far.write_all(b"defg").unwrap();
                     thread::sleep(A_WHILE);
                     two_parts(&mut near, &mut buf[..room]);

@@ -95,8 +95,15 @@ fn main() {
     let barrier = Arc::new(Barrier::new(2));
     named("barrier", move || assert!(barrier.wait().is_leader()));
     static ONCE: Once = Once::new();
-    named("initializes", || ONCE.call_once(stay));
-    thread::sleep(Duration::from_millis(10));
+    let initializes = Arc::new(Barrier::new(2));
+    let begins = Arc::clone(&initializes);
+    named("initializes", move || {
+        ONCE.call_once(|| {
+            begins.wait();
+            stay();
+        });
+    });
+    initializes.wait();
     named("once", || ONCE.call_once(|| ()));
 
     // Channels.
