@@ -186,12 +186,14 @@ tests::on_std_and_in_each_mode! {
             return;
         }
         process.passes(|| {
-            let go = Arc::new(AtomicBool::new(false));
-            let threads: Vec<_> = (0..500)
+            const THREADS: usize = 500;
+            let (go, n_there) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+            let threads: Vec<_> = (0..THREADS)
                 .map(|_| {
-                    let go = go.clone();
+                    let (go, n_there) = (go.clone(), n_there.clone());
                     thread::spawn(move || {
                         let at = addresses();
+                        n_there.fetch_add(1, Relaxed);
                         while !go.load(Acquire) {
                             thread::park();
                         }
@@ -200,7 +202,7 @@ tests::on_std_and_in_each_mode! {
                     })
                 })
                 .collect();
-            thread::sleep(Duration::from_millis(50));
+            tests::counts::eventually("all live", || n_there.load(Relaxed) == THREADS);
             go.store(true, Release);
             threads.iter().for_each(|thread| thread.thread().unpark());
             let mut all: Vec<usize> =
