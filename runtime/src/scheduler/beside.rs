@@ -23,18 +23,32 @@
 //! | the run has lasted for | and | |
 //! |---|---|---|
 //! | 100 µs | another core sleeps, and may be awake | the monitor takes what the event loop and the deadlines have to a global queue, where it stays apart from what has been waiting for a processor, and wakes it |
-//! | 500 µs | it computes, or blocks | a spare takes the core, which goes on as one that has nothing to do |
+//! | 500 µs | it blocks; or it computes, and something has come | a spare takes the core, which goes on as one that has nothing to do |
+//! | 10 ms | it computes | the same, if anything waits or may come |
 //!
-//! The first is done also for a run that gets no further since its OS thread waits for a processor. The
-//! second takes 100 µs of a processor's time, which is more than a run takes that only sees to a socket or a
-//! lock. Nor is it done where it is of no use: while other tasks wait their turn on the core, unless another
-//! core sleeps; and while as many runs go on without a core as there are cores. So at most two OS threads
-//! compute for each processor. The kernel shares the processors among them as among any threads, and prefers
-//! those that have slept: the cores, which attend to events. Beyond that it is as `monitor` says, after 10
-//! ms.
+//! The first is done also for a run that gets no further since its OS thread waits for a processor. A spare
+//! would have to wait just as well. So the OS thread is asked, by its clock and its state (`sys::thread`):
 //!
-//! Where neither is done, since all processors are busy, the worker is asked to look at its event loop
-//! after the run, and not after the many that it would otherwise let pass.
+//! | its processor time | its state | |
+//! |---|---|---|
+//! | less than a quarter of the time since the last look | waits, in the kernel | it blocks |
+//! | 100 µs since the run was seen to last; 500 µs after 10 ms | any other | it computes |
+//! | less | any other | it waits for a processor: left alone |
+//!
+//! A run takes less than 500 µs that only sees to a socket or a lock, and loses its processor in the middle. And
+//! it is less than the kernel's usual turn, about 3 ms: a thread that computes has used as much after its
+//! first one. Where the system tells nothing the run computes.
+//!
+//! After 500 µs a core is not taken from a run that computes where that is of no use: while other tasks wait their
+//! turn on the core, unless another core sleeps; and while as many runs go on without a core as there are
+//! cores. So at most two OS threads compute for each processor. The kernel shares the processors among them as
+//! among any threads, and prefers those that have slept: the cores, which attend to events.
+//!
+//! Where one thread blocks in a way that the runtime does not see, others of its kind often queue behind it. Each
+//! holds up the rest for half a millisecond, for the monitor goes on to look while its looks are of use.
+//!
+//! Where nothing is done, since all processors are busy, the worker is asked to look at its event loop
+//! after the run, and not after the many that it would otherwise let pass. So is each worker, every 10 ms.
 //!
 //! A thread that was found so has its next runs `apart` from cores: then nothing waits for them.
 //!
@@ -63,9 +77,10 @@ use std::time::{Duration, Instant};
 use super::Scheduler;
 use super::TlsMode;
 use super::core::Core;
-use super::limit::Purpose;
+use super::limit::{self, Purpose};
 use super::owner::Sighting;
 use super::record;
+use super::usage::Usage;
 use crate::clock;
 use crate::reactor::{self, Onlooker};
 use crate::sys::poller::Events;
@@ -75,11 +90,13 @@ use crate::timer;
 /// How long a run that lasts has been going on.
 const LASTS: Duration = Duration::from_micros(100);
 
-/// How long one has that loses its core.
+/// How long one has that loses its core; and if it computes while other tasks wait their turn there.
 const TAKEN: Duration = Duration::from_micros(500);
+const TAKEN_FROM_OTHERS: Duration = Duration::from_millis(10);
 
-/// What it has used of a processor since it was seen to last, if it computes.
+/// What it has used of a processor by then since it was seen to last, if it computes.
 const COMPUTES: Duration = Duration::from_micros(100);
+pub(super) const COMPUTES_FOR_LONG: Duration = Duration::from_micros(500);
 
 /// The longest time between two looks while a run lasts.
 const PERIOD_MAX: Duration = Duration::from_micros(500);
@@ -103,8 +120,10 @@ pub(super) struct Beside {
 struct Run {
     seen: Sighting,
     since: Instant,
-    /// It lasts: what its OS thread had used of a processor when that was seen first, if the system tells.
-    engaged: Option<Option<u64>>,
+    /// It lasts: what its OS thread had used of a processor when that was seen first, and at the last look.
+    engaged: Option<(Usage, Usage)>,
+    /// Since when it has hardly used one.
+    quiet_since: Instant,
     /// The event loop and the deadlines have nothing, as far as is known.
     watched: bool,
 }
@@ -149,10 +168,13 @@ impl Beside {
 
     /// Looks at all runs. `slow`: this is a slow look of the monitor's.
     pub(super) fn look(&mut self, scheduler: &'static Scheduler, now: Instant, slow: bool) {
-        let mut of_use = false;
+        let (mut of_use, mut any_is_long) = (false, false);
         let mut age = None;
         let mut nth = 0;
-        for core in scheduler.cores() {
+        for core in &scheduler.cores {
+            if slow {
+                core.ask_to_look();
+            }
             let known = &mut self.runs[core.index];
             let was_watched = known.is_some_and(|run| run.watched);
             let has_events = was_watched && self.onlooker.is_ready(nth);
@@ -163,16 +185,18 @@ impl Beside {
                 if known.is_some_and(|run| run.engaged.is_some()) {
                     core.asleep.disengage();
                 }
-                *known = seen.map(|seen| Run { seen, since: now, engaged: None, watched: false });
+                *known = seen.map(|seen| Run::new(seen, now));
                 continue;
             };
             let lasted = now - run.since;
             if lasted >= LASTS {
-                of_use |= run.attend(scheduler, core, has_events, lasted, &mut self.events);
+                of_use |= run.attend(scheduler, core, has_events, now, &mut self.events);
+                any_is_long |= lasted >= TAKEN_FROM_OTHERS;
                 age = Some(age.map_or(lasted, |age: Duration| age.min(lasted)));
                 *known = Some(run);
             }
         }
+        scheduler.press(any_is_long);
         self.onlooker.clear();
         self.n_idle = if of_use { 0 } else { self.n_idle.saturating_add(1) };
         let doublings = self.n_idle / LOOKS;
@@ -190,17 +214,21 @@ impl Beside {
 }
 
 impl Run {
+    fn new(seen: Sighting, now: Instant) -> Self {
+        Self { seen, since: now, engaged: None, quiet_since: now, watched: false }
+    }
+
     /// It lasts: sees to what waits for its core. Whether that was of use.
     fn attend(
         &mut self,
         scheduler: &'static Scheduler,
         core: &'static Core,
         has_events: bool,
-        lasted: Duration,
+        now: Instant,
         events: &mut Events,
     ) -> bool {
         let own = scheduler.tls_mode() == TlsMode::Own;
-        let first_ns = *self.engaged.get_or_insert_with(|| core.processor_time_ns());
+        self.ask(core, now);
         // Before the look at the inbox: see `idle`.
         core.asleep.engage();
         let may_wake = scheduler.idle.may_wake_another();
@@ -216,22 +244,16 @@ impl Run {
             || scheduler.any_global()
             || deadline_ns.is_some_and(|deadline| deadline <= clock::now_ns());
         self.watched = true;
-        if !is_due {
-            return of_use;
-        }
-        let purpose =
-            if own && lasted >= TAKEN { self.is_stuck(core, first_ns, lasted) } else { None };
-        if purpose == Some(Purpose::Computes) {
-            self.seen.note_lasting();
-            core.ask_to_look();
-        }
-        if let Some(purpose) = purpose
-            && scheduler.may_stray(core, purpose, may_wake)
+        if own
+            && let Some(purpose) = self.loses_core(scheduler, core, is_due, may_wake, now)
             && scheduler.spares.preempt(core, self.seen, purpose)
         {
             // There may be no spare yet: the next look sees.
             self.watched = false;
             return true;
+        }
+        if !is_due {
+            return of_use;
         }
         if own && may_wake {
             self.relieve(scheduler, core, events);
@@ -242,17 +264,59 @@ impl Run {
         of_use
     }
 
-    /// What an OS thread would be wanted for, to take over.
-    fn is_stuck(&self, core: &Core, first_ns: Option<u64>, lasted: Duration) -> Option<Purpose> {
-        let used_ns =
-            core.processor_time_ns().zip(first_ns).map(|(now, first)| now.saturating_sub(first));
-        let used = used_ns.map_or(lasted, Duration::from_nanos);
-        if used >= COMPUTES {
-            Some(Purpose::Computes)
-        } else {
-            let waits = 4 * used < lasted && core.worker_waits().unwrap_or(false);
-            waits.then_some(Purpose::Blocks)
+    /// Asks what its OS thread has used of a processor.
+    fn ask(&mut self, core: &Core, now: Instant) {
+        let usage = Usage::of(core.worker(), now);
+        let (first, last) = self.engaged.unwrap_or((usage, usage));
+        self.engaged = Some((first, usage));
+        if !usage.is_quiet_since(last) {
+            self.quiet_since = now;
         }
+    }
+
+    /// Whether it has used a processor for so long since it was seen to last.
+    fn has_used(&self, enough: Duration) -> bool {
+        let used = self.engaged.and_then(|(first, last)| last.since(first));
+        used.is_none_or(|used| used >= enough)
+    }
+
+    /// What it does, if not wait for a processor.
+    fn doing(&self, core: &Core, now: Instant) -> Option<Purpose> {
+        let quiet = now - self.quiet_since;
+        // The question that costs most comes last.
+        if !quiet.is_zero() && core.worker_waits().unwrap_or(true) {
+            let is_long = quiet >= limit::LONG;
+            return Some(if is_long { Purpose::BlocksForLong } else { Purpose::Blocks });
+        }
+        self.has_used(COMPUTES).then_some(Purpose::Computes)
+    }
+
+    /// Whether its core is to be taken, and what the OS thread is wanted for that takes it. `is_due`: there is
+    /// something that should not have to wait.
+    fn loses_core(
+        &self,
+        scheduler: &Scheduler,
+        core: &Core,
+        is_due: bool,
+        may_wake: bool,
+        now: Instant,
+    ) -> Option<Purpose> {
+        let lasted = now - self.since;
+        let others_wait = !core.queue.is_empty() || core.has_overflow();
+        let is_long = lasted >= TAKEN_FROM_OTHERS && scheduler.is_awaited(core);
+        if lasted < TAKEN || !(is_due || others_wait || is_long) {
+            return None;
+        }
+        let purpose = self.doing(core, now)?;
+        if purpose != Purpose::Computes || is_long && self.has_used(COMPUTES_FOR_LONG) {
+            return Some(purpose);
+        }
+        if is_due {
+            self.seen.note_lasting();
+            core.ask_to_look();
+        }
+        let may_stray = (may_wake || !others_wait) && scheduler.n_strays() < scheduler.cores.len();
+        (is_due && may_stray).then_some(purpose)
     }
 
     /// Takes what the event loop and the deadlines have to where all cores find it, and wakes one.
@@ -268,14 +332,5 @@ impl Run {
             scheduler.woken.push_all(&mut ready);
             scheduler.wake_one();
         }
-    }
-}
-
-impl Scheduler {
-    /// Whether one more run may go on without its core.
-    fn may_stray(&self, core: &Core, purpose: Purpose, may_wake: bool) -> bool {
-        let others_wait = !core.queue.is_empty() || core.has_overflow();
-        (may_wake || !others_wait)
-            && (purpose != Purpose::Computes || self.n_strays() < self.cores.len())
     }
 }

@@ -61,7 +61,7 @@ impl Count {
 
 impl Census {
     pub(super) fn new(scheduler: &Scheduler) -> Self {
-        let n_cores = scheduler.cores().len();
+        let n_cores = scheduler.cores.len();
         let length = PERIOD * (n_cores as u32 / CORES).max(1);
         Self {
             crowd: Crowd::new(n_cores),
@@ -84,7 +84,7 @@ impl Census {
         let mut period = Period { length: length.unwrap_or_default(), ..Period::default() };
         let mut tells = false;
         for ((core, before), counted) in
-            scheduler.cores().iter().zip(&self.before).zip(&mut self.counted)
+            scheduler.cores.iter().zip(&self.before).zip(&mut self.counted)
         {
             let count = Count::take(core);
             *counted = count;

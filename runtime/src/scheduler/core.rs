@@ -256,11 +256,6 @@ impl Core {
         self.worker.load(Ordering::Relaxed)
     }
 
-    /// For how long that thread has used a processor.
-    pub(super) fn processor_time_ns(&self) -> Option<u64> {
-        thread::processor_time_ns(self.worker())
-    }
-
     /// Whether that thread waits for something other than a processor.
     pub(super) fn worker_waits(&self) -> Option<bool> {
         thread::waits(self.worker())

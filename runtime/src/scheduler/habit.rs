@@ -24,7 +24,6 @@
 use std::any;
 use std::time::Duration;
 
-use crate::clock;
 use crate::primitive::{AtomicU8, Ordering};
 
 /// A prime, so that names of one length do not meet.
@@ -43,12 +42,6 @@ pub(super) struct Habits([AtomicU8; KINDS]);
 #[derive(Clone, Copy)]
 pub(super) struct Habit<'a>(&'a AtomicU8);
 
-/// A section that has handed its core off.
-pub(super) struct HandedOff<'a> {
-    habit: Habit<'a>,
-    begin_ns: u64,
-}
-
 impl Habits {
     pub(super) fn new() -> Self {
         Self([const { AtomicU8::new(0) }; KINDS])
@@ -60,16 +53,11 @@ impl Habits {
     }
 }
 
-impl<'a> Habit<'a> {
+impl Habit<'_> {
     /// Whether the next section of this kind is going to last, as far as one can tell.
     #[inline]
     pub(super) fn lasts(self) -> bool {
         self.0.load(Ordering::Relaxed) >= LASTS
-    }
-
-    /// A section hands its core off now.
-    pub(super) fn hand_off(self) -> HandedOff<'a> {
-        HandedOff { habit: self, begin_ns: clock::now_ns() }
     }
 
     /// A section is over that had its core at the beginning.
@@ -82,13 +70,10 @@ impl<'a> Habit<'a> {
             self.0.store(next, Ordering::Relaxed);
         }
     }
-}
 
-impl HandedOff<'_> {
-    /// The section is over.
-    pub(super) fn note(self) {
-        let took_ns = clock::now_ns().saturating_sub(self.begin_ns);
-        self.habit.note(u128::from(took_ns) < LONG.as_nanos());
+    /// A section is over that has handed its core off, and took so long.
+    pub(super) fn note_handed_off(self, took_ns: u64) {
+        self.note(u128::from(took_ns) < LONG.as_nanos());
     }
 }
 
@@ -124,7 +109,7 @@ mod tests {
         let habit = habits.of::<()>();
         (0..3).for_each(|_| habit.note(false));
         while habit.lasts() {
-            habit.hand_off().note();
+            habit.note_handed_off(0);
         }
     }
 }

@@ -194,7 +194,7 @@ impl Survey {
         };
         self.known = threads.into_iter().map(ask).collect();
         // Where the system tells nothing all numbers are zero, and all are taken to block.
-        let has_core = |id| id != 0 && scheduler.cores().iter().any(|core| core.worker() == id);
+        let has_core = |id| id != 0 && scheduler.cores.iter().any(|core| core.worker() == id);
         self.known.iter().filter(|known| known.blocks && !has_core(known.id)).count()
     }
 }

@@ -41,11 +41,12 @@
 //! | `crowd`, `census` | how many cores may be awake, and what that rests on |
 //! | `next`, `fairness` | who is next |
 //! | `worker`, `relay` | how one run follows another |
-//! | `monitor`, `pace` | what is stuck, and how often to look |
+//! | `monitor`, `pace` | who looks after all of it, and how often |
 //! | `beside` | what is done for those who wait for a core whose run lasts |
 //! | `apart` | how the next runs of such a thread go on without a core |
 //! | `sections`, `habit` | which sections block, and which are going to |
 //! | `watch` | what somebody is to be warned of |
+//! | `usage` | what an OS thread has used of a processor |
 //! | `spare`, `limit` | which OS threads can take over, and how many there may be |
 //! | `bound` | which threads take an OS thread for themselves |
 //! | `wardrobe` | which signal masks they put on |
@@ -76,6 +77,7 @@ mod relay;
 mod sections;
 mod spare;
 mod start;
+mod usage;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody tells of a mask"))]
 pub(crate) mod wardrobe;
 mod watch;
@@ -95,8 +97,8 @@ use self::habit::Habits;
 use self::idle::Idle;
 use self::inject::Inject;
 use self::limit::Survey;
-use self::monitor::Monitor;
 use self::owner::Leases;
+use self::pace::Pace;
 pub(crate) use self::record::record_end;
 use self::record::record_section;
 use self::spare::{Fate, Job, Spares};
@@ -126,7 +128,8 @@ pub(crate) struct Scheduler {
     woken: Inject,
     idle: Idle,
     spares: Spares,
-    monitor: Monitor,
+    /// How often the monitor looks.
+    pace: Pace,
     habits: Habits,
     leases: Leases,
     /// Runs that last, if somebody wants to know.
@@ -326,10 +329,6 @@ impl Scheduler {
         !SCHEDULER.get().is_some_and(|now| ptr::eq(now, self))
     }
 
-    fn cores(&self) -> &[Core] {
-        &self.cores
-    }
-
     #[inline]
     fn core_of(&self, task: &Header) -> &Core {
         &self.cores[task.core.load(Ordering::Relaxed) as usize]
@@ -355,10 +354,6 @@ impl Scheduler {
         let core = self.core_of(&task);
         core.inbox.push(task);
         self.wake(core);
-    }
-
-    fn all_sleep(&self) -> bool {
-        self.idle.all_sleep()
     }
 
     /// Whether there is anything in the global queues.
@@ -459,7 +454,7 @@ impl Scheduler {
                 let job = Job { run, finish, data, mask };
                 let fate = self.spares.run_job(job);
                 if matches!(fate, Fate::Queued) {
-                    self.monitor.on_blocking();
+                    self.pace.on_blocking();
                 }
                 !matches!(fate, Fate::Declined)
             }),
@@ -507,16 +502,16 @@ impl Scheduler {
         }
         let habit = self.habits.of::<F>();
         let handed = habit.lasts() && self.spares.hand_off(self.core_of(task), begin);
-        let handed = handed.then(|| habit.hand_off());
-        if handed.is_some() {
+        let handed_ns = handed.then(clock::now_ns);
+        if handed {
             record_section(task, trace::Kind::HandOver);
         } else {
-            self.monitor.on_blocking();
+            self.pace.on_blocking();
         }
         let result = f();
         let Some(kept) = section.end() else { return result };
-        match handed {
-            Some(handed) => handed.note(),
+        match handed_ns {
+            Some(handed_ns) => habit.note_handed_off(clock::now_ns().saturating_sub(handed_ns)),
             None => habit.note(kept),
         }
         if kept {

@@ -32,6 +32,7 @@ use super::Scheduler;
 use super::core::Core;
 use super::limit::{self, Purpose};
 use super::owner::Sighting;
+use super::usage::Usage;
 
 const SHORTEST: Duration = Duration::from_micros(20);
 const LONGEST: Duration = Duration::from_millis(1);
@@ -52,8 +53,8 @@ struct Section {
     seen: Sighting,
     /// When it was first seen.
     since: Instant,
-    /// What its OS thread had used of a processor then, if the system tells.
-    used_ns: Option<u64>,
+    /// What its OS thread had used of a processor then.
+    usage: Usage,
     is_new: bool,
 }
 
@@ -76,21 +77,21 @@ impl Sections {
     /// Takes the cores whose sections last; when to look again, `None` if sections are to tell.
     pub(super) fn look(&mut self, scheduler: &'static Scheduler, now: Instant) -> Option<Duration> {
         let mut found = Found::Nothing;
-        for (core, known) in scheduler.cores().iter().zip(&mut self.known) {
+        for (core, known) in scheduler.cores.iter().zip(&mut self.known) {
             let Some(seen) = core.owner.look().filter(|seen| seen.doing.is_blocking()) else {
                 *known = None;
                 continue;
             };
             let Some(section) = known.as_mut().filter(|known| known.seen.is_same_section(seen))
             else {
-                let used_ns = core.processor_time_ns();
-                *known = Some(Section { seen, since: now, used_ns, is_new: true });
+                let usage = Usage::of(core.worker(), now);
+                *known = Some(Section { seen, since: now, usage, is_new: true });
                 found = found.max(Found::New);
                 continue;
             };
             let was_new = mem::take(&mut section.is_new);
             let lasts = now - section.since;
-            let is_lasting = was_new && !section.waits_for_processor(core, lasts);
+            let is_lasting = was_new && !section.waits_for_processor(core, now);
             found = found.max(if is_lasting { Found::Lasting } else { Found::Old });
             if lasts >= LONGEST || scheduler.is_awaited(core) {
                 let is_long = lasts >= limit::LONG;
@@ -109,19 +110,13 @@ impl Sections {
 }
 
 impl Section {
-    /// Whether it would be over if its OS thread had a processor.
-    fn waits_for_processor(&self, core: &Core, lasts: Duration) -> bool {
-        let computes = computed(self.used_ns, core.processor_time_ns(), lasts);
+    /// Whether it would be over if its OS thread had a processor: that has had one for less than half of the time.
+    fn waits_for_processor(&self, core: &Core, now: Instant) -> bool {
+        let used = Usage::of(core.worker(), now).since(self.usage);
+        let computes = used.is_none_or(|used| 2 * used >= now - self.since);
         // The question that costs most comes last.
         !computes && core.worker_waits() == Some(false)
     }
-}
-
-/// Whether an OS thread that had used this of a processor has had one for half of the time since: also where nobody
-/// tells, or tells of another one, to which the core has gone meanwhile.
-fn computed(then_ns: Option<u64>, now_ns: Option<u64>, lasts: Duration) -> bool {
-    let used_ns = now_ns.zip(then_ns).and_then(|(now, then)| now.checked_sub(then));
-    used_ns.is_none_or(|used| 2 * u128::from(used) >= lasts.as_nanos())
 }
 
 /// How long it is until the next look.
@@ -193,15 +188,6 @@ mod tests {
     /// Microseconds until the next look after each that finds this; 0 if sections are to tell.
     fn after(backoff: &mut Backoff, found: &[Found]) -> Vec<u128> {
         found.iter().map(|&found| backoff.after(found).map_or(0, |time| time.as_micros())).collect()
-    }
-
-    #[test]
-    fn who_has_had_no_processor_for_half_of_the_time_has_not_computed() {
-        let lasts = Duration::from_nanos(100);
-        assert!(computed(Some(1_000), Some(1_050), lasts));
-        assert!(!computed(Some(1_000), Some(1_049), lasts));
-        assert!(computed(Some(1_000), None, lasts), "the system does not tell");
-        assert!(computed(Some(1_000), Some(20), lasts), "another thread has the core");
     }
 
     #[test]

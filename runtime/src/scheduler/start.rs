@@ -13,8 +13,8 @@ use super::core::Core;
 use super::habit::Habits;
 use super::idle::Idle;
 use super::inject::Inject;
-use super::monitor::Monitor;
 use super::owner::Leases;
+use super::pace::Pace;
 use super::spare::{Assignment, Spares};
 use super::watch::Watch;
 use super::{SCHEDULER, Scheduler, get, start_os_thread, wardrobe};
@@ -62,8 +62,7 @@ pub(crate) fn prepare(settings: Settings) -> io::Result<Prepared> {
         };
         gate.start(format!("sylvan-worker-{index}"), worker)?;
     }
-    let monitor = || get().monitor.main(get());
-    gate.start("sylvan-monitor".to_owned(), monitor)?;
+    gate.start("sylvan-monitor".to_owned(), || get().monitor())?;
     Ok(Prepared { settings, loops, gate })
 }
 
@@ -79,7 +78,7 @@ impl Prepared {
             woken: Inject::new(),
             idle: Idle::new(n_cores),
             spares: Spares::new(n_cores, n_threads_max.max(n_cores + 1)),
-            monitor: Monitor::new(),
+            pace: Pace::new(),
             habits: Habits::new(),
             leases: Leases::new(),
             watch: warn_blocking.map(Watch::new),

@@ -6,7 +6,7 @@
 //! lost its core holds an OS thread all the same, and a loop without an end is told of, too.
 //!
 //! A blocking section does not count, for it is how a thread says that it blocks: a run that leaves
-//! one counts anew from there. Nor is a run told of that merely waits for a processor (`monitor`).
+//! one counts anew from there. Nor is a run told of that merely waits for a processor (`beside`).
 //!
 //! # Where it is
 //!
@@ -19,6 +19,8 @@ use std::fmt;
 use std::ptr;
 use std::time::{Duration, Instant};
 
+use super::beside::COMPUTES_FOR_LONG;
+use super::usage::Usage;
 use crate::lock::Lock;
 use crate::report;
 use crate::sys::thread;
@@ -39,7 +41,7 @@ struct Run {
     /// The blocking sections that it is in.
     n_sections: u32,
     /// What its OS thread had used of a processor when the monitor first saw it after `begin`.
-    first_ns: Option<u64>,
+    first: Option<Usage>,
     /// Somebody was told.
     told: bool,
 }
@@ -70,7 +72,7 @@ impl Watch {
     /// A run of `task` begins.
     pub(super) fn begin(&self, task: &Header, os_thread: u32) {
         let (task, begin) = (ptr::from_ref(task), Instant::now());
-        let run = Run { task, os_thread, begin, n_sections: 0, first_ns: None, told: false };
+        let run = Run { task, os_thread, begin, n_sections: 0, first: None, told: false };
         self.runs.lock().push(run);
     }
 
@@ -127,7 +129,7 @@ impl Watch {
         let any = !runs.is_empty();
         for run in runs.iter_mut().filter(|run| run.n_sections == 0 && !run.told) {
             let lasted = now.saturating_duration_since(run.begin);
-            let Some(doing) = run.look().filter(|_| lasted >= self.limit) else { continue };
+            let Some(doing) = run.look(now).filter(|_| lasted >= self.limit) else { continue };
             run.told = true;
             // SAFETY: it is in the list, whose lock is held.
             let thread = Thread(unsafe { &*run.task });
@@ -146,16 +148,15 @@ impl Watch {
 
 impl Run {
     /// What its OS thread does; `None` if it waits for a processor.
-    fn look(&mut self) -> Option<Doing> {
-        let Some(now_ns) = thread::processor_time_ns(self.os_thread) else {
+    fn look(&mut self, now: Instant) -> Option<Doing> {
+        let usage = Usage::of(self.os_thread, now);
+        let Some(used) = usage.since(*self.first.get_or_insert(usage)) else {
             return Some(Doing::Something);
         };
-        let used =
-            Duration::from_nanos(now_ns.saturating_sub(*self.first_ns.get_or_insert(now_ns)));
         if thread::waits(self.os_thread) == Some(true) {
             Some(Doing::Waits(thread::system_call(self.os_thread)))
         } else {
-            (used >= super::monitor::COMPUTES).then_some(Doing::Computes)
+            (used >= COMPUTES_FOR_LONG).then_some(Doing::Computes)
         }
     }
 }
@@ -165,7 +166,7 @@ impl Drop for Section<'_> {
         self.watch.change(self.task, |run| {
             // It may have begun in an earlier run, that its function has ended by a wait.
             run.n_sections = run.n_sections.saturating_sub(1);
-            (run.begin, run.first_ns, run.told) = (Instant::now(), None, false);
+            (run.begin, run.first, run.told) = (Instant::now(), None, false);
         });
     }
 }

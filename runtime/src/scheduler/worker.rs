@@ -290,7 +290,7 @@ impl Scheduler {
         };
         let mut woken = List::new();
         let wait = || {
-            self.monitor.on_sleep(self);
+            self.pace.on_sleep(|| self.withdraw_call());
             let timeout = deadlines.sleep().map(|until| reactor::left(core.index, until));
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);
@@ -306,7 +306,7 @@ impl Scheduler {
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.enqueue_woken(core, local, woken);
-        self.monitor.on_wake();
+        self.pace.on_wake(|| self.call_monitor());
     }
 }
 
