@@ -29,7 +29,7 @@ const STACKS_ASLEEP_MAX: usize = 2;
 const FAVOURED_MAX: u32 = 16;
 
 /// How many reservations a core holds back at most.
-const SURPLUS_MAX: usize = 16;
+const LEFT_OVER_MAX: usize = 16;
 
 /// Calls that a run may have, none of which had to wait, before its turn is over.
 const CALLS_MAX: u32 = 32;
@@ -112,7 +112,7 @@ pub(super) struct Local {
     pub(super) overflow: List,
     stacks: Vec<Stack>,
     /// Reservations that are left over, all of one class, to be given back many at a time.
-    surplus: Option<(Class, usize)>,
+    left_over: Option<(Class, usize)>,
 }
 
 // SAFETY: `local` belongs to the one worker that has the core, as `owner` says; the rest is atomic.
@@ -172,7 +172,7 @@ impl Core {
                 fairness: Fairness::new(),
                 overflow: List::new(),
                 stacks: Vec::with_capacity(STACKS_MAX),
-                surplus: None,
+                left_over: None,
             }),
         }
     }
@@ -309,8 +309,8 @@ impl Local {
     /// Gives up what others may need while it sleeps: free stacks, coldest first, and reservations.
     #[inline]
     pub(super) fn trim_stacks(&mut self) {
-        if self.surplus.is_some() {
-            self.unreserve_surplus();
+        if self.left_over.is_some() {
+            self.unreserve_left_over();
         }
         if self.stacks.len() > STACKS_ASLEEP_MAX {
             self.release_stacks();
@@ -325,18 +325,18 @@ impl Local {
 
     /// A reservation is left over: its thread runs on a stack that has one.
     #[inline]
-    pub(super) fn add_surplus(&mut self, class: Class) {
-        match &mut self.surplus {
-            Some((of, n)) if *of == class && *n < SURPLUS_MAX => *n += 1,
+    pub(super) fn add_left_over(&mut self, class: Class) {
+        match &mut self.left_over {
+            Some((of, n)) if *of == class && *n < LEFT_OVER_MAX => *n += 1,
             _ => {
-                self.unreserve_surplus();
-                self.surplus = Some((class, 1));
+                self.unreserve_left_over();
+                self.left_over = Some((class, 1));
             }
         }
     }
 
-    fn unreserve_surplus(&mut self) {
-        if let Some((class, n)) = self.surplus.take() {
+    fn unreserve_left_over(&mut self) {
+        if let Some((class, n)) = self.left_over.take() {
             stack::unreserve(class, n);
         }
     }

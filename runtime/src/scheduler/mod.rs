@@ -443,10 +443,7 @@ impl Scheduler {
         f: impl FnOnce() -> T + Send,
     ) -> T {
         match self.tls_mode {
-            TlsMode::Own => {
-                let _section = self.watch.as_ref().map(|watch| watch.section(task));
-                self.block_in_place(task, f)
-            }
+            TlsMode::Own => self.block_in_place(task, f),
             // Helpers have not the attributes of a worker that has changed its own.
             TlsMode::Shared if attributes::differ() => f(),
             TlsMode::Shared => crate::blocking::elsewhere(task, f, |run, finish, data| {
@@ -467,21 +464,29 @@ impl Scheduler {
         /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
         /// and its worker finds out at the next switch.
         struct Section<'a> {
+            scheduler: &'a Scheduler,
             task: &'a Header,
         }
         impl Section<'_> {
             /// Whether the core was kept; `None` if the thread was bound meanwhile.
             fn end(self) -> Option<bool> {
+                let kept = self.is_over();
+                std::mem::forget(self);
+                kept
+            }
+
+            fn is_over(&self) -> Option<bool> {
                 record_section(self.task, trace::Kind::SectionEnd);
                 let kept = lease(self.task).map(Lease::end_section);
-                std::mem::forget(self);
+                if let Some(watch) = &self.scheduler.watch {
+                    watch.end_section(self.task);
+                }
                 kept
             }
         }
         impl Drop for Section<'_> {
             fn drop(&mut self) {
-                record_section(self.task, trace::Kind::SectionEnd);
-                let _ = lease(self.task).map(Lease::end_section);
+                self.is_over();
             }
         }
 
@@ -493,7 +498,10 @@ impl Scheduler {
         let begin = lease(task).expect("a green thread is in a run");
         let Some(has_core) = begin.begin_section() else { return f() };
         record_section(task, trace::Kind::Section);
-        let section = Section { task };
+        if let Some(watch) = &self.watch {
+            watch.begin_section(task);
+        }
+        let section = Section { scheduler: self, task };
         if !has_core {
             // There is nobody to whom it matters how long this takes.
             let result = f();

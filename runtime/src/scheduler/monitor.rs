@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 use super::Scheduler;
 use super::beside::Beside;
 use super::census::Census;
-use super::core::Core;
 use super::limit::Survey;
 use super::pace;
 use super::sections::Sections;

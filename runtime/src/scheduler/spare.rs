@@ -60,6 +60,9 @@ const IDLE_MAX_ABOVE: Duration = Duration::from_millis(100);
 /// After so long without one that begins, one more run may go on without a core.
 const PATIENCE_APART: Duration = Duration::from_millis(50);
 
+/// Jobs that may wait before there has to be more memory for them.
+const JOBS: usize = 64;
+
 /// What a spare is given to do.
 pub(super) enum Assignment {
     /// To run tasks with this core until it is taken.
@@ -114,10 +117,8 @@ struct State {
     waits_apart_since: Option<Instant>,
     /// Threads that are through with their work and will be idle in a moment.
     n_returning: usize,
-    /// How many have been.
-    n_returns: u64,
-    /// The same at the last survey.
-    n_returns_then: u64,
+    /// There was one since the last survey.
+    any_returned: bool,
     /// A thread is being started that is to take a core.
     starting: bool,
     limit: Limit,
@@ -149,14 +150,14 @@ impl Spares {
         Self {
             state: Lock::new(State {
                 idle: Vec::new(),
-                jobs: VecDeque::new(),
+                // Under the lock no memory is to be asked for: the allocator is the program's, and may wait.
+                jobs: VecDeque::with_capacity(JOBS),
                 apart: List::new(),
                 n_apart: 0,
                 n_apart_max: n_workers,
                 waits_apart_since: None,
                 n_returning: 0,
-                n_returns: 0,
-                n_returns_then: 0,
+                any_returned: false,
                 starting: false,
                 limit: Limit::new(n_workers, n_threads_max),
                 threads: Vec::new(),
@@ -414,7 +415,7 @@ impl Spares {
     pub(super) fn announce_return(&self) {
         let mut state = self.state.lock();
         state.n_returning += 1;
-        state.n_returns += 1;
+        state.any_returned = true;
     }
 
     /// What to do next; `None` after too long a time without anything: then the thread ends.
@@ -481,8 +482,7 @@ impl Spares {
         let mut state = self.state.lock();
         let n_uncounted = n_uncounted.saturating_sub(state.idle.len());
         state.limit.survey(n_uncounted);
-        let n_returns = state.n_returns;
-        let none_returns = mem::replace(&mut state.n_returns_then, n_returns) == n_returns;
+        let any_returned = mem::take(&mut state.any_returned);
         drop(state);
         while let Some(job) = self.admit_job() {
             if let Err((_, Some(Assignment::Job(job)))) = self.start(Some(Assignment::Job(job))) {
@@ -493,7 +493,7 @@ impl Spares {
             }
         }
         let mut state = self.state.lock();
-        let declines = none_returns && state.limit.is_barred();
+        let declines = !any_returned && state.limit.is_barred();
         let declined = if declines { state.jobs.pop_front() } else { None };
         drop(state);
         if let Some(job) = declined {

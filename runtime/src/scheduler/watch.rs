@@ -38,8 +38,8 @@ struct Run {
     os_thread: u32,
     /// When it began, or left its last blocking section.
     begin: Instant,
-    /// The blocking sections that it is in.
-    n_sections: u32,
+    /// It is in a blocking section.
+    in_section: bool,
     /// What its OS thread had used of a processor when the monitor first saw it after `begin`.
     first: Option<Usage>,
     /// Somebody was told.
@@ -58,12 +58,6 @@ enum Doing {
     Something,
 }
 
-/// Ends a blocking section when dropped.
-pub(super) struct Section<'a> {
-    watch: &'a Watch,
-    task: &'a Header,
-}
-
 impl Watch {
     pub(super) fn new(limit: Duration) -> Self {
         Self { limit, runs: Lock::new(Vec::new()) }
@@ -72,7 +66,7 @@ impl Watch {
     /// A run of `task` begins.
     pub(super) fn begin(&self, task: &Header, os_thread: u32) {
         let (task, begin) = (ptr::from_ref(task), Instant::now());
-        let run = Run { task, os_thread, begin, n_sections: 0, first: None, told: false };
+        let run = Run { task, os_thread, begin, in_section: false, first: None, told: false };
         self.runs.lock().push(run);
     }
 
@@ -109,9 +103,17 @@ impl Watch {
     }
 
     /// A blocking section of `task` begins.
-    pub(super) fn section<'a>(&'a self, task: &'a Header) -> Section<'a> {
-        self.change(task, |run| run.n_sections += 1);
-        Section { watch: self, task }
+    pub(super) fn begin_section(&self, task: &Header) {
+        self.change(task, |run| run.in_section = true);
+    }
+
+    /// It is over, and so the run counts anew. It may have begun in an earlier run, that its function has ended by
+    /// a wait.
+    pub(super) fn end_section(&self, task: &Header) {
+        self.change(task, |run| {
+            (run.in_section, run.begin) = (false, Instant::now());
+            (run.first, run.told) = (None, false);
+        });
     }
 
     fn change(&self, task: &Header, change: impl FnOnce(&mut Run)) {
@@ -127,7 +129,7 @@ impl Watch {
         let mut lines = Vec::new();
         let mut runs = self.runs.lock();
         let any = !runs.is_empty();
-        for run in runs.iter_mut().filter(|run| run.n_sections == 0 && !run.told) {
+        for run in runs.iter_mut().filter(|run| !run.in_section && !run.told) {
             let lasted = now.saturating_duration_since(run.begin);
             let Some(doing) = run.look(now).filter(|_| lasted >= self.limit) else { continue };
             run.told = true;
@@ -158,16 +160,6 @@ impl Run {
         } else {
             (used >= COMPUTES_FOR_LONG).then_some(Doing::Computes)
         }
-    }
-}
-
-impl Drop for Section<'_> {
-    fn drop(&mut self) {
-        self.watch.change(self.task, |run| {
-            // It may have begun in an earlier run, that its function has ended by a wait.
-            run.n_sections = run.n_sections.saturating_sub(1);
-            (run.begin, run.first, run.told) = (Instant::now(), None, false);
-        });
     }
 }
 

@@ -232,7 +232,7 @@ impl Scheduler {
         let mut stack = match local.pop_stack() {
             Some(stack) if fits => {
                 // It brings its own reservation, so that of the task is left over.
-                local.add_surplus(class);
+                local.add_left_over(class);
                 stack
             }
             Some(other) => {
