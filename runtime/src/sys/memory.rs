@@ -206,7 +206,8 @@ pub(crate) unsafe fn guard_several(
     match unsafe { kernel::call(libc::SYS_process_madvise, call) } {
         // SAFETY: as the caller promises.
         Ok(done) if done >= len && unsafe { AT_ONCE.holds(start) } => done / len,
-        Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => 0,
+        // For want of memory, at the moment.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOMEM | libc::EAGAIN)) => 0,
         _ => {
             AT_ONCE.refused();
             0

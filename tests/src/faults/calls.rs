@@ -124,6 +124,7 @@ const CALLS: &[Call] = calls! {
     mmap: SYS_mmap [EAGAIN ENOMEM];
     mprotect: SYS_mprotect [ENOMEM];
     madvise: SYS_madvise [EAGAIN ENOMEM];
+    process_madvise: SYS_process_madvise [EAGAIN ENOMEM];
     munmap: SYS_munmap [ENOMEM];
     mremap: SYS_mremap [EAGAIN ENOMEM];
     mlock2: SYS_mlock2 [EAGAIN ENOMEM];
