@@ -288,10 +288,15 @@ impl Local {
     /// often as it may.
     #[inline(always)]
     pub(super) fn is_favoured(&mut self, task: &Header) -> bool {
-        let is_same = ptr::eq(self.favourite, task);
-        self.favourite = task;
-        self.n_favoured = if is_same { (self.n_favoured + 1) % (FAVOURED_MAX + 1) } else { 0 };
-        self.n_favoured < FAVOURED_MAX
+        if !ptr::eq(self.favourite, task) {
+            (self.favourite, self.n_favoured) = (task, 0);
+        }
+        self.n_favoured += 1;
+        if self.n_favoured <= FAVOURED_MAX {
+            return true;
+        }
+        self.n_favoured = 0;
+        false
     }
 
     /// The class of the next free stack, if there is one: that which most threads have.
