@@ -118,6 +118,8 @@ const CALLS: &[Call] = calls! {
     membarrier: SYS_membarrier [ENOMEM];
     nanosleep: SYS_nanosleep [EINTR];
     clock_nanosleep: SYS_clock_nanosleep [EINTR];
+    timer_create: SYS_timer_create [EAGAIN ENOMEM];
+    sigtimedwait: SYS_rt_sigtimedwait [EINTR EAGAIN];
     wait4: SYS_wait4 [EINTR];
     waitid: SYS_waitid [EINTR];
 
@@ -169,6 +171,7 @@ const CALLS: &[Call] = calls! {
     prlimit: SYS_prlimit64 [];
     rseq: SYS_rseq [];
     set_robust_list: SYS_set_robust_list [];
+    timer_settime: SYS_timer_settime [];
 };
 
 /// Each call that may be made.
