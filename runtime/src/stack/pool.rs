@@ -330,6 +330,9 @@ pub(crate) unsafe fn forget() {
         let mut slots = state.slots.lock();
         let n_uncut: usize = slots.uncut.iter().map(|slab| slab.n_uncut()).sum();
         let n_used = slots.free.iter().filter(|stack| stack.has_block()).count();
+        // Those for which nothing more is prepared are taken first: they are what is available.
+        slots.free.sort_unstable_by_key(Stack::has_block);
+        slots.trimmed = 0;
         slots.unprepared = slots.free.len() - n_used + n_uncut - slots.withheld;
         state.available.store(n_used, Ordering::Relaxed);
     }
