@@ -11,6 +11,7 @@ pub mod counts;
 pub mod expect;
 #[cfg(target_os = "linux")]
 pub mod faults;
+pub mod forks;
 pub mod look;
 pub mod process;
 pub mod redis;

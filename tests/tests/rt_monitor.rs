@@ -64,19 +64,19 @@ fn a_timer_now_and_then_costs_a_few_looks(process: &Process) {
     const TIMERS: u32 = 10;
     const PAUSE: Duration = Duration::from_millis(70);
     process.passes(|| {
-        let sleeper = thread::spawn(|| {
+        let looks_meanwhile = || {
             // Its stack is free, for the monitor to trim.
             thread::spawn(|| ()).join().unwrap();
             thread::sleep(PAUSE);
-            let (before, begin) = (looks(), Instant::now());
+            let before = looks();
             (0..TIMERS).for_each(|_| thread::sleep(PAUSE));
-            (looks() - before, begin.elapsed())
-        });
-        let (looks, took) = sleeper.join().unwrap();
-        println!("{looks} looks for {TIMERS} timers in {took:?}");
-        // None, since all is over within 10 ms, but for as long as the machine keeps the worker from its turn.
-        let late = took.saturating_sub(TIMERS * PAUSE);
-        assert!(looks < u64::from(TIMERS) / 2 + late.as_millis() as u64 / 5);
+            let looks = looks() - before;
+            println!("{looks} looks for {TIMERS} timers");
+            looks
+        };
+        // A run that takes long, since others have the processor, is looked at: so not each try counts.
+        let few = move || (0..8).any(|_| looks_meanwhile() <= u64::from(TIMERS) / 4);
+        assert!(thread::spawn(few).join().unwrap(), "each time");
     });
 }
 

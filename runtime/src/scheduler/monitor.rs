@@ -3,8 +3,8 @@
 //! | pace | looks | until |
 //! |---|---|---|
 //! | fast | for blocking sections, every 20 µs to 8 ms (`sections`) | there was none for a while |
-//! | slow | every 10 ms | a blocking section begins, or a look finds that all cores sleep |
-//! | parked | not at all, but to give back the memory of stacks | a core has been awake for 10 ms |
+//! | slow | every 10 ms | a blocking section begins, or all cores have slept since the last look |
+//! | parked | not at all, but to give back the memory of stacks | a core has been awake for 500 µs |
 //!
 //! It begins slow. At the first two it looks every 10 ms for runs that last. How it slows down and misses nothing is
 //! in `pace`.
@@ -21,11 +21,13 @@
 //! looks. In between there is a survey of the threads (`limit`). While somebody waits for one the monitor
 //! is not parked.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use super::Scheduler;
 use super::beside::Beside;
 use super::census::Census;
+use super::core::Core;
 use super::limit::Survey;
 use super::pace;
 use super::sections::Sections;
@@ -36,7 +38,7 @@ use crate::sys::{barrier, futex};
 use crate::task::state;
 use crate::trace;
 
-const SLOW_PERIOD: Duration = pace::WHILE;
+const SLOW_PERIOD: Duration = Duration::from_millis(10);
 
 /// How long the monitor is parked before it trims all free stacks: what is used again soon is not
 /// worth it.
@@ -78,6 +80,7 @@ impl Scheduler {
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1_000));
         self.pace.begin();
         let mut sections = Sections::new(self.cores.len());
+        let mut n_runs = 0;
         let mut survey = Survey::new();
         let mut next_slow = Instant::now();
         // `None` while sections tell.
@@ -107,7 +110,8 @@ impl Scheduler {
                 // A run that has lost its core goes on while all sleep, and is still watched.
                 let watched = self.watch.as_ref().is_some_and(|watch| watch.look(now));
                 n_trimmed = stack::trim(TRIM_A_LOOK);
-                parks = all_sleep && !watched && !self.spares.is_short();
+                let n_runs_before = mem::replace(&mut n_runs, self.count_runs());
+                parks = all_sleep && !watched && n_runs == n_runs_before && !self.spares.is_short();
                 if parks {
                     next_fast = None;
                 } else if next_fast.is_none() && self.any_blocks() {
@@ -128,6 +132,7 @@ impl Scheduler {
             } else if next_fast.is_some() {
                 futex::wait(&FOREVER, 0, Some(next.saturating_duration_since(now)));
             } else if parks {
+                census.interrupt();
                 state::now::rest();
                 let mut rest = (n_trimmed > 0).then_some(REST);
                 let stay_awake = || !self.idle.all_sleep() || self.spares.is_short();
@@ -136,9 +141,6 @@ impl Scheduler {
                 }
                 parks = false;
                 next_slow = Instant::now();
-                if next_slow - now > REST {
-                    census.interrupt();
-                }
                 next_fast = self.pace.is_fast().then_some(now);
             } else {
                 let left = next.saturating_duration_since(now);
@@ -158,5 +160,11 @@ impl Scheduler {
     /// Whether there is a blocking section that has its core.
     fn any_blocks(&self) -> bool {
         self.cores.iter().any(|core| core.owner.blocks())
+    }
+
+    /// A number that changes when a core runs something.
+    fn count_runs(&self) -> u64 {
+        let runs = |core: &Core| core.owner.look().map_or(0, |seen| seen.doing.run());
+        self.cores.iter().map(runs).fold(0, u64::wrapping_add)
     }
 }

@@ -1,18 +1,19 @@
 //! How often the monitor looks: a word that says so to those who may have something for it.
 //!
 //! ```text
-//!                 none begins any more               all sleep, at a look
+//!                 none begins any more            all sleep, and nothing has run
 //!        FAST -------------------------> SLOW -------------------------------> PARKED <-----+
 //!          ^                              |  ^                                   |          |
-//!          |  a blocking section begins   |  |  10 ms later                      |          | all sleep again
+//!          |  a blocking section begins   |  |  500 us later                     |          | all sleep again
 //!          +------------------------------+  +----------- CALLED or BRIEFLY <----+          |
 //!          +-- the same, from these and from PARKED               |       a core wakes up   |
 //!                                                                 +-------------------------+
 //! ```
 //!
 //! While it is SLOW it waits at the word. While it is PARKED it waits for an [`Alert`]. A core that wakes up raises one
-//! for 10 ms later, since a run that is over by then is none of the monitor's business. If all cores sleep again
-//! before, the last one withdraws it. So a process that serves a request now and then does not wake its monitor.
+//! for 500 us later: a run that is over by then need not be looked at. If all cores sleep again before, the last
+//! one withdraws it. So a process that serves a request now and then does not wake its monitor; and one that computes
+//! for milliseconds after it has slept is seen to from the first time on (`beside`).
 //!
 //! Raising and withdrawing are a system call each, and a look of the monitor's costs as much as a dozen. So where cores
 //! wake up all the time it is left to come (CALLED). Only so many may be withdrawn (BRIEFLY): one for every 2.5 ms,
@@ -51,11 +52,12 @@ const CALLED: u32 = 3;
 /// The same, unless all sleep before.
 const BRIEFLY: u32 = 4;
 
-/// For how long a core is awake before the monitor looks.
-pub(crate) const WHILE: Duration = Duration::from_millis(10);
+/// For how long a core is awake before the monitor looks: more than a run takes that only sees to a request.
+pub(crate) const WHILE: Duration = Duration::from_micros(500);
 
-/// For each of these one alert may be withdrawn.
-const APART_NS: u64 = WHILE.as_nanos() as u64 / 4;
+/// For each of these one alert may be withdrawn; and how many in a row.
+const APART_NS: u64 = 2_500_000;
+const IN_A_ROW: u64 = 4;
 
 pub(crate) struct Pace {
     word: AtomicU32,
@@ -98,7 +100,7 @@ impl Pace {
     /// Calls the monitor that is parked, for after that time. It is `now_ns`.
     pub(crate) fn call(&self, now_ns: u64, after: Duration) {
         let brief_ns = self.brief_ns.load(Ordering::Relaxed).max(now_ns) + APART_NS;
-        let is_brief = brief_ns - now_ns <= WHILE.as_nanos() as u64;
+        let is_brief = brief_ns - now_ns <= IN_A_ROW * APART_NS;
         if is_brief {
             self.brief_ns.store(brief_ns, Ordering::Relaxed);
         }
