@@ -94,7 +94,8 @@ const LASTS: Duration = Duration::from_micros(100);
 const TAKEN: Duration = Duration::from_micros(500);
 const TAKEN_FROM_OTHERS: Duration = Duration::from_millis(10);
 
-/// What it has used of a processor by then since it was seen to last, if it computes.
+/// What it has used of a processor by then since it was seen to last, if it computes: after `TAKEN`, and after
+/// `TAKEN_FROM_OTHERS`.
 const COMPUTES: Duration = Duration::from_micros(100);
 pub(super) const COMPUTES_FOR_LONG: Duration = Duration::from_micros(500);
 

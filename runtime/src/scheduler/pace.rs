@@ -4,14 +4,14 @@
 //!                 none begins any more            all sleep, and nothing has run
 //!        FAST -------------------------> SLOW -------------------------------> PARKED <-----+
 //!          ^                              |  ^                                   |          |
-//!          |  a blocking section begins   |  |  500 us later                     |          | all sleep again
+//!          |  a blocking section begins   |  |  500 µs later                     |          | all sleep again
 //!          +------------------------------+  +----------- CALLED or BRIEFLY <----+          |
 //!          +-- the same, from these and from PARKED               |       a core wakes up   |
 //!                                                                 +-------------------------+
 //! ```
 //!
 //! While it is SLOW it waits at the word. While it is PARKED it waits for an [`Alert`]. A core that wakes up raises one
-//! for 500 us later: a run that is over by then need not be looked at. If all cores sleep again before, the last
+//! for 500 µs later: a run that is over by then need not be looked at. If all cores sleep again before, the last
 //! one withdraws it. So a process that serves a request now and then does not wake its monitor; and one that computes
 //! for milliseconds after it has slept is seen to from the first time on (`beside`).
 //!
@@ -62,7 +62,7 @@ const IN_A_ROW: u64 = 4;
 pub(crate) struct Pace {
     word: AtomicU32,
     alert: Alert,
-    /// When those that may be withdrawn would have come, had they been `APART` from each other.
+    /// When those that may be withdrawn would have come, had they been `APART_NS` from each other.
     brief_ns: AtomicU64,
 }
 

@@ -112,8 +112,7 @@ impl Sections {
 impl Section {
     /// Whether it would be over if its OS thread had a processor: that has had one for less than half of the time.
     fn waits_for_processor(&self, core: &Core, now: Instant) -> bool {
-        let used = Usage::of(core.worker(), now).since(self.usage);
-        let computes = used.is_none_or(|used| 2 * used >= now - self.since);
+        let computes = Usage::of(core.worker(), now).is_busy_since(self.usage);
         // The question that costs most comes last.
         !computes && core.worker_waits() == Some(false)
     }

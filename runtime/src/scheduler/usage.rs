@@ -28,4 +28,45 @@ impl Usage {
     pub(super) fn is_quiet_since(self, before: Self) -> bool {
         self.since(before).is_some_and(|used| 4 * used < self.at - before.at)
     }
+
+    /// Whether it has used one for half of the time since `before`: also where nobody tells.
+    pub(super) fn is_busy_since(self, before: Self) -> bool {
+        self.since(before).is_none_or(|used| 2 * used >= self.at - before.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was used at one time, 1,000 ns, and 100 ns later.
+    fn at_first_and_later(later: Option<u64>) -> (Usage, Usage) {
+        let at = Instant::now();
+        let later_at = at + Duration::from_nanos(100);
+        (Usage { at, processor_ns: Some(1_000) }, Usage { at: later_at, processor_ns: later })
+    }
+
+    #[test]
+    fn who_has_had_no_processor_for_half_of_the_time_has_not_computed() {
+        let is_busy = |later| {
+            let (first, later) = at_first_and_later(later);
+            later.is_busy_since(first)
+        };
+        assert!(is_busy(Some(1_050)));
+        assert!(!is_busy(Some(1_049)));
+        assert!(is_busy(None), "the system does not tell");
+        assert!(is_busy(Some(20)), "another thread has the core");
+    }
+
+    #[test]
+    fn who_has_had_one_for_a_quarter_of_the_time_is_not_quiet() {
+        let is_quiet = |later| {
+            let (first, later) = at_first_and_later(later);
+            later.is_quiet_since(first)
+        };
+        assert!(is_quiet(Some(1_024)));
+        assert!(!is_quiet(Some(1_025)));
+        assert!(!is_quiet(None), "the system does not tell");
+        assert!(!is_quiet(Some(20)), "another thread has the core");
+    }
 }

@@ -21,6 +21,28 @@ fn wake_up(pace: &Pace) {
     pace.on_wake(|| pace.call(0, Duration::ZERO));
 }
 
+/// A core that has nothing to do sleeps until `wait` returns.
+fn sleep(idle: &Idle, core: usize, asleep: &Asleep, wait: impl FnOnce()) {
+    let _ = idle.sleep(core, asleep, false, |_| false, wait);
+}
+
+/// The monitor, until a core is awake.
+fn park(pace: &Pace, idle: &Idle) {
+    while idle.all_sleep() {
+        pace.park(None, || !idle.all_sleep());
+    }
+}
+
+/// The monitor, until a core is in a section.
+fn slow_down(pace: &Pace, owner: &Owner) {
+    while !owner.blocks() {
+        pace.slow_down(None, || {
+            let _ = barrier::heavy();
+            owner.blocks()
+        });
+    }
+}
+
 #[test]
 fn a_blocking_section_is_not_missed() {
     explore(6, || {
@@ -28,15 +50,7 @@ fn a_blocking_section_is_not_missed() {
         let shared = Arc::new((Pace::new(), Owner::new()));
         shared.1.adopt(lease);
         let theirs = Arc::clone(&shared);
-        let monitor = loom::thread::spawn(move || {
-            let (pace, owner) = &*theirs;
-            while !owner.blocks() {
-                pace.slow_down(None, || {
-                    let _ = barrier::heavy();
-                    owner.blocks()
-                });
-            }
-        });
+        let monitor = loom::thread::spawn(move || slow_down(&theirs.0, &theirs.1));
         lease.run();
         assert!(lease.begin_section() == Some(true));
         shared.0.on_blocking();
@@ -50,21 +64,10 @@ fn a_core_that_wakes_up_is_not_missed() {
         let shared = Arc::new(Sent((Pace::new(), Idle::new(1), Asleep::new())));
         let (pace, idle, asleep) = &shared.0;
         let mut monitor = None;
-        let _ = idle.sleep(
-            0,
-            asleep,
-            false,
-            |_| false,
-            || {
-                let theirs = Arc::clone(&shared);
-                monitor = Some(loom::thread::spawn(move || {
-                    let (pace, idle, _) = &theirs.0;
-                    while idle.all_sleep() {
-                        pace.park(None, || !idle.all_sleep());
-                    }
-                }));
-            },
-        );
+        sleep(idle, 0, asleep, || {
+            let theirs = Arc::clone(&shared);
+            monitor = Some(loom::thread::spawn(move || park(&theirs.0.0, &theirs.0.1)));
+        });
         wake_up(pace);
         monitor.unwrap().join().unwrap();
     });
@@ -78,27 +81,14 @@ fn a_section_of_a_core_that_has_woken_up_is_not_missed() {
         let (pace, idle, asleep, owner) = &shared.0;
         owner.adopt(lease);
         let mut monitor = None;
-        let _ = idle.sleep(
-            0,
-            asleep,
-            false,
-            |_| false,
-            || {
-                let theirs = Arc::clone(&shared);
-                monitor = Some(loom::thread::spawn(move || {
-                    let (pace, idle, _, owner) = &theirs.0;
-                    while idle.all_sleep() {
-                        pace.park(None, || !idle.all_sleep());
-                    }
-                    while !owner.blocks() {
-                        pace.slow_down(None, || {
-                            let _ = barrier::heavy();
-                            owner.blocks()
-                        });
-                    }
-                }));
-            },
-        );
+        sleep(idle, 0, asleep, || {
+            let theirs = Arc::clone(&shared);
+            monitor = Some(loom::thread::spawn(move || {
+                let (pace, idle, _, owner) = &theirs.0;
+                park(pace, idle);
+                slow_down(pace, owner);
+            }));
+        });
         wake_up(pace);
         lease.run();
         assert!(lease.begin_section() == Some(true));
@@ -114,39 +104,22 @@ fn a_core_that_wakes_up_while_another_withdraws_the_call_is_not_missed() {
         let (pace, idle, asleep) = &shared.0;
         let mut others = None;
         // The first core sleeps, wakes up, and sleeps again until the monitor has found the second one awake.
-        let _ = idle.sleep(
-            0,
-            &asleep[0],
-            false,
-            |_| false,
-            || {
-                let (second, theirs) = (Arc::clone(&shared), Arc::clone(&shared));
-                let second = loom::thread::spawn(move || {
-                    let (pace, idle, asleep) = &second.0;
-                    let _ = idle.sleep(1, &asleep[1], false, |_| false, || ());
-                    wake_up(pace);
-                });
-                let monitor = loom::thread::spawn(move || {
-                    let (pace, idle, _) = &theirs.0;
-                    while idle.all_sleep() {
-                        pace.park(None, || !idle.all_sleep());
-                    }
-                });
-                others = Some((second, monitor));
-            },
-        );
+        sleep(idle, 0, &asleep[0], || {
+            let (second, theirs) = (Arc::clone(&shared), Arc::clone(&shared));
+            let second = loom::thread::spawn(move || {
+                let (pace, idle, asleep) = &second.0;
+                sleep(idle, 1, &asleep[1], || ());
+                wake_up(pace);
+            });
+            let monitor = loom::thread::spawn(move || park(&theirs.0.0, &theirs.0.1));
+            others = Some((second, monitor));
+        });
         wake_up(pace);
-        let _ = idle.sleep(
-            0,
-            &asleep[0],
-            false,
-            |_| false,
-            || {
-                pace.on_sleep(|| pace.withdraw(|| idle.all_sleep()));
-                let (second, monitor) = others.take().unwrap();
-                second.join().unwrap();
-                monitor.join().unwrap();
-            },
-        );
+        sleep(idle, 0, &asleep[0], || {
+            pace.on_sleep(|| pace.withdraw(|| idle.all_sleep()));
+            let (second, monitor) = others.take().unwrap();
+            second.join().unwrap();
+            monitor.join().unwrap();
+        });
     });
 }
