@@ -183,12 +183,17 @@ impl Account {
 pub fn waits_for(reason: Option<Reason>, wait: &Wait, name: impl Fn(Who) -> String) -> String {
     if let Some(n) = wait.n_in_scope {
         let threads = if n == 1 { "thread" } else { "threads" };
+        let found = wait.scope.len();
         let mut names: Vec<_> = wait.scope.iter().take(NAMED_MAX).map(|who| name(*who)).collect();
-        let rest = (n as usize).saturating_sub(names.len());
+        let rest = found.max(n as usize) - names.len();
         if rest > 0 && !names.is_empty() {
             names.push(format!("{rest} more"));
         }
-        let colon = if names.is_empty() { "" } else { ": " };
+        let colon = match found {
+            0 => "",
+            _ if wait.known_scope().is_empty() => " of ",
+            _ => ": ",
+        };
         return format!("scope, {n} {threads}{colon}{}", names.join(", "));
     }
     match (wait.joins, reason) {
@@ -332,6 +337,24 @@ mod tests {
         fn numbers(&self, _: &str) -> Vec<u32> {
             Vec::new()
         }
+    }
+
+    #[test]
+    fn threads_of_a_scope_are_told_as_far_as_it_is_known_which_they_are() {
+        let told = |found: u64, n| {
+            let scope = (1..=found).map(Who::Thread).collect();
+            let wait = Wait { scope, n_in_scope: Some(n), ..Wait::default() };
+            let name = |who| format!("{who:?}").replace("Thread", "");
+            (waits_for(Some(Reason::Scope), &wait, name), wait.known_scope().len())
+        };
+        assert_eq!(told(0, 1), ("scope, 1 thread".to_owned(), 0));
+        assert_eq!(told(1, 1), ("scope, 1 thread: (1)".to_owned(), 1));
+        assert_eq!(told(2, 3), ("scope, 3 threads: (1), (2), 1 more".to_owned(), 2));
+        assert_eq!(told(6, 6), ("scope, 6 threads: (1), (2), (3), (4), 2 more".to_owned(), 6));
+        // One of those has it from what was there before.
+        assert_eq!(told(2, 1), ("scope, 1 thread of (1), (2)".to_owned(), 0));
+        let of_six = "scope, 5 threads of (1), (2), (3), (4), 2 more";
+        assert_eq!(told(6, 5), (of_six.to_owned(), 0));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Deadlocks {
             if let Some(end) = end_of(who, wait).filter(|_| is_for_ever) {
                 add(who, wait.begun, end);
             }
-            for &whom in &wait.scope {
+            for &whom in wait.known_scope() {
                 add(who, wait.begun, end_of_scope(whom, wait));
             }
         }
@@ -102,7 +102,7 @@ impl Deadlocks {
             if let Some(end) = end_of(who, &it.wait) {
                 add(who, it.wait.begun, end);
             }
-            for &whom in &it.wait.scope {
+            for &whom in it.wait.known_scope() {
                 add(who, it.wait.begun, end_of_scope(whom, &it.wait));
             }
         }

@@ -50,7 +50,8 @@ pub struct Wait {
     pub is_in_doubt: bool,
     /// Where nobody else is seen to have it: how many wait for it, one of whom has it, or a thread that has ended.
     pub is_left_with: Option<usize>,
-    /// Of a scope that waits for its threads: some of them, as far as that was noted, or is likely.
+    /// Of a scope that waits for its threads: some of them, as far as that was noted, or is likely. More than there are
+    /// have what leads to it on their stacks: then it is not known which are its own.
     pub scope: Vec<Who>,
     /// Whether it was.
     pub is_scope_noted: bool,
@@ -71,6 +72,15 @@ pub struct Wanted {
     pub reads: bool,
     /// To write there.
     pub writes: bool,
+}
+
+impl Wait {
+    /// Threads of the scope that waits, where it is known which threads are.
+    #[must_use]
+    pub fn known_scope(&self) -> &[Who] {
+        let is_known = self.n_in_scope.is_none_or(|n| self.scope.len() <= n as usize);
+        if is_known { &self.scope } else { &[] }
+    }
 }
 
 impl Wanted {

@@ -28,6 +28,26 @@ fn main() {
     let seconds = Duration::from_secs(1000);
     let mut kept = Vec::new();
 
+    // Locks and a scope, before all others: they lie where nothing was before, so no stack leads there by chance.
+    let (lock, of_main) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let shared = Arc::new(RwLock::new(0));
+    let begun = Arc::new(Barrier::new(2));
+    let begins = Arc::clone(&begun);
+    named("scope", || {
+        thread::scope(|scope| {
+            let stays = move || {
+                begins.wait();
+                stay();
+            };
+            Builder::new()
+                .name("in-scope".to_owned())
+                .spawn_scoped(scope, stays)
+                .expect("a thread");
+        });
+    });
+    begun.wait();
+
     // Descriptors.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -53,7 +73,6 @@ fn main() {
     named("顧客の接続を待つスレッド番号一", stay);
 
     // Locks.
-    let lock = Arc::new(Mutex::new(0));
     let (theirs, held) = (Arc::clone(&lock), Arc::new(Barrier::new(2)));
     let is_held = Arc::clone(&held);
     named("writer", move || {
@@ -64,12 +83,10 @@ fn main() {
     held.wait();
     println!("mutex {:p}", &*lock);
     named("second", move || drop(lock.lock()));
-    let of_main = Arc::new(Mutex::new(0));
     let theirs = Arc::clone(&of_main);
     println!("of-main {:p}", &*of_main);
     let guard = of_main.lock();
     named("third", move || drop(theirs.lock()));
-    let (a, b) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
     let both = Arc::new(Barrier::new(2));
     for (name, first, second) in [("a", &a, &b), ("b", &b, &a)] {
         let (first, second, both) = (Arc::clone(first), Arc::clone(second), Arc::clone(&both));
@@ -79,7 +96,6 @@ fn main() {
             let _second = second.lock();
         });
     }
-    let shared = Arc::new(RwLock::new(0));
     let theirs = Arc::clone(&shared);
     let held = Arc::new(Barrier::new(2));
     let is_held = Arc::clone(&held);
@@ -117,11 +133,6 @@ fn main() {
     // Threads.
     let sleeps = named("joined", stay);
     named("joiner", move || drop(sleeps.join()));
-    named("scope", || {
-        thread::scope(|scope| {
-            Builder::new().name("in-scope".to_owned()).spawn_scoped(scope, stay).expect("a thread");
-        });
-    });
 
     // Children, and calls that block.
     named("child", || {
