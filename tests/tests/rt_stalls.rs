@@ -151,6 +151,27 @@ tests::on_std_and_in_each_mode! {
         }
     }
 
+    fn threads_that_compute_look_at_a_file_and_sleep_in_c_stall_nobody(process) {
+        if holds(process) {
+            // Goal: a core is taken from what blocks, whatever was in the same run before.
+            // Method: the run has been seen to last when its blocking section begins and ends.
+            stall_nobody(process, 50, || {
+                let sleeps = || {
+                    for _ in 0..4 {
+                        let begin = Instant::now();
+                        while begin.elapsed() < Duration::from_micros(300) {
+                            ::std::hint::spin_loop();
+                        }
+                        fs::metadata(".").unwrap();
+                        // SAFETY: waits a quarter of a second.
+                        unsafe { libc::usleep(250_000) };
+                    }
+                };
+                (0..16).map(|_| thread::spawn(sleeps)).collect()
+            });
+        }
+    }
+
     fn threads_that_spin_stall_nobody(process) {
         if holds(process) {
             stall_nobody(process, 150, || {

@@ -181,14 +181,16 @@ impl Beside {
             let has_events = was_watched && self.onlooker.is_ready(nth);
             nth += usize::from(was_watched);
             let seen = core.owner.running();
-            let same = known.filter(|run| seen.is_some_and(|seen| run.seen.is_same_run(seen)));
-            let Some(mut run) = same else {
+            let same = known.zip(seen).filter(|(run, seen)| run.seen.is_same_run(*seen));
+            let Some((mut run, seen)) = same else {
                 if known.is_some_and(|run| run.engaged.is_some()) {
                     core.asleep.disengage();
                 }
                 *known = seen.map(|seen| Run::new(seen, now));
                 continue;
             };
+            // Sections may have been in it since: it is asked about as it is now.
+            run.seen = seen;
             let lasted = now - run.since;
             if lasted >= LASTS {
                 of_use |= run.attend(scheduler, core, has_events, now, &mut self.events);
