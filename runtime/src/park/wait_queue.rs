@@ -318,6 +318,19 @@ impl Table {
         n_woken
     }
 
+    /// Wakes all that wait for such a reason, not for their turn.
+    #[cold]
+    pub(super) fn wake_all(&self, is_such: impl Fn(WaitReason) -> bool) {
+        for bucket in &self.buckets {
+            let mut queue = bucket.lock();
+            let (woken, _) = pop_some(&mut queue, usize::MAX, |waiter| {
+                waiter.since_ns == NO_TURN && is_such(waiter.reason)
+            });
+            drop(queue);
+            tell_all(woken, WOKEN);
+        }
+    }
+
     /// For how long the first of those that wait for their turn at `word` has waited, if it is to be
     /// granted what it waits for.
     pub(super) fn overdue(&self, word: *const AtomicU32) -> Option<Duration> {
