@@ -92,17 +92,29 @@ fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
 
 const _: () = assert!(cfg!(sylvan_loom) || size_of::<Entry>() == 128);
 
-/// A core, in four bytes if there is one or not.
+/// A core, and how often in a row who has waited was on another one; in four bytes if there is one or not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Home(NonZeroU32);
 
 impl Home {
+    const CORES_LOG2: u32 = 24;
+
     fn new(core: u32) -> Self {
         Self(NonZeroU32::MIN.saturating_add(core))
     }
 
     fn core(self) -> u32 {
-        self.0.get() - 1
+        self.0.get() % (1 << Self::CORES_LOG2) - 1
+    }
+
+    /// How often so far.
+    fn n_away(self) -> u32 {
+        self.0.get() >> Self::CORES_LOG2
+    }
+
+    /// Once more.
+    fn away(self) -> Self {
+        Self(self.0.saturating_add(1 << Self::CORES_LOG2))
     }
 }
 
@@ -460,8 +472,8 @@ impl Entry {
         let core = task.core.load(Ordering::Relaxed);
         match state.registered {
             None => self.register(state, core, fd)?,
-            Some(home) if home.core() == core => {}
-            Some(home) => self.follow(state, task, fd, home),
+            Some(home) if home == Home::new(core) => {}
+            Some(home) => self.follow(state, core, fd, home),
         }
         Ok(())
     }
@@ -475,12 +487,19 @@ impl Entry {
         Ok(())
     }
 
-    /// Has the event loop of the task's core watch the descriptor instead of that of `home`, if that
-    /// core is not to be woken for it.
+    /// Has the event loop of `core`, where somebody waits, watch the descriptor instead of that of `home`: if that core
+    /// is not to be woken for it, or if those who have waited were elsewhere several times in a row. So descriptors
+    /// are spread as the threads are that others have stolen.
     #[cold]
-    fn follow(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>, home: Home) {
-        if scheduler::is_unattended(home.core() as usize) {
-            self.move_to(state, task.core.load(Ordering::Relaxed), fd, home);
+    fn follow(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>, home: Home) {
+        /// To move a descriptor takes two system calls.
+        const AWAY: u32 = 8;
+        if home.core() == core {
+            state.registered = Some(Home::new(core));
+        } else if home.n_away() >= AWAY - 1 || scheduler::is_unattended(home.core() as usize) {
+            self.move_to(state, core, fd, home);
+        } else {
+            state.registered = Some(home.away());
         }
     }
 
@@ -589,4 +608,21 @@ pub(crate) fn block_until_ready(
         tv_nsec: left.subsec_nanos().into(),
     });
     Ok(poll(&mut [PollFd::new(&fd, flags)], timeout.as_ref())? != 0)
+}
+
+#[cfg(all(test, not(sylvan_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_the_same_core_however_often_its_threads_were_elsewhere() {
+        for core in [0, 1, 1_023] {
+            let mut home = Home::new(core);
+            for n in 0..10 {
+                assert_eq!((home.core(), home.n_away()), (core, n));
+                assert_eq!(home == Home::new(core), n == 0);
+                home = home.away();
+            }
+        }
+    }
 }

@@ -16,7 +16,7 @@ use super::core::Core;
 use super::crowd::{Crowd, Period};
 use super::owner::Sighting;
 use super::{Scheduler, TlsMode};
-use crate::sys::thread;
+use crate::sys::{processors, thread};
 
 const PERIOD: Duration = Duration::from_millis(20);
 
@@ -107,7 +107,7 @@ impl Census {
         self.begin = Some(now);
         mem::swap(&mut self.before, &mut self.counted);
         if tells && length.is_some() {
-            let allowed = self.crowd.observe(period, now);
+            let allowed = self.crowd.observe(period, now, processors::idled);
             scheduler.idle.allow(allowed);
         }
     }

@@ -23,6 +23,12 @@
 //! programs that compute all the time the workers wait as well, but there each of them gets its share
 //! of the processors, and with one worker less the program gets less.
 //!
+//! Nor is the number of runs, where a processor stands idle while there are fewer cores. The worker that is left has
+//! one to itself then, and another one could have that. Four clients of a database on two processors are answered so:
+//! one worker does as much as two at first do, and two do half as much again once the kernel has brought each together
+//! with its clients. So a machine that is seen to idle is no crowd: all cores are allowed, and for a while, which
+//! doubles, there is no trial.
+//!
 //! Where runs are long all cores are allowed at once: a task that waits behind another one waits for
 //! long then. It is only short runs of which one worker has done as many before another one has
 //! woken up.
@@ -44,6 +50,12 @@ const TOLERANCE: f64 = 0.05;
 /// For how long one core less is allowed, at first and at most.
 const FEWER: Duration = Duration::from_millis(250);
 const FEWER_MAX: Duration = Duration::from_secs(4);
+
+/// How many processors idle on average where there is no crowd, and for how long no trial follows then, at first and
+/// at most.
+const IDLE: f64 = 0.25;
+const SPARED: Duration = Duration::from_secs(4);
+const SPARED_MAX: Duration = Duration::from_secs(32);
 
 /// For how long no trial follows one that has made no difference, at first and at most.
 const IN_VAIN: Duration = Duration::from_millis(250);
@@ -86,8 +98,8 @@ enum State {
     Begun(Before),
     /// The same, but what was under way then is over.
     Trial(Before),
-    /// Fewer cores, until then.
-    Fewer(Instant),
+    /// Fewer cores, for a while.
+    Fewer(While),
     /// More cores since the last period.
     Probe(Before),
 }
@@ -99,6 +111,22 @@ struct Before {
     allowed: usize,
 }
 
+/// How long fewer cores are allowed, and for how long processors had idled at its beginning, if anybody can tell.
+#[derive(Clone, Copy, Debug)]
+struct While {
+    begin: Instant,
+    end: Instant,
+    idled: Option<Duration>,
+}
+
+impl While {
+    /// Whether processors have idled in it, which have for so long by now.
+    fn has_idled(&self, idled: Option<Duration>, now: Instant) -> bool {
+        let idled = self.idled.zip(idled).map(|(before, now)| now.saturating_sub(before));
+        idled.is_some_and(|idled| idled > (now - self.begin).mul_f64(IDLE))
+    }
+}
+
 /// The monitor's.
 #[derive(Debug)]
 pub(super) struct Crowd {
@@ -107,6 +135,7 @@ pub(super) struct Crowd {
     state: State,
     fewer: Duration,
     in_vain: Duration,
+    spared: Duration,
     /// No trial before then.
     no_trial_before: Option<Instant>,
 }
@@ -119,12 +148,18 @@ impl Crowd {
             state: State::Free,
             fewer: FEWER,
             in_vain: IN_VAIN,
+            spared: SPARED,
             no_trial_before: None,
         }
     }
 
-    /// A period has ended; how many cores may be awake.
-    pub(super) fn observe(&mut self, period: Period, now: Instant) -> usize {
+    /// A period has ended; how many cores may be awake. `idled` says for how long the processors have idled so far.
+    pub(super) fn observe(
+        &mut self,
+        period: Period,
+        now: Instant,
+        idled: impl Fn() -> Option<Duration>,
+    ) -> usize {
         let waiting = period.waiting();
         let before = Before { period, allowed: self.allowed };
         let may_try = self.no_trial_before.is_none_or(|then| now >= then);
@@ -147,14 +182,21 @@ impl Crowd {
                     // What has spoilt earlier ones is over.
                     self.in_vain = IN_VAIN;
                 }
-                self.settle(now);
+                self.settle(now, idled);
             }
-            State::Fewer(until) => {
+            State::Fewer(fewer) => {
                 if is_crowded && may_try && self.reduce(period.n_active) {
                     self.state = State::Begun(before);
-                } else if now >= until {
-                    self.allowed += 1;
-                    self.state = State::Probe(before);
+                } else if now >= fewer.end {
+                    if fewer.has_idled(idled(), now) {
+                        self.no_trial_before = Some(now + self.spared);
+                        self.spared = (self.spared * 2).min(SPARED_MAX);
+                        self.free();
+                    } else {
+                        self.spared = SPARED;
+                        self.allowed += 1;
+                        self.state = State::Probe(before);
+                    }
                 }
             }
             State::Probe(last) => {
@@ -162,7 +204,7 @@ impl Crowd {
                 if is_crowded && period.runs_per_second() <= no_more {
                     self.fewer = (self.fewer * 2).min(FEWER_MAX);
                     self.allowed = last.allowed;
-                    self.settle(now);
+                    self.settle(now, idled);
                 } else if self.allowed < self.n_cores {
                     // Where nobody waits there are many more to be had.
                     let more = if is_crowded { self.allowed + 1 } else { 2 * self.allowed };
@@ -178,11 +220,12 @@ impl Crowd {
     }
 
     /// Stays with what is allowed now, for a while.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: Instant, idled: impl Fn() -> Option<Duration>) {
         if self.allowed == self.n_cores {
             self.free();
         } else {
-            self.state = State::Fewer(now + self.fewer);
+            let end = now + self.fewer;
+            self.state = State::Fewer(While { begin: now, end, idled: idled() });
         }
     }
 
@@ -212,11 +255,14 @@ mod tests {
         crowd: Crowd,
         now: Instant,
         allowed: usize,
+        /// For how long its processors have idled.
+        idled: Duration,
     }
 
     impl Machine {
         fn new(n_cores: usize) -> Self {
-            Self { crowd: Crowd::new(n_cores), now: Instant::now(), allowed: n_cores }
+            let (crowd, now) = (Crowd::new(n_cores), Instant::now());
+            Self { crowd, now, allowed: n_cores, idled: Duration::ZERO }
         }
 
         /// A period in which the workers that may be awake wait for this part of their time.
@@ -228,7 +274,8 @@ mod tests {
             let ran_ns = wanted_ns - waited_ns;
             let n_runs = ran_ns / run_ns;
             let period = Period { length: LENGTH, ran_ns, waited_ns, n_runs, n_active };
-            self.allowed = self.crowd.observe(period, self.now);
+            let idled = self.idled;
+            self.allowed = self.crowd.observe(period, self.now, || Some(idled));
             assert!((1..=self.crowd.n_cores).contains(&self.allowed));
         }
 
@@ -296,6 +343,25 @@ mod tests {
     }
 
     #[test]
+    fn where_a_processor_idles_while_fewer_may_be_awake_all_are_soon() {
+        let free_beside_idlers = |idle: f64| {
+            let mut machine = Machine::new(2);
+            let mut n_free = 0;
+            for _ in 0..2_000 {
+                machine.step(processors(1), 3_000);
+                if machine.allowed == 1 {
+                    machine.idled += LENGTH.mul_f64(idle);
+                }
+                n_free += usize::from(machine.allowed == 2);
+            }
+            n_free / 20
+        };
+        let (some, hardly_any) = (free_beside_idlers(0.35), free_beside_idlers(0.15));
+        assert!(some > 90, "{some} %");
+        assert!(hardly_any < 5, "{hardly_any} %");
+    }
+
+    #[test]
     fn a_trial_that_goes_too_far_takes_back_only_itself() {
         // Below two workers less gets done, and above it is as much.
         let mut machine = Machine::new(4);
@@ -349,6 +415,6 @@ mod tests {
             n_runs: 100,
             n_active: 2,
         };
-        assert_eq!(crowd.observe(period, Instant::now()), 2);
+        assert_eq!(crowd.observe(period, Instant::now(), || None), 2);
     }
 }

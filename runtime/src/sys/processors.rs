@@ -10,7 +10,16 @@
 //! `/proc/self/mountinfo` where their files are: a container has some of them, or knows them by other paths.
 
 use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::io::Read;
 use std::thread::available_parallelism;
+use std::time::Duration;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::thread::CpuSet;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::sys::file::File;
 
 /// How many processors the process can use, at least one.
 ///
@@ -24,6 +33,39 @@ pub(crate) fn usable() -> io::Result<usize> {
         return Ok(quota.min(set.count() as usize).max(1));
     }
     Ok(available_parallelism()?.get())
+}
+
+/// For how long the processors that the process may use have idled, all of them together, in hundredths of a second;
+/// `None` where nobody can tell.
+pub(crate) fn idled() -> Option<Duration> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Ok(set) = rustix::thread::sched_getaffinity(None) {
+        // The monitor asks, which takes nothing of the heap. Of more than some two hundred processors the first count.
+        let mut stat = [0; 16 << 10];
+        let len = File::open("/proc/stat").ok()?.read(&mut stat).ok()?;
+        let is_usable = |processor| processor < CpuSet::MAX_CPU && set.is_set(processor);
+        return idled_by(&stat[..len], is_usable);
+    }
+    None
+}
+
+/// The same by `/proc/stat`, as proc(5) has it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn idled_by(stat: &[u8], is_usable: impl Fn(usize) -> bool) -> Option<Duration> {
+    /// What a processor idles is the fourth of its times, in these; the kernel tells programs of no other unit.
+    const TICK: Duration = Duration::from_millis(10);
+    let number = |word: &[u8]| str::from_utf8(word).ok()?.parse::<u32>().ok();
+    let whole = &stat[..stat.iter().rposition(|byte| *byte == b'\n')?];
+    let mut ticks = 0_u32;
+    // First stands the sum of all.
+    for line in whole.split(|byte| *byte == b'\n').skip(1) {
+        let Some(rest) = line.strip_prefix(b"cpu") else { break };
+        let mut words = rest.split(|byte| *byte == b' ');
+        if is_usable(number(words.next()?)? as usize) {
+            ticks = ticks.wrapping_add(number(words.nth(3)?)?);
+        }
+    }
+    TICK.checked_mul(ticks)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -267,5 +309,24 @@ mod groups {
             let line = "32 31 0:29 /\\04 /a\\ rw -";
             assert_eq!(found("::\n0:\nx\n", &format!("{line}\n{line} cgroup2\n-\n \n"), &[]), None);
         }
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_processors_idle_does_not_count() {
+        let stat = b"cpu  9 9 9 9000 9\ncpu0 1 2 3 400 5 6\ncpu1 1 2 3 30 5 6\ncpu10 1 2 3 7 5 6\nintr 1 2\n";
+        let idled = |usable: &[usize]| idled_by(stat, |processor| usable.contains(&processor));
+        assert_eq!(idled(&[0, 1, 10]), Some(Duration::from_millis(4_370)));
+        assert_eq!(idled(&[10]), Some(Duration::from_millis(70)));
+        assert_eq!(idled_by(b"cpu  1 2 3 4\ncpu0 1 2\n", |_| true), None);
+    }
+
+    #[test]
+    fn this_machine_tells() {
+        assert!(idled().is_some_and(|idled| !idled.is_zero()));
     }
 }
