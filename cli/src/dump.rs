@@ -126,7 +126,7 @@ fn thread(account: &Account, row: &Row) -> String {
             wait.n_holders,
             or_null(senders),
             or_null(wait.joins),
-            list(wait.scope.iter().map(|it| who(*it))),
+            list(wait.known_scope().iter().map(|it| who(*it))),
             or_null(wait.n_in_scope),
             or_null(row.left.map(|left| left.as_secs_f64())),
             text(&account.words(row)),

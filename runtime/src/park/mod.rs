@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context::Switch;
-use crate::critical;
+use crate::critical::{self, Left};
 use crate::current;
 use crate::primitive::{AtomicU32, Ordering, global, hint};
 use crate::sys::{futex, thread};
@@ -406,9 +406,8 @@ fn block(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> 
 ///
 /// `word` is compared, never read: it may be gone already.
 ///
-/// In a signal's handler that the kernel runs on an OS thread: wakes those that wait by [`wait`] at a semaphore or a
-/// futex, at the latest when what the handler has interrupted is at the table no more. Then it wakes all of them,
-/// wherever they wait, and returns 0.
+/// In a signal's handler that the kernel runs on an OS thread it may be done a moment later, when what the handler has
+/// interrupted is at the table no more; 0 is returned then.
 pub fn wake(word: *const AtomicU32, n: usize) -> usize {
     match current::green() {
         Some(_) => TABLE.wake(word, n),
@@ -417,12 +416,16 @@ pub fn wake(word: *const AtomicU32, n: usize) -> usize {
 }
 
 fn wake_by_os_thread(word: *const AtomicU32, n: usize) -> usize {
-    fn wake_all_that_handlers_may() {
-        critical::section(|| {
-            TABLE.wake_all(|reason| matches!(reason, WaitReason::Semaphore | WaitReason::Futex))
-        });
+    fn make_up_for(left: Left) {
+        match left {
+            Left::WakeUp(word, n) => _ = TABLE.wake(word, n),
+            // What handlers may call wakes at these, where a wait may end for nothing.
+            Left::More => {
+                TABLE.wake_all(|reason| matches!(reason, WaitReason::Semaphore | WaitReason::Futex))
+            }
+        }
     }
-    if critical::leave(wake_all_that_handlers_may) {
+    if critical::leave(word, n, make_up_for) {
         return 0;
     }
     critical::section(|| TABLE.wake(word, n))

@@ -12,6 +12,8 @@
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::io::Read;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -20,6 +22,10 @@ use rustix::thread::CpuSet;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::sys::file::File;
+
+/// Whether a quota pays for fewer processors than there are, as far as anybody has asked.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+static HAS_QUOTA: AtomicBool = AtomicBool::new(false);
 
 /// How many processors the process can use, at least one.
 ///
@@ -30,6 +36,7 @@ pub(crate) fn usable() -> io::Result<usize> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Ok(set) = rustix::thread::sched_getaffinity(None) {
         let quota = groups::quota("/".as_ref()).unwrap_or(usize::MAX);
+        HAS_QUOTA.store(quota < set.count() as usize, Ordering::Relaxed);
         return Ok(quota.min(set.count() as usize).max(1));
     }
     Ok(available_parallelism()?.get())
@@ -40,6 +47,10 @@ pub(crate) fn usable() -> io::Result<usize> {
 pub(crate) fn idled() -> Option<Duration> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Ok(set) = rustix::thread::sched_getaffinity(None) {
+        // Where a quota pays for fewer, others idle that the process cannot use.
+        if HAS_QUOTA.load(Ordering::Relaxed) {
+            return None;
+        }
         // The monitor asks, which takes nothing of the heap. Of more than some two hundred processors the first count.
         let mut stat = [0; 16 << 10];
         let len = File::open("/proc/stat").ok()?.read(&mut stat).ok()?;
@@ -53,19 +64,19 @@ pub(crate) fn idled() -> Option<Duration> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn idled_by(stat: &[u8], is_usable: impl Fn(usize) -> bool) -> Option<Duration> {
     /// What a processor idles is the fourth of its times, in these; the kernel tells programs of no other unit.
-    const TICK: Duration = Duration::from_millis(10);
-    let number = |word: &[u8]| str::from_utf8(word).ok()?.parse::<u32>().ok();
+    const TICK_MS: u64 = 10;
+    let number = |word: &[u8]| str::from_utf8(word).ok()?.parse::<u64>().ok();
     let whole = &stat[..stat.iter().rposition(|byte| *byte == b'\n')?];
-    let mut ticks = 0_u32;
+    let mut ticks = 0_u64;
     // First stands the sum of all.
     for line in whole.split(|byte| *byte == b'\n').skip(1) {
         let Some(rest) = line.strip_prefix(b"cpu") else { break };
         let mut words = rest.split(|byte| *byte == b' ');
-        if is_usable(number(words.next()?)? as usize) {
+        if is_usable(usize::try_from(number(words.next()?)?).ok()?) {
             ticks = ticks.wrapping_add(number(words.nth(3)?)?);
         }
     }
-    TICK.checked_mul(ticks)
+    Some(Duration::from_millis(ticks.checked_mul(TICK_MS)?))
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

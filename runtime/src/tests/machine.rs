@@ -177,7 +177,12 @@ pub(crate) mod critical {
         f()
     }
 
-    pub(crate) fn leave(_: fn()) -> bool {
+    pub(crate) enum Left {
+        WakeUp(*const super::AtomicU32, usize),
+        More,
+    }
+
+    pub(crate) fn leave(_: *const super::AtomicU32, _: usize, _: fn(Left)) -> bool {
         false
     }
 }
