@@ -28,8 +28,8 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence};
 
-/// How many wake-ups are remembered.
-const MOST: usize = 16;
+/// How many wake-ups are remembered: the memory is each thread's, green or not.
+const MOST: usize = 2;
 
 /// A wake-up: of so many, at a word of which the address alone is used.
 type WakeUp = (*const AtomicU32, usize);

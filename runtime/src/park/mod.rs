@@ -415,6 +415,7 @@ pub fn wake(word: *const AtomicU32, n: usize) -> usize {
     }
 }
 
+#[cold]
 fn wake_by_os_thread(word: *const AtomicU32, n: usize) -> usize {
     fn make_up_for(left: Left) {
         match left {

@@ -301,6 +301,8 @@ impl Table {
     }
 
     /// Wakes the first `n` that wait at `word`; how many that are.
+    // Inlined: most often one, as the compiler then knows.
+    #[inline(always)]
     pub(super) fn wake(&self, word: *const AtomicU32, n: usize) -> usize {
         let address = word.addr();
         let mut queue = self.bucket(address).lock();
