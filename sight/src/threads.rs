@@ -147,8 +147,7 @@ pub fn workers<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<Vec<Work
     Ok(cores.iter().zip(&owners).zip(0..).map(worker).collect())
 }
 
-/// How many stacks, or threads on them, cannot be read: where a core file was cut off, or memory is left out there. No
-/// thread is found on these.
+/// How many stacks, or threads on them, cannot be read and are not found: where a core file was cut off, for instance.
 ///
 /// # Errors
 ///
@@ -163,10 +162,8 @@ pub fn n_unreadable<M: Memory + ?Sized>(memory: &M, table: &Table) -> Result<usi
     let n_stacks = words.iter().filter(Option::is_none).count();
     let owners = words.iter().flatten().map(|it| it.word(0)).filter(|owner| *owner != 0);
     let tasks = Copies::read(memory, &owners.collect::<Vec<_>>(), table.task.size);
-    // The word may still name one that has ended.
-    let n_gone = tasks.iter().filter(Option::is_none).count() as u64;
-    let n_threads = n_gone.min(look.n_missing(&look.found()?)?);
-    Ok(n_stacks + usize::try_from(n_threads).unwrap_or(usize::MAX))
+    let n_gone = tasks.iter().filter(Option::is_none).count(); // some may have ended
+    Ok(n_stacks + n_gone.min(look.n_missing(&look.found()?)?))
 }
 
 /// How many threads were spawned so far.
@@ -281,16 +278,15 @@ impl<'a, M: Memory + ?Sized> Look<'a, M> {
         Ok(found)
     }
 
-    /// How many threads were there when the look began and are not among these, for certain: some may have ended that
-    /// were spawned later.
-    fn n_missing(&self, found: &[(u64, Thread)]) -> Result<u64, Unreadable> {
+    /// How many that were there when the look began are not among these, at least: some of the ends are later ones'.
+    fn n_missing(&self, found: &[(u64, Thread)]) -> Result<usize, Unreadable> {
         let n_found = found.iter().filter(|(_, thread)| self.ids.contains(&thread.id)).count();
         let n_ends = |core: &CoreCopy| Counts::of(&self.table.core, Record(&core.0)).n_ends;
         let n_ends = self.cores()?.iter().map(n_ends).fold(0, u64::saturating_add);
-        let n_others = self.memory.word(self.table.roots.n_others)?;
-        let n_numbers = self.ids.end.saturating_sub(self.ids.start);
-        let n_known = (n_found as u64).saturating_add(n_ends).saturating_add(n_others);
-        Ok(n_numbers.saturating_sub(n_known))
+        let n_gone = n_ends.saturating_add(self.memory.word(self.table.roots.n_others)?);
+        let n_known = n_gone.saturating_add(n_found as u64);
+        let n_missing = self.ids.end.saturating_sub(self.ids.start).saturating_sub(n_known);
+        Ok(usize::try_from(n_missing).unwrap_or(usize::MAX))
     }
 
     /// Threads that have a stack, each with where its name is.
