@@ -2,16 +2,13 @@
 //!
 //! libc keeps and puts back the mask of the kernel's, which is the OS thread's. That of a green thread, and
 //! in which handlers it is, go beside it: into the part of the buffer that is there for masks longer than
-//! the kernel's are. An OS thread keeps there in how many sections of the runtime it is, which a handler that jumps
-//! may have interrupted. A jump to a place that has kept no mask is libc's, as it is: the mask stays the
+//! the kernel's are. A jump to a place that has kept no mask is libc's, as it is: the mask stays the
 //! handler's.
 
 use std::arch::naked_asm;
 use std::ffi::{c_int, c_void};
 
 use crate::next::{Next, libcs};
-use sylvan::contract::signal::{leave_sections, n_sections};
-
 use crate::signal::change_own;
 use crate::signal::delivery::{alternate_stack, leave_handler};
 use crate::signal::own::{Signals, own};
@@ -37,7 +34,7 @@ const _: () = assert!(size_of::<Buffer>() == 200);
 #[cfg(target_arch = "aarch64")]
 const _: () = assert!(size_of::<Buffer>() == 312);
 
-/// What a green thread keeps; of an OS thread the mask is libc's, and the depth that of its sections.
+/// What a green thread keeps.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct Kept {
@@ -75,7 +72,7 @@ static AT_START: extern "C" fn() = {
     look_up
 };
 
-/// Keeps what belongs to the calling thread; where libc's function is.
+/// Keeps what belongs to a green thread; where libc's function is.
 ///
 /// # Safety
 ///
@@ -86,7 +83,7 @@ unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void
             Some(signals) => {
                 Kept { mark: MARK, mask: signals.mask(), depth: signals.depth.get().into() }
             }
-            None => Kept { mark: MARK, mask: 0, depth: n_sections().into() },
+            None => Kept { mark: 0, mask: 0, depth: 0 },
         };
         // SAFETY: as the caller promises; a buffer that keeps a mask has room for one of libc's.
         unsafe { (&raw mut (*buffer).kept).write(kept) };
@@ -100,6 +97,7 @@ unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void
 ///
 /// As for `siglongjmp`.
 unsafe fn put_back(buffer: *const Buffer) {
+    let Some(signals) = this() else { return };
     // SAFETY: as the caller promises. Without a mask the buffer may end here.
     if unsafe { (*buffer).has_mask } == 0 {
         return;
@@ -109,7 +107,6 @@ unsafe fn put_back(buffer: *const Buffer) {
     if kept.mark != MARK {
         return;
     }
-    let Some(signals) = this() else { return leave_sections(kept.depth as u32) };
     if u64::from(signals.depth.get()) > kept.depth {
         leave_handler(signals);
         signals.depth.set(kept.depth as u32);
@@ -119,7 +116,7 @@ unsafe fn put_back(buffer: *const Buffer) {
     change_own(signals, kept.mask);
 }
 
-/// As that of libc: notes what the thread keeps, and goes on there, for it returns once more.
+/// As that of libc: notes what a green thread keeps, and goes on there, for it returns once more.
 ///
 /// # Safety
 ///

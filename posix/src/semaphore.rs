@@ -9,8 +9,8 @@
 //! wakes one waiter if any is counted, both in one step on one word. So either the post finds the waiter
 //! counted or the waiter finds the value.
 //!
-//! A handler may post. If the kernel runs it on an OS thread that is in the midst of a wait or a wake-up, who waits is
-//! woken at the end of that ([`sylvan::wake`]).
+//! A handler may post. If the kernel runs it on an OS thread at the very moment in which that thread queues
+//! or wakes somebody, for some tens of instructions, what it has interrupted may hold a lock of the runtime.
 
 use std::ffi::c_int;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

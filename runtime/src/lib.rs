@@ -118,9 +118,6 @@ mod local;
 #[allow(unsafe_code, reason = "who runs here, by address")]
 mod current;
 
-#[cfg(not(sylvan_loom))]
-mod critical;
-
 #[allow(unsafe_code, reason = "alarms on the stacks of those who wait")]
 mod timer;
 
@@ -197,7 +194,7 @@ pub mod contract;
 #[allow(unsafe_code, reason = "plays the part of those who keep the unsafe promises")]
 mod tests;
 #[cfg(sylvan_loom)]
-use tests::machine::{blocking, clock, context, critical, current, stack, sys};
+use tests::machine::{blocking, clock, context, current, stack, sys};
 #[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor {

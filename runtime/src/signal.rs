@@ -2,7 +2,6 @@
 
 use std::io;
 
-use crate::critical;
 use crate::scheduler::{self, wardrobe};
 use crate::sys::signal;
 
@@ -25,17 +24,6 @@ pub fn cover() -> u64 {
 #[must_use]
 pub fn is_vfork_child() -> bool {
     scheduler::is_vfork_child()
-}
-
-/// In how many sections of the runtime the calling OS thread is, which a signal's handler may have interrupted.
-#[must_use]
-pub fn n_sections() -> u32 {
-    critical::depth()
-}
-
-/// The calling OS thread is about to jump out of a handler, and with it out of all sections but so many.
-pub fn leave_sections(n: u32) {
-    critical::back_to(n);
 }
 
 /// Starts an OS thread that has all blocked, for the layer that delivers signals.

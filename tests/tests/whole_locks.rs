@@ -49,14 +49,6 @@ fn a_semaphore_is_posted_by_handlers_and_by_other_processes() {
     assert!(output.contains("sem_wait(&items): -1 EINTR\n"), "{output}");
 }
 
-/// Before, `main` stood still within seconds: the handler waited for a lock of the runtime's that `main` had.
-#[test]
-fn a_handler_posts_to_the_semaphores_that_it_finds_main_at() {
-    let output = same("semaphore_handler", &[]);
-    let said = "handlers have posted: yes\ntaken: all\nwoken: each time\n";
-    assert_eq!(output, said);
-}
-
 #[test]
 fn futexes_by_number_answer_as_the_kernels() {
     let output = same("futex", &[]);

@@ -43,7 +43,6 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context::Switch;
-use crate::critical::{self, Left};
 use crate::current;
 use crate::primitive::{AtomicU32, Ordering, global, hint};
 use crate::sys::{futex, thread};
@@ -189,7 +188,7 @@ impl<'a> From<&'a AtomicU32> for LockWord<'a> {
 pub fn wait_turn(word: &AtomicU32, expected: u32, since: Instant, reason: WaitReason) -> Turn {
     let task = current::green();
     let waiter = Waiter::new(word, task, clock::ns(since), reason);
-    if !enqueue(task, &waiter, || word.load(Ordering::Relaxed) == expected) {
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
     }
     match task {
@@ -217,7 +216,7 @@ pub fn wait_turn_interruptible(
     let task = current::green();
     let waiter = Waiter::new(word, task, clock::ns(since), reason);
     let waiter = waiter.that_may_leave().with_owner_above(owner_above);
-    if !enqueue(task, &waiter, || word.load(Ordering::Relaxed) == expected) {
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Turn::Changed;
     }
     let end = match task {
@@ -226,14 +225,10 @@ pub fn wait_turn_interruptible(
         }
         None => block_until_woken(&waiter, deadline, interrupt.is_some()),
     };
-    let still_waits = match task {
-        Some(task) => {
-            let still_waits = TABLE.dequeue(&waiter);
-            settle(task);
-            still_waits
-        }
-        None => critical::section(|| TABLE.dequeue(&waiter)),
-    };
+    let still_waits = TABLE.dequeue(&waiter);
+    if let Some(task) = task {
+        settle(task);
+    }
     match end {
         Wait::TimedOut if still_waits => Turn::TimedOut,
         _ if still_waits => Turn::Interrupted,
@@ -247,13 +242,13 @@ pub fn wait_turn_interruptible(
 ///
 /// The word is not touched once somebody else may have what it stands for.
 pub fn pass_on(word: &AtomicU32, free: u32, granted: u32) {
-    as_caller(|| TABLE.pass_on(word, free, granted));
+    TABLE.pass_on(word, free, granted);
 }
 
 /// For how long the thread has waited that has waited longest in [`wait_turn`] at `word`, if that is
 /// longer than a millisecond.
 pub fn overdue(word: *const AtomicU32) -> Option<Duration> {
-    as_caller(|| TABLE.overdue(word))
+    TABLE.overdue(word)
 }
 
 /// Grants what `word` stands for to up to `n` threads in [`wait_turn`], those that have waited longest
@@ -262,25 +257,7 @@ pub fn overdue(word: *const AtomicU32) -> Option<Duration> {
 /// Before, it calls `settle` with that number, under the lock of the queue: nobody begins or ends a wait
 /// at the word meanwhile. `settle` must not wait for anything.
 pub fn grant(word: *const AtomicU32, n: usize, settle: &dyn Fn(usize)) -> usize {
-    as_caller(|| TABLE.grant(word, n, settle))
-}
-
-/// Queues a waiter of the calling thread's; see `Table::enqueue`.
-#[inline]
-fn enqueue(task: Option<&Header>, waiter: &Waiter, still: impl FnOnce() -> bool) -> bool {
-    match task {
-        Some(_) => TABLE.enqueue(waiter, still),
-        None => critical::section(|| TABLE.enqueue(waiter, still)),
-    }
-}
-
-/// Does something at the table, which an OS thread does in a section.
-#[inline]
-fn as_caller<T>(at_table: impl FnOnce() -> T) -> T {
-    match current::green() {
-        Some(_) => at_table(),
-        None => critical::section(at_table),
-    }
+    TABLE.grant(word, n, settle)
 }
 
 fn wait_green(
@@ -354,7 +331,7 @@ fn wait_os_thread(
     interrupt: Option<&Interrupt>,
 ) -> Wait {
     let waiter = Waiter::new(word, None, NO_TURN, reason).that_may_leave();
-    if !enqueue(None, &waiter, || word.load(Ordering::Relaxed) == expected) {
+    if !TABLE.enqueue(&waiter, || word.load(Ordering::Relaxed) == expected) {
         return Wait::Changed;
     }
     let end = match interrupt {
@@ -375,7 +352,7 @@ fn wait_os_thread(
             end
         }
     };
-    if critical::section(|| TABLE.dequeue(&waiter)) { end } else { Wait::Woken }
+    if TABLE.dequeue(&waiter) { end } else { Wait::Woken }
 }
 
 /// Blocks an OS thread until a waker has taken out its waiter, until `deadline`, or until a signal's handler has
@@ -405,31 +382,8 @@ fn block(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> 
 /// how many.
 ///
 /// `word` is compared, never read: it may be gone already.
-///
-/// In a signal's handler that the kernel runs on an OS thread it may be done a moment later, when what the handler has
-/// interrupted is at the table no more; 0 is returned then.
 pub fn wake(word: *const AtomicU32, n: usize) -> usize {
-    match current::green() {
-        Some(_) => TABLE.wake(word, n),
-        None => wake_by_os_thread(word, n),
-    }
-}
-
-#[cold]
-fn wake_by_os_thread(word: *const AtomicU32, n: usize) -> usize {
-    fn make_up_for(left: Left) {
-        match left {
-            Left::WakeUp(word, n) => _ = TABLE.wake(word, n),
-            // What handlers may call wakes at these, where a wait may end for nothing.
-            Left::More => {
-                TABLE.wake_all(|reason| matches!(reason, WaitReason::Semaphore | WaitReason::Futex))
-            }
-        }
-    }
-    if critical::leave(word, n, make_up_for) {
-        return 0;
-    }
-    critical::section(|| TABLE.wake(word, n))
+    TABLE.wake(word, n)
 }
 
 /// In a child of a fork: those who waited are not there.

@@ -301,8 +301,6 @@ impl Table {
     }
 
     /// Wakes the first `n` that wait at `word`; how many that are.
-    // Inlined: most often one, as the compiler then knows.
-    #[inline(always)]
     pub(super) fn wake(&self, word: *const AtomicU32, n: usize) -> usize {
         let address = word.addr();
         let mut queue = self.bucket(address).lock();
@@ -318,19 +316,6 @@ impl Table {
         drop(queue);
         tell_all(woken, WOKEN);
         n_woken
-    }
-
-    /// Wakes all that wait for such a reason, not for their turn.
-    #[cold]
-    pub(super) fn wake_all(&self, is_such: impl Fn(WaitReason) -> bool) {
-        for bucket in &self.buckets {
-            let mut queue = bucket.lock();
-            let (woken, _) = pop_some(&mut queue, usize::MAX, |waiter| {
-                waiter.since_ns == NO_TURN && is_such(waiter.reason)
-            });
-            drop(queue);
-            tell_all(woken, WOKEN);
-        }
     }
 
     /// For how long the first of those that wait for their turn at `word` has waited, if it is to be

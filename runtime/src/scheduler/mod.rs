@@ -108,7 +108,6 @@ use crate::attributes;
 use crate::clock;
 use crate::context::Switch;
 use crate::context::tls::TlsMode;
-use crate::critical;
 use crate::current;
 use crate::life::PerLife;
 use crate::os_thread::{self, OsThread};
@@ -581,13 +580,11 @@ impl Scheduler {
     /// `schedule` where the caller has no core that the task could stay on.
     #[inline(never)]
     fn schedule_remote(&self, task: Runnable) {
-        critical::section(|| {
-            if task.pinned.get() {
-                self.send_home(task);
-            } else {
-                self.inject(task);
-            }
-        });
+        if task.pinned.get() {
+            self.send_home(task);
+        } else {
+            self.inject(task);
+        }
     }
 
     /// `schedule` for what a green thread has spawned in the shared mode. Nobody takes from the inbox of a

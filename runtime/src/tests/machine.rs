@@ -171,22 +171,6 @@ pub(crate) mod stack {
     pub(crate) struct Class;
 }
 
-/// No signal comes in a model.
-pub(crate) mod critical {
-    pub(crate) fn section<T>(f: impl FnOnce() -> T) -> T {
-        f()
-    }
-
-    pub(crate) enum Left {
-        WakeUp(*const super::AtomicU32, usize),
-        More,
-    }
-
-    pub(crate) fn leave(_: *const super::AtomicU32, _: usize, _: fn(Left)) -> bool {
-        false
-    }
-}
-
 pub(crate) mod current {
     use std::cell::Cell;
     use std::ptr;
