@@ -228,7 +228,7 @@ mod scheduler {
     pub(crate) mod queue;
 
     pub(crate) use crate::tests::machine::{
-        attendant, is_unattended, schedule, schedule_remote, wake_core, yield_if_due,
+        attendant, is_unattended, near, schedule, schedule_remote, wake_core, yield_if_due,
     };
 }
 #[cfg(sylvan_loom)]

@@ -22,24 +22,29 @@
 //!
 //! See `deadline`: a wait may be for a time at most, by the descriptor's timeouts or the caller's.
 //!
+//! # Where
+//!
+//! See `home`: the event loop of one core watches the descriptor.
+//!
 //! # Whose number it is
 //!
 //! See `number`: descriptors come in and go out while others wait.
 
 mod deadline;
+mod home;
 mod number;
 #[cfg(not(sylvan_loom))]
 pub(crate) mod several;
 
 use std::io;
 use std::mem::offset_of;
-use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use self::home::Home;
 use super::bell;
 use super::call::{Call, Interest};
 use super::family::Family;
@@ -91,32 +96,6 @@ fn to_token(fd: BorrowedFd<'_>, generation: u32) -> u64 {
 }
 
 const _: () = assert!(cfg!(sylvan_loom) || size_of::<Entry>() == 128);
-
-/// A core, and how often in a row who has waited was on another one; in four bytes if there is one or not.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Home(NonZeroU32);
-
-impl Home {
-    const CORES_LOG2: u32 = 24;
-
-    fn new(core: u32) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(core))
-    }
-
-    fn core(self) -> u32 {
-        self.0.get() % (1 << Self::CORES_LOG2) - 1
-    }
-
-    /// How often so far.
-    fn n_away(self) -> u32 {
-        self.0.get() >> Self::CORES_LOG2
-    }
-
-    /// Once more.
-    fn away(self) -> Self {
-        Self(self.0.saturating_add(1 << Self::CORES_LOG2))
-    }
-}
 
 impl Entry {
     /// Where the readers and the writers are.
@@ -466,51 +445,6 @@ impl Entry {
         Ok(seen.is_closed() && !std::mem::replace(&mut call.found_nothing_at_end, true))
     }
 
-    /// Has an event loop watch the descriptor for `task`, which is about to wait.
-    #[inline(always)]
-    fn watch(&self, state: &mut State, task: &Header, fd: BorrowedFd<'_>) -> io::Result<()> {
-        let core = task.core.load(Ordering::Relaxed);
-        match state.registered {
-            None => self.register(state, core, fd)?,
-            Some(home) if home == Home::new(core) => {}
-            Some(home) => self.follow(state, core, fd, home),
-        }
-        Ok(())
-    }
-
-    /// Has the event loop of a core watch the descriptor.
-    #[cold]
-    fn register(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.note_known();
-        super::register(core as usize, fd, to_token(fd, state.generation))?;
-        state.registered = Some(Home::new(core));
-        Ok(())
-    }
-
-    /// Has the event loop of `core`, where somebody waits, watch the descriptor instead of that of `home`: if that core
-    /// is not to be woken for it, or if those who have waited were elsewhere several times in a row. So descriptors
-    /// are spread as the threads are that others have stolen.
-    #[cold]
-    fn follow(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>, home: Home) {
-        /// To move a descriptor takes two system calls.
-        const AWAY: u32 = 8;
-        if home.core() == core {
-            state.registered = Some(Home::new(core));
-        } else if home.n_away() >= AWAY - 1 || scheduler::is_unattended(home.core() as usize) {
-            self.move_to(state, core, fd, home);
-        } else {
-            state.registered = Some(home.away());
-        }
-    }
-
-    /// Has another event loop than that of `from` watch the descriptor, if the kernel lets it; whoever
-    /// waits is heard in any case. What is ready then is an edge once more.
-    fn move_to(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>, from: Home) {
-        if self.register(state, core, fd).is_ok() {
-            super::deregister(from.core() as usize, Some(fd));
-        }
-    }
-
     /// Takes up to `n` waiters out and claims their tasks.
     fn wake(
         &self,
@@ -608,21 +542,4 @@ pub(crate) fn block_until_ready(
         tv_nsec: left.subsec_nanos().into(),
     });
     Ok(poll(&mut [PollFd::new(&fd, flags)], timeout.as_ref())? != 0)
-}
-
-#[cfg(all(test, not(sylvan_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_home_is_the_same_core_however_often_its_threads_were_elsewhere() {
-        for core in [0, 1, 1_023] {
-            let mut home = Home::new(core);
-            for n in 0..10 {
-                assert_eq!((home.core(), home.n_away()), (core, n));
-                assert_eq!(home == Home::new(core), n == 0);
-                home = home.away();
-            }
-        }
-    }
 }

@@ -9,6 +9,7 @@ use sylvan_sight::table;
 use super::fairness::Fairness;
 use super::idle::Asleep;
 use super::inbox::Inbox;
+use super::interval::Interval;
 use super::owner::Owner;
 use super::queue::Queue;
 use crate::primitive::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -88,8 +89,8 @@ pub(super) struct Local {
     /// Counts tasks that were run, and tries that found none.
     pub(super) tick: u32,
     pub(super) counts: Counts,
-    /// When it has last looked at the event loop between two runs.
-    pub(super) looked_ns: u64,
+    /// Until it looks at the event loop between two runs.
+    pub(super) interval: Interval,
     /// Tasks run in a row because they were the last to be woken.
     pub(super) streak: u32,
     /// The task that has gone before all others last, and how often in a row it was that one. No more than an address: it
@@ -159,7 +160,7 @@ impl Core {
             local: UnsafeCell::new(Local {
                 tick: 0,
                 counts: Counts::default(),
-                looked_ns: 0,
+                interval: Interval::new(),
                 streak: 0,
                 favourite: ptr::null(),
                 n_favoured: 0,

@@ -102,6 +102,7 @@ pub(super) fn pop_fairly<const IN_RELAY: bool>(core: &Core, local: &mut Local) -
 #[inline(always)]
 pub(super) fn pop_woken(core: &Core, local: &mut Local) -> Option<Runnable> {
     // Started, all of them: pinned in the shared mode, and in the own mode none.
+    local.interval.ran_one();
     // SAFETY: the calling worker has the core.
     unsafe { core.woken.pop() }.or_else(|| local.pinned_woken.pop_front())
 }
@@ -138,7 +139,12 @@ pub(super) fn spill(core: &Core, local: &mut Local, task: Runnable) {
     core.set_has_overflow(true);
 }
 
-/// Whether there are tasks that an event has woken.
+/// How many tasks there are that an event has woken.
+pub(super) fn n_woken(core: &Core, local: &Local) -> usize {
+    core.woken.len() + local.pinned_woken.len()
+}
+
+/// Whether there are any.
 #[inline(always)]
 pub(super) fn events_wait(core: &Core, local: &Local) -> bool {
     !core.woken.is_empty() || !local.pinned_woken.is_empty()

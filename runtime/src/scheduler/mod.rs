@@ -66,8 +66,10 @@ mod habit;
 mod idle;
 mod inbox;
 mod inject;
+mod interval;
 mod limit;
 mod monitor;
+mod near;
 mod next;
 mod owner;
 mod pace;
@@ -86,6 +88,7 @@ mod worker;
 use std::io;
 use std::mem::offset_of;
 use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::time::{Duration, Instant};
@@ -97,6 +100,7 @@ use self::habit::Habits;
 use self::idle::Idle;
 use self::inject::Inject;
 use self::limit::Survey;
+use self::near::Seats;
 use self::owner::Leases;
 use self::pace::Pace;
 pub(crate) use self::record::record_end;
@@ -132,6 +136,7 @@ pub(crate) struct Scheduler {
     pace: Pace,
     habits: Habits,
     leases: Leases,
+    seats: Seats,
     /// Runs that last, if somebody wants to know.
     watch: Option<Watch>,
     tls_mode: TlsMode,
@@ -178,6 +183,11 @@ pub(crate) fn is_unattended(core: usize) -> bool {
     let scheduler = get();
     let asleep = &scheduler.cores[core].asleep;
     asleep.is_engaged() || scheduler.idle.are_enough_awake() && asleep.is_asleep()
+}
+
+/// The core that is near the peer of `fd`, for a green thread that runs on `core`: see [`near`].
+pub(crate) fn near(core: u32, fd: BorrowedFd<'_>) -> Option<u32> {
+    get().near(core, fd)
 }
 
 /// Ends the system call that the worker of a core waits in.

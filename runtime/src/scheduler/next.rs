@@ -10,9 +10,8 @@
 //!
 //! A relay takes the first two by the same function, and goes no further (`relay`).
 //!
-//! Every few dozen runs, and when the monitor asks for it, the event loop, the deadlines and the global
-//! queues come first (`is_look_due`). The first two come no sooner than 20 µs after the last look, so that
-//! runs as short as a `yield` do not pay for them.
+//! Every few runs, and when the monitor asks for it, the event loop, the deadlines and the global queues come
+//! first (`is_look_due`): `interval` says when.
 
 use std::ptr;
 use std::time::Duration;
@@ -25,28 +24,16 @@ use super::relay::Worker;
 use super::{Scheduler, TlsMode};
 use crate::clock::{self, Look};
 use crate::reactor;
-use crate::sys::BATCH;
 use crate::task::Runnable;
 use crate::task::list::List;
 use crate::task::state;
 use crate::trace;
-
-/// Runs between looks at the event loop, the deadlines and the global queue: Go's number, and a
-/// prime, so that no pattern of the program's falls in step with it.
-const LOOK_EVERY: u32 = 61;
-
-/// Time between looks at the event loop and the deadlines, at least: the system call is to be divided
-/// among runs that are worth it, and be they as short as a `yield`.
-const LOOK_PAUSE_NS: u64 = 20_000;
 
 /// Runs in a row of the task that was woken last.
 const STREAK_MAX: u32 = 16;
 
 /// The same while tasks wait that an event has woken: see `fairness`.
 const STREAK_MAX_BEFORE_EVENTS: u32 = 2;
-
-/// Tasks woken by events beside which no further events are asked for until 10 ms have passed.
-const WOKEN_ENOUGH: usize = BATCH / 2;
 
 /// Tasks to take from the global queue at a time.
 const SHARE_MAX: usize = 128;
@@ -57,8 +44,8 @@ const OVERFLOW_MAX: usize = 64;
 
 /// Whether the event loop, the deadlines and the global queues come first, before the run of this number.
 #[inline(always)]
-pub(super) fn is_look_due(core: &Core, tick: u32) -> bool {
-    tick.is_multiple_of(LOOK_EVERY) || core.is_asked_to_look()
+pub(super) fn is_look_due(core: &Core, local: &Local, tick: u32) -> bool {
+    local.interval.is_over(tick) || core.is_asked_to_look()
 }
 
 impl Scheduler {
@@ -99,7 +86,7 @@ impl Scheduler {
         let local = unsafe { core.local() };
         loop {
             local.tick = local.tick.wrapping_add(1);
-            let is_look_due = is_look_due(core, local.tick);
+            let is_look_due = is_look_due(core, local, local.tick);
             let asked = is_look_due && core.take_request_to_look();
             if is_look_due {
                 self.look(core, local, asked);
@@ -294,14 +281,12 @@ impl Scheduler {
     fn look(&self, core: &Core, local: &mut Local, asked: bool) {
         let mut look = Look::now();
         state::now::note(look.ns);
-        if !asked && look.ns.saturating_sub(local.looked_ns) < LOOK_PAUSE_NS {
+        if !local.interval.end(local.tick, look.ns) && !asked {
             return;
         }
-        local.looked_ns = look.ns;
         let mut woken = List::new();
-        // Further events are as well off in the kernel while many wait here; but not for longer than
-        // it takes until somebody asks, since deadlines alone may keep as many waiting for good.
-        if asked || core.woken.len() + local.pinned_woken.len() < WOKEN_ENOUGH {
+        let polls = asked || !local.interval.has_enough(fairness::n_woken(core, local));
+        if polls {
             let now = Some(Duration::ZERO);
             look = reactor::poll(core.index, now, &mut local.events, &mut woken);
             local.counts.n_looks += 1;
@@ -310,6 +295,9 @@ impl Scheduler {
         }
         reactor::ring(core.index, look, &mut woken);
         self.enqueue_woken(core, local, woken);
+        if polls {
+            local.interval.set_ahead(fairness::n_woken(core, local));
+        }
     }
 
     /// Looks for something to steal.

@@ -228,13 +228,17 @@ impl Scheduler {
         let events_wait = switch == Switch::Ready || fairness::events_wait(core, local);
         let goes_on = match switch {
             Switch::Yielded if events_wait => return Next::Unknown,
-            Switch::Yielded | Switch::Ready => true,
+            Switch::Yielded => true,
+            Switch::Ready => {
+                local.interval.count_request();
+                true
+            }
             Switch::Parked if last.state.is_claimed() => return Next::Unknown,
             Switch::Parked => false,
             Switch::Returned => return Next::Unknown,
         };
         let tick = local.tick.wrapping_add(1);
-        if is_look_due(core, tick) {
+        if is_look_due(core, local, tick) {
             return Next::Unknown;
         }
         let next = self.next_local::<true>(core, local, events_wait);

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::habit::Habits;
 use super::idle::Idle;
 use super::inject::Inject;
+use super::near::Seats;
 use super::owner::Leases;
 use super::pace::Pace;
 use super::spare::{Assignment, Spares};
@@ -81,6 +82,7 @@ impl Prepared {
             pace: Pace::new(),
             habits: Habits::new(),
             leases: Leases::new(),
+            seats: Seats::new(n_cores),
             watch: warn_blocking.map(Watch::new),
             tls_mode,
             warned_of_memory: AtomicBool::new(false),

@@ -301,11 +301,13 @@ impl Scheduler {
                 record::record_look(core, &local.events);
             }
             local.counts.n_events += local.events.len() as u64;
+            local.interval.restart(local.tick);
             reactor::ring(core.index, look, &mut woken);
         };
         local.searching =
             self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
         self.enqueue_woken(core, local, woken);
+        local.interval.set_ahead(fairness::n_woken(core, local));
         self.pace.on_wake(|| self.call_monitor());
     }
 }

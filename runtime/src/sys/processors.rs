@@ -42,6 +42,20 @@ pub(crate) fn usable() -> io::Result<usize> {
     Ok(available_parallelism()?.get())
 }
 
+/// The processor that the calling OS thread is on, or was just now; `None` where nobody can tell.
+pub(crate) fn current() -> Option<usize> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return Some(rustix::thread::sched_getcpu());
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return None;
+}
+
+/// How many processors are told apart: one with a higher number is like one that nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) const N_MAX: usize = CpuSet::MAX_CPU;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) const N_MAX: usize = 0;
+
 /// For how long the processors that the process may use have idled, all of them together, in hundredths of a second;
 /// `None` where nobody can tell.
 pub(crate) fn idled() -> Option<Duration> {

@@ -33,6 +33,27 @@ pub(crate) fn timeouts(fd: BorrowedFd<'_>) -> [Option<Duration>; 2] {
     })
 }
 
+/// The processor on which bytes for `fd` came in last: where the peer has sent them, if it is on this machine. `None`
+/// if nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn received_on(fd: BorrowedFd<'_>) -> Option<usize> {
+    usize::try_from(ask(fd, libc::SO_INCOMING_CPU, -1)?).ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn received_on(_: BorrowedFd<'_>) -> Option<usize> {
+    None
+}
+
+/// Whether they came from a network card, or may have.
+pub(crate) fn is_from_card(fd: BorrowedFd<'_>) -> bool {
+    // The number of the card's queue, 0 where there is none, as with the loopback.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return ask(fd, libc::SO_INCOMING_NAPI_ID, 1) != Some(0);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return true;
+}
+
 /// Whether `fd`, which std has just accepted at `listener`, has that one's `O_NONBLOCK`. It has by `accept`, as
 /// std does on Apple's systems, and has not by `accept4`.
 #[cfg(not(sylvan_kqueue))]

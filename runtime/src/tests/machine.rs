@@ -127,6 +127,11 @@ pub(crate) fn is_unattended(_: usize) -> bool {
     false
 }
 
+/// There is one core.
+pub(crate) fn near(_: u32, _: BorrowedFd<'_>) -> Option<u32> {
+    None
+}
+
 /// Nobody computes for long here.
 pub(crate) fn yield_if_due<I>(_: &Header, _: I) {}
 
