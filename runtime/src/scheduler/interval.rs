@@ -1,14 +1,15 @@
 //! After how many runs a worker that always has something to run looks at its event loop.
 //!
-//! After 61. A run that ends at a request, since its thread's calls never have to wait, counts as eight: such a thread
-//! queues again and again (`scheduler`), its runs are long ones, and whom an event would wake may be as near to its
-//! data as that one is.
+//! After 61. A run that ends at a request, since its thread's calls never have to wait, counts as eight: such a run
+//! takes longer than most, and its thread queues again and again (`scheduler`), while the loop is never looked at by
+//! itself.
 //!
 //! Short runs do not take looks away from each other: none comes sooner than 20 µs after the last one, for the system
 //! call is to be divided among runs that are worth it.
 //!
 //! While 32 tasks wait that have waited since the last look, further events are as well off in the kernel. Those do
-//! not count that have queued since: whom an event would wake is to queue behind them once, and not for ever.
+//! not count that have queued since: whom an event would wake is to queue behind them once, and not for ever. Whoever
+//! asks for a look gets it in any case, for deadlines alone may keep as many waiting for good.
 
 use crate::sys::BATCH;
 

@@ -20,7 +20,7 @@ use super::Scheduler;
 use super::core::Core;
 use crate::context::tls::TlsMode;
 use crate::primitive::{AtomicU32, Ordering};
-use crate::sys::{processors, socket};
+use crate::sys::{processors, socket, thread};
 
 /// The core whose worker was last seen on each processor. Orders nothing.
 pub(super) struct Seats(Box<[AtomicU32]>);
@@ -57,7 +57,7 @@ impl Scheduler {
         if self.seats.0.is_empty() || self.tls_mode == TlsMode::Shared {
             return None;
         }
-        let here = processors::current()?;
+        let here = thread::processor()?;
         self.seats.note(here, core);
         let there = socket::received_on(fd)?;
         let near = if there == here { core } else { self.seats.core(there)? };

@@ -42,14 +42,6 @@ pub(crate) fn usable() -> io::Result<usize> {
     Ok(available_parallelism()?.get())
 }
 
-/// The processor that the calling OS thread is on, or was just now; `None` where nobody can tell.
-pub(crate) fn current() -> Option<usize> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return Some(rustix::thread::sched_getcpu());
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    return None;
-}
-
 /// How many processors are told apart: one with a higher number is like one that nobody can tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const N_MAX: usize = CpuSet::MAX_CPU;

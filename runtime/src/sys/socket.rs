@@ -46,12 +46,15 @@ pub(crate) fn received_on(_: BorrowedFd<'_>) -> Option<usize> {
 }
 
 /// Whether they came from a network card, or may have.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_from_card(fd: BorrowedFd<'_>) -> bool {
     // The number of the card's queue, 0 where there is none, as with the loopback.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    return ask(fd, libc::SO_INCOMING_NAPI_ID, 1) != Some(0);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    return true;
+    ask(fd, libc::SO_INCOMING_NAPI_ID, 1) != Some(0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_from_card(_: BorrowedFd<'_>) -> bool {
+    true
 }
 
 /// Whether `fd`, which std has just accepted at `listener`, has that one's `O_NONBLOCK`. It has by `accept`, as
@@ -114,3 +117,40 @@ trait Plain {}
 
 impl Plain for libc::c_int {}
 impl Plain for libc::timeval {}
+
+#[cfg(all(test, target_os = "linux", not(sylvan_loom)))]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsFd;
+
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    use super::*;
+
+    #[test]
+    fn bytes_by_the_loopback_come_in_on_the_processor_of_who_has_sent_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let usable = sched_getaffinity(None).unwrap();
+        for processor in (0..CpuSet::MAX_CPU).filter(|&processor| usable.is_set(processor)) {
+            let mut alone = CpuSet::new();
+            alone.set(processor);
+            // This test's own OS thread.
+            sched_setaffinity(None, &alone).unwrap();
+            client.write_all(b"a").unwrap();
+            server.read_exact(&mut [0]).unwrap();
+            assert_eq!(received_on(server.as_fd()), Some(processor));
+            assert_eq!(super::super::thread::processor(), Some(processor));
+        }
+        assert!(!is_from_card(server.as_fd()));
+    }
+
+    #[test]
+    fn nobody_can_tell_where_the_bytes_of_a_pipe_come_from() {
+        let (reader, _writer) = std::io::pipe().unwrap();
+        assert_eq!(received_on(reader.as_fd()), None);
+        assert!(is_from_card(reader.as_fd()));
+    }
+}

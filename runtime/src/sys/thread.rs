@@ -112,6 +112,22 @@ pub(crate) fn interrupt(id: u32) {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn interrupt(_: u32) {}
 
+/// The processor that the calling OS thread is on, or was just now; `None` where nobody can tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn processor() -> Option<usize> {
+    let mut processor = 0_u32;
+    let to = (&raw mut processor).expose_provenance();
+    // SAFETY: writes a number; null stands for what is not asked for.
+    unsafe { kernel::call(libc::SYS_getcpu, [to, 0, 0, 0, 0, 0]).ok()? };
+    Some(processor as usize)
+}
+
+/// As above: nobody can.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn processor() -> Option<usize> {
+    None
+}
+
 /// For how long an OS thread of this process has used a processor; `None` where nobody can tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn processor_time_ns(id: u32) -> Option<u64> {

@@ -1,5 +1,6 @@
 //! What the modelled modules stand on.
 
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 
 use loom::thread::{JoinHandle, Thread};

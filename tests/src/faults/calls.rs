@@ -169,6 +169,7 @@ const CALLS: &[Call] = calls! {
     kill: SYS_kill [];
     tgkill: SYS_tgkill [];
     prlimit: SYS_prlimit64 [];
+    getcpu: SYS_getcpu [];
     rseq: SYS_rseq [];
     set_robust_list: SYS_set_robust_list [];
     timer_settime: SYS_timer_settime [];

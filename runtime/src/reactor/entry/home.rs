@@ -9,6 +9,7 @@
 //!
 //! A move takes two system calls, and nothing is lost by it: what is ready then is an edge once more.
 
+use std::io;
 use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 
@@ -58,7 +59,7 @@ impl Entry {
         state: &mut State,
         task: &Header,
         fd: BorrowedFd<'_>,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let core = task.core.load(Ordering::Relaxed);
         let asks = state.last_turn % ASK_EVERY == ASK_EVERY - 1;
         match state.registered {
@@ -76,7 +77,7 @@ impl Entry {
         state: &mut State,
         core: u32,
         fd: BorrowedFd<'_>,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         self.note_known();
         register(core as usize, fd, to_token(fd, state.generation))?;
         state.registered = Some(Home::new(core));
@@ -101,7 +102,7 @@ impl Entry {
     }
 
     /// Has another event loop than that of `from` watch the descriptor, if the kernel lets it; whoever
-    /// waits is heard in any case. What is ready then is an edge once more.
+    /// waits is heard in any case.
     pub(super) fn move_to(&self, state: &mut State, core: u32, fd: BorrowedFd<'_>, from: Home) {
         if self.register(state, core, fd).is_ok() {
             deregister(from.core() as usize, Some(fd));
