@@ -309,6 +309,7 @@ pub(crate) fn start_os_thread(
     main: impl FnOnce() + Send + 'static,
 ) -> io::Result<OsThread> {
     let main = move || {
+        wardrobe::begin_covered();
         attributes::inherit_from_runtime();
         if panic::catch_unwind(AssertUnwindSafe(main)).is_err() {
             report::fatal(format_args!("the scheduler has panicked"));

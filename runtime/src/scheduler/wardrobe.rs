@@ -27,7 +27,7 @@
 //!   it may count on being the only one to get a signal.
 //! - A thread that changes its mask does so for its OS thread and for itself, in one go.
 //! - The monitor, and spares that are idle, are covered from their first instruction: new OS threads are
-//!   started with all blocked.
+//!   started with all blocked. What their starter blocks besides they leave open as they begin.
 //!
 //! # While nobody has changed a mask
 //!
@@ -109,13 +109,18 @@ pub(super) fn init() {
     }
 }
 
-/// Runs `f` with all blocked.
+/// Runs `f`, which starts an OS thread that is to be covered, with all blocked that a cover blocks, and what the
+/// caller blocks besides: the monitor has a signal of its own that is not to reach it in between.
 pub(crate) fn covered<T>(f: impl FnOnce() -> T) -> T {
-    let before = signal::mask();
-    signal::set_mask(signal::cover());
+    let before = signal::block(signal::cover());
     let result = f();
     signal::set_mask(before);
     result
+}
+
+/// The calling OS thread, which was started so and is the runtime's own, blocks what a cover does and no more.
+pub(crate) fn begin_covered() {
+    signal::set_mask(signal::cover());
 }
 
 /// Runs `f`, which is a part of a green thread, on an OS thread that is covered, with that thread's mask.
@@ -302,4 +307,43 @@ impl Scheduler {
 
 fn pause() {
     futex::wait(&AtomicU32::new(0), 0, Some(PAUSE));
+}
+
+#[cfg(all(test, not(sylvan_loom), target_os = "linux"))]
+#[allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use crate::scheduler::start_os_thread;
+    use crate::sys::alert::Alert;
+    use crate::sys::signal;
+
+    #[test]
+    fn an_alert_that_has_come_already_is_kept_while_its_thread_starts_another() {
+        const LONG: Duration = Duration::from_secs(30);
+        let alert = Alert::new();
+        alert.open();
+        alert.raise(Duration::ZERO);
+        // Longer than the kernel takes to bring it.
+        thread::sleep(Duration::from_millis(5));
+        let (tell, told) = mpsc::channel();
+        start_os_thread("starts".to_owned(), move || tell.send(()).unwrap()).unwrap();
+        told.recv().unwrap();
+        let begin = Instant::now();
+        alert.wait(Some(LONG));
+        assert!(begin.elapsed() < LONG, "it is lost");
+    }
+
+    #[test]
+    fn a_thread_that_is_started_covered_blocks_nothing_else_that_its_starter_does() {
+        // Nothing that a cover blocks, and nobody sends it here.
+        signal::block(1 << (libc::SIGFPE - 1));
+        let before = signal::mask();
+        let (tell, told) = mpsc::channel();
+        start_os_thread("starts".to_owned(), move || tell.send(signal::mask()).unwrap()).unwrap();
+        assert_eq!(told.recv().unwrap(), signal::cover());
+        assert_eq!(signal::mask(), before);
+    }
 }

@@ -21,7 +21,7 @@
 //!   has ended, or is about to. Nobody reads it.
 //! - `futex`: `wait(word, expected, timeout)` and `wake(word, n)` on a 32-bit word.
 //! - `alert`: a wait that another thread ends, at once or a while later.
-//! - `signal`: `mask` and `set_mask` of the calling OS thread.
+//! - `signal`: `mask`, `set_mask` and `block` for the mask of the calling OS thread.
 //! - `memory`: `reserve`, `guard`, `discard` for stacks.
 //! - `thread`: `id` and `process`, and of another thread by its `id`: `processor_time_ns`, for how long
 //!   it has used a processor; `ran_and_waited_ns`, that and for how long it has waited for one; `waits`, whether it waits for something other than a processor; `system_call`, in

@@ -59,6 +59,11 @@ pub(crate) fn set_mask(mask: u64) {
     change(libc::SIG_SETMASK, Some(mask)).expect("a mask");
 }
 
+/// Has the calling OS thread block these, too; what its mask was.
+pub(crate) fn block(set: u64) -> u64 {
+    change(libc::SIG_BLOCK, Some(set)).expect("a mask")
+}
+
 /// Changes the mask of the calling OS thread as `SIG_BLOCK` and its like say; what it was.
 ///
 /// # Errors

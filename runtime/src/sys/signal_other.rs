@@ -19,3 +19,8 @@ pub(crate) fn mask() -> u64 {
 
 /// Sets the mask of the calling OS thread: there is but one.
 pub(crate) fn set_mask(_: u64) {}
+
+/// Blocks nothing; what the mask was.
+pub(crate) fn block(_: u64) -> u64 {
+    ALL
+}
