@@ -1,4 +1,6 @@
-//! Runs that last go on apart from cores.
+//! Runs that last, or come back from a blocking section, go on apart from cores.
+//!
+//! # Runs that last
 //!
 //! A thread that computes for milliseconds at a time is likely to do so the next time, too. While it does, what
 //! else there is on its core waits: for the monitor, which has to see that the run lasts (`beside`), and
@@ -27,6 +29,14 @@
 //! - Where no spare is idle the task runs at once, with the core, and the monitor starts a spare. So does one that
 //!   has waited in vain.
 //!
+//! # Back from a blocking section
+//!
+//! A thread whose section has cost it its core is on an OS thread of its own, and often has little to do until it waits
+//! again: to wake others that wait for what it has written, or to answer. In a queue it would come behind all that the
+//! workers have to do, and so would those others. So it goes on there as it is, apart, to the end of its run, if
+//! there is a place and nobody waits for one; else it queues. A further section in the same run has no core to hand
+//! off, and costs no more than the call.
+//!
 //! In the shared mode a thread stays with its worker, and there is nothing of this.
 
 use std::time::Instant;
@@ -35,7 +45,7 @@ use super::relay::Worker;
 use super::{Scheduler, wardrobe};
 use crate::context::ThreadPointer;
 use crate::sys;
-use crate::task::Runnable;
+use crate::task::{Header, Runnable};
 
 /// A run that uses a processor for less is no reason for an OS thread of its own.
 pub(super) const LASTS_NS: u64 = 100_000;
@@ -85,6 +95,15 @@ impl Scheduler {
         unsafe { self.run_one(&worker, task) };
         wardrobe::cover(lease);
         self.leases.give_back(lease);
+    }
+
+    /// For a green thread back from a section that has cost it its core: whether its run goes on apart.
+    pub(super) fn go_apart(&self, task: &Header) -> bool {
+        let goes_on = self.spares.go_apart();
+        if goes_on {
+            task.lease.get().expect("a green thread is in a run").go_apart();
+        }
+        goes_on
     }
 
     /// For the monitor, at each slow look.

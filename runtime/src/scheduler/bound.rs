@@ -79,7 +79,7 @@ impl Scheduler {
             task.suspend(Switch::Yielded);
         }
         self.hand_off_core(task, false)?;
-        if task.lease.get().is_some_and(Lease::is_apart) {
+        if task.lease.get().is_some_and(Lease::end_apart) {
             self.spares.bind_apart();
         }
         self.spares.deregister();

@@ -32,8 +32,7 @@ const KINDS: usize = 61;
 const LASTS: u8 = 2;
 const MOST: u8 = 4;
 
-/// What a core is worth being handed off for: two switches and a wake-up of an OS thread, and a turn
-/// in the global queue for who comes back.
+/// What a core is worth being handed off for: two switches and a wake-up of an OS thread.
 const LONG: Duration = Duration::from_micros(50);
 
 pub(super) struct Habits([AtomicU8; KINDS]);

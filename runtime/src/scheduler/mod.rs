@@ -535,7 +535,7 @@ impl Scheduler {
         }
         if kept {
             yield_if_due(task, None);
-        } else if !is_vfork_child() {
+        } else if !is_vfork_child() && !self.go_apart(task) {
             // To the back of the global queue, until a worker with a core takes it on.
             task.suspend(Switch::Yielded);
         }

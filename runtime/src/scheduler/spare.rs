@@ -283,6 +283,14 @@ impl Spares {
         None
     }
 
+    /// For a run that has lost its core to a section: whether there is a place for it, and nobody waits for one.
+    pub(super) fn go_apart(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_room = state.n_apart < state.n_apart_max && state.apart.is_empty();
+        state.n_apart += usize::from(is_room);
+        is_room
+    }
+
     /// A run without a core has ended. Its OS thread takes the next one, by `next`.
     pub(super) fn end_apart(&self) {
         self.state.lock().n_apart -= 1;

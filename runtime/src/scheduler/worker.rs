@@ -51,10 +51,7 @@ impl Scheduler {
             Assignment::Core(core) => return self.run(core),
             Assignment::Apart(task) => {
                 self.run_apart(task);
-                if TAKEN.get() {
-                    return false;
-                }
-                self.spares.end_apart();
+                return !TAKEN.get();
             }
             Assignment::Take(core, seen) => {
                 if core.owner.revoke(seen) {
@@ -132,6 +129,9 @@ impl Scheduler {
             state::now::note(clock::now_ns());
             CORE.set(ptr::null());
             TAKEN.set(last.lease.get().is_none());
+            if worker.lease.end_apart() {
+                self.spares.end_apart();
+            }
             if !TAKEN.get() {
                 self.spares.announce_return();
             }

@@ -97,7 +97,7 @@ pub(crate) struct Lease {
     core: AtomicU32,
     /// The number of the last run that somebody has seen to be a long one.
     lasting: AtomicU64,
-    /// Whether the run goes on apart from its beginning: 1 or 0. By the worker.
+    /// Whether the run has a place among those that go on apart: 1 or 0. By the worker.
     apart: AtomicU8,
     /// What its worker does is recorded there; null where nothing ever was.
     #[cfg(not(sylvan_loom))]
@@ -235,13 +235,20 @@ impl Lease {
     pub(crate) fn run_apart(&self) {
         // Orders nothing: who counts runs without a core may be late.
         self.claim.store(REVOKED, Ordering::Relaxed);
-        self.apart.store(1, Ordering::Relaxed);
+        self.go_apart();
         self.run();
     }
 
-    /// For the worker, in a run: whether it has begun so.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.apart.load(Ordering::Relaxed) != 0
+    /// The run, which has no core to lose any more, goes on apart.
+    pub(crate) fn go_apart(&self) {
+        self.apart.store(1, Ordering::Relaxed);
+    }
+
+    /// For the worker: the place is given up; whether there was one.
+    pub(crate) fn end_apart(&self) -> bool {
+        let was = self.apart.load(Ordering::Relaxed);
+        self.apart.store(0, Ordering::Relaxed);
+        was != 0
     }
 
     /// That run is a long one: by whoever has seen it. A hint, which orders nothing, here and below.
@@ -264,7 +271,6 @@ impl Lease {
         let kept = self.is_kept();
         if !kept {
             self.claim.store(FREE, Ordering::Relaxed);
-            self.apart.store(0, Ordering::Relaxed);
         }
         kept
     }
