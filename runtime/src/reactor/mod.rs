@@ -305,6 +305,15 @@ pub(crate) fn poll(
     look
 }
 
+/// Looks at the event loop of a core whose worker is busy, for that of another one: as `poll`, and does not wait.
+pub(crate) fn poll_beside(core: usize, events: &mut Events, ready: &mut List) {
+    poll(core, Some(Duration::ZERO), events, ready);
+    if events.any_wake() {
+        // It was for the worker, which has gone to sleep meanwhile.
+        wake(core);
+    }
+}
+
 /// Tells whose deadlines have passed on a core, which is awake: the tasks that can go on go into `due`. By the
 /// core, after its look at the clock.
 #[inline]

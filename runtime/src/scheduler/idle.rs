@@ -224,7 +224,7 @@ impl Idle {
     }
 
     /// Whether not all cores may be awake.
-    fn is_crowded(&self) -> bool {
+    pub(super) fn is_crowded(&self) -> bool {
         self.allowed() < self.n_cores
     }
 

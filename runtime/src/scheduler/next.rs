@@ -300,6 +300,25 @@ impl Scheduler {
         }
     }
 
+    /// Takes what there is in the event loop of another core whose worker is awake, and so has something to run: it
+    /// may be long until that looks. Of one core, for each look is a system call.
+    pub(super) fn look_beside(&self, core: &Core, local: &mut Local, woken: &mut List) {
+        if self.tls_mode == TlsMode::Shared || self.idle.is_crowded() {
+            return;
+        }
+        let n_cores = self.cores.len();
+        let others = (0..n_cores).map(|i| &self.cores[(local.victim + i) % n_cores]);
+        let busy = others
+            .filter(|other| other.index != core.index)
+            .find(|other| !other.asleep.is_asleep() && reactor::has_registrations(other.index));
+        if let Some(busy) = busy {
+            reactor::poll_beside(busy.index, &mut local.events, woken);
+            local.counts.n_looks += 1;
+            local.counts.n_events += local.events.len() as u64;
+            record::record_look(core, &local.events);
+        }
+    }
+
     /// Looks for something to steal.
     #[inline(always)]
     fn search(&self, core: &Core, local: &mut Local) -> Option<Runnable> {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::ptr;
+use std::time::Duration;
 
 use super::core::{Core, Local};
 use super::fairness;
@@ -289,9 +290,15 @@ impl Scheduler {
             Duty::All => self.is_there_work(core),
         };
         let mut woken = List::new();
+        let searching = local.searching;
         let wait = || {
             self.pace.on_sleep(|| self.withdraw_call());
-            let timeout = deadlines.sleep().map(|until| reactor::left(core.index, until));
+            self.look_beside(core, local, &mut woken);
+            let timeout = if woken.is_empty() {
+                deadlines.sleep().map(|until| reactor::left(core.index, until))
+            } else {
+                Some(Duration::ZERO)
+            };
             if trace::is_on() {
                 record::record_on(core, trace::Kind::Sleep, 0);
             }
@@ -304,8 +311,7 @@ impl Scheduler {
             local.interval.restart(local.tick);
             reactor::ring(core.index, look, &mut woken);
         };
-        local.searching =
-            self.idle.sleep(core.index, &core.asleep, local.searching, is_there_work, wait);
+        local.searching = self.idle.sleep(core.index, &core.asleep, searching, is_there_work, wait);
         self.enqueue_woken(core, local, woken);
         local.interval.set_ahead(fairness::n_woken(core, local));
         self.pace.on_wake(|| self.call_monitor());
