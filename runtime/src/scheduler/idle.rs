@@ -20,7 +20,8 @@
 //!    asleep and wakes it. The other way round it could be picked, not be woken, and wait as a
 //!    searcher that everybody relies on.
 //! 3. It looks at every queue once more.
-//! 4. If there is nothing it waits in its reactor, which a wake-up ends, early ones included.
+//! 4. If there is nothing it takes what there is in the event loop of a core that is awake, and so has other things to
+//!    do (`look_beside`). If that is nothing either it waits in its reactor, which a wake-up ends, early ones included.
 //! 5. It leaves the list. If somebody has picked it, it is a searcher. It is a searcher again if it was
 //!    one before step 1 and step 3 has found something, for which nobody may have been woken.
 //!

@@ -24,6 +24,7 @@
 //! if it is the first one, or if sections last. If others come to wait later, it is twice as long as
 //! it was alone. Beside many short ones it is a millisecond at most, and the first one that lasts after a hundred that
 //! did not 8 ms. Where all of its kind last it has handed its core off before (`habit`).
+//! Whose section has lost its core goes on without one, to the end of its run, if there is a place (`apart`).
 
 use std::mem;
 use std::time::{Duration, Instant};
