@@ -3,15 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::thread::gettid;
 use sylvan::{Config, TlsMode};
-
-/// Longer than the monitor leaves a core to a section.
-const LONG: Duration = Duration::from_millis(20);
 
 /// One core, and a place for one thread beside it. `None` where such sections run elsewhere.
 fn one_core() -> Option<MutexGuard<'static, ()>> {
@@ -23,10 +20,13 @@ fn one_core() -> Option<MutexGuard<'static, ()>> {
     (sylvan::tls_mode().unwrap() == TlsMode::Own).then_some(turn)
 }
 
-/// Whether the calling green thread is on the same OS thread after a section as in it.
+/// Whether the calling green thread is on the same OS thread after a section as in it, which has cost it the core.
 fn stays() -> bool {
-    let within = sylvan::blocking(|| {
-        sleep(LONG);
+    let (tell, told) = mpsc::channel();
+    // It needs the core. Nobody waits for its end, for that would be a wait, after which this one has a core again.
+    drop(sylvan::spawn(move || tell.send(()).unwrap()));
+    let within = sylvan::blocking(move || {
+        told.recv().unwrap();
         gettid()
     });
     within == gettid()
@@ -35,14 +35,15 @@ fn stays() -> bool {
 #[test]
 fn it_goes_on_where_it_is() {
     let Some(_turn) = one_core() else { return };
-    let stayed = sylvan::spawn(|| {
-        (0..5).all(|_| {
-            // A run that has not lost its core begins.
+    assert!(
+        sylvan::spawn(|| (0..5).all(|_| {
+            // A run that has the core begins.
             sylvan::yield_now();
             stays()
-        })
-    });
-    assert!(stayed.join().unwrap());
+        }))
+        .join()
+        .unwrap()
+    );
 }
 
 #[test]

@@ -368,3 +368,39 @@ pub(crate) fn wake(core: usize) {
         renew_lost();
     }
 }
+
+#[cfg(all(test, not(sylvan_loom)))]
+#[allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::scheduler;
+
+    #[test]
+    fn a_wake_up_that_is_found_beside_is_passed_on() {
+        crate::thread::spawn(|| {}).join().unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut events, mut ready) = (Events::new(), List::new());
+                while !over.load(Ordering::Relaxed) {
+                    for (core, _) in event_loops() {
+                        poll_beside(core, &mut events, &mut ready);
+                    }
+                    while let Some(task) = ready.pop_front() {
+                        scheduler::schedule(task);
+                    }
+                }
+            });
+            let ends = (0..5_000).all(|_| {
+                let (tell, told) = mpsc::channel();
+                drop(crate::thread::spawn(move || tell.send(()).unwrap()));
+                told.recv_timeout(Duration::from_secs(10)).is_ok()
+            });
+            over.store(true, Ordering::Relaxed);
+            assert!(ends, "a wake-up is lost");
+        });
+    }
+}

@@ -33,9 +33,9 @@
 //!
 //! A thread whose section has cost it its core is on an OS thread of its own, and often has little to do until it waits
 //! again: to wake others that wait for what it has written, or to answer. In a queue it would come behind all that the
-//! workers have to do, and so would those others. So it goes on there as it is, apart, to the end of its run, if
-//! there is a place and nobody waits for one; else it queues. A further section in the same run has no core to hand
-//! off, and costs no more than the call.
+//! workers have to do, and so would those others. So it goes on there as it is to the end of its run, and there are as
+//! many places for that as cores; who finds none queues. A further section in the same run has no core to hand off,
+//! and costs no more than the call; meanwhile the place is others'.
 //!
 //! In the shared mode a thread stays with its worker, and there is nothing of this.
 
@@ -43,8 +43,9 @@ use std::time::Instant;
 
 use super::relay::Worker;
 use super::{Scheduler, wardrobe};
-use crate::context::ThreadPointer;
+use crate::context::{Switch, ThreadPointer};
 use crate::sys;
+use crate::task::lease::Lease;
 use crate::task::{Header, Runnable};
 
 /// A run that uses a processor for less is no reason for an OS thread of its own.
@@ -97,13 +98,23 @@ impl Scheduler {
         self.leases.give_back(lease);
     }
 
-    /// For a green thread back from a section that has cost it its core: whether its run goes on apart.
-    pub(super) fn go_apart(&self, task: &Header) -> bool {
-        let goes_on = self.spares.go_apart();
-        if goes_on {
-            task.lease.get().expect("a green thread is in a run").go_apart();
+    /// For a green thread back from a section, without a core: goes on if there is a place, and else queues.
+    pub(super) fn go_on(&self, task: &Header) {
+        if self.spares.take_place() {
+            task.lease.get().expect("a green thread is in a run").take_place();
+        } else {
+            // To the back of the global queue, until a worker with a core takes it on.
+            task.suspend(Switch::Yielded);
         }
-        goes_on
+    }
+
+    /// Gives up the place of this worker's run; whether it had one.
+    pub(super) fn leave_place(&self, lease: &Lease) -> bool {
+        let had = lease.leave_place();
+        if had {
+            self.spares.leave_place();
+        }
+        had
     }
 
     /// For the monitor, at each slow look.

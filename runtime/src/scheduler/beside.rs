@@ -57,9 +57,10 @@
 //!
 //! # The event loop of a core that is somebody else's
 //!
-//! The monitor may look at it at any time. An event is dispatched under the entry's lock, and an alarm rung
-//! under the shard's, whoever does it. What it makes runnable goes to a global queue. One thing is for the
-//! core alone: that somebody ends its wait. If the monitor has found that, and the same run went on
+//! The monitor may look at it at any time, and so may an idle worker (`look_beside`). An event is dispatched under the
+//! entry's lock, and an alarm rung under the shard's, whoever does it. What the monitor makes runnable goes to a global
+//! queue. One thing is for the core alone: that somebody ends its wait. An idle worker that has found that ends the
+//! core's wait, or the next one, once more. If the monitor has found it, and the same run went on
 //! afterwards, then the core did not wait, nor was about to, and it was for an earlier wait, which is over.
 //! If that run was over, and even if no other had begun, the monitor ends the core's wait, or the next one,
 //! once more. A thread that ends a wait has seen that the core is asleep, and so the monitor sees that the

@@ -56,7 +56,6 @@ use crate::current;
 use crate::primitive::Ordering;
 use crate::sys;
 use crate::task::Header;
-use crate::task::lease::Lease;
 
 impl Scheduler {
     /// Binds the calling green thread.
@@ -79,9 +78,11 @@ impl Scheduler {
             task.suspend(Switch::Yielded);
         }
         self.hand_off_core(task, false)?;
-        if task.lease.get().is_some_and(Lease::end_apart) {
+        let lease = task.lease.get().expect("a green thread is in a run");
+        if lease.is_apart() {
             self.spares.bind_apart();
         }
+        self.leave_place(lease);
         self.spares.deregister();
         if let Some(watch) = &self.watch {
             watch.forget(task);

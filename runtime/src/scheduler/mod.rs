@@ -43,7 +43,7 @@
 //! | `worker`, `relay` | how one run follows another |
 //! | `monitor`, `pace` | who looks after all of it, and how often |
 //! | `beside` | what is done for those who wait for a core whose run lasts |
-//! | `apart` | how the next runs of such a thread go on without a core |
+//! | `apart` | how the next runs of such a thread go on without a core, and runs after a section |
 //! | `sections`, `habit` | which sections block, and which are going to |
 //! | `watch` | what somebody is to be warned of |
 //! | `usage` | what an OS thread has used of a processor |
@@ -470,7 +470,7 @@ impl Scheduler {
     }
 
     /// Runs `f` right here. If that is going to last the core is handed off before, and else the monitor
-    /// may take it meanwhile; then the task queues for another.
+    /// may take it meanwhile; then the task goes on without one, or queues (`apart`).
     fn block_in_place<T, F: FnOnce() -> T>(&'static self, task: &Header, f: F) -> T {
         /// Ends the section, also when `f` panics: then the thread goes on as if it had its core,
         /// and its worker finds out at the next switch.
@@ -515,8 +515,11 @@ impl Scheduler {
         let section = Section { scheduler: self, task };
         if !has_core {
             // There is nobody to whom it matters how long this takes.
+            let had_place = self.leave_place(begin);
             let result = f();
-            section.end();
+            if section.end() == Some(false) && had_place {
+                self.go_on(task);
+            }
             return result;
         }
         let habit = self.habits.of::<F>();
@@ -535,9 +538,11 @@ impl Scheduler {
         }
         if kept {
             yield_if_due(task, None);
-        } else if !is_vfork_child() && !self.go_apart(task) {
-            // To the back of the global queue, until a worker with a core takes it on.
-            task.suspend(Switch::Yielded);
+        } else if !is_vfork_child() {
+            if !handed {
+                record_section(task, trace::Kind::HandOver);
+            }
+            self.go_on(task);
         }
         result
     }
@@ -567,7 +572,9 @@ impl Scheduler {
         } else {
             self.core_of(waker)
         };
-        let first = core.inbox.push(task);
+        // Who has lost the core is not about to leave it to what it wakes.
+        let is_stray = waker.lease.get().is_some_and(Lease::is_revoked);
+        let first = core.inbox.push(task) && !is_stray;
         // Asleep, in the own mode: the waker may have lost the core, whose new worker has nothing to do.
         if !core.asleep.attends() || !first {
             self.wake_for(core, first);

@@ -6,7 +6,7 @@
 //! | 2 | the local queue: the oldest of those that an event has woken or of the others, in fair shares (`fairness`) | `next_local` |
 //! | 3 | what was laid aside, and the core's share of the global queues | `take_share` |
 //! | 4 | the local queues of other cores, and then their inboxes | `search` |
-//! | 5 | the event loop and the deadlines, which it waits for | `sleep` |
+//! | 5 | the event loop of a core that is busy; its own and the deadlines, which it waits for | `look_beside`, `sleep` |
 //!
 //! A relay takes the first two by the same function, and goes no further (`relay`).
 //!
@@ -307,6 +307,7 @@ impl Scheduler {
             return;
         }
         let n_cores = self.cores.len();
+        local.victim = local.victim.wrapping_add(1);
         let others = (0..n_cores).map(|i| &self.cores[(local.victim + i) % n_cores]);
         let busy = others
             .filter(|other| other.index != core.index)

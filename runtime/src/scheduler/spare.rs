@@ -113,6 +113,8 @@ struct State {
     /// How many do, and may do.
     n_apart: usize,
     n_apart_max: usize,
+    /// How many go on without a core after a section.
+    n_back: usize,
     /// Since when any waits while none has begun, as the monitor has seen it.
     waits_apart_since: Option<Instant>,
     /// Threads that are through with their work and will be idle in a moment.
@@ -155,6 +157,7 @@ impl Spares {
                 apart: List::new(),
                 n_apart: 0,
                 n_apart_max: n_workers,
+                n_back: 0,
                 waits_apart_since: None,
                 n_returning: 0,
                 any_returned: false,
@@ -283,12 +286,18 @@ impl Spares {
         None
     }
 
-    /// For a run that has lost its core to a section: whether there is a place for it, and nobody waits for one.
-    pub(super) fn go_apart(&self) -> bool {
+    /// For a run that has lost its core to a section: whether there is a place to go on in without one. None while the
+    /// kernel refuses OS threads: then a core may wait for this one.
+    pub(super) fn take_place(&self) -> bool {
         let mut state = self.state.lock();
-        let is_room = state.n_apart < state.n_apart_max && state.apart.is_empty();
-        state.n_apart += usize::from(is_room);
+        let is_room = state.n_back < self.n_workers && !state.limit.is_barred();
+        state.n_back += usize::from(is_room);
         is_room
+    }
+
+    /// The run has ended, or blocks.
+    pub(super) fn leave_place(&self) {
+        self.state.lock().n_back -= 1;
     }
 
     /// A run without a core has ended. Its OS thread takes the next one, by `next`.

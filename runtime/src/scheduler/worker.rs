@@ -52,7 +52,10 @@ impl Scheduler {
             Assignment::Core(core) => return self.run(core),
             Assignment::Apart(task) => {
                 self.run_apart(task);
-                return !TAKEN.get();
+                if TAKEN.get() {
+                    return false;
+                }
+                self.spares.end_apart();
             }
             Assignment::Take(core, seen) => {
                 if core.owner.revoke(seen) {
@@ -130,9 +133,7 @@ impl Scheduler {
             state::now::note(clock::now_ns());
             CORE.set(ptr::null());
             TAKEN.set(last.lease.get().is_none());
-            if worker.lease.end_apart() {
-                self.spares.end_apart();
-            }
+            self.leave_place(worker.lease);
             if !TAKEN.get() {
                 self.spares.announce_return();
             }

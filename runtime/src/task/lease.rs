@@ -97,8 +97,10 @@ pub(crate) struct Lease {
     core: AtomicU32,
     /// The number of the last run that somebody has seen to be a long one.
     lasting: AtomicU64,
-    /// Whether the run has a place among those that go on apart: 1 or 0. By the worker.
+    /// Whether the run goes on apart from its beginning: 1 or 0. By the worker.
     apart: AtomicU8,
+    /// Whether the run has a place to go on in after a section that has cost it its core: 1 or 0. By the worker.
+    is_back: AtomicU8,
     /// What its worker does is recorded there; null where nothing ever was.
     #[cfg(not(sylvan_loom))]
     ring: AtomicPtr<Ring>,
@@ -152,6 +154,7 @@ impl Lease {
             core: AtomicU32::new(0),
             lasting: AtomicU64::new(NO_RUN),
             apart: AtomicU8::new(0),
+            is_back: AtomicU8::new(0),
             #[cfg(not(sylvan_loom))]
             ring: AtomicPtr::new(std::ptr::null_mut()),
         }
@@ -235,20 +238,27 @@ impl Lease {
     pub(crate) fn run_apart(&self) {
         // Orders nothing: who counts runs without a core may be late.
         self.claim.store(REVOKED, Ordering::Relaxed);
-        self.go_apart();
+        self.apart.store(1, Ordering::Relaxed);
         self.run();
     }
 
-    /// The run, which has no core to lose any more, goes on apart.
-    pub(crate) fn go_apart(&self) {
-        self.apart.store(1, Ordering::Relaxed);
+    /// For the worker, in a run: whether it has begun so.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed) != 0
     }
 
-    /// For the worker: the place is given up; whether there was one.
-    pub(crate) fn end_apart(&self) -> bool {
-        let was = self.apart.load(Ordering::Relaxed);
-        self.apart.store(0, Ordering::Relaxed);
-        was != 0
+    /// For the worker, in a run that has lost its core to a section: it has a place to go on in.
+    pub(crate) fn take_place(&self) {
+        self.is_back.store(1, Ordering::Relaxed);
+    }
+
+    /// For the worker: it has none any more; whether it had.
+    pub(crate) fn leave_place(&self) -> bool {
+        let had = self.is_back.load(Ordering::Relaxed) != 0;
+        if had {
+            self.is_back.store(0, Ordering::Relaxed);
+        }
+        had
     }
 
     /// That run is a long one: by whoever has seen it. A hint, which orders nothing, here and below.
@@ -271,6 +281,7 @@ impl Lease {
         let kept = self.is_kept();
         if !kept {
             self.claim.store(FREE, Ordering::Relaxed);
+            self.apart.store(0, Ordering::Relaxed);
         }
         kept
     }
