@@ -100,7 +100,9 @@ impl Scheduler {
 
     /// For a green thread back from a section, without a core: goes on if there is a place, and else queues.
     pub(super) fn go_on(&self, task: &Header) {
-        if self.spares.take_place() {
+        if super::is_vfork_child() {
+            // It has the memory of a thread that is to go on where it called.
+        } else if self.spares.take_place() {
             task.lease.get().expect("a green thread is in a run").take_place();
         } else {
             // To the back of the global queue, until a worker with a core takes it on.

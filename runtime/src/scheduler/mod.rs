@@ -538,7 +538,7 @@ impl Scheduler {
         }
         if kept {
             yield_if_due(task, None);
-        } else if !is_vfork_child() {
+        } else {
             if !handed {
                 record_section(task, trace::Kind::HandOver);
             }
