@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use super::entry::Entry;
 use super::{Hidden, entry};
 use crate::lock::Lock;
-use crate::sys::high;
+use crate::sys::{file, high};
 
 /// A share in a file that is kept.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(super) unsafe fn forget() {
     if ALL.is_free() {
         for kept in ALL.lock().kept.iter() {
             // SAFETY: the child's copy, which nobody has.
-            unsafe { rustix::io::close(kept.fd.as_fd().as_raw_fd()) };
+            unsafe { file::close(kept.fd.as_fd().as_raw_fd()) };
         }
     }
     // SAFETY: as the caller promises.

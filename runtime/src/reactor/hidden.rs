@@ -7,6 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::{Entry, Interest, Origin, Seen, entry};
+use crate::sys::file;
 
 /// A descriptor of the caller's own, of which the program knows nothing, until it is dropped.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Drop for Hidden {
         if entry.is_ours() && entry.is_still(Interest::Read, self.seen) {
             entry.detach(self.as_fd());
             // SAFETY: owned, and about to be forgotten. Not by libc, whose `close` would see the mark.
-            unsafe { rustix::io::close(self.fd) };
+            unsafe { file::close(self.fd) };
         }
     }
 }

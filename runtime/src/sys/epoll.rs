@@ -21,7 +21,7 @@ use rustix::io::Errno;
 #[cfg(not(target_os = "android"))]
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{BATCH, Event, high, kernel};
+use super::{BATCH, Event, file, high, kernel};
 use crate::primitive::{AtomicBool, AtomicI32, Ordering};
 
 /// The token of the wake-up descriptor; no registration has it.
@@ -205,7 +205,7 @@ impl Poller {
             Err(Errno::EXIST) => {
                 for number in self.numbers() {
                     // SAFETY: nobody uses the poller in the child, which does not drop it either.
-                    unsafe { rustix::io::close(number) };
+                    unsafe { file::close(number) };
                 }
             }
             // Another event loop.
@@ -315,7 +315,7 @@ impl Drop for Poller {
     fn drop(&mut self) {
         for number in self.numbers() {
             // SAFETY: owned, and not used after this.
-            unsafe { rustix::io::close(number) };
+            unsafe { file::close(number) };
         }
     }
 }

@@ -2,11 +2,22 @@
 
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::path::Arg;
+
+/// Closes a descriptor of the runtime's own. A program that closes numbers that it does not know may have been first:
+/// that is no error.
+///
+/// # Safety
+///
+/// It is owned, and not used any more.
+pub(crate) unsafe fn close(number: RawFd) {
+    // SAFETY: as the caller promises.
+    let _ = unsafe { rustix::io::try_close(number) };
+}
 
 /// An open file.
 #[derive(Debug)]
@@ -45,7 +56,7 @@ impl Drop for File {
         // SAFETY: it is not used again.
         let file = unsafe { ManuallyDrop::take(&mut self.0) };
         // SAFETY: owned. To drop it would be to call libc's function.
-        unsafe { rustix::io::close(file.into_raw_fd()) };
+        unsafe { close(file.into_raw_fd()) };
     }
 }
 
@@ -101,5 +112,25 @@ impl Write for Stderr {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(sylvan_loom)))]
+mod tests {
+    use std::os::fd::AsRawFd;
+
+    use rustix::io::fcntl_dupfd_cloexec;
+
+    use super::*;
+
+    #[test]
+    fn a_file_whose_number_the_program_has_closed_is_dropped_in_silence() {
+        let file = File::open("/dev/null").unwrap();
+        // A number that no other test gets.
+        let file = File::from(fcntl_dupfd_cloexec(file.0.as_fd(), 777).unwrap());
+        let number = file.0.as_raw_fd();
+        // SAFETY: as a program that closes all numbers does; nobody else has opened this one.
+        unsafe { close(number) };
+        drop(file);
     }
 }

@@ -26,6 +26,6 @@ fn duplicate_above(fd: impl AsFd, number: RawFd) -> Result<OwnedFd, Errno> {
 pub(crate) fn moved_above(fd: OwnedFd, number: RawFd) -> OwnedFd {
     let Ok(moved) = duplicate_above(&fd, number) else { return fd };
     // SAFETY: owned. To drop it would be to call libc's function.
-    unsafe { rustix::io::close(fd.into_raw_fd()) };
+    unsafe { super::file::close(fd.into_raw_fd()) };
     moved
 }

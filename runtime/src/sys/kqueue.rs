@@ -25,7 +25,7 @@ use rustix::event::kqueue::{
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::Pid;
 
-use super::{BATCH, Event, high};
+use super::{BATCH, Event, file, high};
 use crate::primitive::{AtomicI32, Ordering};
 
 /// The identity of the wake-up event among the user events.
@@ -269,7 +269,7 @@ impl Drop for Poller {
     fn drop(&mut self) {
         for number in self.numbers() {
             // SAFETY: owned, and not used after this.
-            unsafe { rustix::io::close(number) };
+            unsafe { file::close(number) };
         }
     }
 }

@@ -124,7 +124,7 @@ const OF_QUEUE: u64 = u64::MAX;
 fn high(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     let moved = fcntl_dupfd_cloexec(&fd, 700).or_else(|_| fcntl_dupfd_cloexec(&fd, 0));
     // SAFETY: owned.
-    unsafe { rustix::io::close(fd.into_raw_fd()) };
+    unsafe { crate::sys::file::close(fd.into_raw_fd()) };
     moved
 }
 
@@ -182,7 +182,7 @@ unsafe extern "C" fn in_child() {
         drop(queue);
         if is_open {
             // SAFETY: the number of a queue, which the parent still has.
-            unsafe { rustix::io::close(number) };
+            unsafe { crate::sys::file::close(number) };
         }
     }
 }

@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags, open};
 
 use super::symbol;
+use crate::sys::file;
 
 /// Words of `ld.so`, from the number of its last module on.
 #[repr(C)]
@@ -121,7 +122,7 @@ fn write_protected(word: *const usize, value: usize) -> io::Result<()> {
     let memory = open(c"/proc/self/mem", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     let written = rustix::io::pwrite(&memory, &value.to_ne_bytes(), word.addr() as u64);
     // SAFETY: owned. To drop it would be to call libc's function.
-    unsafe { rustix::io::close(memory.into_raw_fd()) };
+    unsafe { file::close(memory.into_raw_fd()) };
     if written? == size_of::<usize>() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
