@@ -572,9 +572,7 @@ impl Scheduler {
         } else {
             self.core_of(waker)
         };
-        // Who has lost the core is not about to leave it to what it wakes.
-        let is_stray = waker.lease.get().is_some_and(Lease::is_revoked);
-        let first = core.inbox.push(task) && !is_stray;
+        let first = core.inbox.push(task);
         // Asleep, in the own mode: the waker may have lost the core, whose new worker has nothing to do.
         if !core.asleep.attends() || !first {
             self.wake_for(core, first);
