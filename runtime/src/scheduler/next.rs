@@ -48,6 +48,13 @@ pub(super) fn is_look_due(core: &Core, local: &Local, tick: u32) -> bool {
     local.interval.is_over(tick) || core.is_asked_to_look()
 }
 
+/// Counts and records a look that has put its events there.
+fn note_look(core: &Core, local: &mut Local) {
+    local.counts.n_looks += 1;
+    local.counts.n_events += local.events.len() as u64;
+    record::record_look(core, &local.events);
+}
+
 impl Scheduler {
     /// The next task to run: the one that the last relay has found, or else waits for one if need be.
     ///
@@ -289,9 +296,7 @@ impl Scheduler {
         if polls {
             let now = Some(Duration::ZERO);
             look = reactor::poll(core.index, now, &mut local.events, &mut woken);
-            local.counts.n_looks += 1;
-            local.counts.n_events += local.events.len() as u64;
-            record::record_look(core, &local.events);
+            note_look(core, local);
         }
         reactor::ring(core.index, look, &mut woken);
         self.enqueue_woken(core, local, woken);
@@ -314,9 +319,7 @@ impl Scheduler {
             .find(|other| !other.asleep.is_asleep() && reactor::has_registrations(other.index));
         if let Some(busy) = busy {
             reactor::poll_beside(busy.index, &mut local.events, woken);
-            local.counts.n_looks += 1;
-            local.counts.n_events += local.events.len() as u64;
-            record::record_look(core, &local.events);
+            note_look(core, local);
         }
     }
 

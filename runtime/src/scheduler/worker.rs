@@ -150,7 +150,7 @@ impl Scheduler {
             let local = kept.then(|| unsafe { core.local() });
             self.park_or_requeue(core, local, last, switch);
         }
-        if !kept && !core.inbox.is_empty() && self.idle.may_wake_another() {
+        if !kept && !core.inbox.is_empty() {
             // What the run has woken is not at hand for this worker, and the core may have enough to do.
             self.wake_one();
         }
