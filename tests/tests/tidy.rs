@@ -131,6 +131,28 @@ fn each_link_of_a_document_leads_somewhere() {
 }
 
 #[test]
+fn each_file_that_a_document_names_is_there() {
+    const EXTENSIONS: [&str; 4] = ["rs", "sh", "py", "toml"];
+    let all = files(&EXTENSIONS);
+    let is_there = |name: &str| all.iter().any(|file| Path::new(&file.path).ends_with(name));
+    let is_name = |code: &&str| {
+        let has_extension = code.rsplit_once('.').is_some_and(|(_, ext)| EXTENSIONS.contains(&ext));
+        has_extension && code.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c))
+    };
+    let (mut n_names, mut gone) = (0, Vec::new());
+    for file in files(&["md"]) {
+        for name in file.text.split('`').skip(1).step_by(2).filter(is_name) {
+            n_names += 1;
+            if !is_there(name) {
+                gone.push(format!("{}: {name}", file.path));
+            }
+        }
+    }
+    assert!(n_names > 100, "only {n_names} names were found");
+    assert!(gone.is_empty(), "files that are not there:\n{}", gone.join("\n"));
+}
+
+#[test]
 fn each_page_is_in_the_list_of_pages() {
     let pages = files(&["md"]);
     let list = pages.iter().find(|file| file.path == "docs/README.md").expect("the list");
