@@ -41,13 +41,13 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
 }
 
-/// Has a file of `tests/data` stand in for one of `/etc`.
-fn stand_in(name: &str, for_it: &str) -> io::Result<()> {
-    let file = CString::new(data(name).to_str().expect("a plain path"))?;
+/// Has a file or a folder be seen in place of another one.
+fn stand_in(this: &Path, for_it: &str) -> io::Result<()> {
+    let this = CString::new(this.to_str().expect("a plain path"))?;
     let for_it = CString::new(for_it)?;
     let no = ptr::null();
     // SAFETY: texts with an end.
-    unsafe { check(libc::mount(file.as_ptr(), for_it.as_ptr(), no, libc::MS_BIND, no.cast())) }
+    unsafe { check(libc::mount(this.as_ptr(), for_it.as_ptr(), no, libc::MS_BIND, no.cast())) }
 }
 
 fn look_up(name: &str) -> Vec<IpAddr> {
@@ -57,20 +57,22 @@ fn look_up(name: &str) -> Vec<IpAddr> {
 
 fn a_name_in_the_hosts_file_is_found_without_reading_it_until_it_is_another(process: &Process) {
     process.env("SYLVAN_WORKERS", "1").passes(|| {
-        // One that has just changed is left to libc.
-        for file in ["nsswitch.conf", "hosts"] {
-            let modified = data(file).metadata().and_then(|file| file.modified()).expect("a time");
-            let age = modified.elapsed().unwrap_or_default();
-            std::thread::sleep(Duration::from_secs(5).saturating_sub(age));
+        let folder = std::env::temp_dir().join(format!("etc-{}", std::process::id()));
+        fs::create_dir(&folder).expect("a folder");
+        for file in ["nsswitch.conf", "hosts", "other-hosts", "third-hosts"] {
+            let from = if file == "third-hosts" { "hosts" } else { file };
+            fs::copy(data(from), folder.join(file)).expect("a copy");
         }
-        let own_files = leave_mounts()
-            .and_then(|()| stand_in("nsswitch.conf", "/etc/nsswitch.conf"))
-            .and_then(|()| stand_in("hosts", "/etc/hosts"));
-        if let Err(why) = own_files {
+        // Or libc takes one address of several.
+        fs::write(folder.join("host.conf"), "multi on\n").expect("a file");
+        // One that has just changed is left to libc.
+        std::thread::sleep(Duration::from_secs(5));
+        if let Err(why) = leave_mounts().and_then(|()| stand_in(&folder, "/etc")) {
             println!("no hosts file of its own can be had here: {why}");
             return;
         }
-        let looks_up = || {
+        let third = folder.join("third-hosts");
+        let looks_up = move || {
             for name in ["one.test", "alias.test", "both.test"] {
                 let (first, before) = (look_up(name), n_reads());
                 for _ in 0..1_000 {
@@ -82,9 +84,18 @@ fn a_name_in_the_hosts_file_is_found_without_reading_it_until_it_is_another(proc
                 assert!(n_reads < 1_000, "{n_reads} reads");
             }
             assert_eq!(look_up("one.test"), [IpAddr::from([10, 0, 0, 1])]);
-            stand_in("other-hosts", "/etc/hosts").expect("another file");
+            fs::rename("/etc/other-hosts", "/etc/hosts").expect("another file");
             assert_eq!(look_up("one.test"), [IpAddr::from([10, 0, 0, 2])]);
+            // What leaves the old file as it was is seen once libc was asked again.
+            stand_in(&third, "/etc/hosts").expect("a third file");
+            std::thread::sleep(Duration::from_millis(101));
+            assert_eq!(look_up("one.test"), [IpAddr::from([10, 0, 0, 1])]);
+            // The file is kept open.
+            let flags = libc::MNT_DETACH;
+            // SAFETY: a text with an end.
+            unsafe { check(libc::umount2(c"/etc/hosts".as_ptr(), flags)) }.expect("its mount");
         };
         thread::spawn(looks_up).join().unwrap();
+        fs::remove_dir_all(&folder).expect("a folder of the test's");
     });
 }

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use super::{Entry, Interest, Origin, Seen, entry};
-use crate::sys::file;
+use crate::sys::{file, high};
 
 /// A descriptor of the caller's own, of which the program knows nothing, until it is dropped.
 #[derive(Debug)]
@@ -24,6 +24,13 @@ impl Hidden {
         let entry = entry(fd.as_fd())?;
         entry.attach(fd.as_fd(), Origin::Fresh);
         Some(Self::of_attached(fd, entry))
+    }
+
+    /// Takes in a duplicate of `fd` that is to be kept for long: under a high number, out of the way of a program
+    /// that counts on the lowest free ones. `None` also if there is no descriptor to be had.
+    #[must_use]
+    pub fn kept(fd: BorrowedFd<'_>) -> Option<Self> {
+        Self::new(high::duplicate(fd).ok()?)
     }
 
     /// Takes in one that has been announced, with its entry.

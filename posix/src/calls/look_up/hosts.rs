@@ -9,9 +9,11 @@
 //! - and glibc has said the same in this process, not longer than 100 ms ago: the same addresses, and in this
 //!   order. So what glibc goes by and this does not see is in force after that time.
 //!
-//! What was read of the file is in force while that is the same file, with the same times and the same
-//! size: one system call for each look-up. A file that has changed in the last seconds may change once more
-//! without that showing, so it is left to glibc.
+//! The file stays open, and what was read of it is in force while it has the same times, the same size and as
+//! many links: one system call for each look-up, which takes less than half as long as one that follows the
+//! path. A file that was written to, replaced, renamed or removed has another time. Whether the path still
+//! leads to it is asked whenever glibc has said something, so every 100 ms at least. A file that has changed
+//! in the last seconds may change once more without that showing, so it is left to glibc.
 //!
 //! Before 2.34 glibc read `nsswitch.conf` once in a process; so if it changes all is left to glibc from then
 //! on.
@@ -23,12 +25,14 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::path::Arg;
+use sylvan::contract::io::Hidden;
 
 use super::Family;
 
@@ -45,7 +49,14 @@ const SETTLED: Duration = Duration::from_secs(3);
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// What was read of `/etc/hosts`.
-static KEPT: RwLock<Option<(Identity, Names)>> = RwLock::new(None);
+static KEPT: RwLock<Option<Kept>> = RwLock::new(None);
+
+struct Kept {
+    file: Hidden,
+    /// What it was as it was read.
+    read: Identity,
+    names: Names,
+}
 
 /// The `nsswitch.conf` that says `files`.
 static SAYS_FILES: Mutex<Option<Identity>> = Mutex::new(None);
@@ -63,9 +74,9 @@ pub(super) fn known<T>(
         return None;
     }
     let kept = KEPT.try_read().ok()?;
-    let (file, names) = kept.as_ref()?;
-    let (until, ips) = names.0.get(host)?.agreed[family as usize].as_ref()?;
-    let is_certain = Instant::now() < *until && *file == Identity::at(HOSTS)?;
+    let kept = kept.as_ref()?;
+    let (until, ips) = kept.names.0.get(host)?.agreed[family as usize].as_ref()?;
+    let is_certain = Instant::now() < *until && kept.is_as_read();
     is_certain.then(|| take(ips))
 }
 
@@ -78,13 +89,29 @@ pub(super) fn heard(host: &[u8], family: Family, found: impl Iterator<Item = IpA
 
 fn note(host: &[u8], family: Family, found: Vec<IpAddr>) -> Option<()> {
     let mut kept = KEPT.try_write().ok()?;
-    let now = Identity::at(HOSTS)?;
     match &mut *kept {
-        Some((file, names)) if *file == now => names.note(host, family, found),
+        Some(kept) if kept.is_as_read() && kept.is_at(HOSTS) => {
+            kept.names.note(host, family, found);
+        }
         // What glibc has said may be of before the change.
-        _ => *kept = read(HOSTS).ok().map(|(file, text)| (file, Names::parse(&text))),
+        _ => *kept = Kept::read(HOSTS),
     }
     Some(())
+}
+
+impl Kept {
+    fn read(path: impl Arg) -> Option<Self> {
+        let (file, read, text) = read(path).ok()?;
+        Some(Self { file: Hidden::kept(file.as_fd())?, read, names: Names::parse(&text) })
+    }
+
+    fn is_as_read(&self) -> bool {
+        Identity::of(self.file.as_fd()) == Some(self.read)
+    }
+
+    fn is_at(&self, path: impl Arg) -> bool {
+        Identity::at(path) == Some(self.read)
+    }
 }
 
 /// Whether `nsswitch.conf` says `files` first.
@@ -96,7 +123,7 @@ fn says_files() -> Option<bool> {
     let is_said = match *said {
         Some(file) => file == Identity::at(SWITCH)?,
         None => {
-            let (file, text) = read(SWITCH).ok()?;
+            let (_, file, text) = read(SWITCH).ok()?;
             *said = Some(file);
             has_files_first(&text)
         }
@@ -124,6 +151,7 @@ fn has_files_first(text: &[u8]) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Identity {
     file: (u64, u64),
+    n_links: u64,
     len: i64,
     modified: (i64, u64),
     changed: (i64, u64),
@@ -131,9 +159,10 @@ struct Identity {
 
 #[allow(clippy::unnecessary_cast, reason = "the types differ from one architecture to another")]
 impl Identity {
-    fn of(stat: &Stat) -> Self {
+    fn said_by(stat: &Stat) -> Self {
         Self {
             file: (stat.st_dev as u64, stat.st_ino as u64),
+            n_links: stat.st_nlink as u64,
             len: stat.st_size as i64,
             modified: (stat.st_mtime as i64, stat.st_mtime_nsec as u64),
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as u64),
@@ -141,7 +170,11 @@ impl Identity {
     }
 
     fn at(path: impl Arg) -> Option<Self> {
-        Some(Self::of(&rustix::fs::stat(path).ok()?))
+        Some(Self::said_by(&rustix::fs::stat(path).ok()?))
+    }
+
+    fn of(fd: BorrowedFd<'_>) -> Option<Self> {
+        Some(Self::said_by(&rustix::fs::fstat(fd).ok()?))
     }
 
     /// Whether a further change would show.
@@ -153,10 +186,10 @@ impl Identity {
 }
 
 /// A file that has not changed lately, nor while it was read.
-fn read(path: impl Arg) -> io::Result<(Identity, Vec<u8>)> {
+fn read(path: impl Arg) -> io::Result<(OwnedFd, Identity, Vec<u8>)> {
     let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let stat = rustix::fs::fstat(&fd)?;
-    let file = Identity::of(&stat);
+    let file = Identity::said_by(&stat);
     if !FileType::from_raw_mode(stat.st_mode).is_file() || !file.is_settled() {
         return Err(io::ErrorKind::Unsupported.into());
     }
@@ -169,11 +202,11 @@ fn read(path: impl Arg) -> io::Result<(Identity, Vec<u8>)> {
         }
     }
     let is_whole = len <= LONGEST && len as i64 == file.len;
-    if !is_whole || file != Identity::of(&rustix::fs::fstat(&fd)?) {
+    if !is_whole || Identity::of(fd.as_fd()) != Some(file) {
         return Err(io::ErrorKind::Unsupported.into());
     }
     text.truncate(len);
-    Ok((file, text))
+    Ok((fd, file, text))
 }
 
 /// A name that is no number in any notation, and is compared byte for byte.
@@ -336,7 +369,9 @@ mod tests {
         fs::write(&path, LOOPBACK).unwrap();
         let text = path.to_str().unwrap();
         assert!(read(text).is_err());
+        let open = fs::File::open(&path).unwrap();
         let file = Identity::at(text).unwrap();
+        assert!(Identity::of(open.as_fd()) == Some(file));
         let long_ago = |at: (i64, u64)| (at.0 - 10, at.1);
         let old =
             Identity { modified: long_ago(file.modified), changed: long_ago(file.changed), ..file };
@@ -345,6 +380,33 @@ mod tests {
         assert!(Identity::at(text) != Some(file));
         fs::remove_file(&path).unwrap();
         assert!(Identity::at(text).is_none());
+    }
+
+    #[test]
+    fn each_change_of_the_file_shows_at_once_in_the_open_one() {
+        let folder = std::env::temp_dir().join(format!("hosts-kept-{}", process::id()));
+        fs::create_dir(&folder).unwrap();
+        type Change = fn(&Path, &Path);
+        let changes: [(&str, Change); 5] = [
+            ("written", |path, _| fs::write(path, &LOOPBACK[1..]).unwrap()),
+            ("as long", |path, _| fs::write(path, LOOPBACK.replace("::1", "::2")).unwrap()),
+            ("replaced", |path, other| {
+                fs::write(other, LOOPBACK).unwrap();
+                fs::rename(other, path).unwrap();
+            }),
+            ("renamed", |path, other| fs::rename(path, other).unwrap()),
+            ("removed", |path, _| fs::remove_file(path).unwrap()),
+        ];
+        let paths = changes.map(|(name, _)| folder.join(name));
+        paths.iter().for_each(|path| fs::write(path, LOOPBACK).unwrap());
+        thread::sleep(SETTLED + Duration::from_secs(1));
+        for ((name, change), path) in changes.iter().zip(&paths) {
+            let kept = Kept::read(path).expect("a file that has settled");
+            assert!(kept.is_as_read() && kept.is_at(path), "{name}");
+            change(path, &folder.join("other"));
+            assert!(!kept.is_as_read(), "{name}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     /// What glibc says of a host, for one kind of socket.
