@@ -6,18 +6,20 @@ use std::ptr;
 use super::kernel;
 use crate::primitive::{AtomicU64, Ordering};
 
-/// Blocks all but what a thread does to itself by a fault, and what glibc sends to its threads.
+/// Blocks all but what a thread does to itself by a fault, and what libc sends to its threads.
 pub(crate) const ALL: u64 = {
-    const LEFT_OUT: [i32; 8] = [
+    const LEFT_OUT: &[i32] = &[
         libc::SIGILL,
         libc::SIGTRAP,
         libc::SIGBUS,
         libc::SIGFPE,
         libc::SIGSEGV,
         libc::SIGSYS,
-        // glibc's own: to cancel a thread, and to have all change their user.
+        // libc's own: to cancel a thread, and to have all change their user. musl has one for timers, too.
         32,
         33,
+        #[cfg(target_env = "musl")]
+        34,
     ];
     let (mut mask, mut i) = (!NEVER, 0);
     while i < LEFT_OUT.len() {
