@@ -59,6 +59,7 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_prctl
         | libc::SYS_ptrace
         | libc::SYS_perf_event_open
+        | libc::SYS_timer_create
         | libc::SYS_io_uring_setup
         | libc::SYS_io_uring_enter
         | libc::SYS_seccomp
@@ -329,6 +330,7 @@ impl Call {
             // A ring is its maker's, and what is under way ends with the OS thread that asked for it.
             libc::SYS_io_uring_setup | libc::SYS_io_uring_enter => About::Own,
             libc::SYS_perf_event_open => of_own(is_own(b as c_int)),
+            libc::SYS_timer_create => of_own(a as c_int == libc::CLOCK_THREAD_CPUTIME_ID),
             libc::SYS_seccomp => of(a == STRICT || a == FILTER && b & FOR_ALL_THREADS == 0),
             libc::SYS_personality => of(a as c_ulong != PERSONALITY_QUERY),
             libc::SYS_keyctl => of(matches!(a, JOIN_SESSION_KEYRING | SET_REQKEY_KEYRING)),

@@ -9,7 +9,7 @@
 macro_rules! heard_of {
     ($then:ident) => {
         $then! {
-            attributes: prctl, capset, unshare, setns, personality, setfsuid, setfsgid, sched_setaffinity, sched_setscheduler, sched_setparam, setpriority, nice, ptrace, pthread_setaffinity_np, pthread_getaffinity_np, pthread_setschedparam, pthread_getschedparam, pthread_setschedprio;
+            attributes: prctl, capset, unshare, setns, personality, setfsuid, setfsgid, sched_setaffinity, sched_setscheduler, sched_setparam, setpriority, nice, ptrace, timer_create, pthread_setaffinity_np, pthread_getaffinity_np, pthread_setschedparam, pthread_getschedparam, pthread_setschedprio;
             birth: pthread_create, pthread_detach;
             clock: clock_gettime, getrusage, pthread_getcpuclockid;
             comm: pthread_setname_np, pthread_getname_np;

@@ -2,7 +2,7 @@
 //!
 //! A sleep goes by the monotonic clock, which both the clocks that programs sleep by are converted to
 //! (`deadline`); by any other one it is the kernel's, in a blocking section. Timers that end in a signal
-//! (`alarm`, `setitimer`, `timer_create`) are the kernel's.
+//! (`alarm`, `setitimer`, `timer_create`) are the kernel's; of a thread's processor time, see `attributes`.
 
 use std::ffi::{c_int, c_uint};
 use std::time::{Duration, Instant};

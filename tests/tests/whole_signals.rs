@@ -59,3 +59,16 @@ fn a_signal_reaches_a_thread_that_computes_in_a_function_which_the_layer_has_cal
         assert_eq!(same("reached", &[what]), "ran 1, result -7\n");
     }
 }
+
+#[test]
+fn all_threads_change_their_group_beside_some_that_wait_for_signals() {
+    let seen = same("change_group", &[]);
+    assert!(seen.contains("another: setgid 0, setegid 0\n"), "{seen}");
+    assert!(seen.ends_with("handled 1\n"), "{seen}");
+}
+
+#[test]
+fn a_timer_for_a_threads_processor_time_rings_while_it_computes() {
+    let seen = same("timers", &[]);
+    assert_eq!(seen.matches("made: 0\nbefore: 0\nafter: 1, in time: 1\n").count(), 2, "{seen}");
+}

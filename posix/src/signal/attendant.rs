@@ -27,7 +27,7 @@ use libc::siginfo_t;
 
 use super::lock::{Held, held, set_mask};
 use super::own::{self, Signals, no_info};
-use super::{bit, delivery, look};
+use super::{INTERNAL, bit, delivery, look};
 use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
@@ -45,7 +45,7 @@ const FAULTS: u64 = bit(libc::SIGSEGV)
     | bit(libc::SIGSYS);
 
 /// Nobody's but libc's and this crate's, and what nobody can wait for.
-const NEVER: u64 = bit(32) | bit(33) | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+const NEVER: u64 = INTERNAL | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
 /// The shortest and the longest time between two pokes.
 const PAUSES_NS: (c_long, c_long) = (1_000_000, 16_000_000);
@@ -250,7 +250,8 @@ pub(crate) fn forget() {
 
 /// The attendant's life.
 fn run() {
-    set_mask(u64::MAX);
+    // It waits for all others. libc has each of its threads take its own, and waits for that: `setuid`.
+    set_mask(!(INTERNAL | FAULTS));
     // SAFETY: asks for a number.
     let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
     ATTENDANT.store(this as i32, Ordering::SeqCst);
