@@ -37,6 +37,7 @@
 use std::cell::Cell;
 use std::io;
 
+use crate::current;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::runtime;
 use crate::scheduler;
@@ -100,14 +101,25 @@ fn next() -> u32 {
     LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
-/// The number of the calling OS thread.
-pub(crate) fn number() -> u32 {
-    NUMBER.get()
-}
+/// What an OS thread that the caller starts has from it.
+#[derive(Debug)]
+pub struct Inherited(u32);
 
-/// The calling OS thread was started by one that had this number.
-pub(crate) fn inherit(number: u32) {
-    NUMBER.set(number);
+impl Inherited {
+    /// What the calling thread hands on.
+    #[must_use]
+    pub fn of_caller() -> Self {
+        match NUMBER.get() {
+            // With thread-locals of its own it has no number.
+            UNKNOWN if current::green().is_some() => Self(OF_RUNTIME.load(Ordering::Relaxed)),
+            number => Self(number),
+        }
+    }
+
+    /// The calling OS thread has just been started by that one.
+    pub fn take(self) {
+        NUMBER.set(self.0);
+    }
 }
 
 /// The calling OS thread is one of the runtime's, or was.

@@ -54,7 +54,9 @@ pub mod signal {
 
 /// A thread's life, and its stack.
 pub mod thread {
+    pub use crate::attributes::Inherited;
     pub use crate::os_thread::is_starting as is_starting_os_thread;
+    pub use crate::runtime::spawns_green;
     pub use crate::sight::{RecordPlace, show_records};
     pub use crate::stack::{NameOf, faults_have_a_stack, leave_faults};
     pub use crate::task::Birth;

@@ -232,10 +232,14 @@ pub(crate) fn scheduler() -> io::Result<&'static Scheduler> {
     Ok(scheduler::get())
 }
 
-/// Whether a thread that the caller spawns is to be a green one; see `attributes`. Starts the runtime if
-/// need be.
+/// Whether a thread that the caller spawns is to be a green one: else the caller has attributes that the runtime's
+/// OS threads have not (`attributes`). Starts the runtime if need be.
+///
+/// # Errors
+///
+/// Those of a start.
 #[inline]
-pub(crate) fn spawns_green() -> io::Result<bool> {
+pub fn spawns_green() -> io::Result<bool> {
     // Acquire as in `scheduler`.
     if STATE.load(Ordering::Acquire) == STARTED { Ok(true) } else { spawner_is_alike() }
 }

@@ -3,17 +3,21 @@
 //! A green thread has what libc's attributes ask for as far as the runtime has it: whether it is detached,
 //! and at least that much stack; its guard is the runtime's. What is left only an OS thread can have: a stack
 //! of the program's, a policy or a priority of its own, or processors of its own. So the thread is one, by
-//! libc's own function and with libc's errors.
+//! libc's own function and with libc's errors. So are those whose maker has attributes that the runtime's OS
+//! threads have not (`attributes`): the kernel hands on all there is.
 
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libc::{cpu_set_t, pthread_attr_t, pthread_t, sched_param, size_t};
+use sylvan::contract::thread::Inherited;
 
 use super::exit;
 use super::record::{DETACHED, ENDED, JOINED, Record, this};
 use crate::next::{Next, call_next};
+use crate::signal::lock;
+use crate::signal::own::{Signals, own};
 use crate::{cancel, kernel};
 
 unsafe extern "C" {
@@ -154,9 +158,13 @@ pub(crate) unsafe fn create(
         // SAFETY: as the caller promises.
         unsafe { Asked::by(attributes) }
     };
-    if asked.needs_os_thread {
+    let is_green = match sylvan::contract::thread::spawns_green() {
+        Ok(may_be) => may_be && !asked.needs_os_thread,
+        Err(_) => return libc::EAGAIN,
+    };
+    if !is_green {
         // SAFETY: as the caller promises.
-        return unsafe { create_os_thread(thread, attributes, start, argument) };
+        return unsafe { create_os_thread(thread, attributes, asked.mask, start, argument) };
     }
     exit::prepare();
     let record = Record::take(start, argument, asked.is_detached);
@@ -201,21 +209,28 @@ fn run(record: &'static Record) {
     }
 }
 
-/// What an OS thread is to run.
+/// What an OS thread is to run, and what a green maker hands on of which the kernel knows nothing.
 struct Errand {
     start: Start,
     argument: *mut c_void,
+    mask: Option<u64>,
+    attributes: Inherited,
 }
 
 extern "C-unwind" fn run_errand(errand: *mut c_void) -> *mut c_void {
     // SAFETY: the caller's, which has left it to this thread.
-    let Errand { start, argument } = *unsafe { Box::from_raw(errand.cast::<Errand>()) };
+    let errand = *unsafe { Box::from_raw(errand.cast::<Errand>()) };
+    let Errand { start, argument, mask, attributes } = errand;
+    attributes.take();
+    if let Some(mask) = mask {
+        lock::set_mask(mask);
+    }
     exit::tell_at_end();
     // SAFETY: the function of whoever has made the thread, with what it is to have.
     unsafe { start(argument) }
 }
 
-/// An OS thread, by libc.
+/// An OS thread, by libc. Where attributes have a `mask` libc sees to it.
 ///
 /// # Safety
 ///
@@ -223,10 +238,15 @@ extern "C-unwind" fn run_errand(errand: *mut c_void) -> *mut c_void {
 unsafe fn create_os_thread(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
+    mask: Option<u64>,
     start: Start,
     argument: *mut c_void,
 ) -> c_int {
-    let errand = Box::into_raw(Box::new(Errand { start, argument }));
+    // The kernel has that of a green maker's OS thread, which blocks all.
+    let mask = if mask.is_none() { own().map(Signals::mask) } else { None };
+    let attributes_of_maker = Inherited::of_caller();
+    let errand = Errand { start, argument, mask, attributes: attributes_of_maker };
+    let errand = Box::into_raw(Box::new(errand));
     exit::begins();
     // SAFETY: as the caller promises.
     let error = unsafe {

@@ -25,7 +25,7 @@ use std::thread as std_thread;
 use std::time::{Duration, Instant};
 
 use super::{JoinHandle, Stage, Task, Thread, call, drop_result, free, join, no_run, take};
-use crate::attributes;
+use crate::attributes::Inherited;
 use crate::current as running;
 use crate::os_thread;
 use crate::park::sleep_until;
@@ -74,9 +74,9 @@ where
     // SAFETY: the two counts. If the thread cannot be started both are dropped, and the function with
     // them.
     let (thread, own) = unsafe { (Thread(TaskRef::from_raw(task)), TaskRef::from_raw(task)) };
-    let number = attributes::number();
+    let inherited = Inherited::of_caller();
     let main = move || {
-        attributes::inherit(number);
+        inherited.take();
         // SAFETY: a task of these types, which has not run; this is its OS thread.
         unsafe { main::<F, T>(own, key) };
     };
