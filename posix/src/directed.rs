@@ -1,6 +1,6 @@
 //! Signals for one thread, and those that a process sends itself.
 
-use libc::{c_int, pid_t, pthread_t, sigval};
+use libc::{c_int, pid_t, pthread_t, siginfo_t, sigval};
 
 use crate::errno::fails;
 use crate::kernel;
@@ -135,6 +135,31 @@ pub(crate) fn tkill(thread: pid_t, signal: c_int) -> c_int {
     }
     // SAFETY: sends a signal.
     unsafe { kernel::call(libc::SYS_tkill, [thread.into(), signal.into(), 0, 0, 0, 0]) as c_int }
+}
+
+/// The system call of that name, by which a program says everything itself.
+///
+/// # Safety
+///
+/// `info` points to what is to be sent.
+pub(crate) unsafe fn rt_tgsigqueueinfo(
+    process: pid_t,
+    thread: pid_t,
+    signal: c_int,
+    info: *const siginfo_t,
+) -> c_int {
+    if owner::is_green(thread) && process == own_pid() && (1..=LAST).contains(&signal) {
+        // SAFETY: as the caller promises.
+        let mut info = unsafe { info.read() };
+        info.si_signo = signal;
+        let sent = send(|signals| signals.number() == thread, &info, true);
+        let error = sent.map_or(libc::ESRCH, |sent| sent.err().unwrap_or(0));
+        return if error == 0 { 0 } else { fails(error) };
+    }
+    let what =
+        [process.into(), thread.into(), signal.into(), info.expose_provenance() as _, 0, 0];
+    // SAFETY: as the caller promises.
+    unsafe { kernel::call(libc::SYS_rt_tgsigqueueinfo, what) as c_int }
 }
 
 fn by_number(thread: pid_t, signal: c_int) -> c_int {

@@ -97,7 +97,6 @@ unsafe extern "C" fn keep(buffer: *mut Buffer, keeps_mask: c_int) -> *mut c_void
 ///
 /// As for `siglongjmp`.
 unsafe fn put_back(buffer: *const Buffer) {
-    let Some(signals) = this() else { return };
     // SAFETY: as the caller promises. Without a mask the buffer may end here.
     if unsafe { (*buffer).has_mask } == 0 {
         return;
@@ -107,6 +106,8 @@ unsafe fn put_back(buffer: *const Buffer) {
     if kept.mark != MARK {
         return;
     }
+    // Last, for it takes a system call.
+    let Some(signals) = this() else { return };
     if u64::from(signals.depth.get()) > kept.depth {
         leave_handler(signals);
         signals.depth.set(kept.depth as u32);

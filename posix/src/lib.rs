@@ -37,6 +37,8 @@ cfg_if::cfg_if! {
         any(target_arch = "x86_64", target_arch = "aarch64")
     ))] {
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+        pub mod action;
+        #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod altstack;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod attributes;

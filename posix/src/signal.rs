@@ -74,6 +74,14 @@ pub(crate) fn look(signals: &Signals) -> bool {
     delivery::deliver(signals).any
 }
 
+/// At the end of a call that never waits: a thread that makes one after the other is poked in the midst of them, where
+/// nothing is delivered.
+pub(crate) fn look_if_due() {
+    if let Some(signals) = own().filter(|own| own.deliverable() != 0) {
+        look(signals);
+    }
+}
+
 /// Sends a signal to the green thread that is such a one; `None` if there is none. An error is the number of
 /// one: of a signal that must not be lost, for which there is no room.
 pub(crate) fn send(
@@ -223,7 +231,10 @@ fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
         return Ok(was);
     };
     let before = signals.mask();
-    let Some(set) = set else { return Ok(before) };
+    let Some(set) = set else {
+        look_if_due();
+        return Ok(before);
+    };
     let mask = match how {
         libc::SIG_BLOCK => before | set,
         libc::SIG_UNBLOCK => before & !set,

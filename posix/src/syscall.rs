@@ -28,6 +28,7 @@ use crate::owner;
 use crate::poll::{self, length, to_timespec};
 use crate::process;
 use crate::select;
+use crate::signal::attendant::POKE;
 use crate::signal::rt_sigprocmask;
 use crate::time;
 use crate::wait;
@@ -100,6 +101,8 @@ pub unsafe extern "C-unwind" fn syscall(
         // SAFETY: as above.
         libc::SYS_dup2 => unsafe { call.on_number() },
         libc::SYS_gettid if is_whole() => owner::me().into(),
+        // What it is about is the OS thread's end, and libc's.
+        libc::SYS_set_tid_address if is_whole() && sylvan::is_green() => owner::me().into(),
         libc::SYS_epoll_pwait
         | libc::SYS_epoll_pwait2
         | libc::SYS_nanosleep
@@ -126,6 +129,17 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_tgkill if is_whole() => {
             // SAFETY: as above.
             unsafe { directed::tgkill(a as c_int, b as c_int, c as c_int) }.into()
+        }
+        libc::SYS_rt_tgsigqueueinfo if is_whole() => {
+            // SAFETY: as above.
+            unsafe {
+                directed::rt_tgsigqueueinfo(a as c_int, b as c_int, c as c_int, d as *const _)
+            }
+            .into()
+        }
+        libc::SYS_rt_sigaction if a as c_int == POKE && is_whole() => {
+            // It has no handler of the program's.
+            fails(libc::EINVAL).into()
         }
         libc::SYS_tkill if is_whole() => directed::tkill(a as c_int, b as c_int).into(),
         libc::SYS_sched_getaffinity

@@ -72,3 +72,9 @@ fn a_timer_for_a_threads_processor_time_rings_while_it_computes() {
     let seen = same("timers", &[]);
     assert_eq!(seen.matches("made: 0\nbefore: 0\nafter: 1, in time: 1\n").count(), 2, "{seen}");
 }
+
+#[test]
+fn who_takes_all_signals_hears_of_those_that_are_sent() {
+    let seen = same("all_actions", &[]);
+    assert!(seen.ends_with("first 3, others 0\n"), "{seen}");
+}

@@ -31,6 +31,7 @@ use super::{INTERNAL, bit, delivery, look};
 use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
+use crate::next::call_next;
 use crate::program;
 
 /// The highest real-time signal, which libc lets a library have for itself.
@@ -49,6 +50,10 @@ const NEVER: u64 = INTERNAL | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP
 
 /// The shortest and the longest time between two pokes.
 const PAUSES_NS: (c_long, c_long) = (1_000_000, 16_000_000);
+
+/// Pokes after the shortest time, before there is longer between two: a thread that makes one short call after the
+/// other is outside of them now and then.
+const BRISK: u32 = 500;
 
 /// Pauses of 20 µs before a thread does not wait for the attendant any more.
 const MOST_PAUSES: u32 = 5000;
@@ -93,7 +98,12 @@ pub(crate) fn begin() {
         action.sa_sigaction = on_poke as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO;
         libc::sigfillset(&mut action.sa_mask);
-        libc::sigaction(POKE, &action, ptr::null_mut());
+        call_next!(
+            sigaction(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int,
+            POKE,
+            &raw const action,
+            ptr::null_mut()
+        );
     }
     find_code();
     BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
@@ -256,14 +266,14 @@ fn run() {
     let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
     ATTENDANT.store(this as i32, Ordering::SeqCst);
     let (mut theirs, mut refused) = (0, 0);
-    let mut pause_ns = PAUSES_NS.0;
+    let (mut pause_ns, mut n_brisk) = (PAUSES_NS.0, 0);
     loop {
         if HAS_NEWS.swap(false, Ordering::SeqCst) {
             let asked = ASKED.load(Ordering::SeqCst);
             (theirs, refused) = (find_theirs(), 0);
             THEIRS.store(theirs, Ordering::SeqCst);
             ANSWERED.store(asked, Ordering::SeqCst);
-            pause_ns = PAUSES_NS.0;
+            (pause_ns, n_brisk) = (PAUSES_NS.0, 0);
         }
         let is_any_waited_for = held(|held| {
             let mut is_any = false;
@@ -277,7 +287,10 @@ fn run() {
             is_any
         });
         let timeout = is_any_waited_for.then_some(pause_ns);
-        pause_ns = (2 * pause_ns).min(PAUSES_NS.1);
+        n_brisk += 1;
+        if n_brisk > BRISK {
+            pause_ns = (2 * pause_ns).min(PAUSES_NS.1);
+        }
         let Some(info) = wait_for(theirs & !refused | bit(POKE), timeout) else { continue };
         if info.si_signo != POKE && !hand_on(&info) {
             // Whoever opens it from here on says so; and who has opened it before that is found.
