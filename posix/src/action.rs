@@ -74,9 +74,7 @@ pub unsafe extern "C" fn sigaction(
 pub unsafe extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
     if signal != POKE || !is_whole() {
         // SAFETY: as the caller promises.
-        return unsafe {
-            call_next!(signal(c_int, sighandler_t) -> sighandler_t, signal, handler)
-        };
+        return unsafe { call_next!(signal(c_int, sighandler_t) -> sighandler_t, signal, handler) };
     }
     // SAFETY: zeros are an action.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };

@@ -156,8 +156,7 @@ pub(crate) unsafe fn rt_tgsigqueueinfo(
         let error = sent.map_or(libc::ESRCH, |sent| sent.err().unwrap_or(0));
         return if error == 0 { 0 } else { fails(error) };
     }
-    let what =
-        [process.into(), thread.into(), signal.into(), info.expose_provenance() as _, 0, 0];
+    let what = [process.into(), thread.into(), signal.into(), info.expose_provenance() as _, 0, 0];
     // SAFETY: as the caller promises.
     unsafe { kernel::call(libc::SYS_rt_tgsigqueueinfo, what) as c_int }
 }
