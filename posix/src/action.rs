@@ -9,10 +9,31 @@ use std::mem;
 
 use libc::{c_int, sighandler_t};
 
-use crate::next::call_next;
+use crate::errno::set_errno;
+use crate::next::libcs;
 use crate::signal::attendant::POKE;
 use crate::signal::lock::{Held, held};
 use crate::whole::is_whole;
+
+libcs! {
+    sigaction(
+        signal: c_int,
+        set: *const libc::sigaction,
+        before: *mut libc::sigaction
+    ) -> c_int;
+    __sigaction(
+        signal: c_int,
+        set: *const libc::sigaction,
+        before: *mut libc::sigaction
+    ) -> c_int;
+    signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    bsd_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    ssignal(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    sigset(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    sigignore(signal: c_int) -> c_int;
+}
 
 struct Kept(UnsafeCell<libc::sigaction>);
 
@@ -25,6 +46,8 @@ static KEPT: Kept = Kept(UnsafeCell::new(unsafe { mem::zeroed() }));
 /// Keeps an action, if it is one; what was kept before.
 fn keep(_: &Held, action: Option<libc::sigaction>) -> libc::sigaction {
     let kept = KEPT.0.get();
+    // Such a child has the memory of its parent, and actions of its own.
+    let action = action.filter(|_| !sylvan::contract::signal::is_vfork_child());
     // SAFETY: under the lock nobody else is there.
     unsafe {
         let before = kept.read();
@@ -35,49 +58,90 @@ fn keep(_: &Held, action: Option<libc::sigaction>) -> libc::sigaction {
     }
 }
 
-/// As libc's.
-///
-/// # Safety
-///
-/// As for libc's: `set` is null or points to an action, and `before` is null or points to where one may be written.
-pub unsafe extern "C" fn sigaction(
-    signal: c_int,
-    set: *const libc::sigaction,
-    before: *mut libc::sigaction,
-) -> c_int {
-    if signal != POKE || !is_whole() {
-        // SAFETY: as the caller promises.
-        return unsafe {
-            call_next!(
-                sigaction(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int,
-                signal,
-                set,
-                before
-            )
-        };
+/// Whether it is the one that this crate has.
+fn is_ours(signal: c_int) -> bool {
+    signal == POKE && is_whole()
+}
+
+/// Keeps a handler with these flags; the handler that was kept before.
+fn keep_handler(handler: sighandler_t, flags: c_int) -> sighandler_t {
+    if handler == libc::SIG_ERR {
+        set_errno(libc::EINVAL);
+        return libc::SIG_ERR;
     }
-    // SAFETY: as the caller promises, here and below; they may be the same.
-    let set = (!set.is_null()).then(|| unsafe { set.read() });
-    let was = held(|held| keep(held, set));
-    if !before.is_null() {
-        // SAFETY: as above.
-        unsafe { before.write(was) };
-    }
-    0
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    (action.sa_sigaction, action.sa_flags) = (handler, flags);
+    held(|held| keep(held, Some(action))).sa_sigaction
+}
+
+macro_rules! actions {
+    ($($name:ident)+) => {$(
+        /// As libc's.
+        ///
+        /// # Safety
+        ///
+        /// As for libc's: `set` is null or points to an action, and `before` is null or points to where one may be
+        /// written.
+        pub unsafe extern "C" fn $name(
+            signal: c_int,
+            set: *const libc::sigaction,
+            before: *mut libc::sigaction,
+        ) -> c_int {
+            if !is_ours(signal) {
+                // SAFETY: as the caller promises.
+                return unsafe { libcs::$name(signal, set, before) };
+            }
+            // SAFETY: as the caller promises, here and below; they may be the same.
+            let set = (!set.is_null()).then(|| unsafe { set.read() });
+            let was = held(|held| keep(held, set));
+            if !before.is_null() {
+                // SAFETY: as above.
+                unsafe { before.write(was) };
+            }
+            0
+        }
+    )+};
+}
+
+actions! { sigaction __sigaction }
+
+macro_rules! handlers {
+    ($($name:ident: $flags:expr,)+) => {$(
+        /// As libc's.
+        ///
+        /// # Safety
+        ///
+        /// As for libc's: a handler may be called at any time.
+        pub unsafe extern "C" fn $name(signal: c_int, handler: sighandler_t) -> sighandler_t {
+            if is_ours(signal) {
+                return keep_handler(handler, $flags);
+            }
+            // SAFETY: as the caller promises.
+            unsafe { libcs::$name(signal, handler) }
+        }
+    )+};
+}
+
+handlers! {
+    signal: libc::SA_RESTART,
+    bsd_signal: libc::SA_RESTART,
+    ssignal: libc::SA_RESTART,
+    sysv_signal: libc::SA_RESETHAND | libc::SA_NODEFER,
+    __sysv_signal: libc::SA_RESETHAND | libc::SA_NODEFER,
+    sigset: 0,
 }
 
 /// As libc's.
 ///
 /// # Safety
 ///
-/// As for libc's: a handler may be called at any time.
-pub unsafe extern "C" fn signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    if signal != POKE || !is_whole() {
-        // SAFETY: as the caller promises.
-        return unsafe { call_next!(signal(c_int, sighandler_t) -> sighandler_t, signal, handler) };
+/// As for libc's.
+pub unsafe extern "C" fn sigignore(signal: c_int) -> c_int {
+    if is_ours(signal) {
+        keep_handler(libc::SIG_IGN, 0);
+        return 0;
     }
-    // SAFETY: zeros are an action.
-    let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    (action.sa_sigaction, action.sa_flags) = (handler, libc::SA_RESTART);
-    held(|held| keep(held, Some(action))).sa_sigaction
+    // SAFETY: as the caller promises.
+    unsafe { libcs::sigignore(signal) }
 }

@@ -122,7 +122,12 @@ pub unsafe extern "C" fn pthread_create(
         // SAFETY: as the caller promises; they differ in that a thread may exit.
         return unsafe {
             let start = std::mem::transmute::<Start, crate::thread::Start>(start);
-            crate::thread::create(thread, attributes, start, argument)
+            crate::thread::create(
+                thread,
+                attributes,
+                crate::thread::Function::Posix(start),
+                argument,
+            )
         };
     }
     sylvan::contract::thread::conceive_by(conceive);

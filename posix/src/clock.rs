@@ -20,7 +20,7 @@ in_place_of_libc! { clock_gettime, getrusage, pthread_getcpuclockid }
 /// # Safety
 ///
 /// As for libc's: `time` points to where one may be written.
-pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
+pub unsafe extern "C-unwind" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
     if clock == libc::CLOCK_THREAD_CPUTIME_ID
         && let Some(used) = sylvan::thread::processor_time()
     {

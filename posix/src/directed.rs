@@ -71,7 +71,7 @@ fn to_green_that(
 /// # Safety
 ///
 /// As for libc's: the thread has not been joined, and has not ended detached.
-pub unsafe extern "C" fn pthread_kill(thread: pthread_t, signal: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn pthread_kill(thread: pthread_t, signal: c_int) -> c_int {
     if !can_be_sent(signal) {
         return libc::EINVAL;
     }
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn pthread_kill(thread: pthread_t, signal: c_int) -> c_int
 /// # Safety
 ///
 /// As for `pthread_kill`.
-pub unsafe extern "C" fn pthread_sigqueue(
+pub unsafe extern "C-unwind" fn pthread_sigqueue(
     thread: pthread_t,
     signal: c_int,
     value: sigval,
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn pthread_sigqueue(
 /// # Safety
 ///
 /// None is needed.
-pub unsafe extern "C" fn tgkill(process: pid_t, thread: pid_t, signal: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn tgkill(process: pid_t, thread: pid_t, signal: c_int) -> c_int {
     if owner::is_green(thread) && process == own_pid() {
         return by_number(thread, signal);
     }
@@ -141,19 +141,28 @@ pub(crate) fn tkill(thread: pid_t, signal: c_int) -> c_int {
 ///
 /// # Safety
 ///
-/// `info` points to what is to be sent.
+/// `info` is null, or points to what is to be sent.
 pub(crate) unsafe fn rt_tgsigqueueinfo(
     process: pid_t,
     thread: pid_t,
     signal: c_int,
     info: *const siginfo_t,
 ) -> c_int {
-    if owner::is_green(thread) && process == own_pid() && (1..=LAST).contains(&signal) {
-        // SAFETY: as the caller promises.
-        let mut info = unsafe { info.read() };
-        info.si_signo = signal;
-        let sent = send(|signals| signals.number() == thread, &info, true);
-        let error = sent.map_or(libc::ESRCH, |sent| sent.err().unwrap_or(0));
+    if owner::is_green(thread) && process == own_pid() {
+        if signal == 0 || is_for_all(signal) {
+            return by_number(thread, signal);
+        }
+        let error = if info.is_null() {
+            libc::EFAULT
+        } else if can_be_sent(signal) {
+            // SAFETY: as the caller promises.
+            let mut info = unsafe { info.read() };
+            info.si_signo = signal;
+            let sent = send(|signals| signals.number() == thread, &info, true);
+            sent.map_or(libc::ESRCH, |sent| sent.err().unwrap_or(0))
+        } else {
+            libc::EINVAL
+        };
         return if error == 0 { 0 } else { fails(error) };
     }
     let what = [process.into(), thread.into(), signal.into(), info.expose_provenance() as _, 0, 0];
@@ -176,7 +185,7 @@ fn by_number(thread: pid_t, signal: c_int) -> c_int {
 /// # Safety
 ///
 /// As for libc's.
-pub unsafe extern "C" fn raise(signal: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn raise(signal: c_int) -> c_int {
     let Some(signals) = own() else {
         // SAFETY: as the caller promises.
         return unsafe { call_next!(raise(c_int) -> c_int, signal) };
@@ -194,7 +203,7 @@ pub unsafe extern "C" fn raise(signal: c_int) -> c_int {
 /// # Safety
 ///
 /// As for libc's.
-pub unsafe extern "C" fn gsignal(signal: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn gsignal(signal: c_int) -> c_int {
     // SAFETY: the same function by an older name.
     unsafe { raise(signal) }
 }
@@ -204,7 +213,7 @@ pub unsafe extern "C" fn gsignal(signal: c_int) -> c_int {
 /// # Safety
 ///
 /// As for libc's.
-pub unsafe extern "C" fn kill(pid: pid_t, signal: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn kill(pid: pid_t, signal: c_int) -> c_int {
     if is_for_green(pid, signal) && to_one(&delivery::info(signal, libc::SI_USER)) {
         return 0;
     }
@@ -218,7 +227,7 @@ pub unsafe extern "C" fn kill(pid: pid_t, signal: c_int) -> c_int {
 /// # Safety
 ///
 /// As for libc's.
-pub unsafe extern "C" fn sigqueue(pid: pid_t, signal: c_int, value: sigval) -> c_int {
+pub unsafe extern "C-unwind" fn sigqueue(pid: pid_t, signal: c_int, value: sigval) -> c_int {
     let info = delivery::info_with(signal, libc::SI_QUEUE, value);
     if is_for_green(pid, signal) && to_one(&info) {
         return 0;

@@ -250,7 +250,7 @@ fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
 ///
 /// As for libc's: `set` is null or points to a set, and `before` is null or points to where one may be
 /// written.
-pub unsafe extern "C" fn pthread_sigmask(
+pub unsafe extern "C-unwind" fn pthread_sigmask(
     how: c_int,
     set: *const sigset_t,
     before: *mut sigset_t,
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn pthread_sigmask(
 /// # Safety
 ///
 /// As for `pthread_sigmask`.
-pub unsafe extern "C" fn sigprocmask(
+pub unsafe extern "C-unwind" fn sigprocmask(
     how: c_int,
     set: *const sigset_t,
     before: *mut sigset_t,

@@ -137,7 +137,7 @@ pub unsafe extern "C-unwind" fn syscall(
             }
             .into()
         }
-        libc::SYS_rt_sigaction if a as c_int == POKE && is_whole() => {
+        libc::SYS_rt_sigaction if a as c_int == POKE && b != 0 && is_whole() => {
             // It has no handler of the program's.
             fails(libc::EINVAL).into()
         }

@@ -116,6 +116,13 @@ impl Inherited {
         }
     }
 
+    /// What one is to have that begins with other attributes than its maker's.
+    #[must_use]
+    pub fn anew() -> Self {
+        runtime::attributes_have_changed();
+        Self(next())
+    }
+
     /// The calling OS thread has just been started by that one.
     pub fn take(self) {
         NUMBER.set(self.0);

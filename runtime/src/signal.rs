@@ -26,7 +26,7 @@ pub fn is_vfork_child() -> bool {
     scheduler::is_vfork_child()
 }
 
-/// Starts an OS thread that has all blocked, for the layer that delivers signals.
+/// Starts an OS thread that has blocked what idle ones have, for the layer that delivers signals.
 ///
 /// # Errors
 ///

@@ -77,4 +77,6 @@ fn a_timer_for_a_threads_processor_time_rings_while_it_computes() {
 fn who_takes_all_signals_hears_of_those_that_are_sent() {
     let seen = same("all_actions", &[]);
     assert!(seen.ends_with("first 3, others 0\n"), "{seen}");
+    let by_an_older_name = same("all_actions", &["older"]);
+    assert!(by_an_older_name.ends_with("first 3, others 0\n"), "{by_an_older_name}");
 }

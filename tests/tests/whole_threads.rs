@@ -69,7 +69,11 @@ fn a_thread_is_named_by_its_number_and_calls_by_theirs() {
 #[test]
 fn a_thread_that_is_an_os_thread_from_its_start_has_all_that_posix_says() {
     let seen = same("os_threads", &[]);
-    assert_eq!(seen.matches("0, on its stack 1, USR1 0, USR2 1, TERM 0").count(), 2, "{seen}");
+    assert_eq!(
+        seen.matches("called maker: 0, on its stack 1, USR1 0, USR2 1, TERM 0").count(),
+        2,
+        "{seen}"
+    );
     assert_eq!(seen.matches("kill 0, handled, cancel 0, cancelled 1").count(), 2, "{seen}");
     assert!(seen.ends_with("out of an overflow\n"), "{seen}");
 }

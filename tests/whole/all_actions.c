@@ -29,7 +29,7 @@ static void *asks(void *unused)
     return unused;
 }
 
-static pid_t number;
+static _Atomic pid_t number;
 /* Of an OS thread the kernel would tell its end there, and not to libc, which waits for it. */
 static int is_an_os_thread, is_told_its_number = 1, cleared;
 
@@ -45,13 +45,14 @@ static void *spins(void *unused)
     number = gettid();
     if (!is_an_os_thread)
         is_told_its_number = syscall(SYS_set_tid_address, &cleared) == number;
-    atomic_store(&n_others, 0);
     while (atomic_load(&n_first) < 3)
         ;
     return unused;
 }
 
-int main(void)
+sighandler_t __sysv_signal(int, sighandler_t);
+
+int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = first, .sa_flags = SA_RESTART}, was;
     pthread_t thread;
@@ -62,8 +63,12 @@ int main(void)
     for (int i = 1; i <= 64; i++)
         if (i != SIGALRM && sigaction(i, &action, NULL) == 0)
             n_taken++;
+    (void)argv;
+    if (argc > 1)
+        __sysv_signal(64, first);
     sigaction(64, NULL, &was);
-    printf("%d taken, kept %d", n_taken, was.sa_handler == first && was.sa_flags & SA_RESTART);
+    printf("%d taken, kept %d", n_taken, was.sa_handler == first);
+    printf(", to go on afterwards %d", !!(was.sa_flags & SA_RESTART));
     printf(", signal %d\n", signal(64, SIG_DFL) == first);
     pthread_create(&thread, NULL, computes, NULL);
     usleep(50000);
@@ -74,7 +79,8 @@ int main(void)
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, NULL);
     pthread_create(&thread, NULL, spins, NULL);
-    usleep(50000);
+    while (!number)
+        usleep(1000);
     siginfo_t info = {.si_code = SI_QUEUE, .si_pid = getpid(), .si_uid = getuid()};
     printf("by its number: %ld\n", syscall(SYS_rt_tgsigqueueinfo, getpid(), number, SIGUSR1, &info));
     pthread_join(thread, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 #include <unistd.h>
 
 static int ends[2];
@@ -34,13 +35,14 @@ static void *shows(void *who)
     pthread_attr_t attributes;
     void *lowest = NULL;
     size_t size = 0;
-    char here;
+    char here, name[16];
+    pthread_getname_np(pthread_self(), name, sizeof name);
     pthread_sigmask(SIG_BLOCK, NULL, &set);
     int error = pthread_getattr_np(pthread_self(), &attributes);
     if (!error)
         pthread_attr_getstack(&attributes, &lowest, &size);
     int is_on = &here >= (char *)lowest && &here < (char *)lowest + size;
-    printf("%s: %d, on its stack %d, USR1 %d, USR2 %d, TERM %d\n", (char *)who, error, is_on,
+    printf("%s, called %s: %d, on its stack %d, USR1 %d, USR2 %d, TERM %d\n", (char *)who, name, error, is_on,
            sigismember(&set, SIGUSR1), sigismember(&set, SIGUSR2), sigismember(&set, SIGTERM));
     return NULL;
 }
@@ -70,6 +72,12 @@ static int deeper(volatile char *above)
     if (page[0])
         return 0;
     return deeper(page) + page[0];
+}
+
+static int c11(void *unused)
+{
+    (void)unused;
+    return -7;
 }
 
 static void *overflow(void *unused)
@@ -105,6 +113,7 @@ static void *maker(void *unused)
     pthread_attr_t attributes;
     pthread_t thread;
     sigset_t set;
+    pthread_setname_np(pthread_self(), "maker");
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -117,6 +126,11 @@ static void *maker(void *unused)
     pthread_join(thread, NULL);
     signal_and_cancel(reads, "reads");
     signal_and_cancel(computes, "computes");
+    thrd_t by_c11;
+    int result = 0;
+    thrd_create(&by_c11, c11, NULL);
+    thrd_join(by_c11, &result);
+    printf("C11: %d\n", result);
     pthread_create(&thread, NULL, overflow, NULL);
     pthread_join(thread, NULL);
     return unused;

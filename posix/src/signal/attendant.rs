@@ -327,7 +327,7 @@ fn find_theirs() -> u64 {
         .is_some()
     });
     OPEN.store(open, Ordering::SeqCst);
-    (open & !FAULTS & BLOCKED_BY_MAIN.load(Ordering::SeqCst) | waited_for) & !NEVER
+    (open & BLOCKED_BY_MAIN.load(Ordering::SeqCst) | waited_for) & !(FAULTS | NEVER)
 }
 
 /// Leaves a signal for the process to a thread that waits for it or has it open; whether there is one.

@@ -1,11 +1,11 @@
 //! C11's threads, by their own names: libc's call its own functions inside, past ours.
 
 use std::ffi::{c_int, c_void};
-use std::{mem, ptr};
+use std::ptr;
 
 use libc::{pthread_cond_t, pthread_mutex_t, pthread_t, timespec};
 
-use super::{Start, create, detach, pthread_exit, pthread_join, pthread_self};
+use super::{Function, create, detach, pthread_exit, pthread_join, pthread_self};
 use crate::next::call_next;
 use crate::{cond, mutex};
 
@@ -49,11 +49,8 @@ pub unsafe extern "C" fn thrd_create(
             )
         };
     }
-    // SAFETY: a green thread's function is called by `exit::call` alone, which keeps the register that either type
-    // leaves its result in; `thrd_join` looks at the part that this one fills.
-    let start = unsafe { mem::transmute::<Runs, Start>(function) };
     // SAFETY: as the caller promises.
-    let error = unsafe { create(thread, ptr::null(), start, argument) };
+    let error = unsafe { create(thread, ptr::null(), Function::C11(function), argument) };
     // It is memory for a thread that there is none of.
     if error == libc::EAGAIN { NO_MEMORY } else { said(error) }
 }

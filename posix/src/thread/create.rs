@@ -14,7 +14,7 @@ use libc::{cpu_set_t, pthread_attr_t, pthread_t, sched_param, size_t};
 use sylvan::contract::thread::Inherited;
 
 use super::exit;
-use super::record::{DETACHED, ENDED, JOINED, Record, this};
+use super::record::{DETACHED, ENDED, JOINED, Name, Record, this};
 use crate::next::{Next, call_next};
 use crate::signal::lock;
 use crate::signal::own::{Signals, own};
@@ -35,14 +35,25 @@ unsafe extern "C" {
 
 pub(crate) type Start = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
+type StartOfC11 = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
+
+/// The function of a thread, by either of its makers.
+#[derive(Clone, Copy)]
+pub(crate) enum Function {
+    Posix(Start),
+    C11(StartOfC11),
+}
+
 /// What attributes ask for.
 struct Asked {
     is_detached: bool,
     stack_size: usize,
     /// The signals that it is to have blocked, if they are not its maker's.
     mask: Option<u64>,
-    /// What an OS thread alone can have.
-    needs_os_thread: bool,
+    /// A stack of the program's, which an OS thread alone can have.
+    has_stack: bool,
+    /// The same of what its own threads inherit.
+    has_attributes: bool,
 }
 
 impl Asked {
@@ -79,7 +90,8 @@ impl Asked {
             stack_size,
             // SAFETY: as the caller promises.
             mask: unsafe { mask_by(attributes) },
-            needs_os_thread: has_stack || has_priority || has_processors,
+            has_stack,
+            has_attributes: has_priority || has_processors,
         }
     }
 }
@@ -125,11 +137,11 @@ fn default_stack_size() -> usize {
 }
 
 /// The name of the calling thread, which a new one inherits.
-fn own_name() -> super::record::Name {
+fn own_name() -> Name {
     if let Some(this) = this() {
         return this.name();
     }
-    let mut name = super::record::Name::default();
+    let mut name = Name::default();
     let to = name.as_mut_ptr().expose_provenance() as _;
     // SAFETY: the kernel writes as much.
     unsafe { kernel::enter(libc::SYS_prctl, [libc::PR_GET_NAME.into(), to, 0, 0, 0, 0]) };
@@ -144,7 +156,7 @@ fn own_name() -> super::record::Name {
 pub(crate) unsafe fn create(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
-    start: Start,
+    function: Function,
     argument: *mut c_void,
 ) -> c_int {
     let asked = if attributes.is_null() {
@@ -152,20 +164,27 @@ pub(crate) unsafe fn create(
             is_detached: false,
             stack_size: default_stack_size(),
             mask: None,
-            needs_os_thread: false,
+            has_stack: false,
+            has_attributes: false,
         }
     } else {
         // SAFETY: as the caller promises.
         unsafe { Asked::by(attributes) }
     };
     let is_green = match sylvan::contract::thread::spawns_green() {
-        Ok(may_be) => may_be && !asked.needs_os_thread,
+        Ok(may_be) => may_be && !asked.has_stack && !asked.has_attributes,
         Err(_) => return libc::EAGAIN,
     };
     if !is_green {
         // SAFETY: as the caller promises.
-        return unsafe { create_os_thread(thread, attributes, asked.mask, start, argument) };
+        return unsafe { create_os_thread(thread, attributes, &asked, function, argument) };
     }
+    let start = match function {
+        Function::Posix(start) => start,
+        // SAFETY: a green thread's function is called by `exit::call` alone, which keeps the register that either
+        // type leaves its result in; `thrd_join` looks at the part that this one fills.
+        Function::C11(function) => unsafe { std::mem::transmute::<StartOfC11, Start>(function) },
+    };
     exit::prepare();
     let record = Record::take(start, argument, asked.is_detached);
     record.set_name(own_name());
@@ -211,8 +230,9 @@ fn run(record: &'static Record) {
 
 /// What an OS thread is to run, and what a green maker hands on of which the kernel knows nothing.
 struct Errand {
-    start: Start,
+    function: Function,
     argument: *mut c_void,
+    name: Option<Name>,
     mask: Option<u64>,
     attributes: Inherited,
 }
@@ -220,17 +240,30 @@ struct Errand {
 extern "C-unwind" fn run_errand(errand: *mut c_void) -> *mut c_void {
     // SAFETY: the caller's, which has left it to this thread.
     let errand = *unsafe { Box::from_raw(errand.cast::<Errand>()) };
-    let Errand { start, argument, mask, attributes } = errand;
+    let Errand { function, argument, name, mask, attributes } = errand;
     attributes.take();
+    exit::tell_at_end();
+    if let Some(name) = name {
+        let name = name.as_ptr().expose_provenance() as _;
+        // SAFETY: the kernel reads a name, which ends with a zero.
+        unsafe { kernel::enter(libc::SYS_prctl, [libc::PR_SET_NAME.into(), name, 0, 0, 0, 0]) };
+    }
     if let Some(mask) = mask {
+        // Last, for a handler may run at once.
         lock::set_mask(mask);
     }
-    exit::tell_at_end();
     // SAFETY: the function of whoever has made the thread, with what it is to have.
-    unsafe { start(argument) }
+    unsafe {
+        match function {
+            Function::Posix(start) => start(argument),
+            Function::C11(function) => {
+                std::ptr::without_provenance_mut(function(argument) as usize)
+            }
+        }
+    }
 }
 
-/// An OS thread, by libc. Where attributes have a `mask` libc sees to it.
+/// An OS thread, by libc. Where attributes have a mask libc sees to it.
 ///
 /// # Safety
 ///
@@ -238,14 +271,15 @@ extern "C-unwind" fn run_errand(errand: *mut c_void) -> *mut c_void {
 unsafe fn create_os_thread(
     thread: *mut pthread_t,
     attributes: *const pthread_attr_t,
-    mask: Option<u64>,
-    start: Start,
+    asked: &Asked,
+    function: Function,
     argument: *mut c_void,
 ) -> c_int {
-    // The kernel has that of a green maker's OS thread, which blocks all.
-    let mask = if mask.is_none() { own().map(Signals::mask) } else { None };
-    let attributes_of_maker = Inherited::of_caller();
-    let errand = Errand { start, argument, mask, attributes: attributes_of_maker };
+    // The kernel has those of a green maker's OS thread: a name of the runtime's, and a mask that blocks all.
+    let name = this().map(|this| this.name());
+    let mask = if asked.mask.is_none() { own().map(Signals::mask) } else { None };
+    let inherited = if asked.has_attributes { Inherited::anew() } else { Inherited::of_caller() };
+    let errand = Errand { function, argument, name, mask, attributes: inherited };
     let errand = Box::into_raw(Box::new(errand));
     exit::begins();
     // SAFETY: as the caller promises.

@@ -2,8 +2,8 @@
 //!
 //! A `pthread_t` is the address of a record of ours (`record`), since a green thread has its stack, and
 //! libc's record at the top of it, from its first run on only. An OS thread has libc's own, and is libc's in
-//! all respects. OS threads are the first thread, those of before the runtime, and those whose attributes
-//! ask for what an OS thread alone can have (`create`). Each function that takes a `pthread_t` looks which
+//! all respects. OS threads are the first thread, those of before the runtime, those whose attributes
+//! ask for what an OS thread alone can have, and those of a maker that has such a thing (`create`). Each function that takes a `pthread_t` looks which
 //! it is.
 //!
 //! | module | what |
@@ -25,7 +25,7 @@ use std::ffi::c_int;
 use libc::{pid_t, pthread_t};
 
 pub use c11::*;
-pub(crate) use create::{Start, create};
+pub(crate) use create::{Function, Start, create};
 pub use exit::pthread_exit;
 pub(crate) use exit::unwind;
 pub(crate) use join::detach;

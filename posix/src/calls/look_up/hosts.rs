@@ -94,7 +94,11 @@ fn note(host: &[u8], family: Family, found: Vec<IpAddr>) -> Option<()> {
             kept.names.note(host, family, found);
         }
         // What glibc has said may be of before the change.
-        _ => *kept = Kept::read(HOSTS),
+        _ => {
+            // The old one goes first: a child of a fork that has closed it may get the same number.
+            *kept = None;
+            *kept = Kept::read(HOSTS);
+        }
     }
     Some(())
 }
