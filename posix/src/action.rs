@@ -21,15 +21,7 @@ libcs! {
         set: *const libc::sigaction,
         before: *mut libc::sigaction
     ) -> c_int;
-    __sigaction(
-        signal: c_int,
-        set: *const libc::sigaction,
-        before: *mut libc::sigaction
-    ) -> c_int;
     signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
-    bsd_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
-    ssignal(signal: c_int, handler: sighandler_t) -> sighandler_t;
-    sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
     __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
     sigset(signal: c_int, handler: sighandler_t) -> sighandler_t;
     sigignore(signal: c_int) -> c_int;
@@ -75,39 +67,47 @@ fn keep_handler(handler: sighandler_t, flags: c_int) -> sighandler_t {
     held(|held| keep(held, Some(action))).sa_sigaction
 }
 
-macro_rules! actions {
-    ($($name:ident)+) => {$(
-        /// As libc's.
-        ///
-        /// # Safety
-        ///
-        /// As for libc's: `set` is null or points to an action, and `before` is null or points to where one may be
-        /// written.
-        pub unsafe extern "C" fn $name(
-            signal: c_int,
-            set: *const libc::sigaction,
-            before: *mut libc::sigaction,
-        ) -> c_int {
-            if !is_ours(signal) {
-                // SAFETY: as the caller promises.
-                return unsafe { libcs::$name(signal, set, before) };
-            }
-            // SAFETY: as the caller promises, here and below; they may be the same.
-            let set = (!set.is_null()).then(|| unsafe { set.read() });
-            let was = held(|held| keep(held, set));
-            if !before.is_null() {
-                // SAFETY: as above.
-                unsafe { before.write(was) };
-            }
-            0
-        }
-    )+};
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's: `set` is null or points to an action, and `before` is null or points to where one may be written.
+pub unsafe extern "C" fn sigaction(
+    signal: c_int,
+    set: *const libc::sigaction,
+    before: *mut libc::sigaction,
+) -> c_int {
+    if !is_ours(signal) {
+        // SAFETY: as the caller promises.
+        return unsafe { libcs::sigaction(signal, set, before) };
+    }
+    // SAFETY: as the caller promises, here and below; they may be the same.
+    let set = (!set.is_null()).then(|| unsafe { set.read() });
+    let was = held(|held| keep(held, set));
+    if !before.is_null() {
+        // SAFETY: as above.
+        unsafe { before.write(was) };
+    }
+    0
 }
 
-actions! { sigaction __sigaction }
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's: `set` is null or points to an action, and `before` is null or points to where one may be written.
+pub unsafe extern "C" fn __sigaction(
+    signal: c_int,
+    set: *const libc::sigaction,
+    before: *mut libc::sigaction,
+) -> c_int {
+    // SAFETY: the same function by another name.
+    unsafe { sigaction(signal, set, before) }
+}
 
+/// Functions that set a handler with some flags, and libc's other names for each.
 macro_rules! handlers {
-    ($($name:ident: $flags:expr,)+) => {$(
+    ($($name:ident($flags:expr) $($other:ident)*;)+) => {$(
         /// As libc's.
         ///
         /// # Safety
@@ -120,16 +120,25 @@ macro_rules! handlers {
             // SAFETY: as the caller promises.
             unsafe { libcs::$name(signal, handler) }
         }
+
+        $(
+            /// As libc's.
+            ///
+            /// # Safety
+            ///
+            /// As for libc's: a handler may be called at any time.
+            pub unsafe extern "C" fn $other(signal: c_int, handler: sighandler_t) -> sighandler_t {
+                // SAFETY: the same function by another name.
+                unsafe { $name(signal, handler) }
+            }
+        )*
     )+};
 }
 
 handlers! {
-    signal: libc::SA_RESTART,
-    bsd_signal: libc::SA_RESTART,
-    ssignal: libc::SA_RESTART,
-    sysv_signal: libc::SA_RESETHAND | libc::SA_NODEFER,
-    __sysv_signal: libc::SA_RESETHAND | libc::SA_NODEFER,
-    sigset: 0,
+    signal(libc::SA_RESTART) bsd_signal ssignal;
+    __sysv_signal(libc::SA_RESETHAND | libc::SA_NODEFER) sysv_signal;
+    sigset(0);
 }
 
 /// As libc's.

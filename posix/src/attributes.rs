@@ -325,8 +325,7 @@ define! {
     }
 
     fn timer_create(clock: clockid_t, event: *mut sigevent, timer: *mut timer_t) -> c_int |next| {
-        static LIBCS: Next = Next::new(c"timer_create");
-        if LIBCS.get().is_null() {
+        if NEXT.get().is_null() {
             // Before 2.34 it is in a library that nothing else may have asked for.
             return fails(libc::ENOSYS);
         }

@@ -7,6 +7,7 @@ use libc::{c_int, clockid_t, pthread_t, rusage, time_t, timespec, timeval};
 use crate::in_place_of_libc;
 use crate::next::Next;
 use crate::signal::look_if_due;
+use crate::signal::own::own;
 use crate::thread::{self, Whose};
 use crate::whole;
 
@@ -27,7 +28,9 @@ pub unsafe extern "C-unwind" fn clock_gettime(clock: clockid_t, time: *mut times
         let (tv_sec, tv_nsec) = (used.as_secs() as time_t, used.subsec_nanos().into());
         // SAFETY: as the caller promises.
         unsafe { time.write(timespec { tv_sec, tv_nsec }) };
-        look_if_due();
+        if let Some(signals) = own() {
+            look_if_due(signals);
+        }
         return 0;
     }
     // SAFETY: libc's function has this type.

@@ -2,7 +2,7 @@
 
 use libc::{c_int, pid_t, pthread_t, siginfo_t, sigval};
 
-use crate::errno::fails;
+use crate::errno::{fails, zero_or_fails};
 use crate::kernel;
 use crate::next::call_next;
 use crate::owner;
@@ -44,25 +44,25 @@ pub(crate) fn to_green(
     code: c_int,
     value: Option<sigval>,
 ) -> Option<c_int> {
-    to_green_that(|signals| signals.id() == id as usize, signal, code, value)
+    let info = || match value {
+        Some(value) => (delivery::info_with(signal, code, value), true),
+        None => (delivery::info(signal, code), false),
+    };
+    to_green_that(|signals| signals.id() == id as usize, signal, info)
 }
 
-/// The same for the one that is such a one.
+/// The same for the one that is such a one; `info` says what to send, and whether it is queued.
 fn to_green_that(
     is_it: impl FnMut(&Signals) -> bool,
     signal: c_int,
-    code: c_int,
-    value: Option<sigval>,
+    info: impl FnOnce() -> (siginfo_t, bool),
 ) -> Option<c_int> {
     if signal == 0 || is_for_all(signal) {
         let is_there = held(|held| find(held, is_it).is_some());
         return is_there.then(|| if signal == 0 { 0 } else { send_to_process(signal) });
     }
-    let info = match value {
-        Some(value) => delivery::info_with(signal, code, value),
-        None => delivery::info(signal, code),
-    };
-    let sent = send(is_it, &info, value.is_some())?;
+    let (info, is_queued) = info();
+    let sent = send(is_it, &info, is_queued)?;
     Some(sent.err().unwrap_or(0))
 }
 
@@ -149,21 +149,19 @@ pub(crate) unsafe fn rt_tgsigqueueinfo(
     info: *const siginfo_t,
 ) -> c_int {
     if owner::is_green(thread) && process == own_pid() {
-        if signal == 0 || is_for_all(signal) {
-            return by_number(thread, signal);
+        if signal != 0 && !is_for_all(signal) && info.is_null() {
+            return fails(libc::EFAULT);
         }
-        let error = if info.is_null() {
-            libc::EFAULT
-        } else if can_be_sent(signal) {
+        if !can_be_sent(signal) {
+            return fails(libc::EINVAL);
+        }
+        let info = || {
             // SAFETY: as the caller promises.
             let mut info = unsafe { info.read() };
             info.si_signo = signal;
-            let sent = send(|signals| signals.number() == thread, &info, true);
-            sent.map_or(libc::ESRCH, |sent| sent.err().unwrap_or(0))
-        } else {
-            libc::EINVAL
+            (info, true)
         };
-        return if error == 0 { 0 } else { fails(error) };
+        return to_number(thread, signal, info);
     }
     let what = [process.into(), thread.into(), signal.into(), info.expose_provenance() as _, 0, 0];
     // SAFETY: as the caller promises.
@@ -171,13 +169,16 @@ pub(crate) unsafe fn rt_tgsigqueueinfo(
 }
 
 fn by_number(thread: pid_t, signal: c_int) -> c_int {
-    let is_it = |signals: &Signals| signals.number() == thread;
-    let error = if (0..=LAST).contains(&signal) {
-        to_green_that(is_it, signal, libc::SI_TKILL, None).unwrap_or(libc::ESRCH)
-    } else {
-        libc::EINVAL
-    };
-    if error == 0 { 0 } else { fails(error) }
+    if !(0..=LAST).contains(&signal) {
+        return fails(libc::EINVAL);
+    }
+    to_number(thread, signal, || (delivery::info(signal, libc::SI_TKILL), false))
+}
+
+/// As [`to_green_that`], to the one of that number.
+fn to_number(thread: pid_t, signal: c_int, info: impl FnOnce() -> (siginfo_t, bool)) -> c_int {
+    let error = to_green_that(|signals| signals.number() == thread, signal, info);
+    zero_or_fails(error.unwrap_or(libc::ESRCH))
 }
 
 /// As libc's.
@@ -195,7 +196,7 @@ pub unsafe extern "C-unwind" fn raise(signal: c_int) -> c_int {
     } else {
         libc::EINVAL
     };
-    if error == 0 { 0 } else { fails(error) }
+    zero_or_fails(error)
 }
 
 /// As libc's.

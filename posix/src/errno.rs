@@ -19,6 +19,11 @@ pub(crate) fn fails(error: c_int) -> c_int {
     -1
 }
 
+/// 0 if there is no error; else `errno` and -1.
+pub(crate) fn zero_or_fails(error: c_int) -> c_int {
+    if error == 0 { 0 } else { fails(error) }
+}
+
 /// The number of an error.
 pub(crate) fn number_of(error: &io::Error) -> c_int {
     error.raw_os_error().unwrap_or_else(|| match error.kind() {

@@ -74,10 +74,10 @@ pub(crate) fn look(signals: &Signals) -> bool {
     delivery::deliver(signals).any
 }
 
-/// At the end of a call that never waits: a thread that makes one after the other is poked in the midst of them, where
-/// nothing is delivered.
-pub(crate) fn look_if_due() {
-    if let Some(signals) = own().filter(|own| own.deliverable() != 0) {
+/// The same, if anything is. Also at the end of some calls that never wait: a thread that makes one after the other is
+/// poked in the midst of them, where nothing is delivered.
+pub(crate) fn look_if_due(signals: &Signals) {
+    if signals.deliverable() != 0 {
         look(signals);
     }
 }
@@ -128,9 +128,7 @@ pub(crate) fn change_own(signals: &Signals, mask: u64) -> u64 {
     let mask = mask & !(NEVER | INTERNAL);
     let before = signals.set_mask(mask);
     if before & !mask != 0 {
-        if signals.deliverable() != 0 {
-            look(signals);
-        }
+        look_if_due(signals);
         take_of_process(signals, before & !mask);
         attendant::has_open(!mask);
     }
@@ -232,7 +230,7 @@ fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
     };
     let before = signals.mask();
     let Some(set) = set else {
-        look_if_due();
+        look_if_due(signals);
         return Ok(before);
     };
     let mask = match how {

@@ -11,7 +11,7 @@ use libc::{CLOCK_REALTIME, TIMER_ABSTIME, clockid_t, timespec, useconds_t};
 
 use crate::cancel;
 use crate::deadline::{self, Deadline};
-use crate::errno::{errno, fails, set_errno};
+use crate::errno::{errno, set_errno, zero_or_fails};
 use crate::next::call_next;
 use crate::poll::to_timespec;
 use crate::wait::{self, Interrupted};
@@ -43,7 +43,7 @@ pub unsafe extern "C-unwind" fn thrd_yield() {
 pub unsafe extern "C-unwind" fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int {
     // SAFETY: as the caller promises.
     let error = unsafe { clock_nanosleep(CLOCK_REALTIME, 0, time, left) };
-    if error == 0 { 0 } else { fails(error) }
+    zero_or_fails(error)
 }
 
 /// As that of libc.

@@ -91,8 +91,7 @@ pub fn change_attributes<T>(
     let result = call();
     // No system call from here on: perhaps they are forbidden now.
     if has_changed(&result) && !is_vfork_child {
-        NUMBER.set(next());
-        runtime::attributes_have_changed();
+        Inherited::anew().take();
     }
     Ok(result)
 }
@@ -116,14 +115,14 @@ impl Inherited {
         }
     }
 
-    /// What one is to have that begins with other attributes than its maker's.
+    /// What a thread has that begins, or goes on, with other attributes than anybody's.
     #[must_use]
     pub fn anew() -> Self {
         runtime::attributes_have_changed();
         Self(next())
     }
 
-    /// The calling OS thread has just been started by that one.
+    /// The calling OS thread has it from now on.
     pub fn take(self) {
         NUMBER.set(self.0);
     }

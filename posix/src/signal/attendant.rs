@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering}
 
 use libc::siginfo_t;
 
-use super::lock::{Held, held, set_mask};
+use super::lock::{Held, block, held};
 use super::own::{self, Signals, no_info};
 use super::{INTERNAL, bit, delivery, look};
 use crate::cancel;
@@ -51,8 +51,8 @@ const NEVER: u64 = INTERNAL | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP
 /// The shortest and the longest time between two pokes.
 const PAUSES_NS: (c_long, c_long) = (1_000_000, 16_000_000);
 
-/// Pokes after the shortest time, before there is longer between two: a thread that makes one short call after the
-/// other is outside of them now and then.
+/// Pauses of the shortest time, before they double: a thread that makes one short call after the other is outside of
+/// them now and then.
 const BRISK: u32 = 500;
 
 /// Pauses of 20 µs before a thread does not wait for the attendant any more.
@@ -260,20 +260,21 @@ pub(crate) fn forget() {
 
 /// The attendant's life.
 fn run() {
-    // It waits for all others. libc has each of its threads take its own, and waits for that: `setuid`.
-    set_mask(!(INTERNAL | FAULTS));
+    // What it waits for beside that is blocked, as for each of the runtime's OS threads. libc's own signals are not:
+    // `setuid` has each thread take one, and waits for that.
+    block(bit(POKE));
     // SAFETY: asks for a number.
     let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
     ATTENDANT.store(this as i32, Ordering::SeqCst);
     let (mut theirs, mut refused) = (0, 0);
-    let (mut pause_ns, mut n_brisk) = (PAUSES_NS.0, 0);
+    let mut n_pauses = 0_u32;
     loop {
         if HAS_NEWS.swap(false, Ordering::SeqCst) {
             let asked = ASKED.load(Ordering::SeqCst);
             (theirs, refused) = (find_theirs(), 0);
             THEIRS.store(theirs, Ordering::SeqCst);
             ANSWERED.store(asked, Ordering::SeqCst);
-            (pause_ns, n_brisk) = (PAUSES_NS.0, 0);
+            n_pauses = 0;
         }
         let is_any_waited_for = held(|held| {
             let mut is_any = false;
@@ -286,11 +287,8 @@ fn run() {
             });
             is_any
         });
-        let timeout = is_any_waited_for.then_some(pause_ns);
-        n_brisk += 1;
-        if n_brisk > BRISK {
-            pause_ns = (2 * pause_ns).min(PAUSES_NS.1);
-        }
+        let timeout = is_any_waited_for.then(|| pause_ns(n_pauses));
+        n_pauses = n_pauses.saturating_add(1);
         let Some(info) = wait_for(theirs & !refused | bit(POKE), timeout) else { continue };
         if info.si_signo != POKE && !hand_on(&info) {
             // Whoever opens it from here on says so; and who has opened it before that is found.
@@ -301,6 +299,13 @@ fn run() {
             }
         }
     }
+}
+
+/// The time before the next poke, after so many.
+fn pause_ns(n_pauses: u32) -> c_long {
+    let (shortest, longest) = PAUSES_NS;
+    let doublings = n_pauses.saturating_sub(BRISK).min((longest / shortest).ilog2());
+    shortest << doublings
 }
 
 /// Waits for one of these, which the calling OS thread has blocked.

@@ -58,6 +58,11 @@ pub(crate) fn set_mask(mask: u64) -> u64 {
     change_mask(libc::SIG_SETMASK, Some(mask))
 }
 
+/// Adds to the kernel's mask of the calling OS thread; what it was.
+pub(crate) fn block(set: u64) -> u64 {
+    change_mask(libc::SIG_BLOCK, Some(set))
+}
+
 /// The kernel's mask of the calling OS thread.
 pub(crate) fn mask() -> u64 {
     change_mask(libc::SIG_BLOCK, None)

@@ -52,7 +52,7 @@ struct Asked {
     mask: Option<u64>,
     /// A stack of the program's, which an OS thread alone can have.
     has_stack: bool,
-    /// The same of what its own threads inherit.
+    /// A policy, a priority or processors of its own: the same, and what it makes itself inherits them.
     has_attributes: bool,
 }
 

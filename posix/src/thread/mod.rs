@@ -3,8 +3,8 @@
 //! A `pthread_t` is the address of a record of ours (`record`), since a green thread has its stack, and
 //! libc's record at the top of it, from its first run on only. An OS thread has libc's own, and is libc's in
 //! all respects. OS threads are the first thread, those of before the runtime, those whose attributes
-//! ask for what an OS thread alone can have, and those of a maker that has such a thing (`create`). Each function that takes a `pthread_t` looks which
-//! it is.
+//! ask for what an OS thread alone can have, and those of a maker that has such a thing (`create`). Each
+//! function that takes a `pthread_t` looks which it is.
 //!
 //! | module | what |
 //! |---|---|
