@@ -177,6 +177,23 @@ tests::on_std_and_in_each_mode! {
             });
         }
 
+        /// Computes for a millisecond beside a thread that does so too, and again; whether two thirds of those
+        /// threads began in the first half of it.
+        fn halves_go_on_together() -> bool {
+            const PAIRS: usize = 100;
+            let pair = |_: &usize| {
+                let begin = Instant::now();
+                let other = thread::spawn(move || {
+                    let delay = begin.elapsed();
+                    compute_for(Duration::from_millis(1));
+                    delay
+                });
+                compute_for(Duration::from_millis(1));
+                other.join().unwrap() < Duration::from_micros(500)
+            };
+            thread::spawn(move || (0..PAIRS).filter(pair).count() > PAIRS * 2 / 3).join().unwrap()
+        }
+
         /// Whether the fact is one of this mode.
         fn holds(process: &Process) -> bool {
             if process.way() == Way::Shared {
@@ -250,6 +267,22 @@ tests::on_std_and_in_each_mode! {
                 other
             });
         }
+    }
+
+    fn halves_of_a_millisecond_go_on_together_soon_after_the_start(process) {
+        const PROCESSES: usize = 10;
+        // The shared mode finds its step later. What else the machine does may spoil some.
+        let enough = if process.way() == Way::Shared { 5 } else { 8 };
+        if process.way() == Way::OsThreads {
+            println!("does not hold for OS threads: the kernel starts both on one processor");
+            return;
+        }
+        let _turn = super::TURN.lock();
+        let process = process.env("SYLVAN_WORKERS", "2");
+        let together = |_: &usize| {
+            process.passes(|| println!("together: {}", halves_go_on_together())).said("together:") == "true"
+        };
+        assert!((0..2).any(|_| (0..PROCESSES).filter(together).count() >= enough), "each time");
     }
 
     fn those_that_compute_again_and_again_hold_up_no_exchange(process) {
