@@ -23,9 +23,7 @@
 use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::io;
 
-use libc::{
-    clockid_t, cpu_set_t, gid_t, pid_t, pthread_t, sched_param, sigevent, size_t, timer_t, uid_t,
-};
+use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 
 use crate::comm;
 use crate::errno::{errno, fails, set_errno};
@@ -322,14 +320,6 @@ define! {
 
     fn ptrace(request: c_uint, id: pid_t, address: *mut c_void, data: *mut c_void) -> c_long |next| {
         if begins_to_trace(request) && !own() { -1 } else { next() }
-    }
-
-    fn timer_create(clock: clockid_t, event: *mut sigevent, timer: *mut timer_t) -> c_int |next| {
-        if NEXT.get().is_null() {
-            // Before 2.34 it is in a library that nothing else may have asked for.
-            return fails(libc::ENOSYS);
-        }
-        if clock == libc::CLOCK_THREAD_CPUTIME_ID && !own() { -1 } else { next() }
     }
 
     fn pthread_setaffinity_np(thread: pthread_t, len: size_t, set: *const cpu_set_t) -> c_int |next| {

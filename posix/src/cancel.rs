@@ -16,7 +16,8 @@
 //! is in the program's own code (`signal::attendant`).
 //!
 //! What `Signals` has been told is a hint: where a thread disables cancellation as somebody asks for it, a
-//! wait may end once for nothing, as if a handler had run. `point` puts it right.
+//! wait may end once for nothing, as if a handler had run. `point` puts it right. It also has signals delivered that
+//! were left for the thread since it looked last.
 //!
 //! OS threads are libc's, and its own functions their cancellation points. Where one waits by this crate all the
 //! same, `os_thread` ends that.
@@ -34,6 +35,8 @@ pub(crate) use os_thread::{by_os_thread, forget};
 use crate::errno::errno;
 use crate::next::call_next;
 use crate::signal::delivery::leave_handler;
+use crate::signal::look;
+use crate::signal::own::Signals;
 use crate::thread::{Record, Whose, of, this, unwind};
 
 const DISABLED: u32 = 1;
@@ -71,9 +74,19 @@ pub(crate) fn point() {
     // As above.
     if is_due_by(this.cancel.load(Ordering::Acquire)) {
         act(this);
-    } else if this.signals.is_cancelled() {
-        this.signals.set_cancelled(false);
+    } else if this.signals.interrupt.is_raised() {
+        heed(&this.signals);
     }
+}
+
+/// The calling thread, whose these are, has not looked why it was interrupted. One that makes one call after the other
+/// and never waits is poked in the midst of them, where nothing is delivered.
+#[cold]
+fn heed(signals: &Signals) {
+    if signals.is_cancelled() {
+        signals.set_cancelled(false);
+    }
+    look(signals);
 }
 
 /// A cancellation point, of a function that is about to wait by [`futex`](crate::wait::futex).

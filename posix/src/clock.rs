@@ -22,17 +22,40 @@ in_place_of_libc! { clock_gettime, getrusage, pthread_getcpuclockid }
 ///
 /// As for libc's: `time` points to where one may be written.
 pub unsafe extern "C-unwind" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
-    if clock == libc::CLOCK_THREAD_CPUTIME_ID
-        && let Some(used) = sylvan::thread::processor_time()
-    {
-        let (tv_sec, tv_nsec) = (used.as_secs() as time_t, used.subsec_nanos().into());
+    if clock == libc::CLOCK_THREAD_CPUTIME_ID {
         // SAFETY: as the caller promises.
-        unsafe { time.write(timespec { tv_sec, tv_nsec }) };
+        let result = unsafe { processor_time(time) };
         if let Some(signals) = own() {
             look_if_due(signals);
         }
-        return 0;
+        return result;
     }
+    // SAFETY: as the caller promises.
+    unsafe { libcs(clock, time) }
+}
+
+/// The processor time of the calling thread.
+///
+/// # Safety
+///
+/// As for `clock_gettime`.
+unsafe fn processor_time(time: *mut timespec) -> c_int {
+    let Some(used) = sylvan::thread::processor_time() else {
+        // SAFETY: as the caller promises.
+        return unsafe { libcs(libc::CLOCK_THREAD_CPUTIME_ID, time) };
+    };
+    let (tv_sec, tv_nsec) = (used.as_secs() as time_t, used.subsec_nanos().into());
+    // SAFETY: as the caller promises.
+    unsafe { time.write(timespec { tv_sec, tv_nsec }) };
+    0
+}
+
+/// That of libc.
+///
+/// # Safety
+///
+/// As for it.
+unsafe fn libcs(clock: clockid_t, time: *mut timespec) -> c_int {
     // SAFETY: libc's function has this type.
     let next: unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int =
         unsafe { mem::transmute(CLOCK_GETTIME.get()) };

@@ -6,17 +6,17 @@ use crate::errno::{fails, zero_or_fails};
 use crate::kernel;
 use crate::next::call_next;
 use crate::owner;
-use crate::signal::attendant::{self, POKE};
+use crate::signal::attendant;
 use crate::signal::lock::held;
 use crate::signal::own::{Signals, find, own};
-use crate::signal::{bit, delivery, send};
+use crate::signal::{bit, delivery, is_ours, send};
 use crate::thread;
 
 const LAST: c_int = 64;
 
 /// Whether libc lets a program send it to a thread: its own are its own.
 fn can_be_sent(signal: c_int) -> bool {
-    (0..=LAST).contains(&signal) && !matches!(signal, 32 | 33 | POKE)
+    (0..=LAST).contains(&signal) && !matches!(signal, 32 | 33) && !is_ours(signal)
 }
 
 /// What a process does to all its threads.

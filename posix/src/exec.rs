@@ -1,4 +1,4 @@
-//! `exec` and its kin: the program that begins has the mask of the thread that calls.
+//! `exec` and its kin: the program that begins has the mask of the thread that calls, and its timers.
 //!
 //! A green thread's OS thread has blocked all (`signal`), and the kernel would hand that on. So the thread's own
 //! mask is put on first, and taken off if the call fails. A child that was made by `vfork` on a green thread
@@ -15,11 +15,13 @@ use std::ffi::{c_char, c_int};
 use crate::next::call_next;
 use crate::signal::delivery::wearing_own_mask;
 use crate::signal::lock;
+use crate::timer;
 
 type Arguments = *const *const c_char;
 
 /// Runs `f` with the mask put on that the new program is to have.
 fn begin(f: impl FnOnce() -> c_int) -> c_int {
+    let f = || timer::hand_to_next_program(f);
     if lock::mask() == sylvan::contract::signal::cover() { wearing_own_mask(f) } else { f() }
 }
 

@@ -26,6 +26,17 @@ pub(crate) unsafe fn call(number: c_long, arguments: [c_long; 6]) -> c_long {
     result
 }
 
+/// Sends a signal to an OS thread of this process, with what is to be said with it; whether it was sent.
+pub(crate) fn send_to(os_thread: i32, info: &libc::siginfo_t) -> bool {
+    let with = std::ptr::from_ref(info).expose_provenance() as c_long;
+    // SAFETY: asks for a number, and sends what is there.
+    unsafe {
+        let pid = enter(libc::SYS_getpid, [0; 6]);
+        let what = [pid, os_thread.into(), info.si_signo.into(), with, 0, 0];
+        enter(libc::SYS_rt_tgsigqueueinfo, what) == 0
+    }
+}
+
 /// Makes a system call: its result, or its error as a number below zero.
 ///
 /// # Safety

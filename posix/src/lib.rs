@@ -123,6 +123,8 @@ cfg_if::cfg_if! {
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod time;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
+        pub mod timer;
+        #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod transfer;
         #[allow(unsafe_code, reason = "takes pointers into a section")]
         mod wait;

@@ -31,13 +31,17 @@ unsafe extern "C" {
     /// Of an initializer: `once`.
     #[link_name = "__sylvan_posix_once_called"]
     static ONCE_CALLED: u8;
-    /// Of a handler of a signal: `signal::delivery`.
+    /// Of a handler of a signal, which the kernel has called: `signal::delivery`.
     #[link_name = "__sylvan_posix_delivered"]
     static DELIVERED: u8;
+    /// The same, which this crate has called.
+    #[link_name = "__sylvan_posix_handled"]
+    static HANDLED: u8;
 }
 
 /// Whether the program returns to this address.
 pub(crate) fn returns_to(address: usize) -> bool {
-    let places = [&raw const CALLED, &raw const ONCE_CALLED, &raw const DELIVERED];
+    let places =
+        [&raw const CALLED, &raw const ONCE_CALLED, &raw const DELIVERED, &raw const HANDLED];
     places.iter().any(|place| place.addr() == address)
 }

@@ -14,6 +14,8 @@
 //!                                   the thread, on its own stack, has the kernel deliver it (delivery)
 //! ```
 //!
+//! Timers whose signal is for the thread that computes have a way of their own (`tick`).
+//!
 //! Nothing is lost, whatever happens at the same time. The sender leaves the signal, and then looks whether
 //! the thread has it blocked. The thread opens it, and then looks what is left for it. One that is not
 //! blocked raises the thread's interrupt, which a wait that begins later finds.
@@ -23,8 +25,10 @@
 pub(crate) mod attendant;
 pub(crate) mod delivery;
 pub(crate) mod lock;
+mod outside;
 pub mod own;
 mod queue;
+pub(crate) mod tick;
 
 use std::io;
 use std::ptr;
@@ -48,6 +52,14 @@ pub(crate) const fn bit(signal: i32) -> u64 {
 /// What nobody can block.
 const NEVER: u64 = bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
+/// The signals that this crate has for itself.
+pub(crate) const OURS: u64 = bit(attendant::POKE) | bit(tick::TICK);
+
+/// Whether a signal, whatever the number, is one of those.
+pub(crate) fn is_ours(signal: c_int) -> bool {
+    matches!(signal, attendant::POKE | tick::TICK)
+}
+
 /// A whole program begins.
 pub(crate) fn begin() {
     unsafe extern "C" fn in_child() {
@@ -56,9 +68,13 @@ pub(crate) fn begin() {
             lock::set_mask(mask);
         }
         attendant::forget();
+        tick::forget();
         crate::cancel::forget();
     }
+    outside::begin();
     attendant::begin();
+    tick::begin();
+    sylvan::contract::signal::cover_all(OURS);
     // SAFETY: the function does what one may in a child of a fork.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
@@ -70,8 +86,13 @@ pub(crate) fn mask_of_caller() -> u64 {
 
 /// The calling thread looks what is left for it; whether a handler has run.
 pub(crate) fn look(signals: &Signals) -> bool {
+    look_from(signals, None)
+}
+
+/// The same, where it was interrupted in the program's code.
+fn look_from(signals: &Signals, interrupted: delivery::Interrupted<'_>) -> bool {
     signals.interrupt.take();
-    delivery::deliver(signals).any
+    delivery::deliver(signals, interrupted).any
 }
 
 /// The same, if anything is. Also at the end of some calls that never wait: a thread that makes one after the other is

@@ -28,9 +28,9 @@ use crate::owner;
 use crate::poll::{self, length, to_timespec};
 use crate::process;
 use crate::select;
-use crate::signal::attendant::POKE;
-use crate::signal::rt_sigprocmask;
+use crate::signal::{is_ours, rt_sigprocmask};
 use crate::time;
+use crate::timer;
 use crate::wait;
 use crate::whole::is_whole;
 
@@ -60,7 +60,6 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_prctl
         | libc::SYS_ptrace
         | libc::SYS_perf_event_open
-        | libc::SYS_timer_create
         | libc::SYS_io_uring_setup
         | libc::SYS_io_uring_enter
         | libc::SYS_seccomp
@@ -137,10 +136,23 @@ pub unsafe extern "C-unwind" fn syscall(
             }
             .into()
         }
-        libc::SYS_rt_sigaction if a as c_int == POKE && b != 0 && is_whole() => {
+        libc::SYS_rt_sigaction if is_ours(a as c_int) && b != 0 && is_whole() => {
             // It has no handler of the program's.
             fails(libc::EINVAL).into()
         }
+        libc::SYS_timer_create => {
+            // SAFETY: as above.
+            unsafe { timer::raw_create(a as c_int, b as *mut _, c as *mut _) }.into()
+        }
+        libc::SYS_timer_delete if is_whole() => timer::raw_delete(a as c_int).into(),
+        // SAFETY: as above.
+        libc::SYS_setitimer if is_whole() => unsafe {
+            timer::setitimer(a as c_int, b as *const _, c as *mut _).into()
+        },
+        // SAFETY: as above.
+        libc::SYS_getitimer if is_whole() => unsafe {
+            timer::getitimer(a as c_int, b as *mut _).into()
+        },
         libc::SYS_tkill if is_whole() => directed::tkill(a as c_int, b as c_int).into(),
         libc::SYS_sched_getaffinity
         | libc::SYS_sched_getscheduler
@@ -344,7 +356,6 @@ impl Call {
             // A ring is its maker's, and what is under way ends with the OS thread that asked for it.
             libc::SYS_io_uring_setup | libc::SYS_io_uring_enter => About::Own,
             libc::SYS_perf_event_open => of_own(is_own(b as c_int)),
-            libc::SYS_timer_create => of_own(a as c_int == libc::CLOCK_THREAD_CPUTIME_ID),
             libc::SYS_seccomp => of(a == STRICT || a == FILTER && b & FOR_ALL_THREADS == 0),
             libc::SYS_personality => of(a as c_ulong != PERSONALITY_QUERY),
             libc::SYS_keyctl => of(matches!(a, JOIN_SESSION_KEYRING | SET_REQKEY_KEYRING)),

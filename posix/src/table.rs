@@ -9,7 +9,7 @@
 macro_rules! heard_of {
     ($then:ident) => {
         $then! {
-            attributes: prctl, capset, unshare, setns, personality, setfsuid, setfsgid, sched_setaffinity, sched_setscheduler, sched_setparam, setpriority, nice, ptrace, timer_create, pthread_setaffinity_np, pthread_getaffinity_np, pthread_setschedparam, pthread_getschedparam, pthread_setschedprio;
+            attributes: prctl, capset, unshare, setns, personality, setfsuid, setfsgid, sched_setaffinity, sched_setscheduler, sched_setparam, setpriority, nice, ptrace, pthread_setaffinity_np, pthread_getaffinity_np, pthread_setschedparam, pthread_getschedparam, pthread_setschedprio;
             birth: pthread_create, pthread_detach;
             clock: clock_gettime, getrusage, pthread_getcpuclockid;
             comm: pthread_setname_np, pthread_getname_np;
@@ -17,6 +17,7 @@ macro_rules! heard_of {
             signal: pthread_sigmask, sigprocmask;
             stack: pthread_getattr_np;
             syscall: syscall;
+            timer: timer_create;
         }
     };
 }
@@ -55,6 +56,7 @@ macro_rules! green {
             spin: pthread_spin_lock;
             thread: pthread_join, pthread_tryjoin_np, pthread_timedjoin_np, pthread_clockjoin_np, pthread_self, pthread_equal, pthread_exit, gettid, thrd_create, thrd_join, thrd_detach, thrd_current, thrd_exit, mtx_lock, mtx_trylock, mtx_timedlock, mtx_unlock, cnd_signal, cnd_broadcast, cnd_wait, cnd_timedwait, cnd_destroy;
             time: sched_yield, thrd_yield, nanosleep, clock_nanosleep, usleep, sleep, thrd_sleep;
+            timer: timer_delete, setitimer, getitimer;
             transfer: read, write, readv, writev, __read, __write, __read_chk, eventfd_read, eventfd_write;
         }
     };

@@ -256,7 +256,7 @@ fn of_os_thread(restart: Restart) -> Option<&'static Interrupt> {
 #[cold]
 fn heed(signals: &Signals, restart: Restart) -> Result<(), Interrupted> {
     signals.interrupt.take();
-    let ran = deliver(signals);
+    let ran = deliver(signals, None);
     if restart == Restart::Always && cancel::is_due_at_once() {
         // No cancellation point, but the thread lets itself be cancelled wherever it is.
         cancel::point();

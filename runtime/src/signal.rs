@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::Thread;
 use crate::scheduler::{self, wardrobe};
 use crate::sys::signal;
 
@@ -9,7 +10,7 @@ use crate::sys::signal;
 /// have the runtime's OS threads: the caller has its threads' signals delivered itself.
 ///
 /// To be called before the runtime starts.
-pub fn cover_all(left_open: i32) {
+pub fn cover_all(left_open: u64) {
     wardrobe::cover_all(left_open);
 }
 
@@ -24,6 +25,12 @@ pub fn cover() -> u64 {
 #[must_use]
 pub fn is_vfork_child() -> bool {
     scheduler::is_vfork_child()
+}
+
+/// Whether a thread runs or waits for a worker, as far as one can tell: it is not parked.
+#[must_use]
+pub fn runs(thread: &Thread) -> bool {
+    thread.runs()
 }
 
 /// Starts an OS thread that has blocked what idle ones have, for the layer that delivers signals.

@@ -425,6 +425,11 @@ impl Thread {
         }
     }
 
+    /// Whether it is not parked.
+    pub(crate) fn runs(&self) -> bool {
+        self.0.state.is_runnable()
+    }
+
     /// Makes the thread's token available: its [`park`] returns, now or the next time.
     pub fn unpark(&self) {
         token::give(&self.0);

@@ -74,6 +74,14 @@ fn a_timer_for_a_threads_processor_time_rings_while_it_computes() {
 }
 
 #[test]
+fn a_timer_for_the_processor_time_of_the_process_rings_for_the_thread_that_computes() {
+    let seen = same("computes", &[]);
+    assert_eq!(seen.matches("by who computes, wrong 0\n").count(), 6, "{seen}");
+    assert_eq!(seen.matches("by itself: 1\n").count(), 2, "{seen}");
+    assert!(seen.ends_with("after exec: every 5000 us, is set: 1\n"), "{seen}");
+}
+
+#[test]
 fn who_takes_all_signals_hears_of_those_that_are_sent() {
     let seen = same("all_actions", &[]);
     assert!(seen.ends_with("first 3, others 0\n"), "{seen}");

@@ -21,18 +21,19 @@
 use std::ffi::{c_int, c_long, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use libc::siginfo_t;
 
 use super::lock::{Held, block, held};
+use super::outside::is_outside;
 use super::own::{self, Signals, no_info};
-use super::{INTERNAL, bit, delivery, look};
+use super::tick::{self, TICK};
+use super::{INTERNAL, OURS, bit, delivery, look_from};
 use crate::cancel;
 use crate::errno::{errno, set_errno};
 use crate::kernel;
 use crate::next::call_next;
-use crate::program;
 
 /// The highest real-time signal, which libc lets a library have for itself.
 pub(crate) const POKE: i32 = 64;
@@ -46,7 +47,7 @@ const FAULTS: u64 = bit(libc::SIGSEGV)
     | bit(libc::SIGSYS);
 
 /// Nobody's but libc's and this crate's, and what nobody can wait for.
-const NEVER: u64 = INTERNAL | bit(POKE) | bit(libc::SIGKILL) | bit(libc::SIGSTOP);
+const NEVER: u64 = INTERNAL | OURS | bit(libc::SIGKILL) | bit(libc::SIGSTOP);
 
 /// The shortest and the longest time between two pokes.
 const PAUSES_NS: (c_long, c_long) = (1_000_000, 16_000_000);
@@ -81,67 +82,35 @@ static ANSWERED: AtomicU64 = AtomicU64::new(0);
 /// What `main` has blocked.
 static BLOCKED_BY_MAIN: AtomicU64 = AtomicU64::new(0);
 
-/// Where this library's code is. Nothing is, if it is a part of the program.
-static CODE: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+type Handler = extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);
 
 /// The process begins.
-pub(crate) fn begin() {
+pub(super) fn begin() {
+    allocate(POKE, on_poke, 0);
+    BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
+}
+
+/// Takes the highest signal that is left, which is this one, for this crate itself.
+pub(super) fn allocate(expected: i32, handler: Handler, flags: c_int) {
     unsafe extern "C" {
         fn __libc_allocate_rtsig(high: c_int) -> c_int;
     }
-    // SAFETY: takes the highest one that is left; nobody was there before.
+    // SAFETY: nobody was there before.
     let signal = unsafe { __libc_allocate_rtsig(0) };
-    debug_assert_eq!(signal, POKE);
+    debug_assert_eq!(signal, expected);
     // SAFETY: zeros are an action; the handler does what one may.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = on_poke as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO;
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO | flags;
         libc::sigfillset(&mut action.sa_mask);
         call_next!(
             sigaction(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int,
-            POKE,
+            signal,
             &raw const action,
             ptr::null_mut()
         );
     }
-    find_code();
-    BLOCKED_BY_MAIN.store(super::lock::mask(), Ordering::Relaxed);
-    sylvan::contract::signal::cover_all(POKE);
-}
-
-/// Finds out where this library is, unless it is a part of the program.
-fn find_code() {
-    unsafe extern "C" fn look_at(info: *mut libc::dl_phdr_info, _: usize, n: *mut c_void) -> c_int {
-        // SAFETY: the loader passes what it has, and `find_code` a number.
-        let (info, n) = unsafe { (&*info, &mut *n.cast::<usize>()) };
-        *n += 1;
-        let is_program = *n == 1;
-        // SAFETY: as many as it says.
-        let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
-        let here = find_code as *const () as usize;
-        for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
-            let begin = info.dlpi_addr as usize + header.p_vaddr as usize;
-            let end = begin + header.p_memsz as usize;
-            if (begin..end).contains(&here) {
-                if !is_program {
-                    CODE[0].store(begin, Ordering::Relaxed);
-                    CODE[1].store(end, Ordering::Relaxed);
-                }
-                return 1;
-            }
-        }
-        0
-    }
-    let mut n = 0_usize;
-    // SAFETY: calls the function above.
-    unsafe { libc::dl_iterate_phdr(Some(look_at), (&raw mut n).cast()) };
-}
-
-/// Whether an address is in this library's code.
-fn is_here(address: usize) -> bool {
-    let [begin, end] = &CODE;
-    (begin.load(Ordering::Relaxed)..end.load(Ordering::Relaxed)).contains(&address)
 }
 
 /// Pokes the OS thread that runs a thread, or has last. The caller sees to it that the attendant
@@ -167,6 +136,24 @@ fn tell(os_thread: i32) {
         let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
         kernel::enter(libc::SYS_tgkill, [pid, os_thread.into(), POKE.into(), 0, 0, 0]);
     }
+}
+
+/// Tells the attendant this; whether there is one, and it hears of it.
+pub(super) fn tell_with(info: &siginfo_t) -> bool {
+    let attendant = ATTENDANT.load(Ordering::SeqCst);
+    attendant > 0 && kernel::send_to(attendant, info)
+}
+
+/// The attendant's number, once it has begun; `None` if there can be none.
+pub(super) fn number() -> Option<i32> {
+    for _ in 0..MOST_PAUSES {
+        match ATTENDANT.load(Ordering::SeqCst) {
+            NONE => attend(),
+            STARTING => pause(),
+            attendant => return Some(attendant),
+        }
+    }
+    None
 }
 
 /// Has the attendant look: somebody was poked, or has opened or blocked something.
@@ -212,11 +199,15 @@ pub(crate) fn has_closed(closed: u64) {
         if ANSWERED.load(Ordering::SeqCst) >= asked {
             return;
         }
-        let time = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
-        let time = (&raw const time).expose_provenance() as _;
-        // SAFETY: the kernel reads a time.
-        unsafe { kernel::enter(libc::SYS_nanosleep, [time, 0, 0, 0, 0, 0]) };
+        pause();
     }
+}
+
+fn pause() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 20_000 };
+    let time = (&raw const time).expose_provenance() as _;
+    // SAFETY: the kernel reads a time.
+    unsafe { kernel::enter(libc::SYS_nanosleep, [time, 0, 0, 0, 0, 0]) };
 }
 
 /// Whether it waits for any of these.
@@ -262,7 +253,7 @@ pub(crate) fn forget() {
 fn run() {
     // What it waits for beside that is blocked, as for each of the runtime's OS threads. libc's own signals are not:
     // `setuid` has each thread take one, and waits for that.
-    block(bit(POKE));
+    block(OURS);
     // SAFETY: asks for a number.
     let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
     ATTENDANT.store(this as i32, Ordering::SeqCst);
@@ -289,8 +280,10 @@ fn run() {
         });
         let timeout = is_any_waited_for.then(|| pause_ns(n_pauses));
         n_pauses = n_pauses.saturating_add(1);
-        let Some(info) = wait_for(theirs & !refused | bit(POKE), timeout) else { continue };
-        if info.si_signo != POKE && !hand_on(&info) {
+        let Some(info) = wait_for(theirs & !refused | OURS, timeout) else { continue };
+        if info.si_signo == TICK {
+            tick::attend_to(&info);
+        } else if info.si_signo != POKE && !hand_on(&info) {
             // Whoever opens it from here on says so; and who has opened it before that is found.
             OPEN.fetch_and(!bit(info.si_signo), Ordering::SeqCst);
             if !hand_on(&info) {
@@ -377,62 +370,8 @@ extern "C-unwind" fn on_poke(_: c_int, _: *mut siginfo_t, context: *mut c_void) 
         cancel::point();
     }
     let error = errno();
-    look(signals);
+    look_from(signals, Some(context));
     set_errno(error);
     // It may be another OS thread now.
     context.uc_stack = delivery::alternate_stack().0;
-}
-
-/// Whether the thread that was interrupted is in the program's code and not in a call of this library's,
-/// which its code may have made: libc's `memcpy`, or the program's own allocator. The innermost frame of this
-/// library tells: it stands where the program was called, or somewhere else.
-fn is_outside(context: &libc::ucontext_t) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let (at, stack) = {
-        let of = |register| context.uc_mcontext.gregs[register as usize] as usize;
-        (of(libc::REG_RIP), of(libc::REG_RSP))
-    };
-    #[cfg(target_arch = "aarch64")]
-    let (at, stack) = (context.uc_mcontext.pc as usize, context.uc_mcontext.sp as usize);
-    if CODE[0].load(Ordering::Relaxed) == 0 || is_here(at) {
-        return false;
-    }
-    let mut walk = Walk { stack, n_left: 256, is_outside: true };
-    // SAFETY: calls the function below for each frame, with `walk`.
-    unsafe { _Unwind_Backtrace(look_at_frame, (&raw mut walk).cast()) };
-    walk.is_outside
-}
-
-struct Walk {
-    /// Where the interrupted function's frame ends.
-    stack: usize,
-    n_left: u32,
-    is_outside: bool,
-}
-
-unsafe extern "C" {
-    fn _Unwind_Backtrace(
-        look: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
-        data: *mut c_void,
-    ) -> c_int;
-    fn _Unwind_GetIP(context: *mut c_void) -> usize;
-    fn _Unwind_GetCFA(context: *mut c_void) -> usize;
-}
-
-unsafe extern "C" fn look_at_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
-    const GO_ON: c_int = 0;
-    const END: c_int = 4;
-    // SAFETY: the unwinder passes its context, and `is_outside` the walk.
-    let (at, frame, walk) =
-        unsafe { (_Unwind_GetIP(context), _Unwind_GetCFA(context), &mut *walk.cast::<Walk>()) };
-    if frame < walk.stack {
-        // The handler's own.
-        return GO_ON;
-    }
-    walk.n_left -= 1;
-    if is_here(at) {
-        walk.is_outside = program::returns_to(at);
-        return END;
-    }
-    if walk.n_left == 0 { END } else { GO_ON }
 }

@@ -5,6 +5,11 @@
 //! `SA_ONSTACK`, `SA_RESETHAND`, `siginfo_t`, or the default action. While the handler runs the thread has
 //! blocked what the kernel would have; of that the kernel hears nothing, as of any mask of a green thread's.
 //!
+//! A thread that computes was interrupted by a signal of this crate's, and what the kernel has said with that is where
+//! it was: what a profiler asks, or a collector that looks for pointers in registers. So there this crate calls the
+//! handler itself, with that, and what the handler changes of it is in force as it returns. But the kernel does where
+//! the handler wants a stack of its own, or is to be called once.
+//!
 //! # A handler that waits
 //!
 //! It may go on on another OS thread than the one that it began on. What the kernel keeps for a handler it
@@ -46,6 +51,18 @@ struct Action {
     restorer: usize,
     mask: u64,
 }
+
+impl Action {
+    /// Whether this crate may call the handler itself, which does all that the kernel would.
+    fn can_be_called(&self) -> bool {
+        !matches!(self.handler, libc::SIG_DFL | libc::SIG_IGN)
+            && self.flags & libc::SA_RESETHAND as usize == 0
+    }
+}
+
+/// That a thread has no stack for signals.
+const NO_STACK: libc::stack_t =
+    libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
 
 fn action(signal: i32) -> Action {
     let mut action = Action { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
@@ -146,23 +163,86 @@ calls_program!(
     call = const libc::SYS_rt_sigprocmask,
 );
 
+unsafe extern "C-unwind" {
+    /// Calls a handler.
+    #[link_name = "__sylvan_posix_handle"]
+    fn handle_with(
+        handler: usize,
+        signal: c_int,
+        info: *mut siginfo_t,
+        context: *mut libc::ucontext_t,
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+calls_program!(
+    "__sylvan_posix_handle",
+    "__sylvan_posix_handled",
+    [
+        "sub rsp, 8",
+        ".cfi_adjust_cfa_offset 8",
+        "mov rax, rdi",
+        "mov edi, esi",
+        "mov rsi, rdx",
+        "mov rdx, rcx",
+        "call rax",
+        "__sylvan_posix_handled:",
+        "add rsp, 8",
+        ".cfi_adjust_cfa_offset -8",
+        "ret",
+    ]
+);
+
+#[cfg(target_arch = "aarch64")]
+calls_program!(
+    "__sylvan_posix_handle",
+    "__sylvan_posix_handled",
+    [
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x29, -16",
+        ".cfi_offset x30, -8",
+        "mov x9, x0",
+        "mov w0, w1",
+        "mov x1, x2",
+        "mov x2, x3",
+        "blr x9",
+        "__sylvan_posix_handled:",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
+        "ret",
+    ]
+);
+
+/// Where the program's own code was interrupted, as the kernel says it to a handler.
+pub(crate) type Interrupted<'a> = Option<&'a mut libc::ucontext_t>;
+
 /// Has all delivered that is left for the calling thread and not blocked.
-pub(crate) fn deliver(signals: &Signals) -> Ran {
+pub(crate) fn deliver(signals: &Signals, mut interrupted: Interrupted<'_>) -> Ran {
     let mut ran = Ran::default();
     while let Some(info) = signals.take(!signals.mask()) {
-        deliver_one(signals, &info, &mut ran);
+        deliver_one(signals, &info, interrupted.as_deref_mut(), &mut ran);
     }
     ran
 }
 
+/// Sends a signal to the calling OS thread, as the kernel might.
+pub(super) fn send_to_own(info: &siginfo_t) {
+    // SAFETY: asks for a number.
+    let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
+    kernel::send_to(this as i32, info);
+}
+
 #[inline(never)]
-fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
+fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>, ran: &mut Ran) {
     let signal = info.si_signo;
     if is_ignored(signal) {
         return;
     }
     let action = action(signal);
-    let mask = signals.mask();
+    let mut mask = signals.mask();
     if action.handler != libc::SIG_DFL {
         let own = if action.flags & libc::SA_NODEFER as usize == 0 { bit(signal) } else { 0 };
         signals.set_mask(mask | action.mask | own);
@@ -172,24 +252,26 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
     let error = errno();
     let outer = signals.alternate.take();
     signals.depth.set(signals.depth.get() + 1);
-    if action.flags & libc::SA_ONSTACK as usize != 0
-        && let Some(Stack(mut stack)) = signals.own_stack.get()
-    {
-        signals.alternate.set(Some(alternate_stack()));
-        stack.ss_flags |= SS_AUTODISARM;
-        set_alternate_stack(Stack(stack));
+    let own_stack =
+        signals.own_stack.get().filter(|_| action.flags & libc::SA_ONSTACK as usize != 0);
+    match interrupted {
+        Some(context) if own_stack.is_none() && action.can_be_called() => {
+            mask = call_handler(signals, &action, info, mask, context);
+        }
+        _ => {
+            if let Some(Stack(mut stack)) = own_stack {
+                signals.alternate.set(Some(alternate_stack()));
+                stack.ss_flags |= SS_AUTODISARM;
+                set_alternate_stack(Stack(stack));
+            }
+            send_to_own(info);
+            let open = sylvan::contract::signal::cover() & !bit(signal);
+            // The handler runs in here.
+            // SAFETY: the kernel reads a mask; the handler is the program's.
+            unsafe { deliver_with(&raw const open) };
+        }
     }
-    // SAFETY: sends what is there to the calling OS thread.
-    unsafe {
-        let pid = kernel::enter(libc::SYS_getpid, [0; 6]);
-        let this = kernel::enter(libc::SYS_gettid, [0; 6]);
-        let with = ptr::from_ref(info).expose_provenance() as _;
-        kernel::enter(libc::SYS_rt_tgsigqueueinfo, [pid, this, signal.into(), with, 0, 0]);
-    }
-    let open = sylvan::contract::signal::cover() & !bit(signal);
-    // The handler runs in the first of these; it may be another OS thread afterwards.
-    // SAFETY: the kernel reads a mask; the handler is the program's.
-    unsafe { deliver_with(&raw const open) };
+    // It may be another OS thread now.
     set_mask(sylvan::contract::signal::cover());
     signals.depth.set(signals.depth.get() - 1);
     let here = signals.alternate.take();
@@ -202,6 +284,30 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, ran: &mut Ran) {
     signals.set_mask(mask);
     super::attendant::has_open(!mask);
     set_errno(error);
+}
+
+/// Calls a handler where the program was interrupted; the mask that the thread goes on with, which was `mask`.
+fn call_handler(
+    signals: &Signals,
+    action: &Action,
+    info: &siginfo_t,
+    mask: u64,
+    context: &mut libc::ucontext_t,
+) -> u64 {
+    // The handler is told of the thread, not of its OS thread, and may change both.
+    context.uc_stack = signals.own_stack.get().map_or(NO_STACK, |Stack(stack)| stack);
+    // SAFETY: the kernel's mask is what a set begins with.
+    let told_mask = unsafe { &mut *(&raw mut context.uc_sigmask).cast::<u64>() };
+    *told_mask = mask;
+    set_mask(sylvan::contract::signal::cover());
+    let mut info = *info;
+    // SAFETY: the handler is the program's, which is called as the kernel would.
+    unsafe {
+        handle_with(action.handler, info.si_signo, &raw mut info, ptr::from_mut(context));
+    }
+    // SAFETY: as above.
+    let told_mask = unsafe { &mut *(&raw mut context.uc_sigmask).cast::<u64>() };
+    mem::replace(told_mask, sylvan::contract::signal::cover()) & !super::NEVER
 }
 
 /// The calling thread is about to wait, in a handler.

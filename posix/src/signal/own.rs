@@ -126,6 +126,7 @@ impl Signals {
         held(|held| self.listed(held).thread = Some(sylvan::current()));
         OWN.set(self);
         super::attendant::has_open(!self.mask());
+        super::tick::thread_begins();
         if self.interrupt.is_raised() {
             super::look(self);
         }
@@ -267,6 +268,11 @@ impl Signals {
     /// The OS thread that runs it now, or has last.
     pub(crate) fn os_thread(&self, held: &Held) -> Option<u32> {
         self.listed(held).thread.as_ref()?.os_thread()
+    }
+
+    /// Whether it runs, or waits for a worker.
+    pub(crate) fn runs(&self, held: &Held) -> bool {
+        self.listed(held).thread.as_ref().is_some_and(sylvan::contract::signal::runs)
     }
 
     #[expect(clippy::mut_from_ref, reason = "one has the lock, and each use ends before the next")]

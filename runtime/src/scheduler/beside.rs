@@ -241,7 +241,7 @@ impl Run {
         // Before the look at the inbox: see `idle`.
         core.asleep.engage();
         let may_wake = scheduler.idle.may_wake_another();
-        let mut of_use = scheduler.inject_aside(core) || may_wake;
+        let of_use = scheduler.inject_aside(core) || may_wake;
         if may_wake && (core.has_queued() || own && !core.inbox.is_empty()) {
             scheduler.wake_one();
         }

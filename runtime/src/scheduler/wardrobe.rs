@@ -89,9 +89,9 @@ pub(crate) fn any_changed() -> bool {
 /// All green threads are covered, in this process and in those that are forked from it.
 static COVERS_ALL: AtomicBool = AtomicBool::new(false);
 
-/// All green threads are to be covered, but for `signal`. Before there is any.
+/// All green threads are to be covered, but for these signals. Before there is any.
 #[cfg(target_os = "linux")]
-pub(crate) fn cover_all(left_open: i32) {
+pub(crate) fn cover_all(left_open: u64) {
     signal::leave_open(left_open);
     dress::cover(signal::cover());
     // Nobody else is there.

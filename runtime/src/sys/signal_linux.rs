@@ -38,9 +38,9 @@ pub(crate) fn cover() -> u64 {
     COVER.load(Ordering::Relaxed)
 }
 
-/// Leaves a signal open in what these threads wear.
-pub(crate) fn leave_open(signal: i32) {
-    COVER.fetch_and(!bit(signal), Ordering::Relaxed);
+/// Leaves signals open in what these threads wear.
+pub(crate) fn leave_open(set: u64) {
+    COVER.fetch_and(!set, Ordering::Relaxed);
 }
 
 /// What the kernel lets nobody block.

@@ -166,6 +166,13 @@ impl State {
             .is_ok()
     }
 
+    /// Whether it runs or is about to, as far as one can tell.
+    pub(crate) fn is_runnable(&self) -> bool {
+        // A hint: it orders nothing.
+        let word = self.0.load(Ordering::Relaxed);
+        word == RUNNING || is_notified(word)
+    }
+
     /// Whether somebody has woken the task already, as far as one can tell: if so a commit fails.
     #[inline]
     pub(crate) fn is_claimed(&self) -> bool {
