@@ -1,19 +1,25 @@
-//! What a program has done with the two signals that this crate has for itself (`signal::OURS`).
+//! What a program has done with signals that this crate has a part in, beside the kernel.
 //!
-//! libc gives such a signal to whoever asks for one, and then has a lower `SIGRTMAX`. Some languages take all signals
-//! there are, by their numbers. To them these are signals that nobody sends: what they want done with one is kept and
-//! told back, and is never in force.
+//! | signals | what the kernel is told | what a program that asks is told |
+//! |---|---|---|
+//! | the two that this crate has for itself (`signal::OURS`) | nothing | what it has said |
+//! | faults (`SIGSEGV` and its like) with a handler | a handler of this crate's (`signal::fault`), and all else as it was said | what it has said |
+//! | all others | what the program has said | that |
+//!
+//! libc gives one of the first kind to whoever asks for one, and then has a lower `SIGRTMAX`. Some languages take all
+//! signals there are, by their numbers. To them these are signals that nobody sends.
 
-use std::cell::UnsafeCell;
 use std::mem;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{c_int, sighandler_t};
 
 use crate::errno::set_errno;
 use crate::next::libcs;
-use crate::signal::is_ours as is_of_this_crate;
-use crate::signal::lock::{Held, held};
-use crate::signal::tick;
+use crate::signal::fault::{FAULTS, on_fault};
+use crate::signal::lock::held;
+use crate::signal::{OURS, bit};
 use crate::whole::is_whole;
 
 libcs! {
@@ -28,49 +34,136 @@ libcs! {
     sigignore(signal: c_int) -> c_int;
 }
 
-/// The first of the two.
-const FIRST: c_int = tick::TICK;
+/// What the program has said of one signal. A handler reads it, without a lock: who changes it meanwhile gets either
+/// of the two.
+pub(crate) struct Said {
+    handler: AtomicUsize,
+    flags: AtomicI32,
+    mask: AtomicU64,
+}
 
-/// By their numbers from the first on.
-struct Kept(UnsafeCell<[libc::sigaction; 2]>);
+const LAST: usize = 64;
 
-// SAFETY: it is reached under the lock of all signals.
-unsafe impl Sync for Kept {}
+static SAID: [Said; LAST + 1] = [const {
+    Said {
+        handler: AtomicUsize::new(libc::SIG_DFL),
+        flags: AtomicI32::new(0),
+        mask: AtomicU64::new(0),
+    }
+}; LAST + 1];
 
-// SAFETY: zeros are actions, the default.
-static KEPT: Kept = Kept(UnsafeCell::new(unsafe { mem::zeroed() }));
+impl Said {
+    /// Of a signal that there is.
+    pub(crate) fn of(signal: c_int) -> &'static Self {
+        &SAID[signal as usize]
+    }
 
-/// Keeps an action of one of the two, if it is one; what was kept before.
-fn keep(_: &Held, signal: c_int, action: Option<libc::sigaction>) -> libc::sigaction {
-    let kept = KEPT.0.get().cast::<libc::sigaction>();
-    // Such a child has the memory of its parent, and actions of its own.
-    let action = action.filter(|_| !sylvan::contract::signal::is_vfork_child());
-    // SAFETY: under the lock nobody else is there, and it is one of the two.
-    unsafe {
-        let kept = kept.add((signal - FIRST) as usize);
-        let before = kept.read();
-        if let Some(action) = action {
-            kept.write(action);
+    pub(crate) fn handler(&self) -> sighandler_t {
+        self.handler.load(Ordering::Relaxed)
+    }
+
+    /// What is blocked while its handler runs, the signal itself included.
+    pub(crate) fn mask_for(&self, signal: c_int) -> u64 {
+        let is_deferred = self.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0;
+        self.mask.load(Ordering::Relaxed) | if is_deferred { bit(signal) } else { 0 }
+    }
+
+    fn get(&self) -> libc::sigaction {
+        // SAFETY: zeros are an action.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        action.sa_sigaction = self.handler();
+        action.sa_flags = self.flags.load(Ordering::Relaxed);
+        let mask = self.mask.load(Ordering::Relaxed);
+        // SAFETY: the kernel's mask is what a set begins with.
+        unsafe { (&raw mut action.sa_mask).cast::<u64>().write_unaligned(mask) };
+        action
+    }
+
+    fn set(&self, action: &libc::sigaction) {
+        // SAFETY: as above.
+        let mask = unsafe { (&raw const action.sa_mask).cast::<u64>().read_unaligned() };
+        self.mask.store(mask, Ordering::Relaxed);
+        self.flags.store(action.sa_flags, Ordering::Relaxed);
+        self.handler.store(action.sa_sigaction, Ordering::Relaxed);
+    }
+}
+
+/// Whose a signal is.
+enum Whose {
+    /// This crate's own.
+    Ours,
+    /// A fault's.
+    Fault,
+    Kernels,
+}
+
+fn whose(signal: c_int) -> Whose {
+    let is_in = |set| (1..=LAST as c_int).contains(&signal) && set & bit(signal) != 0;
+    match is_whole() {
+        true if is_in(OURS) => Whose::Ours,
+        true if is_in(FAULTS) => Whose::Fault,
+        _ => Whose::Kernels,
+    }
+}
+
+/// Whether an action says a function, not `SIG_DFL` or `SIG_IGN`.
+fn has_function(action: &libc::sigaction) -> bool {
+    !matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
+}
+
+/// What a program is told where the kernel says this.
+fn told(signal: c_int, kernels: libc::sigaction, said: libc::sigaction) -> libc::sigaction {
+    let is_ours = matches!(whose(signal), Whose::Fault)
+        && kernels.sa_sigaction == on_fault as *const () as sighandler_t;
+    if !is_ours {
+        return kernels;
+    }
+    // It comes from libc, which says so where the system is one that has such a thing.
+    const RESTORER: c_int = 0x0400_0000;
+    let sa_flags = said.sa_flags | kernels.sa_flags & RESTORER;
+    libc::sigaction { sa_flags, sa_restorer: kernels.sa_restorer, ..said }
+}
+
+/// Changes the action of a fault, if there is one to `set`; what it was, or `None` with the error in `errno`.
+fn change_fault(signal: c_int, set: Option<libc::sigaction>) -> Option<libc::sigaction> {
+    // A child of `vfork` has the memory of its parent, and actions of its own.
+    let is_told_all = sylvan::contract::signal::is_vfork_child();
+    held(|_| {
+        let said = Said::of(signal).get();
+        let in_place = set.map(|mut action| {
+            if has_function(&action) && !is_told_all {
+                // Before the kernel: the next fault finds it.
+                Said::of(signal).set(&action);
+                action.sa_sigaction = on_fault as *const () as sighandler_t;
+                action.sa_flags |= libc::SA_SIGINFO;
+            }
+            action
+        });
+        let in_place = in_place.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: zeros are an action.
+        let mut was: libc::sigaction = unsafe { mem::zeroed() };
+        // SAFETY: the handler does what one may, and calls that of the program.
+        if unsafe { libcs::sigaction(signal, in_place, &raw mut was) } == 0 {
+            Some(told(signal, was, said))
+        } else {
+            if !is_told_all {
+                Said::of(signal).set(&said);
+            }
+            None
         }
-        before
-    }
+    })
 }
 
-/// Whether it is one that this crate has.
-fn is_ours(signal: c_int) -> bool {
-    is_of_this_crate(signal) && is_whole()
-}
-
-/// Keeps a handler of one of the two with these flags; the handler that was kept before.
-fn keep_handler(signal: c_int, handler: sighandler_t, flags: c_int) -> sighandler_t {
-    if handler == libc::SIG_ERR {
-        set_errno(libc::EINVAL);
-        return libc::SIG_ERR;
-    }
-    // SAFETY: zeros are an action.
-    let mut action: libc::sigaction = unsafe { mem::zeroed() };
-    (action.sa_sigaction, action.sa_flags) = (handler, flags);
-    held(|held| keep(held, signal, Some(action))).sa_sigaction
+/// Keeps what is said of one of this crate's own, if anything is; what was kept before.
+fn change_ours(signal: c_int, set: Option<libc::sigaction>) -> libc::sigaction {
+    let said = Said::of(signal);
+    held(|_| {
+        let was = said.get();
+        if let Some(action) = set.filter(|_| !sylvan::contract::signal::is_vfork_child()) {
+            said.set(&action);
+        }
+        was
+    })
 }
 
 /// As libc's.
@@ -83,13 +176,17 @@ pub unsafe extern "C" fn sigaction(
     set: *const libc::sigaction,
     before: *mut libc::sigaction,
 ) -> c_int {
-    if !is_ours(signal) {
-        // SAFETY: as the caller promises.
-        return unsafe { libcs::sigaction(signal, set, before) };
-    }
     // SAFETY: as the caller promises, here and below; they may be the same.
-    let set = (!set.is_null()).then(|| unsafe { set.read() });
-    let was = held(|held| keep(held, signal, set));
+    let read = || (!set.is_null()).then(|| unsafe { set.read() });
+    let was = match whose(signal) {
+        // SAFETY: as above.
+        Whose::Kernels => return unsafe { libcs::sigaction(signal, set, before) },
+        Whose::Ours => change_ours(signal, read()),
+        Whose::Fault => match change_fault(signal, read()) {
+            Some(was) => was,
+            None => return -1,
+        },
+    };
     if !before.is_null() {
         // SAFETY: as above.
         unsafe { before.write(was) };
@@ -111,20 +208,39 @@ pub unsafe extern "C" fn __sigaction(
     unsafe { sigaction(signal, set, before) }
 }
 
-/// Functions that set a handler with some flags, and libc's other names for each.
+/// Sets a handler with these flags, which blocks this besides; the handler that there was.
+fn set_handler(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) -> sighandler_t {
+    if handler == libc::SIG_ERR {
+        set_errno(libc::EINVAL);
+        return libc::SIG_ERR;
+    }
+    // SAFETY: zeros are an action.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    (action.sa_sigaction, action.sa_flags) = (handler, flags);
+    // SAFETY: the kernel's mask is what a set begins with.
+    unsafe { (&raw mut action.sa_mask).cast::<u64>().write_unaligned(mask) };
+    let was = match whose(signal) {
+        Whose::Ours => Some(change_ours(signal, Some(action))),
+        _ => change_fault(signal, Some(action)),
+    };
+    was.map_or(libc::SIG_ERR, |was| was.sa_sigaction)
+}
+
+/// Functions that set a handler with some flags, and libc's other names for each. `blocks` says whether the handler
+/// has its own signal blocked, beside what the flags say.
 macro_rules! handlers {
-    ($($name:ident($flags:expr) $($other:ident)*;)+) => {$(
+    ($($name:ident($flags:expr, $blocks:expr) $($other:ident)*;)+) => {$(
         /// As libc's.
         ///
         /// # Safety
         ///
         /// As for libc's: a handler may be called at any time.
         pub unsafe extern "C" fn $name(signal: c_int, handler: sighandler_t) -> sighandler_t {
-            if is_ours(signal) {
-                return keep_handler(signal, handler, $flags);
+            if matches!(whose(signal), Whose::Kernels) {
+                // SAFETY: as the caller promises.
+                return unsafe { libcs::$name(signal, handler) };
             }
-            // SAFETY: as the caller promises.
-            unsafe { libcs::$name(signal, handler) }
+            set_handler(signal, handler, $flags, if $blocks { bit(signal) } else { 0 })
         }
 
         $(
@@ -142,9 +258,25 @@ macro_rules! handlers {
 }
 
 handlers! {
-    signal(libc::SA_RESTART) bsd_signal ssignal;
-    __sysv_signal(libc::SA_RESETHAND | libc::SA_NODEFER) sysv_signal;
-    sigset(0);
+    signal(libc::SA_RESTART, true) bsd_signal ssignal;
+    __sysv_signal(libc::SA_RESETHAND | libc::SA_NODEFER, false) sysv_signal;
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's: a handler may be called at any time.
+pub unsafe extern "C" fn sigset(signal: c_int, handler: sighandler_t) -> sighandler_t {
+    if matches!(whose(signal), Whose::Ours) {
+        return set_handler(signal, handler, 0, 0);
+    }
+    // Of the program's own stays what it is told, as long as it is that one.
+    let said = held(|_| (0..=LAST as c_int).contains(&signal).then(|| Said::of(signal).get()));
+    // SAFETY: as the caller promises.
+    let was = unsafe { libcs::sigset(signal, handler) };
+    let is_ours = was == on_fault as *const () as sighandler_t;
+    said.filter(|_| is_ours).map_or(was, |said| said.sa_sigaction)
 }
 
 /// As libc's.
@@ -153,8 +285,8 @@ handlers! {
 ///
 /// As for libc's.
 pub unsafe extern "C" fn sigignore(signal: c_int) -> c_int {
-    if is_ours(signal) {
-        keep_handler(signal, libc::SIG_IGN, 0);
+    if matches!(whose(signal), Whose::Ours) {
+        set_handler(signal, libc::SIG_IGN, 0, 0);
         return 0;
     }
     // SAFETY: as the caller promises.

@@ -24,6 +24,7 @@
 
 pub(crate) mod attendant;
 pub(crate) mod delivery;
+pub(crate) mod fault;
 pub(crate) mod lock;
 mod outside;
 pub mod own;

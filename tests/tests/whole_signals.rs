@@ -82,6 +82,18 @@ fn a_timer_for_the_processor_time_of_the_process_rings_for_the_thread_that_compu
 }
 
 #[test]
+fn a_handler_of_a_fault_is_the_threads() {
+    for installed in ["first", "later"] {
+        let seen = same("fault_handlers", &[installed]);
+        assert!(seen.contains("in the handler: HUP 1, USR1 1, USR2 1, SEGV 1, TERM 0"), "{seen}");
+        assert!(seen.contains("told: HUP 1, USR1 0, USR2 0, SEGV 0, TERM 0"), "{seen}");
+        assert!(seen.contains("USR2 ran 1, inside 0"), "{seen}");
+        assert!(seen.contains("jumped 20 times"), "{seen}");
+        assert!(seen.contains("handled: 1500"), "{seen}");
+    }
+}
+
+#[test]
 fn who_takes_all_signals_hears_of_those_that_are_sent() {
     let seen = same("all_actions", &[]);
     assert!(seen.ends_with("first 3, others 0\n"), "{seen}");

@@ -25,6 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use libc::siginfo_t;
 
+use super::fault::FAULTS;
 use super::lock::{Held, block, held};
 use super::outside::is_outside;
 use super::own::{self, Signals, no_info};
@@ -37,14 +38,6 @@ use crate::next::call_next;
 
 /// The highest real-time signal, which libc lets a library have for itself.
 pub(crate) const POKE: i32 = 64;
-
-/// Those that a thread causes itself.
-const FAULTS: u64 = bit(libc::SIGSEGV)
-    | bit(libc::SIGBUS)
-    | bit(libc::SIGILL)
-    | bit(libc::SIGFPE)
-    | bit(libc::SIGTRAP)
-    | bit(libc::SIGSYS);
 
 /// Nobody's but libc's and this crate's, and what nobody can wait for.
 const NEVER: u64 = INTERNAL | OURS | bit(libc::SIGKILL) | bit(libc::SIGSTOP);

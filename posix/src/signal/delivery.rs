@@ -256,7 +256,9 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>
         signals.own_stack.get().filter(|_| action.flags & libc::SA_ONSTACK as usize != 0);
     match interrupted {
         Some(context) if own_stack.is_none() && action.can_be_called() => {
-            mask = call_handler(signals, &action, info, mask, context);
+            set_mask(sylvan::contract::signal::cover());
+            let mut info = *info;
+            mask = call_as(signals, mask, action.handler, signal, &raw mut info, context);
         }
         _ => {
             if let Some(Stack(mut stack)) = own_stack {
@@ -286,28 +288,37 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>
     set_errno(error);
 }
 
-/// Calls a handler where the program was interrupted; the mask that the thread goes on with, which was `mask`.
-fn call_handler(
+/// Calls a handler as the kernel would.
+pub(super) fn call(
+    handler: usize,
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: &mut libc::ucontext_t,
+) {
+    // SAFETY: the handler is the program's, and these are the kernel's.
+    unsafe { handle_with(handler, signal, info, ptr::from_mut(context)) };
+}
+
+/// The same where a green thread was interrupted, whose mask was this one; the mask that it goes on with. The handler is
+/// told of the thread, not of its OS thread, and may change its mask.
+pub(super) fn call_as(
     signals: &Signals,
-    action: &Action,
-    info: &siginfo_t,
     mask: u64,
+    handler: usize,
+    signal: c_int,
+    info: *mut siginfo_t,
     context: &mut libc::ucontext_t,
 ) -> u64 {
-    // The handler is told of the thread, not of its OS thread, and may change both.
     context.uc_stack = signals.own_stack.get().map_or(NO_STACK, |Stack(stack)| stack);
+    let kernels = mem::replace(mask_in(context), mask);
+    call(handler, signal, info, context);
+    mem::replace(mask_in(context), kernels) & !super::NEVER
+}
+
+/// The mask in there.
+pub(super) fn mask_in(context: &mut libc::ucontext_t) -> &mut u64 {
     // SAFETY: the kernel's mask is what a set begins with.
-    let told_mask = unsafe { &mut *(&raw mut context.uc_sigmask).cast::<u64>() };
-    *told_mask = mask;
-    set_mask(sylvan::contract::signal::cover());
-    let mut info = *info;
-    // SAFETY: the handler is the program's, which is called as the kernel would.
-    unsafe {
-        handle_with(action.handler, info.si_signo, &raw mut info, ptr::from_mut(context));
-    }
-    // SAFETY: as above.
-    let told_mask = unsafe { &mut *(&raw mut context.uc_sigmask).cast::<u64>() };
-    mem::replace(told_mask, sylvan::contract::signal::cover()) & !super::NEVER
+    unsafe { &mut *(&raw mut context.uc_sigmask).cast::<u64>() }
 }
 
 /// The calling thread is about to wait, in a handler.

@@ -374,9 +374,7 @@ extern "C-unwind" fn on_tick(_: c_int, info: *mut siginfo_t, context: *mut c_voi
         }
         Some(signals) => hand_to_attendant(info, &ring, signals.number()),
         None => {
-            // SAFETY: the kernel's mask is what a set begins with.
-            let mask = unsafe { (&raw const context.uc_sigmask).cast::<u64>().read_unaligned() };
-            if mask & signal == 0 {
+            if *delivery::mask_in(context) & signal == 0 {
                 delivery::send_to_own(&ring.info);
             } else {
                 hand_to_attendant(info, &ring, 0);

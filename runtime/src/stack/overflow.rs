@@ -8,8 +8,8 @@
 //!
 //! # In whole programs
 //!
-//! There the handler that was there before is the program's own business, such as that of a virtual machine
-//! that grows its stacks by faults, and it gets overflows, too. (std's knows its threads by their stacks, and
+//! There a handler that was there before is the program's own business, such as that of a virtual machine that grows
+//! its stacks by faults, and it gets overflows, too: it stays as it is. (std's knows its threads by their stacks, and
 //! reports.) If there is none, the overflow is reported, and the process ends by the signal, as it does on OS
 //! threads. Who installs a handler later takes the place of this one.
 
@@ -59,6 +59,9 @@ pub(crate) fn install_handler(interrupted: Interrupted) {
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
     action.sa_sigaction = on_fault as *const () as libc::sighandler_t;
     for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        if OF_THE_PROGRAM.get().is_some() && has_handler(&current_action(signal)) {
+            continue;
+        }
         // SAFETY: the handler reads what outlives it and otherwise only writes and aborts.
         unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
     }
@@ -70,9 +73,12 @@ pub(crate) fn install_handler(interrupted: Interrupted) {
 #[must_use]
 pub fn faults_have_a_stack() -> bool {
     PREVIOUS.get().is_some_and(|Previous { segv, .. }| {
-        let has_own = !matches!(segv.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
-        has_own && segv.sa_flags & libc::SA_ONSTACK != 0
+        has_handler(segv) && segv.sa_flags & libc::SA_ONSTACK != 0
     })
+}
+
+fn has_handler(action: &libc::sigaction) -> bool {
+    !matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
 }
 
 fn current_action(signal: i32) -> libc::sigaction {
@@ -93,13 +99,10 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
         && guard.contains(&address)
     {
         let of_the_program = OF_THE_PROGRAM.get();
-        let has_own = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
-        if of_the_program.is_none() || !has_own {
-            let own = of_the_program.and_then(|name| name());
-            let own = own.as_ref().and_then(|name| CStr::from_bytes_until_nul(name).ok());
-            let name = own.and_then(|name| name.to_str().ok()).unwrap_or(name);
-            report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
-        }
+        let own = of_the_program.and_then(|name| name());
+        let own = own.as_ref().and_then(|name| CStr::from_bytes_until_nul(name).ok());
+        let name = own.and_then(|name| name.to_str().ok()).unwrap_or(name);
+        report::say(format_args!("\nthread '{name}' ({id}) has overflowed its stack\n"));
         if of_the_program.is_none() {
             report::fatal(format_args!("stack overflow"));
         }
