@@ -442,6 +442,31 @@ fn a_process_is_recorded_also_where_who_asked_before_was_killed() {
 }
 
 #[test]
+fn who_is_asked_to_end_writes_what_was_recorded_until_then() {
+    let busy = Busy::start("SYLVAN_TLS", "own");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    for signal in ["INT", "TERM"] {
+        let path = folder.join(format!("trace-ended-{signal}"));
+        let mut look = process::Command::new(env!("CARGO_BIN_EXE_look"));
+        look.args(["trace", &busy.0.id().to_string(), "--seconds", "1000", "-o"]).arg(&path);
+        let mut look = look.spawn().unwrap();
+        // So that it records by then.
+        std::thread::sleep(Duration::from_millis(700));
+        let kill =
+            process::Command::new("kill").args(["-s", signal, &look.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert!(look.wait().unwrap().success());
+        let (_, history) = read(&path);
+        assert!(named(&history, "asks").spans.len() > 5, "it has run meanwhile");
+        let lasted = Duration::from_nanos(history.end_ns - history.begin_ns);
+        assert!(lasted < Duration::from_secs(30), "{lasted:?}");
+    }
+    // The next one finds a process that does not record any more.
+    let (_, history) = busy.trace(&["--seconds", "0.3"], &folder.join("trace-after-ended"));
+    assert!(named(&history, "asks").spans.len() > 5);
+}
+
+#[test]
 fn a_process_that_records_from_its_start_is_looked_at_in_between() {
     let own = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("trace-own-start");
     let busy = Busy::start("SYLVAN_TRACE", &own);

@@ -49,7 +49,7 @@ A program records its run if it is told where to:
 A process that was not told so records, too, while this asks it to, by its number:
 
   PID        records for some seconds (default 5), into rings of so many megabytes for each worker
-             (default 16), and writes FILE: who may trace the process may do so
+             (default 16), or until Ctrl-C, and writes FILE: who may trace it may do so
   summary    who waited longest for a processor, and for what else; who computed longest
   view       a page of its own for any browser, which loads nothing: time from left to right, a
              row for each OS thread and each green thread, those whose names differ by numbers

@@ -4,6 +4,8 @@
 //! there makes rings and records; this reads them when the time is over, and the names of the threads that
 //! are there. The wish is written by `/proc/PID/mem`: the kernel says who may, as for a debugger.
 //!
+//! Ctrl-C ends it early, as does a `SIGTERM`: what was recorded until then is written. A second one ends it at once.
+//!
 //! Nothing is recorded of a thread that does the same all the time: waits, or computes. What that is is seen by
 //! two looks, in the beginning and afterwards, and becomes an event at the beginning.
 
@@ -14,9 +16,13 @@ use std::io::{self, BufWriter, Write};
 use std::mem::offset_of;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use sylvan_sight::file::{About, Why, Writer};
 use sylvan_sight::recording::{Control, FROM_START, OFF, Ring};
 use sylvan_sight::table::Table;
@@ -59,9 +65,20 @@ pub(crate) fn main(args: Vec<OsString>) -> Result<(), Refusal> {
     let target = Target::open(pid).map_err(Refusal::Process)?;
     // Before there is anything to lose.
     let file = File::create(&output).map_err(cannot)?;
-    let recorded =
-        target.record(lasts, (megabytes * f64::from(1 << 16)) as u64).map_err(Refusal::Process)?;
+    let is_over = asked_to_end().map_err(cannot)?;
+    let n_events = (megabytes * f64::from(1 << 16)) as u64;
+    let recorded = target.record(lasts, &is_over, n_events).map_err(Refusal::Process)?;
     recorded.write(BufWriter::new(file)).map_err(cannot)
+}
+
+/// What whoever asks this process to end sets.
+fn asked_to_end() -> io::Result<Arc<AtomicBool>> {
+    let asked = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_default(signal, Arc::clone(&asked))?;
+        flag::register(signal, Arc::clone(&asked))?;
+    }
+    Ok(asked)
 }
 
 /// A process with a runtime.
@@ -114,10 +131,15 @@ impl Target {
         written.map_err(|_| self.process.unreadable(Unreadable { at }))
     }
 
-    /// Has it record for that long, with rings for so many events, and reads what it has.
-    fn record(&self, lasts: Duration, n_events: u64) -> Result<Recorded, see::Refusal> {
+    /// Has it record for that long, or until `is_over`, with rings for so many events, and reads what it has.
+    fn record(
+        &self,
+        lasts: Duration,
+        is_over: &AtomicBool,
+        n_events: u64,
+    ) -> Result<Recorded, see::Refusal> {
         let begin_ns = monotonic_ns();
-        let end_ns = begin_ns + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2);
+        let mut end_ns = begin_ns + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2);
         let found = self.control()?;
         if found.state != FROM_START {
             self.wish(offset_of!(Control, n_events), n_events)?;
@@ -134,7 +156,13 @@ impl Target {
             let left = Duration::from_nanos(end_ns.saturating_sub(monotonic_ns()));
             thread::sleep(left.min(Duration::from_millis(100)));
             // It may have ended.
-            self.control()?;
+            let state = self.control()?.state;
+            if is_over.load(Ordering::Relaxed) {
+                end_ns = monotonic_ns();
+                if state != FROM_START {
+                    self.wish(offset_of!(Control, until_ns), end_ns)?;
+                }
+            }
         }
         let over_ns = monotonic_ns();
         let mut control = self.control()?;
