@@ -3,8 +3,8 @@
 //! | signals | what the kernel is told | what a program that asks is told |
 //! |---|---|---|
 //! | the two that this crate has for itself (`signal::OURS`) | nothing | what it has said |
-//! | faults (`SIGSEGV` and its like) with a handler | a handler of this crate's (`signal::fault`), and all else as it was said | what it has said |
-//! | all others | what the program has said | that |
+//! | others, with a handler | a handler of this crate's (`signal::handler`), and all else as it was said | what it has said |
+//! | others, without | the same | the same |
 //!
 //! libc gives one of the first kind to whoever asks for one, and then has a lower `SIGRTMAX`. Some languages take all
 //! signals there are, by their numbers. To them these are signals that nobody sends.
@@ -17,7 +17,7 @@ use libc::{c_int, sighandler_t};
 
 use crate::errno::set_errno;
 use crate::next::libcs;
-use crate::signal::fault::{FAULTS, on_fault};
+use crate::signal::handler::{FAULTS, on_signal};
 use crate::signal::lock::held;
 use crate::signal::{OURS, bit};
 use crate::whole::is_whole;
@@ -31,6 +31,7 @@ libcs! {
     signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
     __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t;
     sigset(signal: c_int, handler: sighandler_t) -> sighandler_t;
+    siginterrupt(signal: c_int, ends_calls: c_int) -> c_int;
     sigignore(signal: c_int) -> c_int;
 }
 
@@ -62,6 +63,18 @@ impl Said {
         self.handler.load(Ordering::Relaxed)
     }
 
+    /// The handler that is to be called now. One that is to be called once is the default action afterwards.
+    pub(crate) fn take_handler(&self, signal: c_int) -> sighandler_t {
+        let handler = self.handler();
+        if self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0 && FAULTS & bit(signal) == 0 {
+            // SAFETY: zeros are an action, the default.
+            let default: libc::sigaction = unsafe { mem::zeroed() };
+            // SAFETY: sets that.
+            unsafe { libcs::sigaction(signal, &raw const default, ptr::null_mut()) };
+        }
+        handler
+    }
+
     /// What is blocked while its handler runs, the signal itself included.
     pub(crate) fn mask_for(&self, signal: c_int) -> u64 {
         let is_deferred = self.flags.load(Ordering::Relaxed) & libc::SA_NODEFER == 0;
@@ -89,20 +102,25 @@ impl Said {
 }
 
 /// Whose a signal is.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Whose {
     /// This crate's own.
     Ours,
-    /// A fault's.
-    Fault,
+    /// The program's, whose handlers this crate calls.
+    Programs,
+    /// Not this crate's to see to, or none at all.
     Kernels,
 }
 
 fn whose(signal: c_int) -> Whose {
-    let is_in = |set| (1..=LAST as c_int).contains(&signal) && set & bit(signal) != 0;
-    match is_whole() {
-        true if is_in(OURS) => Whose::Ours,
-        true if is_in(FAULTS) => Whose::Fault,
-        _ => Whose::Kernels,
+    /// libc's own, and those that have no handlers.
+    const NOT_PROGRAMS: [c_int; 4] = [libc::SIGKILL, libc::SIGSTOP, 32, 33];
+    if !is_whole() || !(1..=LAST as c_int).contains(&signal) || NOT_PROGRAMS.contains(&signal) {
+        Whose::Kernels
+    } else if OURS & bit(signal) != 0 {
+        Whose::Ours
+    } else {
+        Whose::Programs
     }
 }
 
@@ -111,11 +129,14 @@ fn has_function(action: &libc::sigaction) -> bool {
     !matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN)
 }
 
+/// Whether a handler is the one of this crate.
+fn is_ours(handler: sighandler_t) -> bool {
+    handler == on_signal as *const () as sighandler_t
+}
+
 /// What a program is told where the kernel says this.
 fn told(signal: c_int, kernels: libc::sigaction, said: libc::sigaction) -> libc::sigaction {
-    let is_ours = matches!(whose(signal), Whose::Fault)
-        && kernels.sa_sigaction == on_fault as *const () as sighandler_t;
-    if !is_ours {
+    if whose(signal) != Whose::Programs || !is_ours(kernels.sa_sigaction) {
         return kernels;
     }
     // It comes from libc, which says so where the system is one that has such a thing.
@@ -124,8 +145,9 @@ fn told(signal: c_int, kernels: libc::sigaction, said: libc::sigaction) -> libc:
     libc::sigaction { sa_flags, sa_restorer: kernels.sa_restorer, ..said }
 }
 
-/// Changes the action of a fault, if there is one to `set`; what it was, or `None` with the error in `errno`.
-fn change_fault(signal: c_int, set: Option<libc::sigaction>) -> Option<libc::sigaction> {
+/// Changes the action of one of the program's, if there is one to `set`; what it was, or `None` with the error in
+/// `errno`.
+fn change_programs(signal: c_int, set: Option<libc::sigaction>) -> Option<libc::sigaction> {
     // A child of `vfork` has the memory of its parent, and actions of its own.
     let is_told_all = sylvan::contract::signal::is_vfork_child();
     held(|_| {
@@ -134,8 +156,12 @@ fn change_fault(signal: c_int, set: Option<libc::sigaction>) -> Option<libc::sig
             if has_function(&action) && !is_told_all {
                 // Before the kernel: the next fault finds it.
                 Said::of(signal).set(&action);
-                action.sa_sigaction = on_fault as *const () as sighandler_t;
+                action.sa_sigaction = on_signal as *const () as sighandler_t;
                 action.sa_flags |= libc::SA_SIGINFO;
+                if FAULTS & bit(signal) == 0 {
+                    // It may be called in vain: see `take_handler`.
+                    action.sa_flags &= !libc::SA_RESETHAND;
+                }
             }
             action
         });
@@ -182,7 +208,7 @@ pub unsafe extern "C" fn sigaction(
         // SAFETY: as above.
         Whose::Kernels => return unsafe { libcs::sigaction(signal, set, before) },
         Whose::Ours => change_ours(signal, read()),
-        Whose::Fault => match change_fault(signal, read()) {
+        Whose::Programs => match change_programs(signal, read()) {
             Some(was) => was,
             None => return -1,
         },
@@ -221,26 +247,26 @@ fn set_handler(signal: c_int, handler: sighandler_t, flags: c_int, mask: u64) ->
     unsafe { (&raw mut action.sa_mask).cast::<u64>().write_unaligned(mask) };
     let was = match whose(signal) {
         Whose::Ours => Some(change_ours(signal, Some(action))),
-        _ => change_fault(signal, Some(action)),
+        _ => change_programs(signal, Some(action)),
     };
     was.map_or(libc::SIG_ERR, |was| was.sa_sigaction)
 }
 
-/// Functions that set a handler with some flags, and libc's other names for each. `blocks` says whether the handler
-/// has its own signal blocked, beside what the flags say.
+/// Functions that set a handler, with what flags, and what is blocked while it runs; and libc's other names for each.
 macro_rules! handlers {
-    ($($name:ident($flags:expr, $blocks:expr) $($other:ident)*;)+) => {$(
+    ($($name:ident($how:expr) $($other:ident)*;)+) => {$(
         /// As libc's.
         ///
         /// # Safety
         ///
         /// As for libc's: a handler may be called at any time.
         pub unsafe extern "C" fn $name(signal: c_int, handler: sighandler_t) -> sighandler_t {
-            if matches!(whose(signal), Whose::Kernels) {
+            if whose(signal) == Whose::Kernels {
                 // SAFETY: as the caller promises.
                 return unsafe { libcs::$name(signal, handler) };
             }
-            set_handler(signal, handler, $flags, if $blocks { bit(signal) } else { 0 })
+            let (flags, blocks) = $how(signal);
+            set_handler(signal, handler, flags, blocks)
         }
 
         $(
@@ -258,8 +284,9 @@ macro_rules! handlers {
 }
 
 handlers! {
-    signal(libc::SA_RESTART, true) bsd_signal ssignal;
-    __sysv_signal(libc::SA_RESETHAND | libc::SA_NODEFER, false) sysv_signal;
+    signal(|signal| (if ends_calls(signal) { 0 } else { libc::SA_RESTART }, bit(signal)))
+        bsd_signal ssignal;
+    __sysv_signal(|_| (libc::SA_RESETHAND | libc::SA_NODEFER, 0)) sysv_signal;
 }
 
 /// As libc's.
@@ -268,15 +295,14 @@ handlers! {
 ///
 /// As for libc's: a handler may be called at any time.
 pub unsafe extern "C" fn sigset(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    if matches!(whose(signal), Whose::Ours) {
+    if whose(signal) == Whose::Ours {
         return set_handler(signal, handler, 0, 0);
     }
     // Of the program's own stays what it is told, as long as it is that one.
     let said = held(|_| (0..=LAST as c_int).contains(&signal).then(|| Said::of(signal).get()));
     // SAFETY: as the caller promises.
     let was = unsafe { libcs::sigset(signal, handler) };
-    let is_ours = was == on_fault as *const () as sighandler_t;
-    said.filter(|_| is_ours).map_or(was, |said| said.sa_sigaction)
+    said.filter(|_| is_ours(was)).map_or(was, |said| said.sa_sigaction)
 }
 
 /// As libc's.
@@ -285,10 +311,38 @@ pub unsafe extern "C" fn sigset(signal: c_int, handler: sighandler_t) -> sighand
 ///
 /// As for libc's.
 pub unsafe extern "C" fn sigignore(signal: c_int) -> c_int {
-    if matches!(whose(signal), Whose::Ours) {
+    if whose(signal) == Whose::Ours {
         set_handler(signal, libc::SIG_IGN, 0, 0);
         return 0;
     }
     // SAFETY: as the caller promises.
     unsafe { libcs::sigignore(signal) }
+}
+
+/// The signals whose handlers end calls, if `signal` installs them.
+static ENDS_CALLS: AtomicU64 = AtomicU64::new(0);
+
+fn ends_calls(signal: c_int) -> bool {
+    ENDS_CALLS.load(Ordering::Relaxed) & bit(signal) != 0
+}
+
+/// As libc's.
+///
+/// # Safety
+///
+/// As for libc's.
+pub unsafe extern "C" fn siginterrupt(signal: c_int, ends_calls: c_int) -> c_int {
+    if whose(signal) != Whose::Programs {
+        // SAFETY: as the caller promises.
+        return unsafe { libcs::siginterrupt(signal, ends_calls) };
+    }
+    let Some(mut action) = change_programs(signal, None) else { return -1 };
+    if ends_calls == 0 {
+        ENDS_CALLS.fetch_and(!bit(signal), Ordering::Relaxed);
+        action.sa_flags |= libc::SA_RESTART;
+    } else {
+        ENDS_CALLS.fetch_or(bit(signal), Ordering::Relaxed);
+        action.sa_flags &= !libc::SA_RESTART;
+    }
+    if change_programs(signal, Some(action)).is_some() { 0 } else { -1 }
 }

@@ -24,7 +24,7 @@
 
 pub(crate) mod attendant;
 pub(crate) mod delivery;
-pub(crate) mod fault;
+pub(crate) mod handler;
 pub(crate) mod lock;
 mod outside;
 pub mod own;
@@ -75,6 +75,7 @@ pub(crate) fn begin() {
     outside::begin();
     attendant::begin();
     tick::begin();
+    handler::begin();
     sylvan::contract::signal::cover_all(OURS);
     // SAFETY: the function does what one may in a child of a fork.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };

@@ -27,7 +27,7 @@ macro_rules! heard_of {
 macro_rules! green {
     ($then:ident) => {
         $then! {
-            action: sigaction, __sigaction, signal, bsd_signal, ssignal, sysv_signal, __sysv_signal, sigset, sigignore;
+            action: sigaction, __sigaction, signal, bsd_signal, ssignal, sysv_signal, __sysv_signal, sigset, sigignore, siginterrupt;
             altstack: sigaltstack;
             barrier: pthread_barrier_wait, pthread_barrier_destroy;
             bulk: pread, pread64, pwrite, pwrite64, preadv, preadv64, pwritev, pwritev64, preadv2, pwritev2, sendfile, sendfile64, splice, tee, copy_file_range, __pread_chk, __pread64_chk;

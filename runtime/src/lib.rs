@@ -117,6 +117,9 @@ mod local;
 #[cfg(not(sylvan_loom))]
 #[allow(unsafe_code, reason = "who runs here, by address")]
 mod current;
+#[cfg(not(sylvan_loom))]
+#[allow(unsafe_code, reason = "a function that is kept as an address")]
+mod moment;
 
 #[allow(unsafe_code, reason = "alarms on the stacks of those who wait")]
 mod timer;
@@ -194,7 +197,7 @@ pub mod contract;
 #[allow(unsafe_code, reason = "plays the part of those who keep the unsafe promises")]
 mod tests;
 #[cfg(sylvan_loom)]
-use tests::machine::{blocking, clock, context, current, stack, sys};
+use tests::machine::{blocking, clock, context, current, moment, stack, sys};
 #[cfg(sylvan_loom)]
 #[allow(unsafe_code, reason = "waiters on the stacks of those who wait")]
 mod reactor {

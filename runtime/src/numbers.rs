@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use rustix::io::fcntl_getfd;
 
+use crate::moment::Moment;
 use crate::reactor::{self, Entry, Interest, Origin};
 
 /// Says that a number is about to be closed: whether it is the program's to close. If it is not, there is
 /// no such descriptor (`EBADF`).
 pub fn closing(number: RawFd) -> bool {
+    let _moment = Moment::begin();
     let Some(entry) = goes_out(number) else { return true };
     if entry.is_ours() && reactor::is_hidden(number, entry) {
         return false;
@@ -32,6 +34,7 @@ pub fn closing(number: RawFd) -> bool {
 /// Says that the numbers from `first` to `last` are about to be closed, and calls `close` with the first
 /// and last of each run of them that is the program's to close.
 pub fn closing_range(first: RawFd, last: RawFd, mut close: impl FnMut(RawFd, RawFd)) {
+    let _moment = Moment::begin();
     let mut hidden = Vec::new();
     if reactor::is_this_process() {
         reactor::disown(first, last);
@@ -55,6 +58,7 @@ pub fn closing_range(first: RawFd, last: RawFd, mut close: impl FnMut(RawFd, Raw
 
 /// Says that a number is about to mean the file of another descriptor, if there is that one.
 pub fn replacing(number: RawFd, by: RawFd) {
+    let _moment = Moment::begin();
     let is_replaced = number != by && by >= 0 && fcntl_getfd(borrow(by)).is_ok();
     match is_replaced.then(|| goes_out(number)).flatten() {
         Some(entry) if entry.is_ours() => reactor::make_way(borrow(number), entry),
@@ -70,6 +74,7 @@ pub fn is_hidden(number: RawFd) -> bool {
 
 /// Says that whether calls on a descriptor block was set by its number (`O_NONBLOCK`), just now.
 pub fn flag_was_set(number: RawFd) {
+    let _moment = Moment::begin();
     if let Some(entry) = entry(number) {
         entry.note_flag(borrow(number));
     }
@@ -77,6 +82,7 @@ pub fn flag_was_set(number: RawFd) {
 
 /// Says that a timeout of a socket was set by its number, just now; `None`: that it has none.
 pub fn timeout_was_set(number: RawFd, interest: Interest, timeout: Option<Duration>) {
+    let _moment = Moment::begin();
     if let Some(entry) = entry(number) {
         entry.set_timeout(borrow(number), interest, timeout);
     }
@@ -84,6 +90,7 @@ pub fn timeout_was_set(number: RawFd, interest: Interest, timeout: Option<Durati
 
 /// Says that it was set by a socket's number, just now, how much reads wait for.
 pub fn mark_was_set(number: RawFd) {
+    let _moment = Moment::begin();
     let amend = |inherited: &Entry| inherited.note_inherited_mark(borrow(number));
     if let Some(entry) = of_this_process(reactor::known_or(number, amend)) {
         entry.note_mark(borrow(number));
@@ -93,6 +100,7 @@ pub fn mark_was_set(number: RawFd) {
 /// Says that a number has come in by a call that opens: what was known of it is of an earlier file, which was
 /// closed without a word.
 pub fn opened(number: RawFd) {
+    let _moment = Moment::begin();
     if let Some(entry) = goes_out(number).filter(|entry| !entry.is_ours()) {
         entry.detach(borrow(number));
     }
@@ -101,6 +109,7 @@ pub fn opened(number: RawFd) {
 /// As [`opened`], of a descriptor that shares its file with nobody, blocks, and has no timeouts; and as
 /// [`learn_kind`] of it.
 pub fn made(number: RawFd, kind: u32) {
+    let _moment = Moment::begin();
     if reactor::is_this_process()
         && let Some(entry) = reactor::entry_or_disowned(number)
     {
@@ -111,6 +120,7 @@ pub fn made(number: RawFd, kind: u32) {
 
 /// As [`opened`], of a duplicate of another one.
 pub fn duplicated(number: RawFd, original: RawFd) {
+    let _moment = Moment::begin();
     match entry(original).filter(|of| number != original && !of.is_ours()) {
         Some(of) => match reactor::entry_or_disowned(number) {
             Some(entry) => {
@@ -135,6 +145,7 @@ pub fn duplicated(number: RawFd, original: RawFd) {
 
 /// As [`made`], of a connection that was accepted at `listener`.
 pub fn accepted(number: RawFd, listener: RawFd, kind: u32) {
+    let _moment = Moment::begin();
     if reactor::is_this_process()
         && let Some(entry) = reactor::entry_or_disowned(number)
     {
@@ -155,6 +166,7 @@ pub fn kind(number: RawFd) -> u32 {
 /// kernel tells when the file is ready; then the runtime takes the descriptor in, if it has not been told of
 /// it yet. `None` from it is passed on: there is no such descriptor.
 pub fn learn_kind(number: RawFd, look: impl Fn() -> Option<(u32, bool)>) -> Option<u32> {
+    let _moment = Moment::begin();
     let may_keep = reactor::is_this_process();
     if may_keep && is_hidden(number) {
         return None;

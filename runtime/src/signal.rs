@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::Thread;
+use crate::moment;
 use crate::scheduler::{self, wardrobe};
 use crate::sys::signal;
 
@@ -25,6 +26,23 @@ pub fn cover() -> u64 {
 #[must_use]
 pub fn is_vfork_child() -> bool {
     scheduler::is_vfork_child()
+}
+
+pub use crate::moment::LetIn;
+
+/// Has handlers of signals wait while an OS thread is in the midst of something here: whoever calls a handler there asks
+/// [`defer`], and `let_in` is called on the thread afterwards, with what was deferred.
+///
+/// To be called before the runtime starts.
+pub fn defer_to(let_in: LetIn) {
+    moment::on_end(let_in);
+}
+
+/// In a handler on an OS thread: whether these signals, a mask, are to wait until the thread is out of the runtime. If so
+/// the caller leaves them pending, and blocked.
+#[must_use]
+pub fn defer(signals: u64) -> bool {
+    moment::defer(signals)
 }
 
 /// Whether a thread runs or waits for a worker, as far as one can tell: it is not parked.

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use libc::siginfo_t;
 
-use super::fault::FAULTS;
+use super::handler::FAULTS;
 use super::lock::{Held, block, held};
 use super::outside::is_outside;
 use super::own::{self, Signals, no_info};

@@ -63,6 +63,11 @@ pub(crate) fn block(set: u64) -> u64 {
     change_mask(libc::SIG_BLOCK, Some(set))
 }
 
+/// Takes from the kernel's mask of the calling OS thread: what is pending of that is delivered.
+pub(crate) fn unblock(set: u64) {
+    change_mask(libc::SIG_UNBLOCK, Some(set));
+}
+
 /// The kernel's mask of the calling OS thread.
 pub(crate) fn mask() -> u64 {
     change_mask(libc::SIG_BLOCK, None)

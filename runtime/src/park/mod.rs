@@ -44,6 +44,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::context::Switch;
 use crate::current;
+use crate::moment::Moment;
 use crate::primitive::{AtomicU32, Ordering, global, hint};
 use crate::sys::{futex, thread};
 use crate::task::{Header, Runnable};
@@ -242,12 +243,14 @@ pub fn wait_turn_interruptible(
 ///
 /// The word is not touched once somebody else may have what it stands for.
 pub fn pass_on(word: &AtomicU32, free: u32, granted: u32) {
+    let _moment = Moment::begin();
     TABLE.pass_on(word, free, granted);
 }
 
 /// For how long the thread has waited that has waited longest in [`wait_turn`] at `word`, if that is
 /// longer than a millisecond.
 pub fn overdue(word: *const AtomicU32) -> Option<Duration> {
+    let _moment = Moment::begin();
     TABLE.overdue(word)
 }
 
@@ -257,6 +260,7 @@ pub fn overdue(word: *const AtomicU32) -> Option<Duration> {
 /// Before, it calls `settle` with that number, under the lock of the queue: nobody begins or ends a wait
 /// at the word meanwhile. `settle` must not wait for anything.
 pub fn grant(word: *const AtomicU32, n: usize, settle: &dyn Fn(usize)) -> usize {
+    let _moment = Moment::begin();
     TABLE.grant(word, n, settle)
 }
 
@@ -383,6 +387,7 @@ fn block(waiter: &Waiter, deadline: Option<Instant>, is_interruptible: bool) -> 
 ///
 /// `word` is compared, never read: it may be gone already.
 pub fn wake(word: *const AtomicU32, n: usize) -> usize {
+    let _moment = Moment::begin();
     TABLE.wake(word, n)
 }
 

@@ -35,6 +35,7 @@ use sylvan_sight::table;
 use super::{Turn, WaitReason, call};
 use crate::clock;
 use crate::lock::Lock;
+use crate::moment::Moment;
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 use crate::ring::{Linked, Links, Ring};
 use crate::sys::futex;
@@ -262,6 +263,7 @@ impl Table {
     // Inlined: the wait without a turn is to be as short as it can be.
     #[inline(always)]
     pub(super) fn enqueue(&self, waiter: &Waiter, still: impl FnOnce() -> bool) -> bool {
+        let _moment = Moment::begin_if(waiter.task.is_null());
         let mut queue = self.bucket(waiter.address).lock();
         let still = still();
         if still {
@@ -287,6 +289,7 @@ impl Table {
     /// The same for one that was not told yet.
     #[cold]
     fn leave(&self, waiter: &Waiter) -> bool {
+        let _moment = Moment::begin_if(waiter.task.is_null());
         let mut queue = self.bucket(waiter.address).lock();
         let queued = waiter.state.load(Ordering::Relaxed) & OUT == 0;
         if queued {

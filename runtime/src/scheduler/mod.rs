@@ -114,6 +114,7 @@ use crate::context::Switch;
 use crate::context::tls::TlsMode;
 use crate::current;
 use crate::life::PerLife;
+use crate::moment::Moment;
 use crate::os_thread::{self, OsThread};
 use crate::primitive::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use crate::reactor::{self, Interest};
@@ -589,7 +590,10 @@ impl Scheduler {
         match worker::core().filter(is_its_own) {
             // SAFETY: the calling worker has the core and is between runs.
             Some(core) => fairness::enqueue_woken(core, unsafe { core.local() }, task),
-            None => self.schedule_remote(task),
+            None => {
+                let _moment = Moment::begin_if(true);
+                self.schedule_remote(task);
+            }
         }
     }
 
