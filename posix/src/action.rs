@@ -66,7 +66,8 @@ impl Said {
     /// The handler that is to be called now. One that is to be called once is the default action afterwards.
     pub(crate) fn take_handler(&self, signal: c_int) -> sighandler_t {
         let handler = self.handler();
-        if self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0 && FAULTS & bit(signal) == 0 {
+        if self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0 && FAULTS & bit(signal) == 0
+        {
             // SAFETY: zeros are an action, the default.
             let default: libc::sigaction = unsafe { mem::zeroed() };
             // SAFETY: sets that.

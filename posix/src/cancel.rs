@@ -36,7 +36,6 @@ use crate::errno::errno;
 use crate::next::call_next;
 use crate::signal::delivery::leave_handler;
 use crate::signal::look;
-use crate::signal::own::Signals;
 use crate::thread::{Record, Whose, of, this, unwind};
 
 const DISABLED: u32 = 1;
@@ -75,18 +74,22 @@ pub(crate) fn point() {
     if is_due_by(this.cancel.load(Ordering::Acquire)) {
         act(this);
     } else if this.signals.interrupt.is_raised() {
-        heed(&this.signals);
+        heed(this);
     }
 }
 
-/// The calling thread, whose these are, has not looked why it was interrupted. One that makes one call after the other
+/// The calling thread, whose this is, has not looked why it was interrupted. One that makes one call after the other
 /// and never waits is poked in the midst of them, where nothing is delivered.
 #[cold]
-fn heed(signals: &Signals) {
-    if signals.is_cancelled() {
-        signals.set_cancelled(false);
+fn heed(this: &Record) {
+    if this.signals.is_cancelled() {
+        this.signals.set_cancelled(false);
+        // It may have become due since the look before: what says so is gone now.
+        if is_due_by(this.cancel.load(Ordering::Acquire)) {
+            act(this);
+        }
     }
-    look(signals);
+    look(&this.signals);
 }
 
 /// A cancellation point, of a function that is about to wait by [`futex`](crate::wait::futex).

@@ -19,8 +19,8 @@ use crate::timer;
 
 type Arguments = *const *const c_char;
 
-/// Runs `f` with the mask put on that the new program is to have.
-fn begin(f: impl FnOnce() -> c_int) -> c_int {
+/// Runs `f`, which begins another program in this process, with the mask put on that it is to have.
+pub(crate) fn begin(f: impl FnOnce() -> c_int) -> c_int {
     let f = || timer::hand_to_next_program(f);
     if lock::mask() == sylvan::contract::signal::cover() { wearing_own_mask(f) } else { f() }
 }

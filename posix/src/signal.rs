@@ -245,6 +245,9 @@ pub(crate) unsafe fn rt_sigprocmask(
 
 fn change_mask(how: c_int, set: Option<u64>) -> io::Result<u64> {
     let Some(signals) = own().filter(|_| !sylvan::contract::signal::is_vfork_child()) else {
+        // Nobody blocks this crate's own: they are for each OS thread.
+        let theirs = if is_whole() { !OURS } else { u64::MAX };
+        let set = set.map(|set| set & theirs);
         let was = sylvan::contract::signal::change_mask(how, set)?;
         if set.is_some() && is_whole() && !sylvan::contract::signal::is_vfork_child() {
             attendant::has_blocked(lock::mask());
@@ -320,6 +323,6 @@ pub unsafe extern "C" fn sigpending(set: *mut sigset_t) -> c_int {
         pending = (pending | signals.pending()) & signals.mask();
     }
     // SAFETY: as the caller promises.
-    unsafe { set.cast::<u64>().write_unaligned(pending) };
+    unsafe { set.cast::<u64>().write_unaligned(pending & !OURS) };
     0
 }

@@ -15,7 +15,7 @@ use crate::cancel;
 use crate::errno::{fails, set_errno};
 use crate::kernel;
 use crate::signal::own::{Signals, own};
-use crate::signal::{attendant, bit, mask_of_caller, with_mask};
+use crate::signal::{OURS, attendant, bit, mask_of_caller, with_mask};
 use crate::wait::{self, Restart};
 
 /// Waits until `deadline` for one of `set`; an error is its number.
@@ -55,14 +55,14 @@ fn wait_as_said(
     }
 }
 
-/// The mask that a set begins with.
+/// The mask that a set begins with, without this crate's own signals.
 ///
 /// # Safety
 ///
 /// It points to a set.
 unsafe fn mask_of(set: *const sigset_t) -> u64 {
     // SAFETY: as the caller promises.
-    unsafe { set.cast::<u64>().read_unaligned() }
+    unsafe { set.cast::<u64>().read_unaligned() & !OURS }
 }
 
 /// As libc's.
@@ -76,7 +76,9 @@ pub unsafe extern "C-unwind" fn sigtimedwait(
     timeout: *const timespec,
 ) -> c_int {
     let Some(signals) = own() else {
-        let (from, to) = (set.expose_provenance() as _, info.expose_provenance() as _);
+        // SAFETY: as the caller promises.
+        let set = unsafe { mask_of(set) };
+        let (from, to) = ((&raw const set).expose_provenance() as _, info.expose_provenance() as _);
         let what = [from, to, timeout.expose_provenance() as _, size_of::<u64>() as _, 0, 0];
         // SAFETY: as the caller promises.
         return unsafe { kernel::call(libc::SYS_rt_sigtimedwait, what) } as c_int;

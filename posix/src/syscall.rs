@@ -20,6 +20,7 @@ use crate::descriptors;
 use crate::directed;
 use crate::epoll;
 use crate::errno::{fails, set_errno};
+use crate::exec;
 use crate::futex;
 use crate::in_place_of_libc;
 use crate::kernel;
@@ -143,6 +144,10 @@ pub unsafe extern "C-unwind" fn syscall(
         libc::SYS_timer_create => {
             // SAFETY: as above.
             unsafe { timer::raw_create(a as c_int, b as *mut _, c as *mut _) }.into()
+        }
+        libc::SYS_execve | libc::SYS_execveat if is_whole() => {
+            // SAFETY: as above.
+            exec::begin(|| unsafe { call.make() } as c_int).into()
         }
         libc::SYS_timer_delete if is_whole() => timer::raw_delete(a as c_int).into(),
         // SAFETY: as above.

@@ -56,7 +56,7 @@ macro_rules! green {
             spin: pthread_spin_lock;
             thread: pthread_join, pthread_tryjoin_np, pthread_timedjoin_np, pthread_clockjoin_np, pthread_self, pthread_equal, pthread_exit, gettid, thrd_create, thrd_join, thrd_detach, thrd_current, thrd_exit, mtx_lock, mtx_trylock, mtx_timedlock, mtx_unlock, cnd_signal, cnd_broadcast, cnd_wait, cnd_timedwait, cnd_destroy;
             time: sched_yield, thrd_yield, nanosleep, clock_nanosleep, usleep, sleep, thrd_sleep;
-            timer: timer_delete, setitimer, getitimer;
+            timer: timer_delete, timer_settime, timer_gettime, timer_getoverrun, setitimer, getitimer;
             transfer: read, write, readv, writev, __read, __write, __read_chk, eventfd_read, eventfd_write;
         }
     };

@@ -4,7 +4,7 @@
 //! A clock of a thread's processor time is one of its OS thread's: who makes a timer for its own is bound to that
 //! (`attributes`).
 
-use std::ffi::{c_int, c_long, c_void};
+use std::ffi::{CStr, c_int, c_long, c_void};
 use std::mem;
 
 use libc::{clockid_t, itimerspec, itimerval, sigevent, timer_t, timespec, timeval};
@@ -18,7 +18,6 @@ use crate::signal::tick::{self, Key, N_INTERVAL};
 use crate::whole::is_whole;
 
 static TIMER_CREATE: Next = Next::new(c"timer_create");
-static TIMER_DELETE: Next = Next::new(c"timer_delete");
 
 /// Whether signals of timers are this crate's to see to.
 fn sees_to_them() -> bool {
@@ -88,21 +87,41 @@ pub unsafe extern "C" fn timer_create(
     unsafe { create(clock, event, made, |event| next(clock, event, timer)) }
 }
 
-/// As libc's.
-///
-/// # Safety
-///
-/// As for libc's: there is such a timer.
-pub unsafe extern "C" fn timer_delete(timer: timer_t) -> c_int {
-    let next = TIMER_DELETE.get();
-    if next.is_null() {
-        return fails(libc::ENOSYS);
-    }
-    type Function = unsafe extern "C" fn(timer_t) -> c_int;
-    // SAFETY: libc's function has this type.
-    let next = unsafe { mem::transmute::<*mut c_void, Function>(next) };
-    // SAFETY: as the caller promises.
-    delete(timer.addr(), || unsafe { next(timer) })
+/// libc's functions about a timer. There are older ones of each name, which take another kind of `timer_t`: a program that
+/// does not say which it means finds those of this crate, all of them, as it finds `timer_create`.
+macro_rules! about_timers {
+    ($($name:ident($timer:ident, $($argument:ident: $type:ty),*) |$next:ident| $body:expr;)+) => {$(
+        /// As libc's.
+        ///
+        /// # Safety
+        ///
+        /// As for libc's: there is such a timer.
+        pub unsafe extern "C" fn $name($timer: timer_t, $($argument: $type),*) -> c_int {
+            static NEXT: Next = Next::new(match CStr::from_bytes_with_nul(
+                concat!(stringify!($name), "\0").as_bytes(),
+            ) {
+                Ok(name) => name,
+                Err(_) => panic!("a name"),
+            });
+            let next = NEXT.get();
+            if next.is_null() {
+                return fails(libc::ENOSYS);
+            }
+            type Function = unsafe extern "C" fn(timer_t, $($type),*) -> c_int;
+            // SAFETY: libc's function has this type.
+            let next = unsafe { mem::transmute::<*mut c_void, Function>(next) };
+            // SAFETY: as the caller promises.
+            let $next = || unsafe { next($timer, $($argument),*) };
+            $body
+        }
+    )+};
+}
+
+about_timers! {
+    timer_delete(timer,) |next| delete(timer.addr(), next);
+    timer_settime(timer, flags: c_int, to: *const itimerspec, before: *mut itimerspec) |next| next();
+    timer_gettime(timer, left: *mut itimerspec) |next| next();
+    timer_getoverrun(timer,) |next| next();
 }
 
 /// The system call of that name.
@@ -187,21 +206,41 @@ fn made_now(which: usize) -> Option<c_long> {
         // SAFETY: the kernel has written there.
         let timer = unsafe { (&raw mut timer).read_volatile() };
         tick::made(key, timer as usize);
+        take_over(which, timer.into());
         Some(timer.into())
     })
 }
 
+/// What the program that was here before has set goes on here: it was the kernel's.
+fn take_over(which: usize, timer: c_long) {
+    let mut left = NEVER;
+    let never = NEVER;
+    let what = [WHICH[which].into(), at(&raw const never), at(&raw mut left), 0, 0, 0];
+    // SAFETY: the kernel reads times, and writes some.
+    unsafe { kernel::enter(libc::SYS_setitimer, what) };
+    let left = in_nanoseconds(left.it_interval).zip(in_nanoseconds(left.it_value));
+    if let Some((it_interval, it_value)) = left {
+        set(timer, &itimerspec { it_interval, it_value });
+    }
+}
+
+/// The timers of `setitimer` that are such, in `tick`'s order.
+const WHICH: [c_int; N_INTERVAL] = [libc::ITIMER_VIRTUAL, libc::ITIMER_PROF];
+
 const NO_TIME: timespec = timespec { tv_sec: 0, tv_nsec: 0 };
+const NO_TIMES: itimerspec = itimerspec { it_interval: NO_TIME, it_value: NO_TIME };
+const NO_MICROS: timeval = timeval { tv_sec: 0, tv_usec: 0 };
+const NEVER: itimerval = itimerval { it_interval: NO_MICROS, it_value: NO_MICROS };
 
 fn get(timer: c_long) -> itimerspec {
-    let mut left = itimerspec { it_interval: NO_TIME, it_value: NO_TIME };
+    let mut left = NO_TIMES;
     // SAFETY: the kernel writes times.
     unsafe { kernel::enter(libc::SYS_timer_gettime, [timer, at(&raw mut left), 0, 0, 0, 0]) };
     left
 }
 
 fn set(timer: c_long, time: &itimerspec) -> itimerspec {
-    let mut before = itimerspec { it_interval: NO_TIME, it_value: NO_TIME };
+    let mut before = NO_TIMES;
     let what = [timer, 0, at(time), at(&raw mut before), 0, 0];
     // SAFETY: the kernel reads times, and writes some.
     unsafe { kernel::enter(libc::SYS_timer_settime, what) };
@@ -245,7 +284,7 @@ pub unsafe extern "C" fn setitimer(
         return in_the_kernel();
     };
     let time = if to.is_null() {
-        Some(itimerspec { it_interval: NO_TIME, it_value: NO_TIME })
+        Some(NO_TIMES)
     } else {
         // SAFETY: as above.
         let time = unsafe { to.read() };
@@ -282,7 +321,6 @@ pub unsafe extern "C" fn getitimer(which: c_int, left: *mut itimerval) -> c_int 
 
 /// Runs `f`, which begins another program in this process: that has the timers of `setitimer`, and no other.
 pub(crate) fn hand_to_next_program(f: impl FnOnce() -> c_int) -> c_int {
-    const WHICH: [c_int; N_INTERVAL] = [libc::ITIMER_VIRTUAL, libc::ITIMER_PROF];
     let is_set = |time: &itimerspec| time.it_value.tv_sec != 0 || time.it_value.tv_nsec != 0;
     let of = |interval: usize| made(interval).map(get).filter(is_set);
     let times: [_; N_INTERVAL] = if sees_to_them() { [of(0), of(1)] } else { [None; N_INTERVAL] };
@@ -300,7 +338,7 @@ pub(crate) fn hand_to_next_program(f: impl FnOnce() -> c_int) -> c_int {
     let result = f();
     for (which, time) in WHICH.into_iter().zip(times) {
         if time.is_some() {
-            set_kernels(which, told(itimerspec { it_interval: NO_TIME, it_value: NO_TIME }));
+            set_kernels(which, NEVER);
         }
     }
     result

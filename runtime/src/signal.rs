@@ -45,7 +45,7 @@ pub fn defer(signals: u64) -> bool {
     moment::defer(signals)
 }
 
-/// Whether a thread runs or waits for a worker, as far as one can tell: it is not parked.
+/// Whether a thread runs or waits for a worker, as far as one can tell: it is neither parked nor in a blocking section.
 #[must_use]
 pub fn runs(thread: &Thread) -> bool {
     thread.runs()

@@ -425,9 +425,10 @@ impl Thread {
         }
     }
 
-    /// Whether it is not parked.
+    /// Whether it is not parked, nor in a blocking section.
     pub(crate) fn runs(&self) -> bool {
-        self.0.state.is_runnable()
+        let blocks = self.0.lease.get().is_some_and(|lease| lease.look().is_blocking());
+        self.0.state.is_runnable() && !blocks
     }
 
     /// Makes the thread's token available: its [`park`] returns, now or the next time.

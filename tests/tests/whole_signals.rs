@@ -94,6 +94,27 @@ fn a_handler_of_a_fault_is_the_threads() {
 }
 
 #[test]
+fn a_handler_on_main_may_do_what_main_is_in_the_midst_of() {
+    let seen = same("main_handlers", &[]);
+    assert_eq!(seen.matches(": often 1, blocked 0\n").count(), 4, "{seen}");
+    assert!(seen.contains("told something else: 0\nonce: 200\n"), "{seen}");
+}
+
+#[test]
+fn timers_of_processor_time_begin_and_end_with_who_has_them() {
+    let edges = [
+        ("blocked", "pending: 27\nfound: 27\n"),
+        ("exec", "was: every 20000 us\ngoes on\n"),
+        ("raw exec", "was: every 20000 us\ngoes on\n"),
+        ("fork", "in the child: TERM 0, PROF 0\nit ended by 15\n"),
+        ("lock", "flock: 0\n"),
+    ];
+    for (what, seen) in edges {
+        assert_eq!(same("timer_edges", &[what]), seen, "{what}");
+    }
+}
+
+#[test]
 fn who_takes_all_signals_hears_of_those_that_are_sent() {
     let seen = same("all_actions", &[]);
     assert!(seen.ends_with("first 3, others 0\n"), "{seen}");

@@ -25,7 +25,7 @@ use libc::siginfo_t;
 
 use super::bit;
 use super::lock::{self, set_mask};
-use super::own::{Signals, Stack, no_info};
+use super::own::{Signals, Stack, no_info, own};
 use crate::errno::{errno, set_errno};
 use crate::kernel;
 use crate::program::calls_program;
@@ -273,8 +273,8 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>
             unsafe { deliver_with(&raw const open) };
         }
     }
-    // It may be another OS thread now.
-    set_mask(sylvan::contract::signal::cover());
+    // It may be another OS thread now; or a child of a fork, which is one.
+    set_mask(if own().is_some() { sylvan::contract::signal::cover() } else { mask });
     signals.depth.set(signals.depth.get() - 1);
     let here = signals.alternate.take();
     if let Some(here) = here {
@@ -312,7 +312,10 @@ pub(super) fn call_as(
     context.uc_stack = signals.own_stack.get().map_or(NO_STACK, |Stack(stack)| stack);
     let kernels = mem::replace(mask_in(context), mask);
     call(handler, signal, info, context);
-    mem::replace(mask_in(context), kernels) & !super::NEVER
+    let mask = *mask_in(context) & !super::NEVER;
+    // A child of a fork goes on as an OS thread.
+    *mask_in(context) = if own().is_some() { kernels } else { mask };
+    mask
 }
 
 /// The mask in there.

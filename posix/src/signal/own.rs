@@ -139,6 +139,7 @@ impl Signals {
             super::look(self);
             super::take_last(self);
             OWN.set(ptr::null());
+            super::tick::thread_ends(self.number());
         }
         let thread = held(|held| {
             let listed = self.listed(held);

@@ -71,6 +71,9 @@ static TIMERS: [Timer; N] = [const {
 /// Whether there has been any.
 static ARE_ANY: AtomicBool = AtomicBool::new(false);
 
+/// Whose a timer is whose thread has ended.
+const NOBODY: pid_t = -1;
+
 /// What is said with the signal: a timer's place, which use of it, and, on the way to the attendant, a thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Key(usize);
@@ -127,6 +130,18 @@ pub(super) fn begin() {
 pub(super) fn thread_begins() {
     if ARE_ANY.load(Ordering::Relaxed) {
         attendant::attend();
+    }
+}
+
+/// A green thread ends: nobody hears of its own timers any more, whoever has its number later.
+#[inline]
+pub(super) fn thread_ends(number: pid_t) {
+    if ARE_ANY.load(Ordering::Relaxed) {
+        for timer in &TIMERS {
+            // Another one that has begun meanwhile has another number.
+            let _ =
+                timer.thread.compare_exchange(number, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 }
 
