@@ -96,11 +96,13 @@ fn end() {
 }
 
 /// Says who lets in what was deferred. Before there are other threads.
+#[cfg(target_os = "linux")]
 pub(crate) fn on_end(let_in: LetIn) {
     LET_IN.store(let_in as *mut (), Ordering::Relaxed);
 }
 
 /// For a handler of these signals on an OS thread: whether they are to wait for the end of a moment, and are noted.
+#[cfg(target_os = "linux")]
 pub(crate) fn defer(signals: u64) -> bool {
     let is_in_moment = !DEPTH.get().is_null();
     if is_in_moment {

@@ -426,6 +426,7 @@ impl Thread {
     }
 
     /// Whether it is not parked, nor in a blocking section.
+    #[cfg(target_os = "linux")]
     pub(crate) fn runs(&self) -> bool {
         let blocks = self.0.lease.get().is_some_and(|lease| lease.look().is_blocking());
         self.0.state.is_runnable() && !blocks

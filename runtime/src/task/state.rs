@@ -167,6 +167,7 @@ impl State {
     }
 
     /// Whether it runs or is about to, as far as one can tell.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_runnable(&self) -> bool {
         // A hint: it orders nothing.
         let word = self.0.load(Ordering::Relaxed);
