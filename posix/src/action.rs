@@ -19,7 +19,7 @@ use crate::errno::set_errno;
 use crate::next::libcs;
 use crate::signal::handler::{FAULTS, on_signal};
 use crate::signal::lock::held;
-use crate::signal::{OURS, bit};
+use crate::signal::{OURS, bit, rt_sigprocmask};
 use crate::whole::is_whole;
 
 libcs! {
@@ -63,17 +63,25 @@ impl Said {
         self.handler.load(Ordering::Relaxed)
     }
 
-    /// The handler that is to be called now. One that is to be called once is the default action afterwards.
-    pub(crate) fn take_handler(&self, signal: c_int) -> sighandler_t {
-        let handler = self.handler();
-        if self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0 && FAULTS & bit(signal) == 0
-        {
+    /// The handler that is to be called now. One that is to be called once is the default action afterwards; `None` if
+    /// it has been.
+    pub(crate) fn take_handler(&self, signal: c_int) -> Option<sighandler_t> {
+        let is_for_once = || self.flags.load(Ordering::Relaxed) & libc::SA_RESETHAND != 0;
+        if FAULTS & bit(signal) != 0 || !is_for_once() {
+            return Some(self.handler()).filter(|handler| *handler != libc::SIG_DFL);
+        }
+        held(|_| {
+            let handler = self.handler();
+            if handler == libc::SIG_DFL || !is_for_once() {
+                return Some(handler).filter(|handler| *handler != libc::SIG_DFL);
+            }
             // SAFETY: zeros are an action, the default.
             let default: libc::sigaction = unsafe { mem::zeroed() };
             // SAFETY: sets that.
             unsafe { libcs::sigaction(signal, &raw const default, ptr::null_mut()) };
-        }
-        handler
+            self.set(&default);
+            Some(handler)
+        })
     }
 
     /// What is blocked while its handler runs, the signal itself included.
@@ -154,6 +162,10 @@ fn change_programs(signal: c_int, set: Option<libc::sigaction>) -> Option<libc::
     held(|_| {
         let said = Said::of(signal).get();
         let in_place = set.map(|mut action| {
+            if is_ours(action.sa_sigaction) {
+                // Whoever has asked the kernel itself puts back what it has found there.
+                action.sa_sigaction = said.sa_sigaction;
+            }
             if has_function(&action) && !is_told_all {
                 // Before the kernel: the next fault finds it.
                 Said::of(signal).set(&action);
@@ -296,14 +308,29 @@ handlers! {
 ///
 /// As for libc's: a handler may be called at any time.
 pub unsafe extern "C" fn sigset(signal: c_int, handler: sighandler_t) -> sighandler_t {
-    if whose(signal) == Whose::Ours {
-        return set_handler(signal, handler, 0, 0);
+    /// Blocks the signal, and changes nothing else.
+    const SIG_HOLD: sighandler_t = 2;
+    match whose(signal) {
+        // SAFETY: as the caller promises.
+        Whose::Kernels => return unsafe { libcs::sigset(signal, handler) },
+        Whose::Ours => return set_handler(signal, handler, 0, 0),
+        Whose::Programs => {}
     }
-    // Of the program's own stays what it is told, as long as it is that one.
-    let said = held(|_| (0..=LAST as c_int).contains(&signal).then(|| Said::of(signal).get()));
-    // SAFETY: as the caller promises.
-    let was = unsafe { libcs::sigset(signal, handler) };
-    said.filter(|_| is_ours(was)).map_or(was, |said| said.sa_sigaction)
+    let (how, was) = if handler == SIG_HOLD {
+        let was = change_programs(signal, None).map_or(libc::SIG_ERR, |was| was.sa_sigaction);
+        (libc::SIG_BLOCK, was)
+    } else {
+        (libc::SIG_UNBLOCK, set_handler(signal, handler, 0, 0))
+    };
+    let (set, mut before) = (bit(signal), 0);
+    // SAFETY: a mask, and a place for one.
+    let is_changed = was != libc::SIG_ERR
+        && unsafe { rt_sigprocmask(how, &raw const set, &raw mut before) }.is_ok();
+    match is_changed {
+        true if before & set != 0 => SIG_HOLD,
+        true => was,
+        false => libc::SIG_ERR,
+    }
 }
 
 /// As libc's.
@@ -333,9 +360,12 @@ fn ends_calls(signal: c_int) -> bool {
 ///
 /// As for libc's.
 pub unsafe extern "C" fn siginterrupt(signal: c_int, ends_calls: c_int) -> c_int {
-    if whose(signal) != Whose::Programs {
+    match whose(signal) {
+        Whose::Programs => {}
+        // Nobody calls it.
+        Whose::Ours => return 0,
         // SAFETY: as the caller promises.
-        return unsafe { libcs::siginterrupt(signal, ends_calls) };
+        Whose::Kernels => return unsafe { libcs::siginterrupt(signal, ends_calls) },
     }
     let Some(mut action) = change_programs(signal, None) else { return -1 };
     if ends_calls == 0 {

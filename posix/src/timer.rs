@@ -13,6 +13,7 @@ use crate::attributes;
 use crate::errno::fails;
 use crate::kernel;
 use crate::next::Next;
+use crate::signal::is_ours;
 use crate::signal::lock::held;
 use crate::signal::tick::{self, Key, N_INTERVAL};
 use crate::whole::is_whole;
@@ -38,12 +39,18 @@ unsafe fn create(
     if clock == libc::CLOCK_THREAD_CPUTIME_ID && !attributes::own() {
         return -1;
     }
+    // SAFETY: as the caller promises: null, or what is to be done.
+    if sees_to_them() && unsafe { event.as_ref() }.is_some_and(|it| is_ours(it.sigev_signo)) {
+        // For the program there are no such signals.
+        return fails(libc::EINVAL);
+    }
     // SAFETY: as the caller promises.
     let ours = if sees_to_them() { unsafe { tick::make(clock, event) } } else { None };
     let Some((key, mut ours)) = ours else { return next(event) };
     let result = next(&raw mut ours);
     if result == 0 {
         made(key);
+        tick::attend();
     } else {
         tick::end(key);
     }
@@ -188,7 +195,7 @@ fn made_now(which: usize) -> Option<c_long> {
         return None;
     }
     // Nobody else makes one meanwhile.
-    held(|_| {
+    let timer = held(|_| {
         if let Some(timer) = made(which) {
             return Some(timer);
         }
@@ -208,7 +215,9 @@ fn made_now(which: usize) -> Option<c_long> {
         tick::made(key, timer as usize);
         take_over(which, timer.into());
         Some(timer.into())
-    })
+    });
+    tick::attend();
+    timer
 }
 
 /// What the program that was here before has set goes on here: it was the kernel's.

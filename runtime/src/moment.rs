@@ -18,7 +18,8 @@
 //!
 //! Both are one thread, so that the order of the program is all that there is; the compiler is to keep it. A handler that
 //! runs between the steps of `begin` or `end` leaves the depth as it was. One that comes before the last step down finds
-//! a moment, and is found afterwards; one that comes behind it runs.
+//! a moment, and is found afterwards. One that comes behind it runs; but first it takes what was deferred
+//! (`take_deferred`), for what it returns to has that blocked still: it lets that in as it returns.
 //!
 //! Nobody waits in a moment for more than a lock of the runtime's.
 
@@ -99,6 +100,16 @@ fn end() {
 #[cfg(target_os = "linux")]
 pub(crate) fn on_end(let_in: LetIn) {
     LET_IN.store(let_in as *mut (), Ordering::Relaxed);
+}
+
+/// For a handler that is about to run on an OS thread: what was deferred there, and is to be let in as it returns.
+#[cfg(target_os = "linux")]
+pub(crate) fn take_deferred() -> u64 {
+    let deferred = DEFERRED.get().addr() as u64;
+    if deferred != 0 {
+        DEFERRED.set(ptr::null());
+    }
+    deferred
 }
 
 /// For a handler of these signals on an OS thread: whether they are to wait for the end of a moment, and are noted.

@@ -38,6 +38,13 @@ pub fn defer_to(let_in: LetIn) {
     moment::on_end(let_in);
 }
 
+/// In a handler on an OS thread that is about to run: what [`defer`] has noted before, and is not to be blocked any more
+/// once the handler has returned.
+#[must_use]
+pub fn take_deferred() -> u64 {
+    moment::take_deferred()
+}
+
 /// In a handler on an OS thread: whether these signals, a mask, are to wait until the thread is out of the runtime. If so
 /// the caller leaves them pending, and blocked.
 #[must_use]

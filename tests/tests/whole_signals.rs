@@ -115,6 +115,12 @@ fn timers_of_processor_time_begin_and_end_with_who_has_them() {
 }
 
 #[test]
+fn older_names_of_sigaction_do_as_ever() {
+    let seen = same("older_names", &[]);
+    assert_eq!(seen.matches("returned as expected 1").count(), 18, "{seen}");
+}
+
+#[test]
 fn who_takes_all_signals_hears_of_those_that_are_sent() {
     let seen = same("all_actions", &[]);
     assert!(seen.ends_with("first 3, others 0\n"), "{seen}");

@@ -8,7 +8,7 @@
 //! A thread that computes was interrupted by a signal of this crate's, and what the kernel has said with that is where
 //! it was: what a profiler asks, or a collector that looks for pointers in registers. So there this crate calls the
 //! handler itself, with that, and what the handler changes of it is in force as it returns. But the kernel does where
-//! the handler wants a stack of its own, or is to be called once.
+//! the handler wants a stack of its own, or is one for a fault that is to be called once.
 //!
 //! # A handler that waits
 //!
@@ -231,8 +231,13 @@ pub(crate) fn deliver(signals: &Signals, mut interrupted: Interrupted<'_>) -> Ra
 /// Sends a signal to the calling OS thread, as the kernel might.
 pub(super) fn send_to_own(info: &siginfo_t) {
     // SAFETY: asks for a number.
-    let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) };
-    kernel::send_to(this as i32, info);
+    let this = unsafe { kernel::enter(libc::SYS_gettid, [0; 6]) } as i32;
+    if !kernel::send_to(this, info) {
+        // There is no room for what is said with it. As a `kill` it needs none.
+        let mut plain = *info;
+        plain.si_code = libc::SI_USER;
+        kernel::send_to(this, &plain);
+    }
 }
 
 #[inline(never)]

@@ -18,7 +18,7 @@ use std::ffi::{c_int, c_void};
 
 use libc::siginfo_t;
 
-use super::lock::{block, unblock};
+use super::lock::{block, set_mask, unblock};
 use super::own::{Signals, Stack, own};
 use super::{attendant, bit, delivery};
 use crate::action::Said;
@@ -53,9 +53,15 @@ pub(crate) extern "C-unwind" fn on_signal(
             delivery::send_to_own(told);
             *delivery::mask_in(context) |= bit(signal);
         }
-        _ => {
-            let handler = said.take_handler(signal);
-            delivery::call(handler, signal, info, context);
+        caller => {
+            if caller.is_none() {
+                *delivery::mask_in(context) &= !sylvan::contract::signal::take_deferred();
+            }
+            match said.take_handler(signal) {
+                Some(handler) => delivery::call(handler, signal, info, context),
+                // Somebody else was first: what is left is the default.
+                None => delivery::send_to_own(told),
+            }
         }
     }
 }
@@ -70,8 +76,9 @@ fn as_its_own(
 ) {
     let mask = signals.mask();
     signals.set_mask(mask | said.mask_for(signal));
-    let in_handler = InHandler::begin(signals);
+    let mut in_handler = InHandler::begin(signals);
     let mask = delivery::call_as(signals, mask, said.handler(), signal, info, context);
+    in_handler.has_returned = true;
     drop(in_handler);
     // It may be another OS thread now.
     context.uc_stack = delivery::alternate_stack().0;
@@ -82,12 +89,14 @@ fn as_its_own(
 struct InHandler<'a> {
     signals: &'a Signals,
     outer: Option<Stack>,
+    /// Else it was left by an exception, and the kernel does not put the OS thread's mask back.
+    has_returned: bool,
 }
 
 impl<'a> InHandler<'a> {
     fn begin(signals: &'a Signals) -> Self {
         signals.depth.set(signals.depth.get() + 1);
-        Self { signals, outer: signals.alternate.take() }
+        Self { signals, outer: signals.alternate.take(), has_returned: false }
     }
 }
 
@@ -99,6 +108,9 @@ impl Drop for InHandler<'_> {
         let here = signals.alternate.take();
         let is_in_handler = signals.depth.get() > 0;
         signals.alternate.set(if is_in_handler { here.or(self.outer) } else { None });
+        if !self.has_returned {
+            set_mask(sylvan::contract::signal::cover());
+        }
     }
 }
 

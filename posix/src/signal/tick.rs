@@ -16,7 +16,8 @@
 //! | of a green thread's | the attendant | that one |
 //!
 //! The handler ([`on_tick`]) takes a lock in the first case alone, where the thread holds none. `TICK` restarts calls, so
-//! that who is not concerned hears of nothing; what is left for a green thread ends its wait as any signal does.
+//! that who is not concerned hears of nothing, but for an OS thread that is about to wait in a call that never goes on
+//! behind a handler (`poll`, `nanosleep`). What is left for a green thread ends its wait as any signal does.
 //!
 //! Before Linux 6.4 the kernel gives signals of `timer_create` to `main` first. There timers of processor time are left
 //! as they are, and their signals go to `main`.
@@ -123,6 +124,13 @@ impl Key {
 /// The process begins.
 pub(super) fn begin() {
     allocate(TICK, on_tick, libc::SA_RESTART);
+}
+
+/// There is a timer: the attendant is needed, if there are green threads.
+pub(crate) fn attend() {
+    if sylvan::has_started() {
+        attendant::attend();
+    }
 }
 
 /// A green thread begins: the attendant is needed, if there is any such timer.
@@ -257,9 +265,7 @@ fn begin_use(
         timer.signal.store(signal, Ordering::Relaxed);
         timer.value.store(value, Ordering::Relaxed);
         timer.thread.store(thread, Ordering::Relaxed);
-        if !ARE_ANY.swap(true, Ordering::Relaxed) && sylvan::has_started() {
-            attendant::attend();
-        }
+        ARE_ANY.store(true, Ordering::Relaxed);
         let key = Key::new(place, next);
         // SAFETY: zeros are one.
         let mut event: sigevent = unsafe { std::mem::zeroed() };
