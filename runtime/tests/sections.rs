@@ -35,14 +35,15 @@ fn stays() -> bool {
 #[test]
 fn it_goes_on_where_it_is() {
     let Some(_turn) = one_core() else { return };
-    let stays_now = |_: &usize| {
-        // A run that has the core begins.
-        sylvan::yield_now();
-        stays()
+    let stays_each_time = || {
+        (0..5).all(|_| {
+            // A run that has the core begins.
+            sylvan::yield_now();
+            stays()
+        })
     };
-    let n = sylvan::spawn(move || (0..20).filter(stays_now).count()).join().unwrap();
-    // Not where other programs have kept its OS thread from its processor, so that it came back too late.
-    assert!(n >= 10, "{n} of 20");
+    // Other programs may spoil a try.
+    assert!((0..8).any(|_| sylvan::spawn(stays_each_time).join().unwrap()), "each time");
 }
 
 #[test]
