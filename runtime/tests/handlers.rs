@@ -75,7 +75,11 @@ fn a_handler_may_look_at_the_stack_at_each_step_of_a_switch() {
         // SAFETY: a signal that has a handler, to an OS thread of this process.
         let sent =
             unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), worker, libc::SIGPROF) };
-        while sent == 0 && N_LOOKS.load(Ordering::Relaxed) == n_before {
+        // An OS thread that another one has taken over from keeps the signal until it is a worker again.
+        while sent == 0
+            && N_LOOKS.load(Ordering::Relaxed) == n_before
+            && WORKER.load(Ordering::Relaxed) == worker
+        {
             thread::yield_now();
         }
         (0..n).for_each(|_| spin_loop());
