@@ -160,6 +160,7 @@ impl Builder {
         if wardrobe::any_changed() {
             wardrobe::inherit(&task.header);
         }
+        task.header.inherit_floating();
         let task = NonNull::from(task).cast::<Header>();
         // SAFETY: one of the two counts, and the right to run what was just made.
         unsafe {

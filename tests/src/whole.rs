@@ -58,6 +58,7 @@ pub fn compile(source: &Path, compiler: &str, flags: &[&str]) -> PathBuf {
             .arg(source)
             .arg("-o")
             .arg(&fresh)
+            .arg("-lm")
             .status()
             .expect("a compiler runs");
         assert!(compiled.success(), "{} does not compile", source.display());

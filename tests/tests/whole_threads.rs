@@ -48,6 +48,13 @@ fn a_thread_with_processors_of_its_own_makes_threads_as_any() {
 }
 
 #[test]
+fn how_a_thread_computes_with_floating_point_is_its_own() {
+    let made = "made by one that rounds up, after an overflow: direction 1, overflow 1\n";
+    let said = same("floating", &[]);
+    assert!(said.contains(made) && said.contains("wrong 0\n"), "{said}");
+}
+
+#[test]
 fn a_thousand_threads_take_a_few_os_threads() {
     assert_eq!(same("thread_crowd", &[]), "all\n");
     let output = finish(green(Command::new(program("thread_crowd")).arg("count")));

@@ -34,6 +34,7 @@ pub(crate) mod state;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
+use crate::context::floating::{self, Floating};
 use crate::context::{Context, Switch};
 use crate::primitive::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
@@ -210,6 +211,25 @@ impl Header {
     #[inline]
     pub(crate) fn take_birth(&self) -> Option<Birth> {
         self.rare()?.birth.take()
+    }
+
+    /// It begins to compute as its spawner does, who has just made it and calls this.
+    #[inline]
+    pub(crate) fn inherit_floating(&self) {
+        if floating::is_kept()
+            && let Some(floating) = Floating::to_inherit()
+        {
+            // SAFETY: the caller has just made it.
+            unsafe { self.rare_or_new() }.floating.set(floating);
+        }
+    }
+
+    /// So it does, and calls this first.
+    #[inline]
+    pub(crate) fn begin_floating(&self) {
+        if floating::is_kept() {
+            self.rare().map_or(Floating::UNKNOWN, |rare| rare.floating.get()).put_back();
+        }
     }
 
     /// What switches to the task, and off it.

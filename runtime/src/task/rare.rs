@@ -8,6 +8,7 @@ use std::mem::offset_of;
 
 use sylvan_sight::table;
 
+use crate::context::floating::Floating;
 use crate::primitive::Cell;
 
 pub(crate) struct Rare {
@@ -20,6 +21,8 @@ pub(crate) struct Rare {
     pub(crate) mask: Cell<u64>,
     /// Its processor time, if it has asked for that.
     pub(crate) clock: Cell<Option<Clock>>,
+    /// How it computes as it begins. Who makes the task sets it, before anybody else has it.
+    pub(crate) floating: Cell<Floating>,
     /// When its name was recorded last (`trace`); 0 for never. By whoever holds the `Runnable`.
     pub(crate) named_in: Cell<u32>,
 }
@@ -45,6 +48,7 @@ impl Rare {
             birth: Cell::new(None),
             mask: Cell::new(0),
             clock: Cell::new(None),
+            floating: Cell::new(Floating::UNKNOWN),
             named_in: Cell::new(0),
         }
     }

@@ -160,6 +160,25 @@ pub(crate) fn attendant(_: Option<u32>) -> Option<u32> {
 pub(crate) mod context {
     use super::Green;
 
+    pub(crate) mod floating {
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Floating;
+
+        impl Floating {
+            pub(crate) const UNKNOWN: Self = Self;
+
+            pub(crate) fn to_inherit() -> Option<Self> {
+                None
+            }
+
+            pub(crate) fn put_back(self) {}
+        }
+
+        pub(crate) fn is_kept() -> bool {
+            false
+        }
+    }
+
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Switch {
         Parked,
