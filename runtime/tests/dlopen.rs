@@ -2,70 +2,20 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(clippy::disallowed_methods, reason = "the tests block OS threads on purpose")]
 
-use std::env;
-use std::ffi::{CStr, CString, c_int, c_void};
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+mod library;
+
+use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sylvan::{TlsMode, WaitReason, wait, wake};
 
-const SOURCE: &str = "
-__thread int count = 5;
-int next(void) { return count++; }
-#ifdef FILL
-__thread unsigned char filler[FILL];
-int fill(int with) {
-    for (int at = 0; at < FILL; at++) filler[at] = with;
-    return 0;
-}
-int is_filled(int with) {
-    for (int at = 0; at < FILL; at++) if (filler[at] != with) return 0;
-    return 1;
-}
-#endif
-";
-
-/// Builds the library with the C compiler that Rust links with, and loads it.
-fn load(name: &str, options: &[&str]) -> *mut c_void {
-    let library = try_to_load(name, options);
-    assert!(!library.is_null());
-    library
-}
-
-/// The same; null if it cannot be loaded.
-fn try_to_load(name: &str, options: &[&str]) -> *mut c_void {
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (dir.join(format!("{name}.c")), dir.join(format!("lib{name}.so")));
-    fs::write(&source, SOURCE).unwrap();
-    let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let built = Command::new(compiler)
-        .args(["-shared", "-fPIC"])
-        .args(options)
-        .arg("-o")
-        .args([&library, &source])
-        .status()
-        .expect("a C compiler, which Rust needs to link");
-    assert!(built.success());
-    let path = CString::new(library.to_str().unwrap()).unwrap();
-    // SAFETY: loads what was just built.
-    unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) }
-}
+use library::{Fill, load, of_a_byte, try_to_load};
 
 /// The library's function that counts.
 fn next_of(library: *mut c_void) -> extern "C" fn() -> c_int {
     // SAFETY: the symbol is a function of this type.
     unsafe { std::mem::transmute(libc::dlsym(library, c"next".as_ptr())) }
-}
-
-/// A function of the library that fills its thread-local with a byte, or says whether it is.
-type Fill = extern "C" fn(c_int) -> c_int;
-
-fn of_a_byte(library: *mut c_void, name: &CStr) -> Fill {
-    // SAFETY: as above.
-    unsafe { std::mem::transmute(libc::dlsym(library, name.as_ptr())) }
 }
 
 /// Loads the library, and says what it is to say.
@@ -167,7 +117,7 @@ fn a_library_that_was_built_for_the_static_block_has_a_place_there() {
     }
 }
 
-/// There is less room on x86-64, and `ld.so` knows.
+/// There is less room on x86-64 where there are many threads, and `ld.so` knows.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn a_library_that_needs_more_than_a_green_thread_has_fails_to_load() {
@@ -175,11 +125,10 @@ fn a_library_that_needs_more_than_a_green_thread_has_fails_to_load() {
         println!("skipped: thread-locals are the worker's in this mode");
         return;
     }
-    let library = try_to_load("large", &["-ftls-model=initial-exec", "-DFILL=1000"]);
-    assert!(library.is_null());
-    // SAFETY: the calling thread's last error, which there is.
-    let why = unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy();
-    assert!(why.contains("static TLS block"), "{why}");
+    library::with_many_threads(|| {
+        let why = try_to_load("large", &["-ftls-model=initial-exec", "-DFILL=1000"]).unwrap_err();
+        assert!(why.contains("static TLS block"), "{why}");
+    });
     // OS threads that are made with the smaller block have theirs whole.
     thread_local!(static TEXT: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) });
     let says = || {

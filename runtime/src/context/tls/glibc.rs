@@ -22,8 +22,8 @@
 //! Objects that are loaded later (`dlopen`) get their thread-locals from the `dtv`, at a thread's
 //! first access; they are freed at its end, so that the next thread begins anew. An object loaded
 //! later whose thread-locals are in the static block all the same (the initial-exec model, of
-//! libraries that were built for it) finds them zeroed in blocks that exist already. There is less room
-//! for such libraries than glibc leaves them (`loader`).
+//! libraries that were built for it) finds them zeroed in blocks that exist already. Where there are many threads
+//! there is less room for such libraries than glibc leaves them (`loader`).
 //!
 //! # What glibc and the kernel keep in `struct pthread`
 //!
@@ -57,7 +57,7 @@ use self::layout::{
     apart, header, layout, may_move_thread_pointer, rseq_offset, smaller, with_rseq,
 };
 use self::leftovers::Leftovers;
-use self::loader::{Loader, StaticBlock};
+use self::loader::{Loader, StaticBlock, Surplus};
 use self::segments::{Search, Segment, Segments};
 use super::unsupported;
 use crate::context::thread_pointer;
@@ -114,6 +114,8 @@ pub(crate) struct Own {
     /// From the thread pointer down to the block's base, and up to its end.
     below: usize,
     above: usize,
+    /// The same down to the base of a small one, and when blocks are such.
+    small: Option<(usize, Surplus)>,
     align: usize,
     /// How much of the upper end is in the page above that of the first frames.
     apart: usize,
@@ -218,6 +220,7 @@ impl Own {
             Self {
                 below,
                 above,
+                small: None,
                 align: block.align.max(64),
                 apart: apart(below, above, static_used),
                 dtvs: Dtvs::find()?,
@@ -246,10 +249,10 @@ impl Own {
         if let Some(loader) = loader {
             loader.withhold_optional();
             if let Some(smaller) = smaller(below, above, static_used, own.align)
-                && let Ok(block) = loader.cut(block, smaller + above, static_used)
+                && let Ok(surplus) = Surplus::find(loader, block, smaller + above, smaller)
             {
-                (own.below, ..) = layout(block.size, pthread_size);
-                own.apart = apart(own.below, above, static_used);
+                own.small = Some((smaller, surplus));
+                own.apart = apart(smaller, above, static_used);
             }
         }
         Ok(own)
@@ -294,7 +297,11 @@ impl Own {
     }
 
     fn create(&self, tp: usize, stack: &mut Stack) {
-        let base = (tp - self.below) & !(self.align - 1);
+        let below = match &self.small {
+            Some((below, surplus)) if surplus.is_gone() => *below,
+            _ => self.below,
+        };
+        let base = (tp - below) & !(self.align - 1);
         let pthread = tp.wrapping_add_signed(self.pthread);
         // SAFETY: the range from `base` to the top is nobody else's, and is zero: it is fresh from the kernel, or
         // made so. The words written are those that glibc writes when it makes a thread; their offsets are glibc's

@@ -23,13 +23,14 @@ pub(super) fn layout(size: usize, pthread_size: usize) -> (usize, usize, isize) 
 #[cfg(target_arch = "x86_64")]
 const FRAMES: usize = 1088;
 
+/// What glibc reckons for the libraries that are loaded later, but for another libc.
+pub(super) const ROOM: usize = 144;
+
 /// How many bytes below the thread pointer the block has to end for it to fit into a page with the first
 /// frames, if it does not, and can.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn smaller(below: usize, above: usize, used: usize, align: usize) -> Option<usize> {
-    /// What glibc reckons for the libraries that are loaded later, but for another libc.
-    const ROOM: usize = 144;
-    /// What it sets aside in all. A program that has asked for more, by a tunable, is to have it.
+    /// What glibc sets aside in all. A program that has asked for more, by a tunable, is to have it.
     const SURPLUS: usize = 1_664;
     let fitting = page_size().checked_sub(above + FRAMES)? & !(align - 1);
     let is_usual = below - used <= SURPLUS + align;

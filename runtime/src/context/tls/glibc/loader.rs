@@ -15,15 +15,26 @@
 //! # A block and the first frames in one page
 //!
 //! On x86-64 the surplus lies in the middle of what every thread touches: thread-locals above it,
-//! frames below it. Without most of it, that fits into one page instead of two. So `ld.so` is told
-//! that the static block is smaller. A library that needs more of it than is left fails to load, with
-//! the error that it gets where it needs more than the surplus. A program that has asked for more than
-//! the usual surplus, by a tunable, keeps it.
+//! frames below it. Without most of it, that fits into one page instead of two. So where a program has many threads,
+//! `ld.so` is told that the static block is smaller ([`Surplus`]). A library that needs more of it than is left then
+//! fails to load, with the error that it gets where it needs more than the surplus. A program that has asked for
+//! more than the usual surplus, by a tunable, keeps it.
+//!
+//! Programs that load such libraries one after the other, as those that compute with Python do, have a few threads at
+//! that time: a pool of as many as there are processors. So the first blocks are made whole:
+//!
+//! ```text
+//!   blocks made       0 ... FEW                ... 2 FEW               ...
+//!   `ld.so` gives      the surplus              what is left of it
+//!   a block has        the surplus               the surplus            what is left of it
+//! ```
+//!
+//! In between lies the time of any library that was being given a place when the size changed: if it has got one
+//! that is gone, all blocks stay whole, as they do where there is no room for [`ROOM`] bytes at the change.
 //!
 //! The size is a word that `ld.so` makes read-only after its start, and that an exported function
-//! tells. It is found by its value and its neighbour's, written by way of `/proc/self/mem`, and counts
-//! as changed if that function says so. OS threads that run already keep their larger block, of which
-//! nobody uses what is gone.
+//! tells. It is found by its value and its neighbour's, and counts as changed if that function says so. OS threads that
+//! run already keep their larger block, of which nobody uses what is gone.
 //!
 //! # What is not as expected stays as it is
 //!
@@ -33,14 +44,16 @@
 
 use std::ffi::{c_int, c_void};
 use std::io;
-use std::os::fd::IntoRawFd;
+use std::ptr;
 use std::slice;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::mm::{MprotectFlags, mprotect};
+use rustix::thread::sched_getaffinity;
 
+use super::layout::ROOM;
 use super::symbol;
-use crate::sys::file;
+use crate::sys::memory::page_size;
 
 /// Words of `ld.so`, from the number of its last module on.
 #[repr(C)]
@@ -63,16 +76,30 @@ pub(super) struct StaticBlock {
     pub(super) align: usize,
 }
 
+/// `_dl_get_tls_static_info`.
+type TellSize = unsafe extern "C" fn(*mut usize, *mut usize);
+
+fn tell_size() -> io::Result<TellSize> {
+    let tell = symbol(c"_dl_get_tls_static_info")?;
+    // SAFETY: the symbol is a function of this type in every glibc that has it.
+    Ok(unsafe { std::mem::transmute::<*mut c_void, TellSize>(tell) })
+}
+
+/// # Safety
+///
+/// `tell_size` has found the function.
+unsafe fn told_by(tell: TellSize) -> StaticBlock {
+    let (mut size, mut align) = (0, 0);
+    // SAFETY: as the caller promises: it writes two words.
+    unsafe { tell(&raw mut size, &raw mut align) };
+    StaticBlock { size, align }
+}
+
 impl StaticBlock {
     pub(super) fn current() -> io::Result<Self> {
-        let (mut size, mut align) = (0, 0);
-        let info = symbol(c"_dl_get_tls_static_info")?;
-        // SAFETY: the symbol is a function of this type in every glibc that has it.
-        unsafe {
-            let info: unsafe extern "C" fn(*mut usize, *mut usize) = std::mem::transmute(info);
-            info(&raw mut size, &raw mut align);
-        }
-        Ok(Self { size, align })
+        let tell = tell_size()?;
+        // SAFETY: found just now.
+        Ok(unsafe { told_by(tell) })
     }
 
     /// Where `ld.so` has its size.
@@ -117,13 +144,127 @@ fn size_of_symbol(address: *const usize) -> io::Result<usize> {
     }
 }
 
-/// Writes a word of this process that is read-only.
-fn write_protected(word: *const usize, value: usize) -> io::Result<()> {
-    let memory = open(c"/proc/self/mem", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    let written = rustix::io::pwrite(&memory, &value.to_ne_bytes(), word.addr() as u64);
-    // SAFETY: owned. To drop it would be to call libc's function.
-    unsafe { file::close(memory.into_raw_fd()) };
-    if written? == size_of::<usize>() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+/// Whether a word is among those that a loaded object has made read-only after its start.
+fn is_protected(word: *const usize) -> bool {
+    struct Search {
+        word: usize,
+        found: bool,
+    }
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        search: *mut c_void,
+    ) -> c_int {
+        // SAFETY: `dl_iterate_phdr` passes valid information and what it was given; the object has that many headers.
+        let (info, search, headers) = unsafe {
+            let info = &*info;
+            let headers = slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
+            (info, &mut *search.cast::<Search>(), headers)
+        };
+        let page = !(page_size() - 1);
+        search.found |= headers.iter().filter(|it| it.p_type == libc::PT_GNU_RELRO).any(|it| {
+            let start = (info.dlpi_addr + it.p_vaddr) as usize;
+            (start & page..(start + it.p_memsz as usize) & page).contains(&search.word)
+        });
+        0
+    }
+    let mut search = Search { word: word.addr(), found: false };
+    // SAFETY: `visit` is given the search that it expects, for the length of the call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+    search.found
+}
+
+/// What `ld.so` gives to libraries that are loaded later, in blocks that are still to be made.
+pub(super) struct Surplus {
+    loader: &'static Loader,
+    /// The size of the static block.
+    word: *const usize,
+    told_size: TellSize,
+    full: usize,
+    small: usize,
+    /// How much of a small block may be in use.
+    small_room: usize,
+    /// How many blocks are whole in any case.
+    few: u32,
+    n_blocks: AtomicU32,
+    /// Blocks are made small from now on. Whoever does not see it makes a whole one, so it orders nothing.
+    is_gone: AtomicBool,
+}
+
+impl Surplus {
+    /// That of `block`, which can be made `size` bytes in all, of which `room` may be in use; an error where that cannot
+    /// be told to `ld.so`.
+    pub(super) fn find(
+        loader: &'static Loader,
+        block: StaticBlock,
+        size: usize,
+        room: usize,
+    ) -> io::Result<Self> {
+        let word = block.find()?;
+        if !is_protected(word) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let n_processors = sched_getaffinity(None).map_or(1, |processors| processors.count());
+        Ok(Self {
+            loader,
+            word,
+            told_size: tell_size()?,
+            full: block.size,
+            small: size,
+            small_room: room,
+            few: 32 + 2 * n_processors,
+            n_blocks: AtomicU32::new(0),
+            is_gone: AtomicBool::new(false),
+        })
+    }
+
+    /// A block is about to be made: whether it is a small one.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed) || self.goes()
+    }
+
+    #[cold]
+    fn goes(&self) -> bool {
+        // Who is none of these two has nothing to do, also where the count has come round.
+        let n = self.n_blocks.fetch_add(1, Ordering::Relaxed);
+        if n == self.few && self.leaves(ROOM) {
+            self.tell(self.small);
+            if self.told() != self.small {
+                self.tell(self.full);
+            }
+        } else if n == 2 * self.few && self.told() == self.small {
+            if self.leaves(0) {
+                self.is_gone.store(true, Ordering::Relaxed);
+                return true;
+            }
+            self.tell(self.full);
+        }
+        false
+    }
+
+    /// Whether there are so many bytes in a small block that nobody uses.
+    fn leaves(&self, n: usize) -> bool {
+        self.loader.static_used.load(Ordering::Relaxed) + n <= self.small_room
+    }
+
+    fn told(&self) -> usize {
+        // SAFETY: `tell_size` has found it.
+        unsafe { told_by(self.told_size).size }
+    }
+
+    fn tell(&self, size: usize) {
+        let page = self.word.addr() & !(page_size() - 1);
+        let change = |flags| {
+            // SAFETY: the page is one that `ld.so` has made read-only, and that it reads words of; it becomes so again.
+            unsafe { mprotect(ptr::without_provenance_mut(page), page_size(), flags) }
+        };
+        if change(MprotectFlags::READ | MprotectFlags::WRITE).is_ok() {
+            // SAFETY: a word, which others read, and which may be written now.
+            unsafe { &*self.word.cast::<AtomicUsize>() }.store(size, Ordering::Relaxed);
+            // Where that fails it is as it would be in a program that was linked without.
+            let _ = change(MprotectFlags::READ);
+        }
+    }
 }
 
 impl Loader {
@@ -157,22 +298,5 @@ impl Loader {
     /// for.
     pub(super) fn withhold_optional(&self) {
         self.static_optional.store(0, Ordering::Relaxed);
-    }
-
-    /// Makes the static block smaller, of which this much is in use. An error leaves it as it was.
-    pub(super) fn cut(
-        &self,
-        block: StaticBlock,
-        size: usize,
-        used: usize,
-    ) -> io::Result<StaticBlock> {
-        let word = block.find()?;
-        write_protected(word, size)?;
-        let cut = StaticBlock { size, ..block };
-        if StaticBlock::current()? == cut && self.static_used.load(Ordering::Relaxed) == used {
-            return Ok(cut);
-        }
-        write_protected(word, block.size)?;
-        Err(io::ErrorKind::ResourceBusy.into())
     }
 }
