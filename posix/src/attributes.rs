@@ -28,7 +28,7 @@ use libc::{cpu_set_t, gid_t, pid_t, pthread_t, sched_param, size_t, uid_t};
 use crate::comm;
 use crate::errno::{errno, fails, set_errno};
 use crate::in_place_of_libc;
-use crate::next::Next;
+use crate::next::{Next, next_of};
 use crate::numbered::{To, kernels};
 use crate::thread::{self, Record, Whose};
 use crate::whole;
@@ -152,12 +152,7 @@ macro_rules! define {
             /// As that of libc.
             $(#[$attribute])*
             pub unsafe extern "C" fn $name($($argument: $type),*) -> $result {
-                static NEXT: Next = Next::new(match std::ffi::CStr::from_bytes_with_nul(
-                    concat!(stringify!($name), "\0").as_bytes(),
-                ) {
-                    Ok(name) => name,
-                    Err(_) => panic!("a name without a NUL"),
-                });
+                static NEXT: Next = next_of!($name);
                 let $next = || {
                     type Function = unsafe extern "C" fn($($type),*) -> $result;
                     // SAFETY: libc's function of that name, which has this type.

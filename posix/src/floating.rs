@@ -5,14 +5,14 @@
 //! itself (`_mm_setcsr`, `-ffast-math`) is not seen: beside these functions its words go with a thread, too, and alone they
 //! stay with the OS thread.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::mem;
 
 use crate::in_place_of_libc;
-use crate::next::Next;
+use crate::next::{Next, next_of};
 
-/// The function of that name of the mathematical library. Who calls it has that loaded, though maybe not for all to see.
-fn of_library(next: &Next, name: &CStr) -> *mut c_void {
+/// The mathematical library's function of that name. Who calls it has that loaded, though maybe not for all to see.
+fn of_library(next: &Next) -> *mut c_void {
     let found = next.get();
     if !found.is_null() {
         return found;
@@ -20,7 +20,7 @@ fn of_library(next: &Next, name: &CStr) -> *mut c_void {
     // SAFETY: asks for a library that is there, and for a name in it.
     unsafe {
         let library = libc::dlopen(c"libm.so.6".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD);
-        if library.is_null() { library } else { libc::dlsym(library, name.as_ptr()) }
+        if library.is_null() { library } else { libc::dlsym(library, next.name().as_ptr()) }
     }
 }
 
@@ -35,14 +35,9 @@ macro_rules! functions {
             ///
             /// As that of the library.
             pub unsafe extern "C" fn $name($($argument: $type),*) -> c_int {
-                const NAME: &CStr =
-                    match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                        Ok(name) => name,
-                        Err(_) => panic!("a name"),
-                    };
-                static NEXT: Next = Next::new(NAME);
+                static NEXT: Next = next_of!($name);
                 type Function = unsafe extern "C" fn($($type),*) -> c_int;
-                let next = of_library(&NEXT, NAME);
+                let next = of_library(&NEXT);
                 if next.is_null() {
                     // It has found the name without the library.
                     return -1;

@@ -26,6 +26,11 @@ impl Next {
         Self { name, found: AtomicPtr::new(ptr::null_mut()) }
     }
 
+    /// Its name.
+    pub(crate) const fn name(&self) -> &'static CStr {
+        self.name
+    }
+
     /// Its address; null if no library has it.
     #[inline]
     pub fn get(&self) -> *mut c_void {
@@ -42,16 +47,26 @@ impl Next {
     }
 }
 
+/// A [`Next`] by the name that is written here.
+macro_rules! next_of {
+    ($name:ident) => {
+        $crate::next::Next::new(
+            match ::std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes())
+            {
+                Ok(name) => name,
+                Err(_) => panic!("a name without a NUL"),
+            },
+        )
+    };
+}
+
+pub(crate) use next_of;
+
 /// Calls libc's own function of that name: `call_next!(close(c_int) -> c_int, fd)`. The caller promises what that function asks for, and that it has
 /// this type.
 macro_rules! call_next {
     ($name:ident($($type:ty),* $(,)?) -> $result:ty, $($argument:expr),* $(,)?) => {{
-        static NEXT: $crate::next::Next = $crate::next::Next::new(
-            match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                Ok(name) => name,
-                Err(_) => panic!("a name without a NUL"),
-            },
-        );
+        static NEXT: $crate::next::Next = $crate::next::next_of!($name);
         type Function = unsafe extern "C" fn($($type),*) -> $result;
         std::mem::transmute::<*mut std::ffi::c_void, Function>(NEXT.get())($($argument),*)
     }};
@@ -72,14 +87,7 @@ macro_rules! libcs {
 
                 $(
                     #[allow(non_upper_case_globals, reason = "the function's name")]
-                    pub(super) static $name: Next = Next::new(
-                        match ::std::ffi::CStr::from_bytes_with_nul(
-                            concat!(stringify!($name), "\0").as_bytes(),
-                        ) {
-                            Ok(name) => name,
-                            Err(_) => panic!("a name"),
-                        },
-                    );
+                    pub(super) static $name: Next = $crate::next::next_of!($name);
                 )+
             }
 

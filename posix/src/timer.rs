@@ -4,7 +4,7 @@
 //! A clock of a thread's processor time is one of its OS thread's: who makes a timer for its own is bound to that
 //! (`attributes`).
 
-use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::mem;
 
 use libc::{clockid_t, itimerspec, itimerval, sigevent, timer_t, timespec, timeval};
@@ -12,7 +12,7 @@ use libc::{clockid_t, itimerspec, itimerval, sigevent, timer_t, timespec, timeva
 use crate::attributes;
 use crate::errno::fails;
 use crate::kernel;
-use crate::next::Next;
+use crate::next::{Next, next_of};
 use crate::signal::is_ours;
 use crate::signal::lock::held;
 use crate::signal::tick::{self, Key, N_INTERVAL};
@@ -104,12 +104,7 @@ macro_rules! about_timers {
         ///
         /// As for libc's: there is such a timer.
         pub unsafe extern "C" fn $name($timer: timer_t, $($argument: $type),*) -> c_int {
-            static NEXT: Next = Next::new(match CStr::from_bytes_with_nul(
-                concat!(stringify!($name), "\0").as_bytes(),
-            ) {
-                Ok(name) => name,
-                Err(_) => panic!("a name"),
-            });
+            static NEXT: Next = next_of!($name);
             let next = NEXT.get();
             if next.is_null() {
                 return fails(libc::ENOSYS);

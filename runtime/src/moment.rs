@@ -23,12 +23,11 @@
 //!
 //! Nobody waits in a moment for more than a lock of the runtime's.
 
-use std::mem;
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::current;
-use crate::primitive::AtomicPtr;
 
 local_pointer! {
     /// How many moments the OS thread is in: a number, not an address. Nobody else's is looked at.
@@ -43,8 +42,8 @@ local_pointer! {
 /// Lets deferred signals in on the calling OS thread.
 pub type LetIn = fn(u64);
 
-/// Null where nobody calls handlers. It changes before there are other threads, so it orders nothing.
-static LET_IN: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+/// None where nobody calls handlers.
+static LET_IN: OnceLock<LetIn> = OnceLock::new();
 
 /// A moment of an OS thread; nothing on a green one.
 #[derive(Debug)]
@@ -85,25 +84,22 @@ fn step(by: isize) {
 #[cold]
 fn end() {
     step(-1);
-    if DEPTH.get().is_null() && !DEFERRED.get().is_null() {
-        let deferred = DEFERRED.get().addr() as u64;
-        DEFERRED.set(ptr::null());
-        let let_in = LET_IN.load(Ordering::Relaxed);
-        if !let_in.is_null() {
-            // SAFETY: it was stored by `on_end`.
-            unsafe { mem::transmute::<*mut (), LetIn>(let_in)(deferred) };
-        }
+    if DEPTH.get().is_null()
+        && let deferred @ 1.. = take_deferred()
+        && let Some(let_in) = LET_IN.get()
+    {
+        let_in(deferred);
     }
 }
 
 /// Says who lets in what was deferred. Before there are other threads.
 #[cfg(target_os = "linux")]
 pub(crate) fn on_end(let_in: LetIn) {
-    LET_IN.store(let_in as *mut (), Ordering::Relaxed);
+    let _ = LET_IN.set(let_in);
 }
 
-/// For a handler that is about to run on an OS thread: what was deferred there, and is to be let in as it returns.
-#[cfg(target_os = "linux")]
+/// What was deferred on the calling OS thread: its moment is over, or a handler is about to run there, which lets it in as
+/// it returns.
 pub(crate) fn take_deferred() -> u64 {
     let deferred = DEFERRED.get().addr() as u64;
     if deferred != 0 {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::context::tls;
 use crate::lock::Lock;
-use crate::sys;
+use crate::sys::{self, signal};
 
 thread_local! {
     /// The calling thread is about to start an OS thread.
@@ -60,11 +60,13 @@ struct Start {
 /// Whatever the environment says about the stacks of the program's threads.
 const STACK_SIZE: usize = 2 << 20;
 
-/// Starts one. `main` must not unwind.
+/// Starts one, which blocks all that a cover blocks, and what the caller blocks besides: the monitor has a signal of its
+/// own that is not to reach it in between. `main` must not unwind.
 pub(crate) fn spawn(name: String, main: impl FnOnce() + Send + 'static) -> io::Result<OsThread> {
     let start = Box::into_raw(Box::new(Start { name, main: Box::new(main) }));
     let mut attributes = MaybeUninit::uninit();
     let mut thread = MaybeUninit::uninit();
+    let before = signal::block(signal::cover());
     // SAFETY: attributes that are initialized first and destroyed last, and a function that gets what it
     // expects.
     let error = unsafe {
@@ -77,6 +79,7 @@ pub(crate) fn spawn(name: String, main: impl FnOnce() + Send + 'static) -> io::R
         libc::pthread_attr_destroy(attributes);
         error
     };
+    signal::set_mask(before);
     if error != 0 {
         // SAFETY: nobody has got it.
         drop(unsafe { Box::from_raw(start) });

@@ -141,7 +141,7 @@ pub(super) fn tell_with(info: &siginfo_t) -> bool {
 pub(super) fn number() -> Option<i32> {
     for _ in 0..MOST_PAUSES {
         match ATTENDANT.load(Ordering::SeqCst) {
-            NONE => attend(),
+            NONE => start(),
             STARTING => pause(),
             attendant => return Some(attendant),
         }
@@ -156,17 +156,19 @@ pub(crate) fn attend() {
         return;
     }
     match ATTENDANT.load(Ordering::SeqCst) {
-        NONE => {
-            let first =
-                ATTENDANT.compare_exchange(NONE, STARTING, Ordering::SeqCst, Ordering::SeqCst);
-            if first.is_ok() && sylvan::contract::signal::start_attendant(run).is_err() {
-                // Whoever waits notices at its next wait; somebody else may have more luck.
-                ATTENDANT.store(NONE, Ordering::SeqCst);
-                HAS_NEWS.store(false, Ordering::SeqCst);
-            }
-        }
-        STARTING => {}
+        NONE | STARTING => start(),
         attendant => tell(attendant),
+    }
+}
+
+/// There is one from now on, if one can be had.
+pub(super) fn start() {
+    let is_missing = ATTENDANT.load(Ordering::SeqCst) == NONE
+        && ATTENDANT.compare_exchange(NONE, STARTING, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    if is_missing && sylvan::contract::signal::start_attendant(run).is_err() {
+        // Whoever waits notices at its next wait; somebody else may have more luck.
+        ATTENDANT.store(NONE, Ordering::SeqCst);
+        HAS_NEWS.store(false, Ordering::SeqCst);
     }
 }
 

@@ -116,9 +116,16 @@ pub(crate) fn info(signal: i32, code: i32) -> siginfo_t {
 /// The same with a value.
 pub(crate) fn info_with(signal: i32, code: i32, value: libc::sigval) -> siginfo_t {
     let mut info = info(signal, code);
-    // SAFETY: behind three numbers, a gap, and two numbers: see `info`.
-    unsafe { (&raw mut info).byte_add(24).cast::<libc::sigval>().write(value) };
+    *value_in(&mut info) = value.sival_ptr.expose_provenance();
     info
+}
+
+/// The value that was said with a signal.
+pub(super) fn value_in(info: &mut siginfo_t) -> &mut usize {
+    /// Behind three numbers, a gap, and two numbers: see `info`.
+    const AT: usize = 24;
+    // SAFETY: within it, and aligned as it is.
+    unsafe { &mut *ptr::from_mut(info).byte_add(AT).cast::<usize>() }
 }
 
 unsafe extern "C-unwind" {
@@ -255,8 +262,7 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>
         ran.any_that_ends |= action.flags & libc::SA_RESTART as usize == 0;
     }
     let error = errno();
-    let outer = signals.alternate.take();
-    signals.depth.set(signals.depth.get() + 1);
+    let outer = signals.begin_handler();
     let own_stack =
         signals.own_stack.get().filter(|_| action.flags & libc::SA_ONSTACK as usize != 0);
     match interrupted {
@@ -280,14 +286,9 @@ fn deliver_one(signals: &Signals, info: &siginfo_t, interrupted: Interrupted<'_>
     }
     // It may be another OS thread now; or a child of a fork, which is one.
     set_mask(if own().is_some() { sylvan::contract::signal::cover() } else { mask });
-    signals.depth.set(signals.depth.get() - 1);
-    let here = signals.alternate.take();
-    if let Some(here) = here {
+    if let Some(here) = signals.end_handler(outer) {
         set_alternate_stack(here);
     }
-    // The handler that this one has interrupted may go on on another OS thread, too.
-    let is_in_handler = signals.depth.get() > 0;
-    signals.alternate.set(if is_in_handler { here.or(outer) } else { None });
     signals.set_mask(mask);
     super::attendant::has_open(!mask);
     set_errno(error);

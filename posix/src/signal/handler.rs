@@ -95,19 +95,13 @@ struct InHandler<'a> {
 
 impl<'a> InHandler<'a> {
     fn begin(signals: &'a Signals) -> Self {
-        signals.depth.set(signals.depth.get() + 1);
-        Self { signals, outer: signals.alternate.take(), has_returned: false }
+        Self { signals, outer: signals.begin_handler(), has_returned: false }
     }
 }
 
 impl Drop for InHandler<'_> {
     fn drop(&mut self) {
-        let signals = self.signals;
-        signals.depth.set(signals.depth.get().saturating_sub(1));
-        // The handler that this one has interrupted may go on on another OS thread, too.
-        let here = signals.alternate.take();
-        let is_in_handler = signals.depth.get() > 0;
-        signals.alternate.set(if is_in_handler { here.or(self.outer) } else { None });
+        self.signals.end_handler(self.outer);
         if !self.has_returned {
             set_mask(sylvan::contract::signal::cover());
         }

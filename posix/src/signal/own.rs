@@ -116,6 +116,24 @@ impl Signals {
         });
     }
 
+    /// A handler of the calling thread's is about to be called: what is to be put back after the one that this one has
+    /// interrupted.
+    pub(super) fn begin_handler(&self) -> Option<Stack> {
+        self.depth.set(self.depth.get() + 1);
+        self.alternate.take()
+    }
+
+    /// It has returned, or was left: what is to be put back after it.
+    pub(super) fn end_handler(&self, outer: Option<Stack>) -> Option<Stack> {
+        // A jump out of both has left none.
+        self.depth.set(self.depth.get().saturating_sub(1));
+        let here = self.alternate.take();
+        // The handler that this one has interrupted may go on on another OS thread, too.
+        let is_in_handler = self.depth.get() > 0;
+        self.alternate.set(if is_in_handler { here.or(outer) } else { None });
+        here
+    }
+
     /// The thread begins: the calling one, which is green.
     ///
     /// # Safety

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, AtomicUsize,
 use libc::{clockid_t, pid_t, sigevent, siginfo_t, sigval};
 
 use super::attendant::{self, allocate, give_back};
+use super::delivery::value_in;
 use super::lock::held;
 use super::outside::is_outside;
 use super::own::{Signals, find, no_info, own};
@@ -83,9 +84,6 @@ pub(crate) struct Key(usize);
 const PLACE_BITS: u32 = 8;
 const USE_BITS: u32 = 24;
 
-/// Where a `siginfo_t` has what was said with a signal: behind three numbers, a gap, and two numbers.
-const VALUE_AT: usize = 24;
-
 impl Key {
     fn new(place: usize, n_uses: u32) -> Self {
         let n_uses = n_uses as usize & ((1 << USE_BITS) - 1);
@@ -129,7 +127,7 @@ pub(super) fn begin() {
 /// There is a timer: the attendant is needed, if there are green threads.
 pub(crate) fn attend() {
     if sylvan::has_started() {
-        attendant::attend();
+        attendant::start();
     }
 }
 
@@ -137,7 +135,7 @@ pub(crate) fn attend() {
 #[inline]
 pub(super) fn thread_begins() {
     if ARE_ANY.load(Ordering::Relaxed) {
-        attendant::attend();
+        attendant::start();
     }
 }
 
@@ -329,18 +327,18 @@ fn read(info: &siginfo_t) -> Option<Ring> {
     if info.si_code != libc::SI_TIMER {
         return None;
     }
-    // SAFETY: within it; a timer says a value.
-    let key = Key(unsafe { ptr::from_ref(info).byte_add(VALUE_AT).cast::<usize>().read() });
+    let mut ring = *info;
+    let key = Key(*value_in(&mut ring));
     let timer = key.timer()?;
     let is_interval = key.place() < N_INTERVAL;
-    let mut ring = if is_interval { no_info() } else { *info };
+    if is_interval {
+        ring = no_info();
+    }
     ring.si_signo = timer.signal.load(Ordering::Relaxed);
     if is_interval {
         ring.si_code = libc::SI_KERNEL;
     } else {
-        let value = timer.value.load(Ordering::Relaxed);
-        // SAFETY: within it.
-        unsafe { (&raw mut ring).byte_add(VALUE_AT).cast::<usize>().write(value) };
+        *value_in(&mut ring) = timer.value.load(Ordering::Relaxed);
     }
     let owner = timer.thread.load(Ordering::Relaxed);
     let is_its_own = owner != 0;
@@ -370,9 +368,7 @@ pub(super) fn attend_to(info: &siginfo_t) {
 /// Tells the attendant of one that has rung in this thread, if any.
 fn hand_to_attendant(told: &siginfo_t, ring: &Ring, thread: pid_t) {
     let mut told = *told;
-    let value = ring.key.with_thread(thread).value();
-    // SAFETY: within it.
-    unsafe { (&raw mut told).byte_add(VALUE_AT).cast::<sigval>().write(value) };
+    *value_in(&mut told) = ring.key.with_thread(thread).0;
     if !attendant::tell_with(&told) {
         give_back(&ring.info);
     }

@@ -316,7 +316,7 @@ pub(crate) fn start_os_thread(
             report::fatal(format_args!("the scheduler has panicked"));
         }
     };
-    wardrobe::covered(|| os_thread::spawn(name, main))
+    os_thread::spawn(name, main)
 }
 
 /// Has one of the runtime's own OS threads call `f`, and waits for its result.

@@ -109,15 +109,6 @@ pub(super) fn init() {
     }
 }
 
-/// Runs `f`, which starts an OS thread that is to be covered, with all blocked that a cover blocks, and what the
-/// caller blocks besides: the monitor has a signal of its own that is not to reach it in between.
-pub(crate) fn covered<T>(f: impl FnOnce() -> T) -> T {
-    let before = signal::block(signal::cover());
-    let result = f();
-    signal::set_mask(before);
-    result
-}
-
 /// The calling OS thread, which was started so and is the runtime's own, blocks what a cover does and no more.
 pub(crate) fn begin_covered() {
     signal::set_mask(signal::cover());

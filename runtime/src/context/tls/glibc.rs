@@ -66,7 +66,6 @@ use crate::others;
 use crate::primitive::{AtomicU32, Ordering};
 use crate::stack::Stack;
 use crate::sys::memory::page_size;
-use crate::sys::signal;
 
 /// The `tid` of a green thread: above any `pid_max` (2^22), below the futex's flag bits (2^30).
 const GREEN_TIDS: Range<u32> = 1 << 22..1 << 30;
@@ -186,13 +185,7 @@ impl Own {
         let resolver = symbol(c"__resp")?.addr().wrapping_sub(here).cast_signed();
         // A thread of its own: it has been set up with all that is loaded by now. It asks `ld.so` for
         // nothing that it needs its lock for, which the caller has in the constructor of a library.
-        // No handler of the program's runs there.
-        let start = |main| {
-            let before = signal::block(signal::cover());
-            let probe = os_thread::spawn("sylvan-probe".to_owned(), main);
-            signal::set_mask(before);
-            probe
-        };
+        let start = |main| os_thread::spawn("sylvan-probe".to_owned(), main);
         let (probed, search, generation) = os_thread::call(start, move || {
             let here = thread_pointer::get();
             let this = here.wrapping_add_signed(pthread);
