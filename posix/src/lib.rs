@@ -70,8 +70,6 @@ cfg_if::cfg_if! {
         pub mod exec;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]
         pub mod files;
-        #[allow(unsafe_code, reason = "takes the place of functions of the mathematical library")]
-        pub mod floating;
         #[allow(unsafe_code, reason = "words by their addresses, and calls the kernel")]
         mod futex;
         #[allow(unsafe_code, reason = "takes the place of libc's functions")]

@@ -26,11 +26,6 @@ impl Next {
         Self { name, found: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Its name.
-    pub(crate) const fn name(&self) -> &'static CStr {
-        self.name
-    }
-
     /// Its address; null if no library has it.
     #[inline]
     pub fn get(&self) -> *mut c_void {

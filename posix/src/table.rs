@@ -14,7 +14,6 @@ macro_rules! heard_of {
             clock: clock_gettime, getrusage, pthread_getcpuclockid;
             comm: pthread_setname_np, pthread_getname_np;
             descriptors: close, close_range, closefrom, dup2, dup3, fclose, fcntl, fcntl64, ioctl, setsockopt;
-            floating: feclearexcept, fedisableexcept, feenableexcept, fegetenv, fegetexcept, fegetexceptflag, fegetmode, fegetround, feholdexcept, feraiseexcept, fesetenv, fesetexcept, fesetexceptflag, fesetmode, fesetround, fetestexcept, fetestexceptflag, feupdateenv;
             signal: pthread_sigmask, sigprocmask;
             stack: pthread_getattr_np;
             syscall: syscall;

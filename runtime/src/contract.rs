@@ -4,8 +4,6 @@
 //! release of `sylvan` that they were built with (`=`), and what is here changes with any release. No
 //! program calls it: its own interface is the crate's root and [`thread`](crate::thread).
 
-#[cfg(target_os = "linux")]
-pub use crate::context::floating::keep as keep_floating;
 pub use crate::local_pointer;
 pub use crate::owners::{forget_owner, forget_scope, note_owner, note_scope, notes_owners};
 pub use crate::panic::install_panic_hook;

@@ -22,7 +22,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::Arc;
 
-use crate::context::tls;
+use crate::context::{floating, tls};
 use crate::lock::Lock;
 use crate::sys::{self, signal};
 
@@ -129,6 +129,7 @@ extern "C" fn begin(start: *mut c_void) -> *mut c_void {
     sys::thread::set_name(&name);
     drop(name);
     let stack = sys::signal_stack::SignalStack::new();
+    floating::put_first();
     main();
     drop(stack);
     tls::leave();

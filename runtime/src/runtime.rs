@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::attributes;
+use crate::context::floating;
 use crate::context::tls::{self, TlsMode};
 use crate::current;
 use crate::env;
@@ -157,6 +158,7 @@ impl Config {
         let trace = trace::Settings::from_env(workers)?;
         fork::watch(in_child)?;
         attributes::note_start();
+        floating::init();
         let prepared = scheduler::prepare(Settings {
             n_cores: workers,
             n_threads_max: max_threads,

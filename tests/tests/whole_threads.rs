@@ -55,6 +55,19 @@ fn how_a_thread_computes_with_floating_point_is_its_own() {
 }
 
 #[test]
+fn where_all_results_that_are_not_exact_trap_nothing_of_the_runtimes_does() {
+    use std::os::unix::process::ExitStatusExt;
+    let run = |command: &mut Command| {
+        let output = finish(command.arg("traps"));
+        (output.status.signal(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let program = program("floating");
+    let said = run(&mut Command::new(&program));
+    assert_eq!(said, (Some(libc::SIGFPE), "nothing was trapped\n".to_owned()));
+    assert_eq!(run(green(&mut Command::new(&program))), said);
+}
+
+#[test]
 fn a_thousand_threads_take_a_few_os_threads() {
     assert_eq!(same("thread_crowd", &[]), "all\n");
     let output = finish(green(Command::new(program("thread_crowd")).arg("count")));

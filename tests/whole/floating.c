@@ -87,7 +87,33 @@ static void *makes_another(void *nothing) {
     return nothing;
 }
 
-int main(void) {
+static void *waits_and_counts(void *nothing) {
+    volatile long n = 0;
+    for (int i = 0; i < 100; i++) {
+        while (++n % 100000)
+            ;
+        usleep(3000);
+    }
+    return nothing;
+}
+
+// Whatever else runs there computes as it likes.
+static void trap(void) {
+    pthread_t threads[N_THREADS];
+    feenableexcept(FE_ALL_EXCEPT);
+    for (int i = 0; i < N_THREADS; i++)
+        pthread_create(&threads[i], NULL, waits_and_counts, NULL);
+    for (int i = 0; i < N_THREADS; i++)
+        pthread_join(threads[i], NULL);
+    puts("nothing was trapped");
+    fflush(stdout);
+    result = one / three;
+}
+
+int main(int n, char **arguments) {
+    (void)arguments;
+    if (n > 1)
+        trap();
     pthread_t threads[N_THREADS], waits;
     sem_init(&ready, 0, 0);
     sem_init(&go_on, 0, 0);

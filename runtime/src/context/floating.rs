@@ -1,154 +1,155 @@
 //! How a thread computes with floating point: how it rounds, what traps, and what has happened since somebody asked
-//! (`fesetround`, `feenableexcept`, `fetestexcept`).
+//! (`fesetround`, `feenableexcept`, `fetestexcept`, `_mm_setcsr`).
 //!
-//! The kernel keeps these words for each OS thread. To save and compare them at each switch takes 4 ns, and 30 where they
-//! differ, since whoever reads them waits for who has last written them. Few programs look at them. So they go with a
-//! thread from when somebody first changes them or asks ([`keep`]), and whoever does so by libc's functions says it
-//! before. Until then a switch costs a comparison each way.
+//! The kernel keeps these words for each OS thread. A green thread has its own:
 //!
 //! ```text
-//!   a thread                        its words
-//!     suspends                        lie on its stack, and the worker goes on with the first ones
-//!     is resumed                      are put back
-//!     is spawned                      are those of its spawner (`task::rare`)
-//!   the same, before anybody asked  are not known: it goes on with the first ones
+//!   a thread         its words
+//!     is spawned       are those of its spawner, as of a thread that the kernel makes (`task::rare`)
+//!     suspends         are on its stack; the OS thread goes on with the control of the first ones
+//!     is resumed       are put back, where the OS thread has others
 //! ```
 //!
-//! The first ones are how the one computed that first asked, with nothing that has happened. The worker has them, since
-//! what it does between two threads is not to trap.
+//! That a result was inexact is not inherited: it is true of most spawners, and would take an allocation for each
+//! thread.
+//!
+//! The *first ones* are those of the thread that has started the runtime, but that nothing traps. The runtime's own OS
+//! threads compute so: what they do between two threads is neither to trap nor to round as a thread has asked for. What
+//! has happened there says nothing; it stays until the next thread puts its own back.
+//!
+//! To read the words takes 1 ns, and to find them as they are to be another one. To write them takes some 15, since
+//! who reads them next waits for that; it takes two threads that compute differently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::arch::{CONTROL, KNOWN, put, words};
+use self::arch::{CONTROL, INEXACT, TRAPS_AND_HAPPENED, UNTRAPPED, put, words};
 
-/// The first words; 0 as long as nobody has asked. Who asks sees them, since it has stored them itself or is told of
-/// another's by what has told it of anything else of that thread's; so nothing is ordered by it.
-static FIRST: AtomicU64 = AtomicU64::new(0);
+/// The first words. They change before there are green threads, also where a child of a fork starts anew, so they order
+/// nothing.
+static FIRST: AtomicU64 = AtomicU64::new(UNTRAPPED);
 
-/// The words of a thread that does not run; 0 if they are not known.
+/// The words of a thread that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Floating(u64);
 
 impl Floating {
-    pub(crate) const UNKNOWN: Self = Self(0);
-
-    /// Those of the calling thread, where a thread that it spawns is not to begin with the first ones.
-    #[cold]
-    pub(crate) fn to_inherit() -> Option<Self> {
-        let words = words();
-        (words != first()).then_some(Self(words))
+    /// The first ones.
+    #[inline]
+    pub(crate) fn first() -> Self {
+        Self(FIRST.load(Ordering::Relaxed))
     }
 
-    /// Those of the calling thread, which is about to suspend or to end.
-    #[cold]
-    pub(super) fn take() -> Self {
-        let (words, first) = (words(), first());
-        if (words ^ first) & CONTROL != 0 {
-            put(words, first);
+    /// Those of the calling thread, where a thread that it spawns is not to begin with the first ones.
+    #[inline]
+    pub(crate) fn to_inherit() -> Option<Self> {
+        let words = words() & !INEXACT;
+        (words != FIRST.load(Ordering::Relaxed)).then_some(Self(words))
+    }
+
+    /// Those of the calling thread, which is about to leave its OS thread to others.
+    #[inline(always)]
+    pub(crate) fn take() -> Self {
+        let words = words();
+        if (words ^ FIRST.load(Ordering::Relaxed)) & CONTROL != 0 {
+            put_first();
         }
         Self(words)
     }
 
     /// The calling thread goes on with these.
-    #[cold]
+    #[inline(always)]
     pub(crate) fn put_back(self) {
-        let wanted = if self == Self::UNKNOWN { first() } else { self.0 };
-        let words = words();
-        if words != wanted {
-            put(words, wanted);
+        if words() != self.0 {
+            put_cold(self.0);
         }
     }
 }
 
-/// Whether threads have words of their own. Otherwise nobody asks for any.
-#[inline(always)]
-pub(crate) fn is_kept() -> bool {
-    first() != 0
+#[cold]
+fn put_cold(wanted: u64) {
+    put(words(), wanted);
 }
 
-#[inline(always)]
-fn first() -> u64 {
-    FIRST.load(Ordering::Relaxed)
+/// The calling OS thread computes as the runtime's do.
+#[cold]
+pub(crate) fn put_first() {
+    put(words(), FIRST.load(Ordering::Relaxed));
 }
 
-/// From now on each thread's words are its own. To be called before the calling thread changes its own, or asks for
-/// them.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nobody says it there"))]
-pub fn keep() {
-    if !is_kept() {
-        let first = words() & CONTROL | KNOWN;
-        // Whoever is second goes by the first one's.
-        let _ = FIRST.compare_exchange(0, first, Ordering::Relaxed, Ordering::Relaxed);
-    }
+/// The runtime starts, by the calling thread.
+pub(crate) fn init() {
+    let first = words() & !TRAPS_AND_HAPPENED | UNTRAPPED & TRAPS_AND_HAPPENED;
+    FIRST.store(first, Ordering::Relaxed);
 }
 
 /// `mxcsr`, the control word of the x87 unit, which computes what is a `long double`, and what has happened there.
 #[cfg(target_arch = "x86_64")]
 mod arch {
     use std::arch::asm;
+    use std::mem::MaybeUninit;
 
-    /// That there is something: a bit of none of them.
-    pub(super) const KNOWN: u64 = 1 << 63;
+    const X87_CONTROL_AT: u32 = 32;
+    const X87_HAPPENED_AT: u32 = 48;
 
-    const CONTROL_AT: u32 = 16;
-    const STATUS_AT: u32 = 32;
-    /// What has happened, in either unit's word.
-    const HAPPENED: u16 = 0x3f;
+    /// What has happened, in either unit's word; what does not trap is in the same order.
+    const SIX: u64 = 0x3f;
+    const UNTRAPPED_AT: u32 = 7;
 
     /// How the thread computes, without what has happened.
-    pub(super) const CONTROL: u64 = (0xffff << CONTROL_AT) | (0xffff & !(HAPPENED as u64));
+    pub(super) const CONTROL: u64 = (0xffff << X87_CONTROL_AT) | (0xffff_ffff & !SIX);
+    pub(super) const TRAPS_AND_HAPPENED: u64 =
+        SIX | SIX << UNTRAPPED_AT | SIX << X87_CONTROL_AT | SIX << X87_HAPPENED_AT;
+    pub(super) const INEXACT: u64 = 1 << 5 | 1 << (X87_HAPPENED_AT + 5);
+    /// As a process begins.
+    pub(super) const UNTRAPPED: u64 = SIX << UNTRAPPED_AT | 0x37f << X87_CONTROL_AT;
 
+    #[inline(always)]
     pub(super) fn words() -> u64 {
-        let (mut mxcsr, mut control) = (0_u32, 0_u16);
-        let status: u16;
+        let mut mxcsr = MaybeUninit::<u32>::uninit();
+        let mut control = MaybeUninit::<u16>::uninit();
+        let happened: u16;
         // SAFETY: writes two words, and a register.
-        unsafe {
+        let (mxcsr, control) = unsafe {
             asm!(
                 "stmxcsr [{mxcsr}]",
                 "fnstcw [{control}]",
                 "fnstsw ax",
-                mxcsr = in(reg) &raw mut mxcsr,
-                control = in(reg) &raw mut control,
-                out("ax") status,
+                mxcsr = in(reg) mxcsr.as_mut_ptr(),
+                control = in(reg) control.as_mut_ptr(),
+                out("ax") happened,
                 options(nostack, preserves_flags),
             );
-        }
-        KNOWN
-            | u64::from(mxcsr & 0xffff)
-            | u64::from(control) << CONTROL_AT
-            | u64::from(status & HAPPENED) << STATUS_AT
+            (mxcsr.assume_init(), control.assume_init())
+        };
+        u64::from(mxcsr)
+            | u64::from(control) << X87_CONTROL_AT
+            | (u64::from(happened) & SIX) << X87_HAPPENED_AT
     }
 
     pub(super) fn put(words: u64, wanted: u64) {
-        let mxcsr = wanted as u32 & 0xffff;
-        if words as u16 != wanted as u16 {
-            // SAFETY: what the unit has said of some thread.
-            unsafe {
-                asm!(
-                    "ldmxcsr [{}]",
-                    in(reg) &raw const mxcsr,
-                    options(nostack, preserves_flags, readonly),
-                );
-            }
+        let mxcsr = wanted as u32;
+        if words as u32 != mxcsr {
+            // SAFETY: what the unit has said.
+            unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, readonly)) };
         }
-        if (words ^ wanted) >> CONTROL_AT != 0 {
-            put_x87((wanted >> CONTROL_AT) as u16, (wanted >> STATUS_AT) as u16 & HAPPENED);
+        if (words ^ wanted) >> X87_CONTROL_AT == 0 {
+            return;
         }
-    }
-
-    /// What has happened can be written there only with all that the unit knows.
-    fn put_x87(control: u16, happened: u16) {
-        let mut environment = [0_u16; 14];
-        // SAFETY: the unit writes 28 bytes, and reads them: with its own words, but for these two.
+        // What has happened can be written there only with all that the unit knows: words of control, of status, and
+        // others, in four bytes each.
+        let mut environment = [0_u32; 7];
+        // SAFETY: the unit writes 28 bytes, and reads them, with two words that it has said.
         unsafe {
-            asm!("fnstenv [{}]", in(reg) &raw mut environment, options(nostack, preserves_flags));
-            let status = environment[2];
-            environment[0] = control;
-            environment[2] = status & !HAPPENED | happened;
             asm!(
-                "fldenv [{}]",
-                in(reg) &raw const environment,
-                options(nostack, preserves_flags, readonly),
+                "fnstenv [{environment}]",
+                "mov word ptr [{environment}], {control:x}",
+                "and word ptr [{environment} + 4], 0xffc0",
+                "or word ptr [{environment} + 4], {happened:x}",
+                "fldenv [{environment}]",
+                environment = in(reg) &raw mut environment,
+                control = in(reg) (wanted >> X87_CONTROL_AT) as u16,
+                happened = in(reg) (wanted >> X87_HAPPENED_AT) as u16,
+                options(nostack),
             );
         }
     }
@@ -159,36 +160,39 @@ mod arch {
 mod arch {
     use std::arch::asm;
 
-    /// That there is something: a bit that is never set in `fpsr` for code of 64 bits.
-    pub(super) const KNOWN: u64 = 1 << 63;
     /// How the thread computes, without what has happened.
     pub(super) const CONTROL: u64 = 0xffff_ffff;
+    /// What traps is what a bit is set for.
+    pub(super) const TRAPS_AND_HAPPENED: u64 = 0x9f00 | !CONTROL;
+    pub(super) const INEXACT: u64 = 1 << (32 + 4);
+    /// As a process begins.
+    pub(super) const UNTRAPPED: u64 = 0;
 
+    #[inline(always)]
     pub(super) fn words() -> u64 {
-        let (control, status): (u64, u64);
+        let (control, happened): (u64, u64);
         // SAFETY: reads two registers.
         unsafe {
             asm!(
                 "mrs {}, fpcr",
                 "mrs {}, fpsr",
                 out(reg) control,
-                out(reg) status,
+                out(reg) happened,
                 options(nomem, nostack, preserves_flags),
             );
         }
-        KNOWN | (control & CONTROL) | status << 32
+        (control & CONTROL) | happened << 32
     }
 
     pub(super) fn put(_: u64, wanted: u64) {
-        let (control, status) = (wanted & CONTROL, (wanted & !KNOWN) >> 32);
         // SAFETY: what the unit has said of some thread.
         unsafe {
             asm!(
                 "msr fpcr, {}",
                 "msr fpsr, {}",
-                in(reg) control,
-                in(reg) status,
-                options(nostack, preserves_flags),
+                in(reg) wanted & CONTROL,
+                in(reg) wanted >> 32,
+                options(nostack),
             );
         }
     }
@@ -203,12 +207,12 @@ mod tests {
         let before = words();
         // Towards zero, in each unit.
         #[cfg(target_arch = "x86_64")]
-        let direction = 3 << 13 | 3 << 26;
+        let direction = 3 << 13 | 3 << 42;
         #[cfg(target_arch = "aarch64")]
         let direction = 3 << 22;
         // Division by zero.
         #[cfg(target_arch = "x86_64")]
-        let happened = 1 << 2 | 1 << 34;
+        let happened = 1 << 2 | 1 << 50;
         #[cfg(target_arch = "aarch64")]
         let happened = 1 << 33;
         for wanted in [before | direction, before | happened, before | direction | happened] {
@@ -217,5 +221,11 @@ mod tests {
             put(found, before);
             assert_eq!((found, words()), (wanted, before), "of {wanted:#x}");
         }
+    }
+
+    #[test]
+    fn as_a_process_begins_nothing_traps() {
+        // A test's thread is a child of such a one.
+        assert_eq!(words() & CONTROL, UNTRAPPED);
     }
 }

@@ -41,7 +41,6 @@ pub(crate) mod tls;
 use std::cell::Cell;
 use std::mem::{offset_of, transmute};
 
-use self::floating::Floating;
 use self::sanitizer::{Bounds, Kept};
 use self::tls::Own;
 use crate::stack::Stack;
@@ -141,29 +140,6 @@ impl Context {
     /// Called on the context's stack.
     #[inline(always)]
     pub(crate) unsafe fn suspend(&self, why: Switch) {
-        if floating::is_kept() {
-            // SAFETY: as the caller promises.
-            return unsafe { self.suspend_keeping(why) };
-        }
-        // SAFETY: as the caller promises.
-        unsafe { self.switch_off(why) };
-        if floating::is_kept() {
-            Floating::UNKNOWN.put_back();
-        }
-    }
-
-    /// The same where its words of floating point are to be kept.
-    #[cold]
-    unsafe fn suspend_keeping(&self, why: Switch) {
-        let floating = Floating::take();
-        // SAFETY: as the caller promises.
-        unsafe { self.switch_off(why) };
-        floating.put_back();
-    }
-
-    /// The same, whatever it computes.
-    #[inline(always)]
-    unsafe fn switch_off(&self, why: Switch) {
         let kept = sanitizer::go(self.resumer.get());
         // SAFETY: the caller runs the context.
         unsafe { switch(self.other.as_ptr(), why as usize) };
@@ -177,9 +153,6 @@ impl Context {
     /// Called on the context's stack, of which nothing is needed any more.
     #[inline(always)]
     pub(crate) unsafe fn leave(&self) -> ! {
-        if floating::is_kept() {
-            Floating::take();
-        }
         sanitizer::go_for_good(self.resumer.get());
         // SAFETY: the caller runs the context.
         unsafe { leave(self.other.as_ptr(), Switch::Returned as usize) }

@@ -16,8 +16,8 @@
 //! ```
 //!
 //! These are the registers that a compiler gives to nobody for a piece of assembly. It saves itself what else it
-//! wants to find again, for all other registers are said to be lost. Neither the modes of floating point
-//! (`mxcsr`, `fpcr`) are moved nor the signal mask.
+//! wants to find again, for all other registers are said to be lost. Who switches sees to how it computes
+//! with floating point (`floating`). The signal mask is not moved.
 //!
 //! A context that has not begun looks the same: it goes on in `begin`, which finds its function in the
 //! register, and what to call it with above.

@@ -333,7 +333,6 @@ unsafe extern "C" fn run_task(header: *const ()) -> ! {
     unsafe {
         let header = &*header.cast::<Header>();
         header.context().begin();
-        header.begin_floating();
         header.live();
         header.context().leave()
     }

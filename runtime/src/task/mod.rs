@@ -34,7 +34,7 @@ pub(crate) mod state;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-use crate::context::floating::{self, Floating};
+use crate::context::floating::Floating;
 use crate::context::{Context, Switch};
 use crate::primitive::{
     AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Cell, Ordering, UnsafeCell, fence,
@@ -216,19 +216,9 @@ impl Header {
     /// It begins to compute as its spawner does, who has just made it and calls this.
     #[inline]
     pub(crate) fn inherit_floating(&self) {
-        if floating::is_kept()
-            && let Some(floating) = Floating::to_inherit()
-        {
+        if let Some(floating) = Floating::to_inherit() {
             // SAFETY: the caller has just made it.
             unsafe { self.rare_or_new() }.floating.set(floating);
-        }
-    }
-
-    /// So it does, and calls this first.
-    #[inline]
-    pub(crate) fn begin_floating(&self) {
-        if floating::is_kept() {
-            self.rare().map_or(Floating::UNKNOWN, |rare| rare.floating.get()).put_back();
         }
     }
 
@@ -246,8 +236,10 @@ impl Header {
     /// Ends this run of the task; the task itself calls this, and goes on when it runs again.
     #[inline(always)]
     pub(crate) fn suspend(&self, why: Switch) {
+        let floating = Floating::take();
         // SAFETY: the caller is the task, on its own stack.
         unsafe { self.context().suspend(why) };
+        floating.put_back();
     }
 
     /// The whole life of the task, on its own stack.
@@ -256,8 +248,10 @@ impl Header {
     ///
     /// Called once, on the task's stack, before anything else there.
     pub(crate) unsafe fn live(&self) {
+        self.rare().map_or_else(Floating::first, |rare| rare.floating.get()).put_back();
         // SAFETY: the header is the first part of the allocation that the table was made for.
         unsafe { (self.vtable.run)(NonNull::from(self)) };
+        Floating::take();
     }
 }
 

@@ -48,7 +48,7 @@ impl Rare {
             birth: Cell::new(None),
             mask: Cell::new(0),
             clock: Cell::new(None),
-            floating: Cell::new(Floating::UNKNOWN),
+            floating: Cell::new(Floating::first()),
             named_in: Cell::new(0),
         }
     }

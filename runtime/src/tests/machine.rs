@@ -165,17 +165,19 @@ pub(crate) mod context {
         pub(crate) struct Floating;
 
         impl Floating {
-            pub(crate) const UNKNOWN: Self = Self;
+            pub(crate) fn first() -> Self {
+                Self
+            }
 
             pub(crate) fn to_inherit() -> Option<Self> {
                 None
             }
 
-            pub(crate) fn put_back(self) {}
-        }
+            pub(crate) fn take() -> Self {
+                Self
+            }
 
-        pub(crate) fn is_kept() -> bool {
-            false
+            pub(crate) fn put_back(self) {}
         }
     }
 

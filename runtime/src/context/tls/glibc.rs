@@ -290,8 +290,9 @@ impl Own {
     }
 
     fn create(&self, tp: usize, stack: &mut Stack) {
-        let below = match &self.small {
-            Some((below, surplus)) if surplus.is_gone() => *below,
+        let making = self.small.as_ref().map(|(below, surplus)| (*below, surplus.begin(), surplus));
+        let below = match &making {
+            Some((below, making, _)) if making.is_small => *below,
             _ => self.below,
         };
         let base = (tp - below) & !(self.align - 1);
@@ -324,6 +325,9 @@ impl Own {
                 area.write(0);
                 area.add(1).write(u32::MAX);
             }
+        }
+        if let Some((_, making, surplus)) = making {
+            surplus.end(&making);
         }
         stack.set_block(base);
     }
@@ -387,9 +391,12 @@ impl Own {
     /// # Safety
     ///
     /// As there.
-    pub(crate) unsafe fn forget() {
+    pub(crate) unsafe fn forget(&self) {
         // SAFETY: as the caller promises.
         unsafe { dtv::forget() };
+        if let Some((_, surplus)) = &self.small {
+            surplus.forget();
+        }
     }
 
     /// The thread pointer of the calling OS thread, which is at no block of ours, and may enter them from

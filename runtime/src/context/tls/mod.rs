@@ -147,9 +147,9 @@ pub(crate) fn provide(n: usize) -> io::Result<()> {
 ///
 /// The process has one thread, which is in none of the functions of this module.
 pub(crate) unsafe fn forget() {
-    if own().is_some() {
+    if let Some(own) = own() {
         // SAFETY: as the caller promises.
-        unsafe { Own::forget() };
+        unsafe { own.forget() };
     }
 }
 

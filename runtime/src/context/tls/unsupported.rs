@@ -33,7 +33,9 @@ impl Own {
         match self.0 {}
     }
 
-    pub(crate) unsafe fn forget() {}
+    pub(crate) unsafe fn forget(&self) {
+        match self.0 {}
+    }
 
     pub(crate) fn leave() {}
 

@@ -24,13 +24,15 @@
 //! that time: a pool of as many as there are processors. So the first blocks are made whole:
 //!
 //! ```text
-//!   blocks made       0 ... FEW                ... 2 FEW               ...
-//!   `ld.so` gives      the surplus              what is left of it
-//!   a block has        the surplus               the surplus            what is left of it
+//!   blocks made       0 ... FEW           one more or some         ...
+//!   `ld.so` gives      the surplus         what is left of it
+//!   a block has        the surplus          the surplus             what is left of it
 //! ```
 //!
-//! In between lies the time of any library that was being given a place when the size changed: if it has got one
-//! that is gone, all blocks stay whole, as they do where there is no room for [`ROOM`] bytes at the change.
+//! A library that is being given a place at that time may get one that is gone. So the blocks that come next are whole,
+//! too. To make one takes the lock that `ld.so` has while it gives places: behind that no library counts on the old
+//! size, and either all that is in use fits, or the old size is told again, and all blocks stay whole. They do also
+//! where there is no room for [`ROOM`] bytes at the change.
 //!
 //! The size is a word that `ld.so` makes read-only after its start, and that an exported function
 //! tells. It is found by its value and its neighbour's, and counts as changed if that function says so. OS threads that
@@ -46,7 +48,7 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::ptr;
 use std::slice;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use rustix::mm::{MprotectFlags, mprotect};
 use rustix::thread::sched_getaffinity;
@@ -187,8 +189,29 @@ pub(super) struct Surplus {
     /// How many blocks are whole in any case.
     few: u32,
     n_blocks: AtomicU32,
-    /// Blocks are made small from now on. Whoever does not see it makes a whole one, so it orders nothing.
-    is_gone: AtomicBool,
+    /// A [`Stage`].
+    stage: AtomicU8,
+}
+
+/// What blocks are made like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    /// Whole; they are counted.
+    Few,
+    /// Whole; somebody is telling `ld.so`.
+    Telling,
+    /// Whole; `ld.so` was told. Whoever finds this, and makes one, has waited for any library that was being loaded.
+    Told,
+    Small,
+    /// Whole, for good.
+    Whole,
+}
+
+/// How a block is to be made.
+pub(super) struct Making {
+    pub(super) is_small: bool,
+    stage: u8,
 }
 
 impl Surplus {
@@ -214,32 +237,55 @@ impl Surplus {
             small_room: room,
             few: 32 + 2 * n_processors,
             n_blocks: AtomicU32::new(0),
-            is_gone: AtomicBool::new(false),
+            stage: AtomicU8::new(Stage::Few as u8),
         })
     }
 
-    /// A block is about to be made: whether it is a small one.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_gone.load(Ordering::Relaxed) || self.goes()
+    /// A block is about to be made.
+    pub(super) fn begin(&self) -> Making {
+        // Acquire pairs with the release of whoever has told `ld.so`.
+        let stage = self.stage.load(Ordering::Acquire);
+        if stage == Stage::Few as u8 {
+            self.count();
+        }
+        Making { is_small: stage == Stage::Small as u8, stage }
+    }
+
+    /// It was made, which takes `ld.so`'s lock.
+    pub(super) fn end(&self, making: &Making) {
+        if making.stage == Stage::Told as u8 {
+            self.conclude();
+        }
     }
 
     #[cold]
-    fn goes(&self) -> bool {
-        // Who is none of these two has nothing to do, also where the count has come round.
-        let n = self.n_blocks.fetch_add(1, Ordering::Relaxed);
-        if n == self.few && self.leaves(ROOM) {
-            self.tell(self.small);
-            if self.told() != self.small {
-                self.tell(self.full);
-            }
-        } else if n == 2 * self.few && self.told() == self.small {
-            if self.leaves(0) {
-                self.is_gone.store(true, Ordering::Relaxed);
-                return true;
-            }
+    fn count(&self) {
+        if self.n_blocks.fetch_add(1, Ordering::Relaxed) >= self.few
+            && self.go_on(Stage::Few, Stage::Telling)
+        {
+            let is_told = self.leaves(ROOM) && self.tell(self.small);
+            let next = if is_told { Stage::Told } else { Stage::Whole };
+            self.stage.store(next as u8, Ordering::Release);
+        }
+    }
+
+    #[cold]
+    fn conclude(&self) {
+        if self.leaves(0) {
+            self.go_on(Stage::Told, Stage::Small);
+        } else if self.go_on(Stage::Told, Stage::Whole) {
             self.tell(self.full);
         }
-        false
+    }
+
+    fn go_on(&self, from: Stage, to: Stage) -> bool {
+        let order = (Ordering::AcqRel, Ordering::Relaxed);
+        self.stage.compare_exchange(from as u8, to as u8, order.0, order.1).is_ok()
+    }
+
+    /// In a child of a fork: its blocks are counted anew.
+    pub(super) fn forget(&self) {
+        self.n_blocks.store(0, Ordering::Relaxed);
     }
 
     /// Whether there are so many bytes in a small block that nobody uses.
@@ -247,23 +293,30 @@ impl Surplus {
         self.loader.static_used.load(Ordering::Relaxed) + n <= self.small_room
     }
 
-    fn told(&self) -> usize {
-        // SAFETY: `tell_size` has found it.
-        unsafe { told_by(self.told_size).size }
-    }
-
-    fn tell(&self, size: usize) {
+    /// Whether `ld.so` has heard it, and all that is in use fits.
+    fn tell(&self, size: usize) -> bool {
         let page = self.word.addr() & !(page_size() - 1);
         let change = |flags| {
             // SAFETY: the page is one that `ld.so` has made read-only, and that it reads words of; it becomes so again.
             unsafe { mprotect(ptr::without_provenance_mut(page), page_size(), flags) }
         };
-        if change(MprotectFlags::READ | MprotectFlags::WRITE).is_ok() {
-            // SAFETY: a word, which others read, and which may be written now.
-            unsafe { &*self.word.cast::<AtomicUsize>() }.store(size, Ordering::Relaxed);
-            // Where that fails it is as it would be in a program that was linked without.
-            let _ = change(MprotectFlags::READ);
+        if change(MprotectFlags::READ | MprotectFlags::WRITE).is_err() {
+            return false;
         }
+        // SAFETY: a word, which others read, and which may be written now.
+        let word = unsafe { &*self.word.cast::<AtomicUsize>() };
+        word.store(size, Ordering::SeqCst);
+        // SAFETY: `tell_size` has found it.
+        let is_heard = unsafe { told_by(self.told_size).size } == size;
+        // A library may have got its place since somebody looked. OS threads that begin meanwhile would have no room
+        // for it.
+        let fits = size == self.full || self.leaves(0);
+        if !is_heard || !fits {
+            word.store(self.full, Ordering::SeqCst);
+        }
+        // Where that fails it is as it would be in a program that was linked without.
+        let _ = change(MprotectFlags::READ);
+        is_heard && fits
     }
 }
 
