@@ -6,7 +6,7 @@
 //! ```text
 //!   a thread         its words
 //!     is spawned       are those of its spawner, as of a thread that the kernel makes (`task::rare`)
-//!     suspends         are on its stack; the OS thread goes on with the control of the first ones
+//!     suspends         are on its stack; the OS thread goes on with the first ones
 //!     is resumed       are put back, where the OS thread has others
 //! ```
 //!
@@ -14,15 +14,16 @@
 //! thread.
 //!
 //! The *first ones* are those of the thread that has started the runtime, but that nothing traps. The runtime's own OS
-//! threads compute so: what they do between two threads is neither to trap nor to round as a thread has asked for. What
-//! has happened there says nothing; it stays until the next thread puts its own back.
+//! threads compute so: what they do between two threads is neither to trap nor to round as a thread has asked for. But
+//! what has happened to a thread that computes without the x87 unit stays until the next one puts its own back: to most
+//! of them the same has, that a result was inexact.
 //!
-//! To read the words takes 1 ns, and to find them as they are to be another one. To write them takes some 15, since
-//! who reads them next waits for that; it takes two threads that compute differently.
+//! So who is resumed knows what it finds, but for that, and reads no more. To read all of them takes 1 ns. To write them
+//! takes some 15, since who reads them next waits for that; it takes two threads that compute differently.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use self::arch::{CONTROL, INEXACT, TRAPS_AND_HAPPENED, UNTRAPPED, put, words};
+use self::arch::{INEXACT, MAY_STAY, TRAPS_AND_HAPPENED, UNTRAPPED, differ, put, words};
 
 /// The first words. They change before there are green threads, also where a child of a fork starts anew, so they order
 /// nothing.
@@ -50,16 +51,16 @@ impl Floating {
     #[inline(always)]
     pub(crate) fn take() -> Self {
         let words = words();
-        if (words ^ FIRST.load(Ordering::Relaxed)) & CONTROL != 0 {
+        if (words ^ FIRST.load(Ordering::Relaxed)) & !MAY_STAY != 0 {
             put_first();
         }
         Self(words)
     }
 
-    /// The calling thread goes on with these.
+    /// The calling thread goes on with these, on an OS thread of the runtime's that has the first ones.
     #[inline(always)]
     pub(crate) fn put_back(self) {
-        if words() != self.0 {
+        if differ(FIRST.load(Ordering::Relaxed), self.0) {
             put_cold(self.0);
         }
     }
@@ -95,8 +96,8 @@ mod arch {
     const SIX: u64 = 0x3f;
     const UNTRAPPED_AT: u32 = 7;
 
-    /// How the thread computes, without what has happened.
-    pub(super) const CONTROL: u64 = (0xffff << X87_CONTROL_AT) | (0xffff_ffff & !SIX);
+    /// What a worker may have of the last thread.
+    pub(super) const MAY_STAY: u64 = SIX;
     pub(super) const TRAPS_AND_HAPPENED: u64 =
         SIX | SIX << UNTRAPPED_AT | SIX << X87_CONTROL_AT | SIX << X87_HAPPENED_AT;
     pub(super) const INEXACT: u64 = 1 << 5 | 1 << (X87_HAPPENED_AT + 5);
@@ -104,24 +105,37 @@ mod arch {
     pub(super) const UNTRAPPED: u64 = SIX << UNTRAPPED_AT | 0x37f << X87_CONTROL_AT;
 
     #[inline(always)]
+    fn mxcsr() -> u32 {
+        let mut mxcsr = MaybeUninit::uninit();
+        // SAFETY: writes a word.
+        unsafe {
+            asm!("stmxcsr [{}]", in(reg) mxcsr.as_mut_ptr(), options(nostack, preserves_flags));
+            mxcsr.assume_init()
+        }
+    }
+
+    /// Whether these are others than those that there are: the first ones, but for what may stay.
+    #[inline(always)]
+    pub(super) fn differ(first: u64, wanted: u64) -> bool {
+        mxcsr() != wanted as u32 || (first ^ wanted) >> X87_CONTROL_AT != 0
+    }
+
+    #[inline(always)]
     pub(super) fn words() -> u64 {
-        let mut mxcsr = MaybeUninit::<u32>::uninit();
         let mut control = MaybeUninit::<u16>::uninit();
         let happened: u16;
-        // SAFETY: writes two words, and a register.
-        let (mxcsr, control) = unsafe {
+        // SAFETY: writes a word, and a register.
+        let control = unsafe {
             asm!(
-                "stmxcsr [{mxcsr}]",
                 "fnstcw [{control}]",
                 "fnstsw ax",
-                mxcsr = in(reg) mxcsr.as_mut_ptr(),
                 control = in(reg) control.as_mut_ptr(),
                 out("ax") happened,
                 options(nostack, preserves_flags),
             );
-            (mxcsr.assume_init(), control.assume_init())
+            control.assume_init()
         };
-        u64::from(mxcsr)
+        u64::from(mxcsr())
             | u64::from(control) << X87_CONTROL_AT
             | (u64::from(happened) & SIX) << X87_HAPPENED_AT
     }
@@ -160,13 +174,20 @@ mod arch {
 mod arch {
     use std::arch::asm;
 
-    /// How the thread computes, without what has happened.
-    pub(super) const CONTROL: u64 = 0xffff_ffff;
+    const CONTROL: u64 = 0xffff_ffff;
+    /// What a worker may have of the last thread.
+    pub(super) const MAY_STAY: u64 = !CONTROL;
     /// What traps is what a bit is set for.
     pub(super) const TRAPS_AND_HAPPENED: u64 = 0x9f00 | !CONTROL;
     pub(super) const INEXACT: u64 = 1 << (32 + 4);
     /// As a process begins.
     pub(super) const UNTRAPPED: u64 = 0;
+
+    /// Whether these are others than those that there are.
+    #[inline(always)]
+    pub(super) fn differ(_: u64, wanted: u64) -> bool {
+        words() != wanted
+    }
 
     #[inline(always)]
     pub(super) fn words() -> u64 {
@@ -226,6 +247,6 @@ mod tests {
     #[test]
     fn as_a_process_begins_nothing_traps() {
         // A test's thread is a child of such a one.
-        assert_eq!(words() & CONTROL, UNTRAPPED);
+        assert_eq!(words() & !MAY_STAY, UNTRAPPED);
     }
 }
