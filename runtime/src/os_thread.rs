@@ -124,12 +124,12 @@ impl Drop for OsThread {
 }
 
 extern "C" fn begin(start: *mut c_void) -> *mut c_void {
+    floating::put_first();
     // SAFETY: `spawn` has given it away.
     let Start { name, main } = *unsafe { Box::from_raw(start.cast::<Start>()) };
     sys::thread::set_name(&name);
     drop(name);
     let stack = sys::signal_stack::SignalStack::new();
-    floating::put_first();
     main();
     drop(stack);
     tls::leave();

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sylvan::{TlsMode, WaitReason, wait, wake};
 
-use library::{Fill, load, of_a_byte, try_to_load};
+use library::{Fill, load, of_a_byte};
 
 /// The library's function that counts.
 fn next_of(library: *mut c_void) -> extern "C" fn() -> c_int {
@@ -115,28 +115,6 @@ fn a_library_that_was_built_for_the_static_block_has_a_place_there() {
     for (thread, byte) in threads.into_iter().zip(1..) {
         assert_eq!(thread.join().unwrap(), format!("{byte:>10} Some({byte})"));
     }
-}
-
-/// There is less room on x86-64 where there are many threads, and `ld.so` knows.
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn a_library_that_needs_more_than_a_green_thread_has_fails_to_load() {
-    if sylvan::tls_mode().unwrap() == TlsMode::Shared {
-        println!("skipped: thread-locals are the worker's in this mode");
-        return;
-    }
-    library::with_many_threads(|| {
-        let why = try_to_load("large", &["-ftls-model=initial-exec", "-DFILL=1000"]).unwrap_err();
-        assert!(why.contains("static TLS block"), "{why}");
-    });
-    // OS threads that are made with the smaller block have theirs whole.
-    thread_local!(static TEXT: std::cell::RefCell<String> = const { std::cell::RefCell::new(String::new()) });
-    let says = || {
-        TEXT.with_borrow_mut(|text| text.push_str("here"));
-        TEXT.take()
-    };
-    assert_eq!(std::thread::spawn(says).join().unwrap(), "here");
-    assert_eq!(sylvan::spawn(says).join().unwrap(), "here");
 }
 
 #[test]

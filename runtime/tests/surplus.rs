@@ -6,6 +6,7 @@
 mod library;
 
 use std::iter;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use sylvan::TlsMode;
@@ -20,13 +21,19 @@ fn a_program_of_few_threads_loads_libraries_with_large_thread_locals() {
     }
     const N_THREADS: usize = 30;
     const OPTIONS: [&str; 2] = ["-ftls-model=initial-exec", "-DFILL=500"];
+    let n_running = Arc::new(AtomicUsize::new(0));
     let functions = Arc::new(OnceLock::<[(Fill, Fill); 2]>::new());
     let threads: Vec<_> = (0..N_THREADS)
         .map(|n| {
-            let functions = Arc::clone(&functions);
+            let (functions, n_running) = (Arc::clone(&functions), Arc::clone(&n_running));
             sylvan::spawn(move || {
-                sylvan::thread::park();
-                let both = functions.get().expect("both are loaded");
+                n_running.fetch_add(1, Ordering::Relaxed);
+                let both = loop {
+                    if let Some(both) = functions.get() {
+                        break both;
+                    }
+                    sylvan::thread::park();
+                };
                 for (fill, _) in both {
                     fill(n as i32);
                 }
@@ -37,7 +44,9 @@ fn a_program_of_few_threads_loads_libraries_with_large_thread_locals() {
             })
         })
         .collect();
-    sylvan::yield_now();
+    while n_running.load(Ordering::Relaxed) < N_THREADS {
+        sylvan::yield_now();
+    }
     let filling = ["first", "second"].map(|name| {
         let library = load(name, &OPTIONS);
         (of_a_byte(library, c"fill"), of_a_byte(library, c"is_filled"))
@@ -47,9 +56,10 @@ fn a_program_of_few_threads_loads_libraries_with_large_thread_locals() {
         thread.thread().unpark();
         assert_eq!(thread.join().unwrap(), format!("{n:>10} Some({n})"));
     }
-    // What has a place keeps it, and what there is no room for is told so.
+    // What has a place keeps it, and so there is room for one more; what there is no room for is told so.
     with_many_threads(|| {
-        assert!(try_to_load("third", &["-ftls-model=initial-exec", "-DFILL=1200"]).is_err());
+        load("third", &["-ftls-model=initial-exec", "-DFILL=300"]);
+        assert!(try_to_load("fourth", &["-ftls-model=initial-exec", "-DFILL=1200"]).is_err());
         let threads = iter::repeat_with(|| sylvan::spawn(move || filling.map(|(fill, _)| fill(7))));
         threads.take(100).for_each(|thread| assert_eq!(thread.join().unwrap(), [0, 0]));
     });

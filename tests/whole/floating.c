@@ -65,7 +65,7 @@ static void *tells(void *what) {
     return NULL;
 }
 
-static void *waits_before_anybody_asks(void *nothing) {
+static void *waits_while_others_change_theirs(void *nothing) {
     sem_post(&ready);
     sem_wait(&go_on);
     tells("who has waited");
@@ -118,7 +118,7 @@ int main(int n, char **arguments) {
     sem_init(&ready, 0, 0);
     sem_init(&go_on, 0, 0);
     sem_init(&next, 0, 0);
-    pthread_create(&waits, NULL, waits_before_anybody_asks, NULL);
+    pthread_create(&waits, NULL, waits_while_others_change_theirs, NULL);
     sem_wait(&ready);
     for (long i = 0; i < N_THREADS; i++)
         pthread_create(&threads[i], NULL, computes, (void *)i);

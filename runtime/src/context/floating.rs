@@ -10,12 +10,11 @@
 //!     is resumed       are put back, where the OS thread has others
 //! ```
 //!
-//! That a result was inexact is not inherited: it is true of most spawners, and would take an allocation for each
-//! thread.
+//! What has happened is inherited only beside something else than an inexact result: that is true of most spawners, and
+//! would take an allocation for each thread.
 //!
-//! The *first ones* are those of the thread that has started the runtime, but that nothing traps. The runtime's own OS
-//! threads compute so: what they do between two threads is neither to trap nor to round as a thread has asked for. But
-//! what has happened to a thread that computes without the x87 unit stays until the next one puts its own back: to most
+//! The *first ones* are those of the thread that has started the runtime, as it did so, but that nothing traps. The
+//! runtime's own OS threads compute so: what they do between two threads is not to trap. But what has happened to a thread that computes without the x87 unit stays until the next one puts its own back: to most
 //! of them the same has, that a result was inexact.
 //!
 //! So who is resumed knows what it finds, but for that, and reads no more. To read all of them takes 1 ns. To write them
@@ -143,7 +142,7 @@ mod arch {
     pub(super) fn put(words: u64, wanted: u64) {
         let mxcsr = wanted as u32;
         if words as u32 != mxcsr {
-            // SAFETY: what the unit has said.
+            // SAFETY: what the unit has said, or with other traps.
             unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, readonly)) };
         }
         if (words ^ wanted) >> X87_CONTROL_AT == 0 {
@@ -157,7 +156,8 @@ mod arch {
             asm!(
                 "fnstenv [{environment}]",
                 "mov word ptr [{environment}], {control:x}",
-                "and word ptr [{environment} + 4], 0xffc0",
+                // What sums them up goes with them: the unit finds it anew.
+                "and word ptr [{environment} + 4], 0x7f40",
                 "or word ptr [{environment} + 4], {happened:x}",
                 "fldenv [{environment}]",
                 environment = in(reg) &raw mut environment,

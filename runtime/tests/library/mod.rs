@@ -1,4 +1,5 @@
 //! A library with thread-locals, that is built by a test, and loaded.
+#![allow(dead_code, reason = "each test needs a part")]
 
 use std::env;
 use std::ffi::{CStr, CString, c_int, c_void};

@@ -151,7 +151,7 @@ struct Probed {
 }
 
 // SAFETY: the pointers lead to constant data and functions of loaded objects that are never
-// unloaded (the program's own, and libc).
+// unloaded (the program's own, and libc), and to a word that is written as an atomic one.
 unsafe impl Send for Own {}
 // SAFETY: as above.
 unsafe impl Sync for Own {}

@@ -24,10 +24,13 @@
 //! that time: a pool of as many as there are processors. So the first blocks are made whole:
 //!
 //! ```text
-//!   blocks made       0 ... FEW           one more or some         ...
+//!   blocks made       0 ... FEW           one or some more         ...
 //!   `ld.so` gives      the surplus         what is left of it
 //!   a block has        the surplus          the surplus             what is left of it
 //! ```
+//!
+//! A block stays with its stack, so their number is the largest number of threads that there were at a time. A child of
+//! a fork begins at 0, unless its parent was beyond FEW.
 //!
 //! A library that is being given a place at that time may get one that is gone. So the blocks that come next are whole,
 //! too. To make one takes the lock that `ld.so` has while it gives places: behind that no library counts on the old
@@ -36,7 +39,9 @@
 //!
 //! The size is a word that `ld.so` makes read-only after its start, and that an exported function
 //! tells. It is found by its value and its neighbour's, and counts as changed if that function says so. OS threads that
-//! run already keep their larger block, of which nobody uses what is gone.
+//! run already keep their larger block, of which nobody uses what is gone. One that begins between the two times that
+//! a size is told, of which the second takes the first back, has a small block for good: that takes a library that got
+//! its place in the same microsecond.
 //!
 //! # What is not as expected stays as it is
 //!
@@ -108,7 +113,7 @@ impl StaticBlock {
     fn find(self) -> io::Result<*const usize> {
         let start = symbol(c"_rtld_global_ro")?.cast::<usize>().cast_const();
         // SAFETY: the object is that large, it consists of words for the most part, and what `ld.so` has
-        // made read-only does not change.
+        // made read-only changes by `Surplus` alone, which does not exist yet.
         let words =
             unsafe { slice::from_raw_parts(start, size_of_symbol(start)? / size_of::<usize>()) };
         let mut found = words.windows(2).filter(|pair| **pair == [self.size, self.align]);
@@ -157,12 +162,13 @@ fn is_protected(word: *const usize) -> bool {
         _: libc::size_t,
         search: *mut c_void,
     ) -> c_int {
-        // SAFETY: `dl_iterate_phdr` passes valid information and what it was given; the object has that many headers.
-        let (info, search, headers) = unsafe {
-            let info = &*info;
-            let headers = slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into());
-            (info, &mut *search.cast::<Search>(), headers)
-        };
+        // SAFETY: `dl_iterate_phdr` passes valid information and what it was given.
+        let (info, search) = unsafe { (&*info, &mut *search.cast::<Search>()) };
+        if info.dlpi_phdr.is_null() {
+            return 0;
+        }
+        // SAFETY: the object has that many headers.
+        let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
         let page = !(page_size() - 1);
         search.found |= headers.iter().filter(|it| it.p_type == libc::PT_GNU_RELRO).any(|it| {
             let start = (info.dlpi_addr + it.p_vaddr) as usize;
@@ -244,9 +250,11 @@ impl Surplus {
     /// A block is about to be made.
     pub(super) fn begin(&self) -> Making {
         // Acquire pairs with the release of whoever has told `ld.so`.
-        let stage = self.stage.load(Ordering::Acquire);
+        let mut stage = self.stage.load(Ordering::Acquire);
         if stage == Stage::Few as u8 {
             self.count();
+            // Who has told it has that block's making before it, too.
+            stage = self.stage.load(Ordering::Acquire);
         }
         Making { is_small: stage == Stage::Small as u8, stage }
     }
@@ -273,8 +281,10 @@ impl Surplus {
     fn conclude(&self) {
         if self.leaves(0) {
             self.go_on(Stage::Told, Stage::Small);
-        } else if self.go_on(Stage::Told, Stage::Whole) {
-            self.tell(self.full);
+        } else if self.go_on(Stage::Told, Stage::Telling) {
+            // Else the next block's maker tries again.
+            let next = if self.tell(self.full) { Stage::Whole } else { Stage::Told };
+            self.stage.store(next as u8, Ordering::Release);
         }
     }
 
@@ -283,9 +293,14 @@ impl Surplus {
         self.stage.compare_exchange(from as u8, to as u8, order.0, order.1).is_ok()
     }
 
-    /// In a child of a fork: its blocks are counted anew.
+    /// In a child of a fork: blocks are counted anew, where they still are.
     pub(super) fn forget(&self) {
         self.n_blocks.store(0, Ordering::Relaxed);
+        if self.stage.load(Ordering::Relaxed) == Stage::Telling as u8 {
+            // Whoever was telling is not there.
+            let next = if self.tell(self.full) { Stage::Few } else { Stage::Told };
+            self.stage.store(next as u8, Ordering::Relaxed);
+        }
     }
 
     /// Whether there are so many bytes in a small block that nobody uses.
