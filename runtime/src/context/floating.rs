@@ -14,8 +14,9 @@
 //! would take an allocation for each thread.
 //!
 //! The *first ones* are those of the thread that has started the runtime, as it did so, but that nothing traps. The
-//! runtime's own OS threads compute so: what they do between two threads is not to trap. But what has happened to a thread that computes without the x87 unit stays until the next one puts its own back: to most
-//! of them the same has, that a result was inexact.
+//! runtime's own OS threads compute so: what they do between two threads is not to trap. But what has happened to a
+//! thread outside of the x87 unit stays until the next one puts its own back: mostly it is the same for both, that a
+//! result was inexact.
 //!
 //! So who is resumed knows what it finds, but for that, and reads no more. To read all of them takes 1 ns. To write them
 //! takes some 15, since who reads them next waits for that; it takes two threads that compute differently.

@@ -46,8 +46,7 @@
 //! # What is not as expected stays as it is
 //!
 //! glibc describes for debuggers where its list of modules hangs; the words around it are, since
-//! glibc 2.34, those of [`Loader`]. What is known from elsewhere must be found in them. Another thread
-//! may load a library at the same time: if it has got a place in the block, the old size is put back.
+//! glibc 2.34, those of [`Loader`]. What is known from elsewhere must be found in them.
 
 use std::ffi::{c_int, c_void};
 use std::io;
