@@ -87,7 +87,6 @@ pub(crate) fn init() {
 #[cfg(target_arch = "x86_64")]
 mod arch {
     use std::arch::asm;
-    use std::mem::MaybeUninit;
 
     const X87_CONTROL_AT: u32 = 32;
     const X87_HAPPENED_AT: u32 = 48;
@@ -104,14 +103,22 @@ mod arch {
     /// As a process begins.
     pub(super) const UNTRAPPED: u64 = SIX << UNTRAPPED_AT | 0x37f << X87_CONTROL_AT;
 
+    // The units write to memory alone. It is below the stack pointer, where neither a handler of a signal writes nor, as
+    // the assembly might, the compiler: a place in the frame of whoever waits would count for all that wait.
+
     #[inline(always)]
     fn mxcsr() -> u32 {
-        let mut mxcsr = MaybeUninit::uninit();
-        // SAFETY: writes a word.
+        let mxcsr;
+        // SAFETY: writes a word there, and reads it.
         unsafe {
-            asm!("stmxcsr [{}]", in(reg) mxcsr.as_mut_ptr(), options(nostack, preserves_flags));
-            mxcsr.assume_init()
+            asm!(
+                "stmxcsr [rsp - 8]",
+                "mov {mxcsr:e}, [rsp - 8]",
+                mxcsr = out(reg) mxcsr,
+                options(preserves_flags),
+            );
         }
+        mxcsr
     }
 
     /// Whether these are others than those that there are: the first ones, but for what may stay.
@@ -122,19 +129,19 @@ mod arch {
 
     #[inline(always)]
     pub(super) fn words() -> u64 {
-        let mut control = MaybeUninit::<u16>::uninit();
+        let control: u32;
         let happened: u16;
-        // SAFETY: writes a word, and a register.
-        let control = unsafe {
+        // SAFETY: writes a word there, and reads it.
+        unsafe {
             asm!(
-                "fnstcw [{control}]",
+                "fnstcw [rsp - 8]",
+                "movzx {control:e}, word ptr [rsp - 8]",
                 "fnstsw ax",
-                control = in(reg) control.as_mut_ptr(),
+                control = out(reg) control,
                 out("ax") happened,
-                options(nostack, preserves_flags),
+                options(preserves_flags),
             );
-            control.assume_init()
-        };
+        }
         u64::from(mxcsr())
             | u64::from(control) << X87_CONTROL_AT
             | (u64::from(happened) & SIX) << X87_HAPPENED_AT
