@@ -8,7 +8,7 @@
 //! of a core that is one too many is in `idle`.
 //!
 //! ```text
-//!             the workers wait             they wait less, and do as much
+//!         the workers wait for long        they wait less, and do as much
 //!   FREE -----------------------> TRIAL ---------------------------------> FEWER
 //!    ^ ^                            |                                       |   ^
 //!    | |      they do not:          |              after a while: one more  |   | they wait again, and
@@ -24,10 +24,10 @@
 //! of the processors, and with one worker less the program gets less.
 //!
 //! Nor is the number of runs, where a processor stands idle while there are fewer cores. The worker that is left has
-//! one to itself then, and another one could have that. Four clients of a database on two processors are answered so:
+//! one to itself then, and another one could have that. Clients of a database on two processors are answered so:
 //! one worker does as much as two at first do, and two do half as much again once the kernel has brought each together
-//! with its clients. So a machine that is seen to idle is no crowd: all cores are allowed, and for a while, which
-//! doubles, there is no trial.
+//! with its clients. So a trial waits until workers have waited for longer than that takes. And a machine that is seen
+//! to idle is no crowd: all cores are allowed, and for a while, which doubles, there is no trial.
 //!
 //! Where runs are long all cores are allowed at once: a task that waits behind another one waits for
 //! long then. It is only short runs of which one worker has done as many before another one has
@@ -37,6 +37,9 @@ use std::time::{Duration, Instant};
 
 /// The part of their time that workers wait for a processor at which there are too many of them.
 const CROWDED: f64 = 0.15;
+
+/// Crowded periods in a row after which there is a trial.
+const LASTING: u32 = 12;
 
 /// Runs that are short, on average.
 const SHORT_NS: u64 = 50_000;
@@ -58,7 +61,7 @@ const SPARED: Duration = Duration::from_secs(4);
 const SPARED_MAX: Duration = Duration::from_secs(32);
 
 /// For how long no trial follows one that has made no difference, at first and at most.
-const IN_VAIN: Duration = Duration::from_millis(250);
+const IN_VAIN: Duration = Duration::from_secs(2);
 const IN_VAIN_MAX: Duration = Duration::from_secs(16);
 
 /// What the workers did in some period.
@@ -112,14 +115,20 @@ struct Before {
 }
 
 /// How long fewer cores are allowed, and for how long processors had idled at its beginning, if anybody can tell.
+/// Whether they have since is looked at at `look`, and at the end.
 #[derive(Clone, Copy, Debug)]
 struct While {
     begin: Instant,
+    look: Instant,
     end: Instant,
     idled: Option<Duration>,
 }
 
 impl While {
+    fn new(begin: Instant, length: Duration, idled: Option<Duration>) -> Self {
+        Self { begin, look: begin + length / 4, end: begin + length, idled }
+    }
+
     /// Whether processors have idled in it, which have for so long by now.
     fn has_idled(&self, idled: Option<Duration>, now: Instant) -> bool {
         let idled = self.idled.zip(idled).map(|(before, now)| now.saturating_sub(before));
@@ -133,6 +142,8 @@ pub(super) struct Crowd {
     n_cores: usize,
     allowed: usize,
     state: State,
+    /// Periods in a row in which the workers waited, while all cores were allowed.
+    n_crowded: u32,
     fewer: Duration,
     in_vain: Duration,
     spared: Duration,
@@ -146,6 +157,7 @@ impl Crowd {
             n_cores,
             allowed: n_cores,
             state: State::Free,
+            n_crowded: 0,
             fewer: FEWER,
             in_vain: IN_VAIN,
             spared: SPARED,
@@ -167,7 +179,8 @@ impl Crowd {
         match self.state {
             _ if period.has_long_runs() => self.free(),
             State::Free => {
-                if is_crowded && may_try && self.reduce(period.n_active) {
+                self.n_crowded = if is_crowded { self.n_crowded.saturating_add(1) } else { 0 };
+                if self.n_crowded >= LASTING && may_try && self.reduce(period.n_active) {
                     self.state = State::Begun(before);
                 }
             }
@@ -187,11 +200,13 @@ impl Crowd {
             State::Fewer(fewer) => {
                 if is_crowded && may_try && self.reduce(period.n_active) {
                     self.state = State::Begun(before);
-                } else if now >= fewer.end {
+                } else if now >= fewer.look {
                     if fewer.has_idled(idled(), now) {
                         self.no_trial_before = Some(now + self.spared);
                         self.spared = (self.spared * 2).min(SPARED_MAX);
                         self.free();
+                    } else if now < fewer.end {
+                        self.state = State::Fewer(While { look: fewer.end, ..fewer });
                     } else {
                         self.spared = SPARED;
                         self.allowed += 1;
@@ -224,14 +239,14 @@ impl Crowd {
         if self.allowed == self.n_cores {
             self.free();
         } else {
-            let end = now + self.fewer;
-            self.state = State::Fewer(While { begin: now, end, idled: idled() });
+            self.state = State::Fewer(While::new(now, self.fewer, idled()));
         }
     }
 
     /// All cores may be awake.
     fn free(&mut self) {
         (self.allowed, self.state, self.fewer) = (self.n_cores, State::Free, FEWER);
+        self.n_crowded = 0;
     }
 
     /// Allows one less than there were; `false` if one has to remain.
@@ -299,7 +314,7 @@ mod tests {
     fn as_many_cores_are_awake_as_there_are_processors_for() {
         for n_processors in 1..4 {
             let mut machine = Machine::new(4);
-            (0..20).for_each(|_| machine.step(processors(n_processors), 3_000));
+            (0..20 + LASTING).for_each(|_| machine.step(processors(n_processors), 3_000));
             assert_eq!(machine.allowed, n_processors);
             // One more now and then, to see.
             let mut n_more = 0;
@@ -340,6 +355,34 @@ mod tests {
         machine.free(100, processors(1), 3_000);
         machine.step(processors(1), 1_000_000);
         assert_eq!(machine.allowed, 2);
+    }
+
+    #[test]
+    fn workers_that_wait_for_a_moment_make_no_trial() {
+        let mut machine = Machine::new(4);
+        for _ in 0..100 {
+            (1..LASTING).for_each(|_| machine.step(processors(1), 3_000));
+            machine.step(|_| 0.0, 3_000);
+            assert_eq!(machine.allowed, 4);
+        }
+        (0..LASTING).for_each(|_| machine.step(processors(1), 3_000));
+        assert_eq!(machine.allowed, 3);
+    }
+
+    #[test]
+    fn where_a_processor_idles_beside_fewer_all_are_allowed_before_the_while_is_over() {
+        let mut machine = Machine::new(2);
+        while machine.allowed == 2 {
+            machine.step(processors(1), 3_000);
+        }
+        let mut n_fewer = 0;
+        while machine.allowed == 1 {
+            machine.idled += LENGTH / 2;
+            machine.step(processors(1), 3_000);
+            n_fewer += 1;
+        }
+        // Two periods are the trial.
+        assert!(n_fewer <= 2 + 1 + (FEWER.as_millis() / 4 / LENGTH.as_millis()), "{n_fewer}");
     }
 
     #[test]
