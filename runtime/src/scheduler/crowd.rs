@@ -26,8 +26,8 @@
 //! Nor is the number of runs, where a processor stands idle while there are fewer cores. The worker that is left has
 //! one to itself then, and another one could have that. Clients of a database on two processors are answered so:
 //! one worker does as much as two at first do, and two do half as much again once the kernel has brought each together
-//! with its clients. So a trial waits until workers have waited for longer than that takes. And a machine that is seen
-//! to idle is no crowd: all cores are allowed, and for a while, which doubles, there is no trial.
+//! with its clients. So there is no trial while they have only begun to wait. And a machine that is seen to idle is no
+//! crowd: all cores are allowed, and for a while, which doubles, there is no trial.
 //!
 //! Where runs are long all cores are allowed at once: a task that waits behind another one waits for
 //! long then. It is only short runs of which one worker has done as many before another one has
@@ -96,7 +96,8 @@ impl Period {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    Free,
+    /// All cores, and in how many periods in a row the workers have waited so.
+    Free(u32),
     /// Fewer cores since the last period.
     Begun(Before),
     /// The same, but what was under way then is over.
@@ -142,8 +143,6 @@ pub(super) struct Crowd {
     n_cores: usize,
     allowed: usize,
     state: State,
-    /// Periods in a row in which the workers waited, while all cores were allowed.
-    n_crowded: u32,
     fewer: Duration,
     in_vain: Duration,
     spared: Duration,
@@ -156,8 +155,7 @@ impl Crowd {
         Self {
             n_cores,
             allowed: n_cores,
-            state: State::Free,
-            n_crowded: 0,
+            state: State::Free(0),
             fewer: FEWER,
             in_vain: IN_VAIN,
             spared: SPARED,
@@ -178,11 +176,10 @@ impl Crowd {
         let is_crowded = waiting > CROWDED;
         match self.state {
             _ if period.has_long_runs() => self.free(),
-            State::Free => {
-                self.n_crowded = if is_crowded { self.n_crowded.saturating_add(1) } else { 0 };
-                if self.n_crowded >= LASTING && may_try && self.reduce(period.n_active) {
-                    self.state = State::Begun(before);
-                }
+            State::Free(n_crowded) => {
+                let n_crowded = if is_crowded { n_crowded.saturating_add(1) } else { 0 };
+                let begins = n_crowded >= LASTING && may_try && self.reduce(period.n_active);
+                self.state = if begins { State::Begun(before) } else { State::Free(n_crowded) };
             }
             State::Begun(before) => self.state = State::Trial(before),
             State::Trial(before) => {
@@ -245,8 +242,7 @@ impl Crowd {
 
     /// All cores may be awake.
     fn free(&mut self) {
-        (self.allowed, self.state, self.fewer) = (self.n_cores, State::Free, FEWER);
-        self.n_crowded = 0;
+        (self.allowed, self.state, self.fewer) = (self.n_cores, State::Free(0), FEWER);
     }
 
     /// Allows one less than there were; `false` if one has to remain.
